@@ -1,0 +1,1 @@
+//! The stock playbooks of Windlass.

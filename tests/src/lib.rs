@@ -1,0 +1,1 @@
+//! Tests of Windlass that cross its crates.
