@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod error;
+pub mod secret;
 
 pub use clock::{BoxFuture, Clock, Moment, RealClock};
 pub use error::{Error, Kind, Place, Result};
