@@ -1,6 +1,7 @@
 //! The host of Windlass: engine, boundary, session, steps, journal, events, targets, values, secrets, errors, docs.
 
 pub mod clock;
+pub mod cluster;
 pub mod error;
 
 pub use clock::{BoxFuture, Clock, Moment, RealClock};
