@@ -1,0 +1,421 @@
+//! A running test bed.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::audit::{Audit, AuditMark};
+use crate::binaries::{self, Binaries, cache_dir};
+use crate::builder::{Builder, node_name};
+use crate::config::{Config, Ports, SELF, kubeconfig_name, token};
+use crate::error::{Error, Missing};
+use crate::pki::Pki;
+use crate::process::{Output, Server, command, run, until};
+use crate::run_dir::RunDir;
+use crate::{KUBERNETES_VERSION, TESTER, VIEWER};
+
+const STARTING: Duration = Duration::from_secs(60);
+
+/// A real control plane with simulated nodes; it ends when this is dropped or the process ends.
+#[derive(Debug)]
+pub struct Testbed {
+    // In the order in which they are to end: the servers before their folder.
+    servers: Mutex<Servers>,
+    api: Api,
+    config: Config,
+    binaries: Binaries,
+    kubeconfig: PathBuf,
+    run: RunDir,
+}
+
+/// In the order in which they are to end: the API server before etcd.
+#[derive(Debug, Default)]
+struct Servers {
+    kwok: Option<Server>,
+    scheduler: Option<Server>,
+    controller_manager: Option<Server>,
+    api_server: Option<Server>,
+    etcd: Option<Server>,
+}
+
+impl Servers {
+    fn running(&mut self) -> impl Iterator<Item = &mut Server> {
+        let all =
+            [&mut self.kwok, &mut self.scheduler, &mut self.controller_manager, &mut self.api_server, &mut self.etcd];
+        all.into_iter().flatten()
+    }
+
+    fn check(&mut self) -> Result<(), Error> {
+        self.running().try_for_each(Server::check)
+    }
+}
+
+impl Testbed {
+    /// Describes a test bed to start.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Whether a test bed can be had here: its programs are built, or can be.
+    ///
+    /// # Errors
+    /// What is missing.
+    pub fn available() -> Result<(), Missing> {
+        binaries::available()
+    }
+
+    pub(crate) fn start(builder: &mut Builder) -> Result<Testbed, Error> {
+        let binaries = Binaries::ensure(&mut builder.progress)?;
+        let mut attempt = 1;
+        loop {
+            match Testbed::start_once(&binaries, builder) {
+                // Another process may have taken a port between our choice and the server's start.
+                Err(Error::Ended { tail, .. }) if attempt < 4 && tail.contains("address already in use") => {
+                    attempt += 1
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn start_once(binaries: &Binaries, builder: &Builder) -> Result<Testbed, Error> {
+        let run = RunDir::create(&cache_dir().join("run"))?;
+        let ports = Ports { etcd: free_port()?, etcd_peer: free_port()?, api_server: free_port()? };
+        let pki = Pki::make(run.path().join("pki"))?;
+        let config = Config::write(run.path(), ports, &pki, builder)?;
+        let testbed = Testbed {
+            servers: Mutex::default(),
+            api: Api::new(ports.api_server, &token(SELF), &pki.authority_der)?,
+            kubeconfig: config.kubeconfigs.join(kubeconfig_name(TESTER)),
+            config,
+            binaries: binaries.clone(),
+            run,
+        };
+        // etcd outlives the others by the time it takes to clear up after a process that was killed.
+        let remove = [("WINDLASS_TESTBED_REMOVE", testbed.run.path())];
+        testbed.servers().etcd = Some(Server::spawn(
+            "etcd",
+            &testbed.binaries.path("etcd"),
+            &testbed.config.etcd,
+            testbed.run.path(),
+            &remove,
+        )?);
+        until("etcd", STARTING, || {
+            testbed.servers().check()?;
+            Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, ports.etcd)).map(drop).map_err(|error| error.to_string()))
+        })?;
+        testbed.start_api_server()?;
+        {
+            let mut servers = testbed.servers();
+            servers.controller_manager =
+                Some(testbed.spawn("kube-controller-manager", &testbed.config.controller_manager)?);
+            servers.scheduler = Some(testbed.spawn("kube-scheduler", &testbed.config.scheduler)?);
+            servers.kwok = Some(testbed.spawn("kwok", &testbed.config.kwok)?);
+        }
+        testbed.populate(builder)?;
+        Ok(testbed)
+    }
+
+    fn spawn(&self, name: &'static str, arguments: &[String]) -> Result<Server, Error> {
+        Server::spawn(name, &self.binaries.path(name), arguments, self.run.path(), &[])
+    }
+
+    fn servers(&self) -> MutexGuard<'_, Servers> {
+        self.servers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the nodes and the viewer's binding, and waits until pods could be made.
+    fn populate(&self, builder: &Builder) -> Result<(), Error> {
+        for number in 1..=builder.nodes {
+            let name = node_name(number);
+            let labels = builder.labels.iter().filter(|(node, _)| *node == name).flat_map(|(_, labels)| labels);
+            self.api.post("/api/v1/nodes", &node(number, &name, labels))?;
+        }
+        let bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
+        self.api.post(
+            bindings,
+            &json!({
+                "metadata": {"name": "testbed-viewer"},
+                "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "view"},
+                "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": VIEWER}],
+            }),
+        )?;
+        until("the nodes' readiness", STARTING, || {
+            self.servers().check()?;
+            let list = self.api.get("/api/v1/nodes")?;
+            let ready = items(&list).filter(|node| is_ready(node)).count();
+            Ok(if ready == builder.nodes { Ok(()) } else { Err(format!("{ready} of {} are ready", builder.nodes)) })
+        })?;
+        self.wait_for_account("default")
+    }
+
+    /// A pod needs its namespace's service account; the controller manager makes it.
+    fn wait_for_account(&self, namespace: &str) -> Result<(), Error> {
+        let path = format!("/api/v1/namespaces/{namespace}/serviceaccounts/default");
+        until(&format!("the service account of namespace {namespace}"), STARTING, || {
+            self.servers().check()?;
+            found(self.api.get(&path))
+        })
+    }
+
+    /// The kubeconfig of [`TESTER`], the cluster administrator that the product under test comes as.
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// The kubeconfig of another user: [`VIEWER`], [`crate::NOBODY`], or one that the builder was told of.
+    ///
+    /// # Errors
+    /// If there is no such user.
+    pub fn kubeconfig_for(&self, user: &str) -> Result<PathBuf, Error> {
+        let path = self.config.kubeconfigs.join(kubeconfig_name(user));
+        if path.is_file() {
+            Ok(path)
+        } else {
+            Err(Error::Usage(format!("no user {user:?}; hint: tell the builder of it by `.user({user:?}, &[])`")))
+        }
+    }
+
+    /// The folder with the logs of the servers, one file each.
+    #[must_use]
+    pub fn logs(&self) -> PathBuf {
+        self.run.path().join("logs")
+    }
+
+    /// The process ids of the servers that were started and not stopped.
+    #[must_use]
+    pub fn process_ids(&self) -> Vec<u32> {
+        self.servers().running().map(|server| server.id()).collect()
+    }
+
+    /// The `kubectl` of the test bed.
+    #[must_use]
+    pub fn kubectl_path(&self) -> PathBuf {
+        self.binaries.path("kubectl")
+    }
+
+    /// A command for `kubectl` as [`TESTER`].
+    fn kubectl_command(&self, arguments: &[&str]) -> Command {
+        let mut kubectl = command(&self.kubectl_path());
+        kubectl
+            .args(arguments)
+            .env("KUBECONFIG", self.kubeconfig())
+            .env("KUBECACHEDIR", self.run.path().join("kubectl-cache"))
+            .env("KUBERC", "off")
+            .env_remove("WINDLASS_TESTBED_LIFELINE");
+        kubectl
+    }
+
+    /// Runs `kubectl` as [`TESTER`], and gives back whatever comes of it.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn kubectl(&self, arguments: &[&str]) -> Result<Output, Error> {
+        run(&mut self.kubectl_command(arguments), None)
+    }
+
+    /// Runs `kubectl` as [`TESTER`] with `input` as its standard input, and gives back its standard output.
+    ///
+    /// # Errors
+    /// If it cannot be started, or ends with an error.
+    pub fn kubectl_ok(&self, arguments: &[&str], input: &str) -> Result<String, Error> {
+        let output = run(&mut self.kubectl_command(arguments), Some(input))?;
+        if output.status.success() {
+            return Ok(output.stdout);
+        }
+        let arguments = arguments.join(" ");
+        Err(Error::Kubectl { arguments, status: output.status, stderr: output.stderr.trim().to_owned() })
+    }
+
+    /// What the API server was asked for from the start on, by everyone.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn audit(&self) -> Result<Audit, Error> {
+        self.audit_since(AuditMark(0))
+    }
+
+    /// The present end of the audit log.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn audit_mark(&self) -> Result<AuditMark, Error> {
+        self.audit_settled()?;
+        let log = &self.config.audit_log;
+        Ok(AuditMark(log.metadata().map_err(Error::file("read", log))?.len()))
+    }
+
+    /// What the API server was asked for since `mark`.
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn audit_since(&self, mark: AuditMark) -> Result<Audit, Error> {
+        self.audit_settled()?;
+        Audit::read(&self.config.audit_log, mark)
+    }
+
+    /// The API server answers before it writes to the log. A request of our own, waited for in the log, makes sure that
+    /// what was answered before it is in the log too.
+    fn audit_settled(&self) -> Result<(), Error> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        if self.servers().api_server.is_none() {
+            return Ok(());
+        }
+        let log = &self.config.audit_log;
+        let before = AuditMark(log.metadata().map_err(Error::file("read", log))?.len());
+        let path = format!("/version?mark={}", COUNT.fetch_add(1, Ordering::Relaxed));
+        self.api.get(&path)?;
+        until("the audit log", Duration::from_secs(10), || {
+            let audit = Audit::read(log, before)?;
+            let seen = audit.events.iter().any(|event| event.uri == path);
+            Ok(if seen { Ok(()) } else { Err(format!("no request for {path}")) })
+        })
+    }
+
+    /// Kills the API server. The other servers stay and wait for it.
+    pub fn stop_api_server(&self) {
+        self.servers().api_server = None;
+    }
+
+    /// Starts the API server again, on the port it had, and waits until it is ready.
+    ///
+    /// # Errors
+    /// If it does not start.
+    pub fn start_api_server(&self) -> Result<(), Error> {
+        {
+            let mut servers = self.servers();
+            if servers.api_server.is_none() {
+                servers.api_server = Some(self.spawn("kube-apiserver", &self.config.api_server)?);
+            }
+        }
+        until("the API server's readiness", STARTING, || {
+            self.servers().check()?;
+            Ok(self.api.get("/readyz").map(drop).map_err(|error| error.to_string()))
+        })
+    }
+
+    /// Takes a node away from kwok: its lease is not renewed any more, and after a while it is `NotReady` (see
+    /// [`Builder::unreachable_after`]). Nothing happens to its pods but what Kubernetes itself does.
+    ///
+    /// # Errors
+    /// If there is no such node.
+    pub fn stop_node(&self, name: &str) -> Result<(), Error> {
+        self.label_node(name, &json!(null))
+    }
+
+    /// Gives a node back to kwok after [`Testbed::stop_node`].
+    ///
+    /// # Errors
+    /// If there is no such node.
+    pub fn start_node(&self, name: &str) -> Result<(), Error> {
+        self.label_node(name, &json!("kwok"))
+    }
+
+    fn label_node(&self, name: &str, value: &Value) -> Result<(), Error> {
+        let patch = json!({"metadata": {"labels": {"type": value}}});
+        self.api.request("PATCH", &format!("/api/v1/nodes/{name}"), Some(&patch)).map(drop)
+    }
+
+    /// Makes a namespace with a new name that begins with `prefix`, ready for pods.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn fresh_namespace(&self, prefix: &str) -> Result<String, Error> {
+        let made = self.api.post("/api/v1/namespaces", &json!({"metadata": {"generateName": format!("{prefix}-")}}))?;
+        let name = made.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+        self.wait_for_account(&name)?;
+        Ok(name)
+    }
+
+    /// Makes a storage class. Claims of every class are provisioned as soon as they are bound to be, whatever its
+    /// provisioner's name is, except for `kubernetes.io/no-provisioner`.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn storage_class(&self, name: &str, provisioner: &str) -> Result<(), Error> {
+        self.api
+            .post(
+                "/apis/storage.k8s.io/v1/storageclasses",
+                &json!({
+                    "metadata": {"name": name},
+                    "provisioner": provisioner,
+                    "volumeBindingMode": "WaitForFirstConsumer",
+                }),
+            )
+            .map(drop)
+    }
+}
+
+fn node<'a>(number: usize, name: &str, labels: impl Iterator<Item = (&'a String, &'a String)>) -> Value {
+    let mut all = BTreeMap::from([
+        ("type", "kwok"),
+        ("kubernetes.io/hostname", name),
+        ("kubernetes.io/os", "linux"),
+        ("kubernetes.io/arch", "amd64"),
+    ]);
+    all.extend(labels.map(|(key, value)| (key.as_str(), value.as_str())));
+    let capacity = json!({"cpu": "8", "memory": "32Gi", "pods": "110", "ephemeral-storage": "150Gi"});
+    let version = format!("v{KUBERNETES_VERSION}");
+    json!({
+        "metadata": {"name": name, "labels": all},
+        "spec": {"podCIDR": format!("10.244.{number}.0/24"), "podCIDRs": [format!("10.244.{number}.0/24")]},
+        "status": {
+            "capacity": capacity,
+            "allocatable": capacity,
+            "addresses": [
+                {"type": "InternalIP", "address": format!("10.10.0.{number}")},
+                {"type": "Hostname", "address": name},
+            ],
+            "nodeInfo": {
+                "architecture": "amd64", "operatingSystem": "linux", "kubeletVersion": version, "kubeProxyVersion": version,
+                "osImage": "Simulated", "kernelVersion": "6.1.0", "containerRuntimeVersion": "containerd://2.2.1",
+                "machineID": name, "systemUUID": name, "bootID": name,
+            },
+        },
+    })
+}
+
+fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.get("items").and_then(Value::as_array).into_iter().flatten()
+}
+
+fn is_ready(node: &Value) -> bool {
+    let conditions = node.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+    conditions.into_iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+}
+
+/// For `until`: what is not there yet may still come.
+fn found(answer: Result<Value, Error>) -> Result<Result<(), String>, Error> {
+    match answer {
+        Ok(_) => Ok(Ok(())),
+        Err(Error::Refused { code: 404, .. }) => Ok(Err("it is not there".to_owned())),
+        Err(error) => Err(error),
+    }
+}
+
+/// A free port below those that the system gives to outgoing connections: one of them could otherwise take the API
+/// server's port while it is stopped.
+fn free_port() -> Result<u16, Error> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    const FIRST: u64 = 20_000;
+    const COUNT: u64 = 10_000;
+    let time = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| u64::from(time.subsec_nanos()));
+    let start = u64::from(std::process::id()) * 7919 + time;
+    for _ in 0..COUNT {
+        let offset = NEXT.fetch_add(1, Ordering::Relaxed);
+        let Ok(port) = u16::try_from(FIRST + (start + offset) % COUNT) else { continue };
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(Error::Usage(format!("no free port between {FIRST} and {}", FIRST + COUNT)))
+}
