@@ -56,52 +56,32 @@ pub(crate) struct StateUse {
     pub(crate) writes: BTreeSet<String>,
 }
 
-/// What a step does with `ctx.state`, as far as its own closure says it in the form `ctx.state.key`.
+/// What a step does with `ctx.state`, as far as its own closure, and closures inside it, say it in the form
+/// `ctx.state.key`.
 pub(crate) fn state_of(step: &Step) -> StateUse {
     let mut used = StateUse::default();
     let Body::Closure { closure, unit, .. } = &step.body else { return used };
-    let Some((first, last)) = extent(&unit.ast, closure.name()) else { return used };
-    let within = |position: Position| position >= first && position <= last;
-    visit(&unit.ast, |path| {
-        let Some(ASTNode::Expr(Expr::Dot(chain, _, position))) = path.last() else { return };
-        if !within(*position) {
-            return;
+    let mut open = vec![closure.name().to_owned()];
+    let mut seen = BTreeSet::new();
+    while let Some(name) = open.pop() {
+        if !seen.insert(name.clone()) {
+            continue;
         }
-        let Some(key) = state_key(chain) else { return };
-        let assigned = path.iter().rev().nth(1).is_some_and(|parent| is_target(parent, path.last()));
-        if assigned {
-            used.writes.insert(key);
-        } else {
-            used.reads.insert(key);
-        }
-    });
-    used
-}
-
-/// The positions between which a closure's body lies.
-fn extent(ast: &AST, name: &str) -> Option<(Position, Position)> {
-    let mut first = Position::NONE;
-    let mut last = Position::NONE;
-    let body = ast.iter_fn_def().find(|f| f.name == name)?;
-    let rhai::ScriptFuncPayload::Body(block) = &body.body else { return None };
-    let mut path = Vec::new();
-    for statement in block.statements() {
-        statement.walk(&mut path, &mut |nodes: &[ASTNode<'_>]| {
-            if let Some(node) = nodes.last() {
-                let position = node.position();
-                if !position.is_none() {
-                    if first.is_none() || position < first {
-                        first = position;
-                    }
-                    if last.is_none() || position > last {
-                        last = position;
-                    }
-                }
+        let mut body = unit.ast.clone_functions_only();
+        body.retain_functions(|_, _, function, _| function == name);
+        visit(&body, |path| match path.last() {
+            Some(ASTNode::Expr(Expr::DynamicConstant(value, _))) => {
+                open.extend(value.read_lock::<rhai::FnPtr>().map(|pointer| pointer.fn_name().to_owned()));
             }
-            true
+            Some(ASTNode::Expr(Expr::Dot(chain, _, _))) => {
+                let Some(key) = state_key(chain) else { return };
+                let assigned = path.iter().rev().nth(1).is_some_and(|parent| is_target(parent, path.last()));
+                if assigned { used.writes.insert(key) } else { used.reads.insert(key) };
+            }
+            _ => {}
         });
     }
-    (!first.is_none()).then_some((first, last))
+    used
 }
 
 /// The `key` of `x.state.key`.

@@ -136,6 +136,7 @@ impl<'a> Call<'a> {
         if let Some(gate) = session.change_gate() {
             gate.before_change(&change)?;
         }
+        session.ask_identities(&self.scope.cancel)?;
         let id = self.scope.next_id();
         session.journal().intent(&self.intent(&id, &change))?;
         let Change { parts, act, probe, inverse } = change;

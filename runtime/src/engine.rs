@@ -14,7 +14,8 @@ use crate::primitive::Primitive;
 use crate::scope::{self, Scope};
 use crate::script_error::Uncatchable;
 
-pub(crate) use builtin::{own_primitives, seal};
+pub(crate) use boundary::place_of;
+pub(crate) use builtin::{own_primitives, seal, too_deep};
 pub(crate) use modules::check_import;
 
 /// How deeply functions may call each other: the same in debug and release builds.
@@ -35,6 +36,12 @@ pub(crate) fn build(primitives: &[Primitive]) -> Engine {
     engine.set_max_modules(1000);
     engine.set_optimization_level(rhai::OptimizationLevel::None);
     engine.disable_symbol("eval");
+    // `wait::until` is ours; Rhai's `do { … } until` goes without.
+    #[allow(deprecated)] // marked as subject to change, not as going away
+    engine.on_parse_token(|token, _, _| match token {
+        rhai::Token::Until => rhai::Token::Identifier(Box::new("until".into())),
+        token => token,
+    });
     engine.set_module_resolver(modules::Resolver);
     engine.on_progress(|_| scope::progress().map(|error| Dynamic::from(Uncatchable(error))));
     engine.on_print(|text| log(Level::Info, text));
@@ -105,7 +112,7 @@ fn argument_types(primitive: &Primitive, arity: usize) -> Vec<Vec<TypeId>> {
 }
 
 fn native(primitive: Arc<Primitive>) -> rhai::RhaiFunc {
-    let function = move |context: Option<NativeCallContext<'_>>, arguments: &mut rhai::FnCallArgs<'_>| match context {
+    let function = move |context: Option<NativeCallContext<'_>>, arguments: &mut [&mut Dynamic]| match context {
         Some(context) => boundary::cross(&primitive, &context, arguments),
         None => Err(Box::new(rhai::EvalAltResult::ErrorRuntime("a primitive needs a call context".into(), Position::NONE))),
     };

@@ -90,8 +90,8 @@ from_value!(Closure, "a closure such as || …", Value::Closure(closure) => Ok(c
 from_value!(Value, "a value", value => Ok(value));
 from_value!(Duration, "a duration such as \"90s\", \"10m\" or a number of seconds",
     Value::Text(text) => duration::parse(&text).map_err(Mismatch::Refused),
-    Value::Int(i) => duration::from_seconds(i as f64).map_err(Mismatch::Refused),
-    Value::Float(x) => duration::from_seconds(x).map_err(Mismatch::Refused));
+    Value::Int(i) => duration::from_seconds_f64(i as f64).map_err(Mismatch::Refused),
+    Value::Float(x) => duration::from_seconds_f64(x).map_err(Mismatch::Refused));
 
 impl FromValue for Json {
     fn expects() -> String {

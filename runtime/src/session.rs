@@ -17,7 +17,11 @@ use crate::files::{Files, Home};
 use crate::journal::{Journal, MemoryJournal};
 use crate::runtime::Runtime;
 use crate::scope::{Scope, lock};
-use crate::secret::{MemoryVault, Registry, Vault};
+use crate::secret::Registry;
+/*TMP*/pub trait Vault: Send + Sync {}
+/*TMP*/struct MemoryVault;
+/*TMP*/impl MemoryVault { fn new() -> Self { Self } }
+/*TMP*/impl Vault for MemoryVault {}
 use crate::target::Target;
 use crate::value::Value;
 use crate::{Error, Kind, Place, Result};
@@ -456,7 +460,7 @@ impl Session {
         let cluster = self.bridge().wait(cancel, &self.0.clock, opening)?;
         let session = Arc::downgrade(&self.0);
         let peer = cluster.name().to_owned();
-        let cluster = cluster.with_observer(Arc::new(move |note: &crate::cluster::RetryNote| {
+        let cluster = cluster.observed(Arc::new(move |note: crate::cluster::RetryNote| {
             if let Some(inner) = session.upgrade() {
                 Session(inner).tell(None, What::Connection { peer: peer.clone(), text: note.to_string() });
             }
@@ -464,11 +468,27 @@ impl Session {
         Ok(lock(&self.0.clusters).entry(key).or_insert(cluster).clone())
     }
 
+    /// Asks the clusters that are open for their identities, so that intents can name them. One that may not be asked stays
+    /// without.
+    pub(crate) fn ask_identities(&self, cancel: &Cancel) -> Result<()> {
+        let unknown: Vec<Cluster> =
+            lock(&self.0.clusters).values().filter(|c| c.known_identity().is_none()).cloned().collect();
+        for cluster in unknown {
+            let asked = self.bridge().wait(cancel, &self.0.clock, async move { cluster.identity().await.map(|_| ()) });
+            if let Err(error) = asked
+                && error.kind().is_final()
+            {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
     /// The identities of the clusters that are open, by name.
     #[must_use]
     pub fn identities(&self) -> Json {
         let clusters = lock(&self.0.clusters);
-        let entry = |c: &Cluster| c.known_identity().map(|id| (c.name().to_owned(), Json::String(id)));
+        let entry = |c: &Cluster| c.known_identity().map(|id| (c.name().to_owned(), Json::String(id.to_owned())));
         Json::Object(clusters.values().filter_map(entry).collect())
     }
 

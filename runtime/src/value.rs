@@ -10,7 +10,7 @@ use rhai::{Array, Blob, Dynamic, FnPtr, Map};
 use serde_json::Value as Json;
 
 use crate::closure::Closure;
-use crate::secret::{Inspection, Registry, Template};
+use crate::secret::{Inspection, Placeholder, Registry, Template};
 use crate::{Error, Kind, Result};
 
 /// The depth below which a value must stay: deeper ones are cycles or mistakes.
@@ -63,7 +63,7 @@ impl Value {
             Value::Int(i) => i.into(),
             Value::Float(f) => f.into(),
             Value::Text(text) | Value::Damaged(text) => text.into(),
-            Value::Template(template) => template.placeholders().into(),
+            Value::Template(template) => template.script_text().into(),
             Value::Bytes(bytes) => Dynamic::from_blob(bytes),
             Value::List(list) => Dynamic::from_array(list.into_iter().map(Value::into_dynamic).collect()),
             Value::Map(map) => {
@@ -214,8 +214,8 @@ fn walk(dynamic: &Dynamic, registry: &Registry, depth: usize) -> Result<Value> {
     if let Some(pointer) = dynamic.read_lock::<FnPtr>() {
         return Ok(Value::Closure(Closure::take(&pointer)));
     }
-    if let Some(secret) = dynamic.read_lock::<SecretHandle>() {
-        return Ok(inspect(&secret.0, registry));
+    if let Some(secret) = dynamic.read_lock::<Placeholder>() {
+        return Ok(inspect(secret.as_str(), registry));
     }
     Ok(Value::Handle(dynamic.flatten_clone()))
 }
@@ -225,30 +225,6 @@ fn inspect(text: &str, registry: &Registry) -> Value {
         Inspection::Clean => Value::Text(text.to_owned()),
         Inspection::Template(template) => Value::Template(template),
         Inspection::Damaged { .. } => Value::Damaged(text.to_owned()),
-    }
-}
-
-/// What a script holds of a secret: its placeholder.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SecretHandle(pub(crate) String);
-
-impl SecretHandle {
-    /// The handle of a registered secret.
-    #[must_use]
-    pub fn new(placeholder: String) -> Self {
-        Self(placeholder)
-    }
-}
-
-impl fmt::Display for SecretHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for SecretHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[secret]")
     }
 }
 
@@ -330,7 +306,7 @@ impl<T: IntoValue> IntoValue for Option<T> {
         self.map_or(Value::Null, IntoValue::into_value)
     }
 }
-impl IntoValue for SecretHandle {
+impl IntoValue for Placeholder {
     fn into_value(self) -> Value {
         Value::Handle(Dynamic::from(self))
     }

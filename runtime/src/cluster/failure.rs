@@ -344,7 +344,7 @@ fn rejected(status: &ApiStatus, said: &str, subject: &Subject) -> Error {
     let message = match lines.as_slice() {
         [] => format!("{head}: {said}"),
         [one] => format!("{head}: {one}"),
-        many => many.iter().fold(format!("{head}:"), |text, line| text + "\n  - " + line),
+        many => many.iter().fold(format!("{head}:"), |text, line| text + "\n  - " + line.as_str()),
     };
     Error::new(Kind::Rejected, message).details(json!({ "causes": lines }))
 }

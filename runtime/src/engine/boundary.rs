@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rhai::{Dynamic, FnCallArgs, NativeCallContext, Position};
+use rhai::{Dynamic, NativeCallContext, Position};
 
 use crate::call::Call;
 use crate::primitive::{Arguments, Effect, Primitive};
@@ -26,7 +26,7 @@ pub(crate) fn place_of(context: &NativeCallContext<'_>) -> Place {
     }
 }
 
-pub(super) fn cross(primitive: &Primitive, context: &NativeCallContext<'_>, arguments: &mut FnCallArgs<'_>) -> RhaiResult {
+pub(super) fn cross(primitive: &Primitive, context: &NativeCallContext<'_>, arguments: &mut [&mut Dynamic]) -> RhaiResult {
     let scope = match Scope::of(context) {
         Ok(scope) => scope,
         Err(error) => return Err(Box::new(rhai::EvalAltResult::ErrorSystem(String::new(), Box::new(error)))),
@@ -63,7 +63,7 @@ fn attempt(
     context: &NativeCallContext<'_>,
     scope: &Arc<Scope>,
     place: &Place,
-    arguments: &mut FnCallArgs<'_>,
+    arguments: &mut [&mut Dynamic],
 ) -> Result<Value> {
     if matches!(scope.phase, Phase::Declare(_)) && primitive.effect != Effect::Pure {
         return Err(impure(primitive));

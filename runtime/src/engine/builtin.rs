@@ -14,7 +14,8 @@ use crate::playbook::{StepOptions, declare};
 use crate::primitive::{Effect, Parameter, Primitive};
 use crate::scope::{Phase, Scope};
 use crate::script_error::raise;
-use crate::value::{SecretHandle, Value};
+use crate::secret::Placeholder;
+use crate::value::Value;
 use crate::{Error, Kind, Result};
 
 use super::boundary::place_of;
@@ -63,11 +64,11 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("always", |context: NativeCallContext<'_>, work: FnPtr, cleanup: FnPtr| {
         scoped(&context, |scope| always(&context, scope, &work, &cleanup))
     });
-    engine.register_type_with_name::<SecretHandle>("Secret").register_fn("to_string", |s: &mut SecretHandle| s.to_string());
-    engine.register_fn("to_debug", |_: &mut SecretHandle| "[secret]".to_owned());
+    engine.register_type_with_name::<Placeholder>("Secret").register_fn("to_string", |s: &mut Placeholder| s.to_string());
+    engine.register_fn("to_debug", |_: &mut Placeholder| "[secret]".to_owned());
     // Rhai joins and appends by `to_string`; with `+` the same must come of it.
-    engine.register_fn("+", |text: &str, secret: SecretHandle| format!("{text}{secret}"));
-    engine.register_fn("+", |secret: SecretHandle, text: &str| format!("{secret}{text}"));
+    engine.register_fn("+", |text: &str, secret: Placeholder| format!("{text}{secret}"));
+    engine.register_fn("+", |secret: Placeholder, text: &str| format!("{secret}{text}"));
     crate::playbook::register_context(engine);
 }
 

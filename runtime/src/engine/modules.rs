@@ -1,6 +1,6 @@
 //! `import`: only from inside the playbook, the customer folder's `lib/` and the standard library.
 
-use rhai::{Engine, GlobalRuntimeState, Module, ModuleResolver, Position, Scope as RhaiScope, SharedModule};
+use rhai::{Engine, GlobalRuntimeState, Module, ModuleResolver, Position, Scope as RhaiScope};
 
 use crate::files::{Home, Located};
 use crate::scope::Scope;
@@ -17,7 +17,7 @@ impl ModuleResolver for Resolver {
         _: Option<&str>,
         path: &str,
         _: Position,
-    ) -> std::result::Result<SharedModule, Box<rhai::EvalAltResult>> {
+    ) -> std::result::Result<rhai::Shared<Module>, Box<rhai::EvalAltResult>> {
         let error = Error::internal(format!("the import of {path} was resolved outside a session"));
         Err(Box::new(rhai::EvalAltResult::ErrorSystem(String::new(), Box::new(error))))
     }
@@ -29,7 +29,7 @@ impl ModuleResolver for Resolver {
         _: &mut RhaiScope<'_>,
         path: &str,
         _: Position,
-    ) -> std::result::Result<SharedModule, Box<rhai::EvalAltResult>> {
+    ) -> std::result::Result<rhai::Shared<Module>, Box<rhai::EvalAltResult>> {
         let system = |error: Error| Box::new(rhai::EvalAltResult::ErrorSystem(String::new(), Box::new(error)));
         let scope = Scope::from_tag(&global.tag).ok_or_else(|| system(Error::internal("an import outside a session")))?;
         let source = global.source().unwrap_or_default().to_owned();

@@ -196,14 +196,14 @@ pub(crate) fn evaluate_unit(scope: &Arc<Scope>, collector: &Arc<Collector>, unit
     {
         let mut collected = lock(&collector.inner);
         if collected.open.iter().any(|open| open.source == unit.source) {
-            return Err(crate::engine_builtin_too_deep(&unit.source));
+            return Err(crate::engine::too_deep(&unit.source));
         }
         collected.open.push(unit.clone());
         collected.units.push(unit.clone());
     }
     let result = evaluate(unit, scope);
     lock(&collector.inner).open.pop();
-    result?;
+    let _ = result?;
     unit.end().map(|_| ())
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::clock::{BoxFuture, Clock, RealClock};
-use crate::cluster::{Cluster, ConnectOptions};
+use crate::cluster::{Cluster, OpenOptions};
 use crate::target::{Network, RealNetwork, Target};
 use crate::{Error, Kind, Result};
 
@@ -98,13 +98,14 @@ impl Target for Live {
                     }
                 },
             };
-            let connect = ConnectOptions {
-                kubeconfig: options.kubeconfig.clone(),
+            let connect = OpenOptions {
+                kubeconfig: options.kubeconfig.clone().into_iter().collect(),
                 context,
-                allow_exec: options.exec_plugins.clone(),
-                allow_insecure: options.insecure,
+                allow_programs: options.exec_plugins.clone(),
+                allow_insecure_tls: options.insecure,
+                ..OpenOptions::default()
             };
-            Cluster::connect(connect, clock).await
+            Cluster::open(connect, clock).await
         })
     }
 
