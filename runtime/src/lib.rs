@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod error;
 pub mod secret;
+pub mod state_folder;
 
 pub use clock::{BoxFuture, Clock, Moment, RealClock};
 pub use error::{Error, Kind, Place, Result};
