@@ -25,6 +25,7 @@ mod scope;
 mod script_error;
 pub mod secret;
 pub mod session;
+pub mod state_folder;
 pub mod suggest;
 pub mod target;
 pub mod value;

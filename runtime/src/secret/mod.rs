@@ -8,6 +8,7 @@
 
 mod decode;
 mod forms;
+mod generate;
 mod grams;
 mod inspection;
 mod intervals;
@@ -15,16 +16,21 @@ mod mask;
 mod origin;
 mod placeholder;
 mod random;
+mod read;
 mod registry;
 mod template;
 mod value;
+mod vault;
 
+pub use generate::{Alphabet, GenerateOptions, generate, generate_in};
 pub use inspection::Inspection;
 pub use origin::Origin;
 pub use placeholder::Placeholder;
+pub use read::{Prompter, from_env, from_file, from_prompt};
 pub use registry::{MIN_MASKED, Registry};
 pub use template::{Piece, StoredPiece, StoredTemplate, Template};
 pub use value::Secret;
+pub use vault::{AgeVault, Identity, MemoryVault, Vault};
 
 #[cfg(test)]
 mod tests;
