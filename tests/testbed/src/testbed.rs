@@ -73,20 +73,20 @@ impl Testbed {
     }
 
     pub(crate) fn start(builder: &mut Builder) -> Result<Testbed, Error> {
-        let binaries = Binaries::ensure(&mut builder.progress)?;
+        let binaries = Binaries::ensure(&mut |line| builder.report(line))?;
         let mut attempt = 1;
         loop {
             match Testbed::start_once(&binaries, builder) {
                 // Another process may have taken a port between our choice and the server's start.
                 Err(Error::Ended { tail, .. }) if attempt < 4 && tail.contains("address already in use") => {
-                    attempt += 1
+                    attempt += 1;
                 }
                 other => return other,
             }
         }
     }
 
-    fn start_once(binaries: &Binaries, builder: &Builder) -> Result<Testbed, Error> {
+    fn start_once(binaries: &Binaries, builder: &mut Builder) -> Result<Testbed, Error> {
         let run = RunDir::create(&cache_dir().join("run"))?;
         let ports = Ports { etcd: free_port()?, etcd_peer: free_port()?, api_server: free_port()? };
         let pki = Pki::make(run.path().join("pki"))?;
@@ -99,20 +99,14 @@ impl Testbed {
             binaries: binaries.clone(),
             run,
         };
-        // etcd outlives the others by the time it takes to clear up after a process that was killed.
-        let remove = [("WINDLASS_TESTBED_REMOVE", testbed.run.path())];
-        testbed.servers().etcd = Some(Server::spawn(
-            "etcd",
-            &testbed.binaries.path("etcd"),
-            &testbed.config.etcd,
-            testbed.run.path(),
-            &remove,
-        )?);
+        builder.tell("starting etcd and the API server");
+        testbed.servers().etcd = Some(testbed.spawn("etcd", &testbed.config.etcd)?);
         until("etcd", STARTING, || {
             testbed.servers().check()?;
             Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, ports.etcd)).map(drop).map_err(|error| error.to_string()))
         })?;
         testbed.start_api_server()?;
+        builder.tell("starting the controllers, the scheduler and the nodes");
         {
             let mut servers = testbed.servers();
             servers.controller_manager =
@@ -125,7 +119,10 @@ impl Testbed {
     }
 
     fn spawn(&self, name: &'static str, arguments: &[String]) -> Result<Server, Error> {
-        Server::spawn(name, &self.binaries.path(name), arguments, self.run.path(), &[])
+        let folder = self.run.path();
+        // One of them removes the folder if we are killed; it must not be etcd, which dies of it half-way.
+        let remove = (name == "kube-scheduler").then_some(("WINDLASS_TESTBED_REMOVE", folder));
+        Server::spawn(name, &self.binaries.path(name), arguments, folder, remove.as_slice())
     }
 
     fn servers(&self) -> MutexGuard<'_, Servers> {
@@ -189,6 +186,14 @@ impl Testbed {
     #[must_use]
     pub fn logs(&self) -> PathBuf {
         self.run.path().join("logs")
+    }
+
+    /// Whether all servers that were started and not stopped still run.
+    ///
+    /// # Errors
+    /// If one has ended by itself, with the end of its log.
+    pub fn check(&self) -> Result<(), Error> {
+        self.servers().check()
     }
 
     /// The process ids of the servers that were started and not stopped.

@@ -1,4 +1,5 @@
 //! The test bed itself: what it promises to the tests that use it.
+#![expect(clippy::unwrap_used, reason = "a test fails so")]
 
 use std::time::{Duration, Instant};
 
