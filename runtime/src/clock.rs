@@ -1,0 +1,104 @@
+//! Time: the one place that knows what time it is and how to wait.
+//!
+//! A live target runs on the [`RealClock`]; a simulated one has a clock that jumps. Nothing else in Windlass sleeps.
+
+use std::future::Future;
+use std::ops::{Add, Sub};
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+/// A future that owns what it needs and can go to any thread.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
+
+/// A point on a clock's own time line: the time since the clock was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Moment(pub Duration);
+
+impl Moment {
+    /// The time from `earlier` to here; zero where `earlier` is later.
+    #[must_use]
+    pub fn since(self, earlier: Moment) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl Add<Duration> for Moment {
+    type Output = Moment;
+    fn add(self, rhs: Duration) -> Moment {
+        Moment(self.0.saturating_add(rhs))
+    }
+}
+
+impl Sub<Moment> for Moment {
+    type Output = Duration;
+    fn sub(self, rhs: Moment) -> Duration {
+        self.since(rhs)
+    }
+}
+
+/// A source of time.
+pub trait Clock: Send + Sync + 'static {
+    /// Now, on this clock's own time line. Never goes back.
+    fn now(&self) -> Moment;
+
+    /// Now, as people write it.
+    fn wall(&self) -> jiff::Timestamp;
+
+    /// Completes at `moment`.
+    fn sleep_until(&self, moment: Moment) -> BoxFuture<()>;
+
+    /// Completes at `moment`, but is never a reason for a simulated clock to jump: progress reports, re-lists.
+    fn sleep_weakly_until(&self, moment: Moment) -> BoxFuture<()> {
+        self.sleep_until(moment)
+    }
+
+    /// Completes after `duration`.
+    fn sleep(&self, duration: Duration) -> BoxFuture<()> {
+        self.sleep_until(self.now() + duration)
+    }
+
+    /// Whether time is simulated.
+    fn is_virtual(&self) -> bool {
+        false
+    }
+}
+
+/// The machine's own time.
+#[derive(Debug)]
+pub struct RealClock {
+    origin: Instant,
+}
+
+impl RealClock {
+    /// A clock whose time line starts now.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { origin: Instant::now() }
+    }
+}
+
+impl Default for RealClock {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Clock for RealClock {
+    fn now(&self) -> Moment {
+        Moment(self.origin.elapsed())
+    }
+
+    fn wall(&self) -> jiff::Timestamp {
+        jiff::Timestamp::now()
+    }
+
+    fn sleep_until(&self, moment: Moment) -> BoxFuture<()> {
+        let at = self.origin.checked_add(moment.0);
+        Box::pin(async move {
+            match at {
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+                None => std::future::pending().await,
+            }
+        })
+    }
+}

@@ -1,0 +1,165 @@
+//! One Kubernetes cluster, asynchronously: what it serves, its objects, who owns which field, what differs.
+//!
+//! Nothing here knows of scripts, sessions or the boundary of a primitive; whoever calls it does the waiting. All time
+//! comes from the [`Clock`], so the same code serves a live cluster and a simulated one: no timer of tokio's is used,
+//! and a [`Cluster`] works on a runtime without `enable_time`.
+//!
+//! - [`Cluster::open`] reads kubeconfig files; [`Cluster::with_client`] takes a client made elsewhere.
+//! - [`Cluster::kind`] finds a kind by any of its names; [`Cluster::resource`] names one object,
+//!   [`Cluster::collection`] all of a kind.
+//! - [`Cluster::get`], [`Cluster::list`], [`Cluster::apply`] and so on are the verbs, on plain JSON.
+
+mod connect;
+pub mod discovery;
+mod exchange;
+mod failure;
+mod kubeconfig;
+mod options;
+mod request;
+mod resource;
+mod retry;
+#[cfg(test)]
+mod testing;
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::OnceCell;
+
+pub use connect::OpenOptions;
+pub use discovery::ApiKind;
+pub use failure::{ApiStatus, Cause, Failure, FieldConflict};
+
+pub use kubeconfig::ContextInfo;
+pub use options::{
+    ApplyOptions, DeleteOptions, Deleted, ListOptions, Listing, LogOptions, Patch, PatchOptions, Propagation, Selector,
+    WriteOptions,
+};
+pub use resource::{Collection, ResourceId, ResourceRef};
+pub use retry::{RetryNote, RetryObserver, RetryPolicy};
+
+use crate::clock::Clock;
+use crate::error::{Error, Result};
+use discovery::DiscoveryCache;
+
+/// An object, or any part of one, as the API sends it; the order of fields is kept.
+pub type Json = serde_json::Value;
+
+/// One cluster: its client, its clock, and what has been learned about it. Clones share everything.
+#[derive(Clone)]
+pub struct Cluster {
+    shared: Arc<Shared>,
+    observer: Option<RetryObserver>,
+}
+
+struct Shared {
+    name: String,
+    server: Option<String>,
+    namespace: String,
+    client: kube::Client,
+    clock: Arc<dyn Clock>,
+    retry: RetryPolicy,
+    discovery: DiscoveryCache,
+
+    identity: OnceCell<String>,
+}
+
+impl Cluster {
+    /// A cluster behind a client made elsewhere, such as one over an in-process service.
+    ///
+    /// The client must not retry by itself (`default_retry = false`): retries are this module's.
+    pub fn with_client(
+        name: impl Into<String>,
+        client: kube::Client,
+        namespace: impl Into<String>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self::assemble(name.into(), None, client, namespace.into(), clock, RetryPolicy::default())
+    }
+
+    fn assemble(
+        name: String,
+        server: Option<String>,
+        client: kube::Client,
+        namespace: String,
+        clock: Arc<dyn Clock>,
+        retry: RetryPolicy,
+    ) -> Self {
+        let shared = Shared {
+            name,
+            server,
+            namespace,
+            client,
+            clock,
+            retry,
+            discovery: DiscoveryCache::default(),
+
+            identity: OnceCell::new(),
+        };
+        Self { shared: Arc::new(shared), observer: None }
+    }
+
+    /// The same cluster, with everything learned about it, whose retries are told to `observer`.
+    #[must_use]
+    pub fn observed(&self, observer: RetryObserver) -> Self {
+        Self { shared: Arc::clone(&self.shared), observer: Some(observer) }
+    }
+
+    /// Its name: the kubeconfig's context.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// The address of its API server, where it was opened by kubeconfig.
+    #[must_use]
+    pub fn server(&self) -> Option<&str> {
+        self.shared.server.as_deref()
+    }
+
+    /// The namespace of objects that name none.
+    #[must_use]
+    pub fn default_namespace(&self) -> &str {
+        &self.shared.namespace
+    }
+
+    /// The client underneath, for what this module does not cover (exec, attach, port-forward).
+    #[must_use]
+    pub fn client(&self) -> &kube::Client {
+        &self.shared.client
+    }
+
+    /// The clock that its retries, timeouts and watches go by.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
+    }
+
+    /// What identifies the cluster, whatever it is called: the uid of its namespace `kube-system`. Asked for once.
+    ///
+    /// # Errors
+    /// Whatever keeps that namespace from being read.
+    pub async fn identity(&self) -> Result<&str> {
+        let uid = self.shared.identity.get_or_try_init(|| async {
+            let id = ResourceId::namespace_object(self.name(), "kube-system");
+            let namespace = self.get(&id).await?.ok_or_else(|| self.without_identity())?;
+            let uid = namespace.pointer("/metadata/uid").and_then(Json::as_str).map(str::to_owned);
+            uid.ok_or_else(|| self.without_identity())
+        });
+        uid.await.map(String::as_str)
+    }
+
+    fn without_identity(&self) -> Error {
+        Error::new(
+            crate::Kind::NotFound,
+            format!("cluster {} has no namespace kube-system with a uid to know it by", self.name()),
+        )
+        .hint("is this a Kubernetes API server?")
+    }
+}
+
+impl fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cluster").field("name", &self.name()).field("namespace", &self.default_namespace()).finish()
+    }
+}

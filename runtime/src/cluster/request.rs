@@ -1,0 +1,296 @@
+//! The verbs, on plain JSON.
+
+use bytes::Bytes;
+use http::Method;
+use serde_json::json;
+
+use super::exchange::{Exchange, parse, uri};
+use super::failure::Failure;
+use super::options::{
+    ApplyOptions, DeleteOptions, Deleted, ListOptions, Listing, LogOptions, Patch, PatchOptions, WriteOptions,
+};
+use super::resource::{Collection, ResourceId};
+use super::retry::Repeat;
+use super::{Cluster, Json};
+use crate::error::{Error, Result};
+
+const JSON: &str = "application/json";
+/// JSON is YAML, and this is the only name that every supported server takes.
+const APPLY: &str = "application/apply-patch+yaml";
+
+impl Cluster {
+    /// The object, or none if there is none.
+    ///
+    /// # Errors
+    /// What the cluster or the connection says; a kind or group that is not served is an error too.
+    pub async fn get(&self, id: &ResourceId) -> Result<Option<Json>> {
+        match self.exchange_json(&Exchange::get(id.path(), id.subject("get"))).await {
+            Ok(object) => Ok(Some(object)),
+            Err(failure) if is_absent(&failure) => Ok(None),
+            Err(failure) => Err(failure.into_error(&id.subject("get"))),
+        }
+    }
+
+    /// A subresource such as `scale` or `status`, or none if the object is not there.
+    ///
+    /// # Errors
+    /// What the cluster or the connection says.
+    pub async fn get_subresource(&self, id: &ResourceId, subresource: &str) -> Result<Option<Json>> {
+        let exchange = Exchange::get(format!("{}/{subresource}", id.path()), id.subject("get"));
+        match self.exchange_json(&exchange).await {
+            Ok(object) => Ok(Some(object)),
+            Err(failure) if is_absent(&failure) => Ok(None),
+            Err(failure) => Err(failure.into_error(&id.subject("get"))),
+        }
+    }
+
+    /// Part of a pod's log.
+    ///
+    /// # Errors
+    /// What the cluster or the connection says.
+    pub async fn pod_log(&self, pod: &ResourceId, options: &LogOptions) -> Result<String> {
+        let (tail, limit) = (options.tail_lines.map(|n| n.to_string()), options.limit_bytes.map(|n| n.to_string()));
+        let mut query: Vec<(&str, &str)> = Vec::new();
+        query.extend(options.container.as_deref().map(|c| ("container", c)));
+        query.extend(options.previous.then_some(("previous", "true")));
+        query.extend(tail.as_deref().map(|n| ("tailLines", n)));
+        query.extend(limit.as_deref().map(|n| ("limitBytes", n)));
+        let mut exchange = Exchange::get(uri(&format!("{}/log", pod.path()), &query), pod.subject("get"));
+        exchange.accept = "*/*";
+        let bytes = self.exchange(&exchange).await.map_err(|f| f.into_error(&exchange.subject))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// The objects of a collection, page by page. If history expires between two pages, it starts over.
+    ///
+    /// # Errors
+    /// What the cluster or the connection says.
+    pub async fn list(&self, of: &Collection, options: &ListOptions) -> Result<Listing> {
+        self.try_list(of, options).await.map_err(|failure| failure.into_error(&of.subject("list")))
+    }
+
+    pub(crate) async fn try_list(&self, of: &Collection, options: &ListOptions) -> Result<Listing, Failure> {
+        let mut restarts = 0;
+        loop {
+            match self.list_pages(of, options).await {
+                Err(Failure::Expired(_)) if restarts < 3 => restarts += 1,
+                other => return other,
+            }
+        }
+    }
+
+    async fn list_pages(&self, of: &Collection, options: &ListOptions) -> Result<Listing, Failure> {
+        let mut listing = Listing::default();
+        let mut next = String::new();
+        loop {
+            let left = options.limit.map_or(options.page, |limit| limit.saturating_sub(listing.items.len()));
+            let size = left.min(options.page).max(1).to_string();
+            let mut query = options.selector.query();
+            query.push(("limit", &size));
+            if !next.is_empty() {
+                query.push(("continue", &next));
+            }
+            let exchange = Exchange::get(of.uri(&query), of.subject("list"));
+            let mut page = self.exchange_json(&exchange).await?;
+            let text = |pointer: &str| page.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
+            let (version, token) = (text("/metadata/resourceVersion"), text("/metadata/continue"));
+            let items = match page.get_mut("items").map(Json::take) {
+                Some(Json::Array(items)) => items,
+                Some(Json::Null) | None if page.get("kind").is_some() => Vec::new(),
+                _ => return Err(Failure::Unreadable("it is not a list of objects".into())),
+            };
+            listing.items.extend(items.into_iter().map(|item| with_type(item, of)));
+            listing.resource_version = version;
+            listing.more = !token.is_empty();
+            let full = options.limit.is_some_and(|limit| listing.items.len() >= limit);
+            if full && let Some(limit) = options.limit {
+                listing.more |= listing.items.len() > limit;
+                listing.items.truncate(limit);
+            }
+            if token.is_empty() || full {
+                return Ok(listing);
+            }
+            next = token;
+        }
+    }
+
+    /// Creates the object; it must not exist.
+    ///
+    /// # Errors
+    /// [`Kind::AlreadyExists`](crate::Kind::AlreadyExists), [`Kind::Rejected`](crate::Kind::Rejected) and what else the
+    /// cluster or the connection says.
+    pub async fn create(&self, id: &ResourceId, object: &Json, options: &WriteOptions) -> Result<Json> {
+        let mut query = write_query(&options.manager, options.dry_run);
+        query.push(("fieldValidation", "Strict"));
+        let uri = id.collection().uri(&query);
+        self.write(id, "create", Method::POST, uri, (JSON, object), options.dry_run).await
+    }
+
+    /// Replaces the object by this one, which must carry the `metadata.resourceVersion` that was read: a replacement
+    /// without one never conflicts, and so may undo somebody's work.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](crate::Kind::Conflict) if it has changed since, and what else the cluster or the connection
+    /// says.
+    pub async fn update(&self, id: &ResourceId, object: &Json, options: &WriteOptions) -> Result<Json> {
+        if object.pointer("/metadata/resourceVersion").and_then(Json::as_str).is_none_or(str::is_empty) {
+            return Err(Error::internal(format!("{id} was to be replaced without the version that was read")));
+        }
+        let mut query = write_query(&options.manager, options.dry_run);
+        query.push(("fieldValidation", "Strict"));
+        let uri = uri(&id.path(), &query);
+        self.write(id, "update", Method::PUT, uri, (JSON, object), options.dry_run).await
+    }
+
+    /// Server-side apply: makes the object have what `intent` says, and makes the manager own that. What the manager
+    /// owned and `intent` no longer says is removed. Unknown fields are refused.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](crate::Kind::Conflict) with [`Failure::field_conflicts`] if fields belong to others, or without any
+    /// if the object is no longer at `resource_version`; and what else the cluster or the connection says.
+    pub async fn apply(&self, id: &ResourceId, intent: &Json, options: &ApplyOptions) -> Result<Json> {
+        let mut query = write_query(&options.manager, options.dry_run);
+        query.push(("fieldValidation", "Strict"));
+        query.push(("force", if options.force { "true" } else { "false" }));
+        let uri = uri(&id.path(), &query);
+        let versioned;
+        let body = match &options.resource_version {
+            None => intent,
+            Some(version) => {
+                let mut copy = intent.clone();
+                if let Some(metadata) = copy.get_mut("metadata").and_then(Json::as_object_mut) {
+                    metadata.insert("resourceVersion".into(), Json::String(version.clone()));
+                }
+                versioned = copy;
+                &versioned
+            }
+        };
+        self.write(id, "apply", Method::PATCH, uri, (APPLY, body), options.dry_run).await
+    }
+
+    /// Changes a part of the object, or of one of its subresources.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`](crate::Kind::NotFound) if it is not there, [`Kind::Conflict`](crate::Kind::Conflict) if the
+    /// patch names a resourceVersion that has passed, and what else the cluster or the connection says.
+    pub async fn patch(&self, id: &ResourceId, patch: &Patch, options: &PatchOptions) -> Result<Json> {
+        let path = match &options.subresource {
+            Some(subresource) => format!("{}/{subresource}", id.path()),
+            None => id.path(),
+        };
+        let mut query = write_query(&options.manager, options.dry_run);
+        query.push(("fieldValidation", "Strict"));
+        self.write(id, "patch", Method::PATCH, uri(&path, &query), patch.content(), options.dry_run).await
+    }
+
+    /// Posts to a subresource: `eviction`, `token`, `binding`. Never repeated: for an eviction, "too many requests"
+    /// means that a disruption budget forbids it.
+    ///
+    /// # Errors
+    /// What the cluster or the connection says; [`Failure::of`] has the status.
+    pub async fn create_subresource(
+        &self,
+        id: &ResourceId,
+        subresource: &str,
+        body: &Json,
+        dry_run: bool,
+    ) -> Result<Json> {
+        let uri = uri(&format!("{}/{subresource}", id.path()), &write_query("", dry_run));
+        let mut exchange = self.writing(id, "create", Method::POST, uri, (JSON, body), false);
+        exchange.repeat = Repeat::Never;
+        self.exchange_json(&exchange).await.map_err(|failure| failure.into_error(&exchange.subject))
+    }
+
+    /// Deletes the object, if it is there.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](crate::Kind::Conflict) if uid or version are others by now, and what else the cluster or the
+    /// connection says.
+    pub async fn delete(&self, id: &ResourceId, options: &DeleteOptions) -> Result<Deleted> {
+        let mut body = json!({
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": options.propagation.as_str(),
+        });
+        if options.uid.is_some() || options.resource_version.is_some() {
+            let mut preconditions = serde_json::Map::new();
+            let parts = [("uid", &options.uid), ("resourceVersion", &options.resource_version)];
+            for (key, value) in parts {
+                if let Some(value) = value {
+                    preconditions.insert(key.into(), Json::String(value.clone()));
+                }
+            }
+            body["preconditions"] = Json::Object(preconditions);
+        }
+        if let Some(seconds) = options.grace_period_seconds {
+            body["gracePeriodSeconds"] = seconds.into();
+        }
+        let uri = uri(&id.path(), &write_query("", options.dry_run));
+        let exchange = self.writing(id, "delete", Method::DELETE, uri, (JSON, &body), options.dry_run);
+        match self.exchange_json(&exchange).await {
+            Ok(answer) if answer.pointer("/metadata/deletionTimestamp").is_some() => Ok(Deleted::Going(answer)),
+            Ok(_) => Ok(Deleted::Gone),
+            Err(failure) if is_absent(&failure) => Ok(Deleted::Absent),
+            Err(failure) => Err(failure.into_error(&exchange.subject)),
+        }
+    }
+
+    async fn write(
+        &self,
+        id: &ResourceId,
+        verb: &'static str,
+        method: Method,
+        uri: String,
+        content: (&'static str, &Json),
+        dry_run: bool,
+    ) -> Result<Json> {
+        let exchange = self.writing(id, verb, method, uri, content, dry_run);
+        let answer = self.exchange(&exchange).await.and_then(|bytes| parse(&bytes));
+        answer.map_err(|failure| failure.into_error(&exchange.subject))
+    }
+
+    fn writing(
+        &self,
+        id: &ResourceId,
+        verb: &'static str,
+        method: Method,
+        uri: String,
+        (content_type, body): (&'static str, &Json),
+        dry_run: bool,
+    ) -> Exchange {
+        Exchange {
+            method,
+            uri,
+            accept: JSON,
+            body: Some((content_type, Bytes::from(body.to_string()))),
+            repeat: if dry_run { Repeat::Always } else { Repeat::IfUnprocessed },
+            subject: id.subject(verb),
+        }
+    }
+}
+
+fn write_query(manager: &str, dry_run: bool) -> Vec<(&'static str, &str)> {
+    let manager = (!manager.is_empty()).then_some(("fieldManager", manager));
+    manager.into_iter().chain(dry_run.then_some(("dryRun", "All"))).collect()
+}
+
+/// Whether the object is what is missing, and not its kind: then the status names it.
+fn is_absent(failure: &Failure) -> bool {
+    failure.status().is_some_and(|s| s.code == 404 && !s.name.is_empty())
+}
+
+/// Items of a list lack what the list says once.
+fn with_type(item: Json, of: &Collection) -> Json {
+    let Json::Object(fields) = item else { return item };
+    if fields.contains_key("kind") && fields.contains_key("apiVersion") {
+        return Json::Object(fields);
+    }
+    let mut typed = serde_json::Map::with_capacity(fields.len() + 2);
+    typed.insert("apiVersion".into(), Json::String(of.api_version.clone()));
+    typed.insert("kind".into(), Json::String(of.kind.clone()));
+    typed.extend(fields);
+    Json::Object(typed)
+}
+
+#[cfg(test)]
+mod tests;

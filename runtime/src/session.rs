@@ -1,0 +1,557 @@
+//! A session: one target, one set of values, one journal, and whatever runs under them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use rhai::Dynamic;
+use serde_json::Value as Json;
+
+use crate::access::Access;
+use crate::bridge::Bridge;
+use crate::cancel::Cancel;
+use crate::change::{Change, Handler, OutcomeItem, Recipe};
+use crate::clock::Clock;
+use crate::cluster::Cluster;
+use crate::event::{Event, Level, Sink, Sinks, What};
+use crate::files::{Files, Home};
+use crate::journal::{Journal, MemoryJournal};
+use crate::runtime::Runtime;
+use crate::scope::{Scope, lock};
+use crate::secret::{MemoryVault, Registry, Vault};
+use crate::target::Target;
+use crate::value::Value;
+use crate::{Error, Kind, Place, Result};
+
+/// The limits of what a script may compute.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Operations of the engine between two calls of primitives.
+    pub operations: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { operations: 5_000_000 }
+    }
+}
+
+/// Who is asked when a script needs a person.
+pub trait Prompter: Send + Sync + 'static {
+    /// Asks for approval.
+    ///
+    /// # Errors
+    /// Where nobody can be asked.
+    fn confirm(&self, key: &str, text: &str) -> Result<bool>;
+
+    /// Asks for a secret, without showing what is typed.
+    ///
+    /// # Errors
+    /// Where nobody can be asked.
+    fn secret(&self, text: &str) -> Result<String>;
+
+    /// Asks what to do about a failed step (`on_error: "ask"`).
+    ///
+    /// # Errors
+    /// Where nobody can be asked.
+    fn step_failed(&self, step: &str, error: &Error) -> Result<AfterFailure>;
+}
+
+/// What to do about a failed step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// Run it again.
+    Retry,
+    /// Go on without it.
+    Continue,
+    /// Stop here.
+    Stop,
+}
+
+/// A failed primitive, before its error enters the script.
+#[derive(Debug)]
+pub struct Failure<'a> {
+    /// The primitive.
+    pub primitive: &'a str,
+    /// The step.
+    pub step: &'a str,
+    /// What went wrong, with its place.
+    pub error: &'a Error,
+    /// How often it has been tried.
+    pub attempt: u32,
+}
+
+/// What becomes of a failed primitive.
+#[derive(Debug, Clone)]
+pub enum Decision {
+    /// Its error enters the script.
+    Fail,
+    /// It is called again.
+    Retry,
+    /// The script gets this value in its place.
+    Take(Value),
+}
+
+/// Is asked about each failure of an outermost primitive.
+pub trait OnFailure: Send + Sync + 'static {
+    /// Decides.
+    fn decide(&self, failure: &Failure<'_>) -> Decision;
+}
+
+/// Is asked before each change acts.
+pub trait ChangeGate: Send + Sync + 'static {
+    /// Lets it pass.
+    ///
+    /// # Errors
+    /// The error that the change then ends with.
+    fn before_change(&self, change: &Change) -> Result<()>;
+}
+
+struct Inner {
+    runtime: Runtime,
+    id: String,
+    target: Arc<dyn Target>,
+    clock: Arc<dyn Clock>,
+    values: Json,
+    values_dynamic: Dynamic,
+    secrets: Arc<Registry>,
+    vault: Arc<dyn Vault>,
+    access: Access,
+    journal: Arc<dyn Journal>,
+    sinks: Sinks,
+    cancel: Cancel,
+    prompter: Option<Arc<dyn Prompter>>,
+    approved: HashSet<String>,
+    on_failure: Option<Arc<dyn OnFailure>>,
+    change_gate: Option<Arc<dyn ChangeGate>>,
+    limits: Limits,
+    files: Files,
+    clusters: Mutex<HashMap<Option<String>, Cluster>>,
+    claims: Mutex<HashMap<String, (String, Place)>>,
+    outcomes: Mutex<Vec<OutcomeItem>>,
+    state: Mutex<BTreeMap<String, Value>>,
+    results: Mutex<BTreeMap<String, Value>>,
+}
+
+/// A session. Clones are the same session.
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+/// Sets up a session: `runtime.session(target)…`.
+pub struct SessionBuilder {
+    runtime: Runtime,
+    target: Arc<dyn Target>,
+    values: Json,
+    secrets: Arc<Registry>,
+    vault: Arc<dyn Vault>,
+    access: Access,
+    journal: Arc<dyn Journal>,
+    sinks: Sinks,
+    cancel: Cancel,
+    prompter: Option<Arc<dyn Prompter>>,
+    approved: HashSet<String>,
+    on_failure: Option<Arc<dyn OnFailure>>,
+    change_gate: Option<Arc<dyn ChangeGate>>,
+    limits: Limits,
+}
+
+impl SessionBuilder {
+    pub(crate) fn new(runtime: Runtime, target: Arc<dyn Target>) -> Self {
+        Self {
+            runtime,
+            target,
+            values: Json::Object(serde_json::Map::new()),
+            secrets: Arc::new(Registry::new()),
+            vault: Arc::new(MemoryVault::new()),
+            access: Access::full(),
+            journal: Arc::new(MemoryJournal::new()),
+            sinks: Sinks::default(),
+            cancel: Cancel::root(),
+            prompter: None,
+            approved: HashSet::new(),
+            on_failure: None,
+            change_gate: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// The values that the script reads as `values`.
+    #[must_use]
+    pub fn values(mut self, values: Json) -> Self {
+        self.values = values;
+        self
+    }
+
+    /// Adds somebody who is told what happens.
+    #[must_use]
+    pub fn sink(mut self, sink: impl Sink) -> Self {
+        self.sinks.push(sink);
+        self
+    }
+
+    /// Limits what the session may touch.
+    #[must_use]
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// Keeps the journal there.
+    #[must_use]
+    pub fn journal(mut self, journal: Arc<dyn Journal>) -> Self {
+        self.journal = journal;
+        self
+    }
+
+    /// Keeps generated secrets there.
+    #[must_use]
+    pub fn vault(mut self, vault: Arc<dyn Vault>) -> Self {
+        self.vault = vault;
+        self
+    }
+
+    /// Asks this one when a person is needed.
+    #[must_use]
+    pub fn prompter(mut self, prompter: Arc<dyn Prompter>) -> Self {
+        self.prompter = Some(prompter);
+        self
+    }
+
+    /// Approves a confirmation beforehand (`--yes-to KEY`).
+    #[must_use]
+    pub fn yes_to(mut self, key: impl Into<String>) -> Self {
+        self.approved.insert(key.into());
+        self
+    }
+
+    /// Asks this one about each failed primitive.
+    #[must_use]
+    pub fn on_failure(mut self, on_failure: impl OnFailure) -> Self {
+        self.on_failure = Some(Arc::new(on_failure));
+        self
+    }
+
+    /// Asks this one before each change.
+    #[must_use]
+    pub fn change_gate(mut self, gate: impl ChangeGate) -> Self {
+        self.change_gate = Some(Arc::new(gate));
+        self
+    }
+
+    /// Puts the session below a cancel token.
+    #[must_use]
+    pub fn cancel(mut self, cancel: Cancel) -> Self {
+        self.cancel = cancel;
+        self
+    }
+
+    /// Sets what a script may compute.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Opens the session.
+    #[must_use]
+    pub fn open(self) -> Session {
+        let values_dynamic = Value::from(self.values.clone()).into_dynamic().into_read_only();
+        Session(Arc::new(Inner {
+            id: run_id(),
+            clock: self.target.clock(),
+            runtime: self.runtime,
+            target: self.target,
+            values: self.values,
+            values_dynamic,
+            secrets: self.secrets,
+            vault: self.vault,
+            access: self.access,
+            journal: self.journal,
+            sinks: self.sinks,
+            cancel: self.cancel,
+            prompter: self.prompter,
+            approved: self.approved,
+            on_failure: self.on_failure,
+            change_gate: self.change_gate,
+            limits: self.limits,
+            files: Files::default(),
+            clusters: Mutex::default(),
+            claims: Mutex::default(),
+            outcomes: Mutex::default(),
+            state: Mutex::default(),
+            results: Mutex::default(),
+        }))
+    }
+}
+
+fn run_id() -> String {
+    let now = jiff::Timestamp::now();
+    let mut bytes = [0_u8; 3];
+    // Only tells runs of one second apart; where the system gives no chance, the fraction of the second does.
+    if getrandom::fill(&mut bytes).is_err() {
+        bytes.copy_from_slice(&now.subsec_nanosecond().to_le_bytes()[..3]);
+    }
+    format!("{}-{:02x}{:02x}{:02x}", now.strftime("%Y%m%d-%H%M%S"), bytes[0], bytes[1], bytes[2])
+}
+
+impl Session {
+    /// The session's id, which its runs are listed under.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// The runtime that it belongs to.
+    #[must_use]
+    pub fn runtime(&self) -> &Runtime {
+        &self.0.runtime
+    }
+
+    /// What it acts on.
+    #[must_use]
+    pub fn target(&self) -> &Arc<dyn Target> {
+        &self.0.target
+    }
+
+    /// The target's clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    /// The one bridge.
+    #[must_use]
+    pub fn bridge(&self) -> &Bridge {
+        self.0.runtime.bridge()
+    }
+
+    /// The values.
+    #[must_use]
+    pub fn values(&self) -> &Json {
+        &self.0.values
+    }
+
+    pub(crate) fn values_dynamic(&self) -> Dynamic {
+        self.0.values_dynamic.clone()
+    }
+
+    /// The session's secrets.
+    #[must_use]
+    pub fn secrets(&self) -> &Registry {
+        &self.0.secrets
+    }
+
+    /// Where generated secrets are kept.
+    #[must_use]
+    pub fn vault(&self) -> &Arc<dyn Vault> {
+        &self.0.vault
+    }
+
+    /// What it may touch.
+    #[must_use]
+    pub fn access(&self) -> &Access {
+        &self.0.access
+    }
+
+    /// Its journal.
+    #[must_use]
+    pub fn journal(&self) -> &Arc<dyn Journal> {
+        &self.0.journal
+    }
+
+    /// The root of its cancel tokens: stop it to stop everything.
+    #[must_use]
+    pub fn cancel(&self) -> &Cancel {
+        &self.0.cancel
+    }
+
+    /// Its limits.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.0.limits
+    }
+
+    /// Where its scripts' files are.
+    #[must_use]
+    pub fn files(&self) -> &Files {
+        &self.0.files
+    }
+
+    /// Says where a unit's folder is.
+    pub fn add_home(&self, source: &str, home: Home) {
+        self.0.files.register(source, home);
+    }
+
+    pub(crate) fn prompter(&self) -> Option<&Arc<dyn Prompter>> {
+        self.0.prompter.as_ref()
+    }
+
+    pub(crate) fn on_failure(&self) -> Option<&Arc<dyn OnFailure>> {
+        self.0.on_failure.as_ref()
+    }
+
+    pub(crate) fn change_gate(&self) -> Option<&Arc<dyn ChangeGate>> {
+        self.0.change_gate.as_ref()
+    }
+
+    /// Tells the sinks, masked.
+    pub fn tell(&self, step: Option<&str>, what: What) {
+        let event = Event { at: self.0.clock.wall(), step: step.map(str::to_owned), what: self.masked(what) };
+        self.0.sinks.tell(&event);
+    }
+
+    fn masked(&self, what: What) -> What {
+        let mask = |text: String| match self.0.secrets.mask(&text) {
+            std::borrow::Cow::Borrowed(_) => text,
+            std::borrow::Cow::Owned(masked) => masked,
+        };
+        match what {
+            What::Progress { subject, text } => What::Progress { subject: mask(subject), text: mask(text) },
+            What::Connection { peer, text } => What::Connection { peer, text: mask(text) },
+            What::Log { level, text } => What::Log { level, text: mask(text) },
+            What::Outcome { outcome } => What::Outcome { outcome: self.masked_item(outcome) },
+            other => other,
+        }
+    }
+
+    fn masked_item(&self, mut item: OutcomeItem) -> OutcomeItem {
+        item.resource = self.mask(&item.resource);
+        item.reason = item.reason.map(|r| self.mask(&r));
+        item.diff = item.diff.iter().map(|line| self.mask(line)).collect();
+        item
+    }
+
+    /// A text without secrets.
+    #[must_use]
+    pub fn mask(&self, text: &str) -> String {
+        self.0.secrets.mask(text).into_owned()
+    }
+
+    /// An error without secrets.
+    #[must_use]
+    pub fn mask_error(&self, error: Error) -> Error {
+        error.masked(|text| self.mask(text))
+    }
+
+    pub(crate) fn outcome(&self, scope: &Scope, item: &OutcomeItem) {
+        let item = self.masked_item(item.clone());
+        lock(&self.0.outcomes).push(item.clone());
+        self.tell(Some(&scope.step.key), What::Outcome { outcome: item });
+    }
+
+    /// The outcomes since this was last asked.
+    pub(crate) fn take_outcomes(&self) -> Vec<OutcomeItem> {
+        std::mem::take(&mut lock(&self.0.outcomes))
+    }
+
+    /// The cluster of this name, opened at its first use.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub fn cluster(&self, name: Option<&str>, cancel: &Cancel) -> Result<Cluster> {
+        let key = name.map(str::to_owned);
+        if let Some(cluster) = lock(&self.0.clusters).get(&key) {
+            return Ok(cluster.clone());
+        }
+        let opening = self.0.target.cluster(name);
+        let cluster = self.bridge().wait(cancel, &self.0.clock, opening)?;
+        let session = Arc::downgrade(&self.0);
+        let peer = cluster.name().to_owned();
+        let cluster = cluster.with_observer(Arc::new(move |note: &crate::cluster::RetryNote| {
+            if let Some(inner) = session.upgrade() {
+                Session(inner).tell(None, What::Connection { peer: peer.clone(), text: note.to_string() });
+            }
+        }));
+        Ok(lock(&self.0.clusters).entry(key).or_insert(cluster).clone())
+    }
+
+    /// The identities of the clusters that are open, by name.
+    #[must_use]
+    pub fn identities(&self) -> Json {
+        let clusters = lock(&self.0.clusters);
+        let entry = |c: &Cluster| c.known_identity().map(|id| (c.name().to_owned(), Json::String(id)));
+        Json::Object(clusters.values().filter_map(entry).collect())
+    }
+
+    pub(crate) fn claim(&self, object: &str, intent: &str, place: &Place) -> Result<()> {
+        let mut claims = lock(&self.0.claims);
+        match claims.get(object) {
+            Some((first, at)) if first != intent => {
+                Err(Error::new(Kind::Conflict, format!("{object} is applied twice in this run, with different contents (first at {at})"))
+                    .hint("the second would undo the first: apply it once, or change a part of it with cluster::patch, label, annotate or scale")
+                    .resource(object))
+            }
+            _ => {
+                claims.insert(object.to_owned(), (intent.to_owned(), place.clone()));
+                Ok(())
+            }
+        }
+    }
+
+    /// Asks for approval: a person, or what was approved beforehand.
+    ///
+    /// # Errors
+    /// [`Kind::Cancelled`] if it is refused, or nobody can be asked.
+    pub fn confirm(&self, scope_cancel: &Cancel, key: &str, text: &str) -> Result<()> {
+        if self.0.approved.contains(key) {
+            return Ok(());
+        }
+        let Some(prompter) = &self.0.prompter else {
+            return Err(Error::new(Kind::Cancelled, format!("`{key}` needs an approval, and nobody can be asked: {text}"))
+                .hint(format!("if you have decided: --yes-to {key}")));
+        };
+        match self.resting(scope_cancel, || prompter.confirm(key, text))? {
+            true => Ok(()),
+            false => Err(Error::new(Kind::Cancelled, format!("`{key}` was refused"))),
+        }
+    }
+
+    /// Runs something that waits for a person; deadlines rest meanwhile.
+    pub(crate) fn resting<T>(&self, cancel: &Cancel, ask: impl FnOnce() -> T) -> T {
+        let begun = self.0.clock.now();
+        let answer = ask();
+        cancel.rest(self.0.clock.now() - begun);
+        answer
+    }
+
+    /// Asks a person for a secret.
+    ///
+    /// # Errors
+    /// [`Kind::System`] where nobody can be asked.
+    pub fn ask_secret(&self, cancel: &Cancel, text: &str) -> Result<String> {
+        let Some(prompter) = &self.0.prompter else {
+            return Err(Error::new(Kind::System, format!("nobody can be asked for a secret here: {text}"))
+                .hint("without a terminal, take it from the environment or a file: secret::env(\"NAME\"), secret::file(\"path\")"));
+        };
+        self.resting(cancel, || prompter.secret(text))
+    }
+
+    /// The handler of a recipe.
+    ///
+    /// # Errors
+    /// [`Kind::Internal`] where no package brings it.
+    pub fn handler(&self, recipe: &Recipe) -> Result<Arc<dyn Handler>> {
+        self.0.runtime.handler(&recipe.handler).ok_or_else(|| {
+            Error::new(Kind::System, format!("nothing here knows how to handle `{}`", recipe.handler))
+                .hint("the run was made by a windlass with other primitives")
+        })
+    }
+
+    /// A log line from the engine.
+    pub(crate) fn log(&self, step: Option<&str>, level: Level, text: impl Into<String>) {
+        self.tell(step, What::Log { level, text: text.into() });
+    }
+
+    pub(crate) fn state(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Value>> {
+        lock(&self.0.state)
+    }
+
+    pub(crate) fn results(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Value>> {
+        lock(&self.0.results)
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session {} on {}", self.0.id, self.0.target.name())
+    }
+}
