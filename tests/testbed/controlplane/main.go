@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 	_ "time/tzdata" // CronJobs name time zones
 
 	"github.com/spf13/pflag"
@@ -31,11 +32,13 @@ import (
 func main() {
 	// A server's standard input is a pipe that its starter holds open: when the
 	// starter ends, in whatever way, the pipe closes and the server ends too.
-	// One of the servers also removes the folder that they all worked in.
+	// One of the servers, not etcd, also removes the folder that they all worked
+	// in, when the others had time to end.
 	if os.Getenv("WINDLASS_TESTBED_LIFELINE") == "stdin" {
 		go func() {
 			_, _ = io.Copy(io.Discard, os.Stdin)
 			if folder := os.Getenv("WINDLASS_TESTBED_REMOVE"); folder != "" {
+				time.Sleep(300 * time.Millisecond)
 				_ = os.RemoveAll(folder)
 			}
 			os.Exit(1)

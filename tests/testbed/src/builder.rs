@@ -1,10 +1,13 @@
 //! What a test bed shall be like.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::testbed::Testbed;
+
+type Progress = Box<dyn FnMut(&str) + Send>;
 
 /// Describes a test bed; see [`Testbed::builder`].
 pub struct Builder {
@@ -13,7 +16,7 @@ pub struct Builder {
     pub(crate) users: Vec<(String, Vec<String>)>,
     pub(crate) unreachable_after: Option<Duration>,
     pub(crate) evict_after: Option<Duration>,
-    pub(crate) progress: Box<dyn FnMut(&str) + Send>,
+    progress: Option<Progress>,
 }
 
 impl Default for Builder {
@@ -24,10 +27,7 @@ impl Default for Builder {
             users: Vec::new(),
             unreachable_after: None,
             evict_after: None,
-            progress: Box::new(|line| {
-                use std::io::Write;
-                let _ = std::io::stderr().write_all(format!("test bed: {line}\n").as_bytes());
-            }),
+            progress: None,
         }
     }
 }
@@ -70,11 +70,29 @@ impl Builder {
         self
     }
 
-    /// Where lines about the progress go, such as that of the build. To standard error, if this is not called.
+    /// Where lines about the progress go. If this is not called, those about the build, which takes minutes, go to
+    /// standard error, and the others nowhere.
     #[must_use]
     pub fn progress(mut self, progress: impl FnMut(&str) + Send + 'static) -> Builder {
-        self.progress = Box::new(progress);
+        self.progress = Some(Box::new(progress));
         self
+    }
+
+    /// Tells of a phase that takes a second or two.
+    pub(crate) fn tell(&mut self, line: &str) {
+        if let Some(progress) = &mut self.progress {
+            progress(line);
+        }
+    }
+
+    /// Tells of what takes long.
+    pub(crate) fn report(&mut self, line: &str) {
+        match &mut self.progress {
+            Some(progress) => progress(line),
+            None => {
+                let _ = std::io::stderr().write_all(format!("test bed: {line}\n").as_bytes());
+            }
+        }
     }
 
     /// Builds the programs if they are not there yet, and starts the test bed.

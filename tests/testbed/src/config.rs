@@ -29,6 +29,8 @@ pub(crate) struct Ports {
     pub(crate) etcd: u16,
     pub(crate) etcd_peer: u16,
     pub(crate) api_server: u16,
+    /// Where kwok answers for the kubelets of all nodes.
+    pub(crate) kubelet: u16,
 }
 
 /// The arguments of each server.
@@ -40,6 +42,7 @@ pub(crate) struct Config {
     pub(crate) scheduler: Vec<String>,
     pub(crate) kwok: Vec<String>,
     pub(crate) audit_log: PathBuf,
+    pub(crate) pod_log: PathBuf,
     pub(crate) kubeconfigs: PathBuf,
 }
 
@@ -80,7 +83,13 @@ impl Config {
             format!("--kubeconfig={}", kubeconfig(KWOK)),
             "--manage-nodes-with-label-selector=type=kwok".to_owned(),
             format!("--node-lease-duration-seconds={}", lease_seconds(builder.unreachable_after)),
+            format!("--server-address=127.0.0.1:{}", ports.kubelet),
+            format!("--tls-cert-file={}", pki.path("apiserver.crt")),
+            format!("--tls-private-key-file={}", pki.path("apiserver.key")),
         ];
+        let pod_log = folder.join("pod.log");
+        let logs = write(&folder.join("stages"), "logs.yaml", &cluster_logs(&pod_log))?;
+        kwok.push(format!("--config={logs}"));
         for (name, text) in STAGES {
             kwok.push(format!("--config={}", write(&folder.join("stages"), name, text)?));
         }
@@ -92,9 +101,12 @@ impl Config {
                 format!("--kubeconfig={}", kubeconfig(SCHEDULER)),
                 "--leader-elect=false".to_owned(),
                 "--secure-port=0".to_owned(),
+                "--kube-api-qps=1000".to_owned(),
+                "--kube-api-burst=2000".to_owned(),
             ],
             kwok,
             audit_log,
+            pod_log,
             kubeconfigs,
         })
     }
@@ -115,6 +127,20 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<String, Error> {
 /// kwok renews a lease each quarter of its duration: it must be well within what counts as lost.
 fn lease_seconds(unreachable_after: Option<Duration>) -> u64 {
     unreachable_after.map_or(40, |time| time.as_secs().clamp(1, 40))
+}
+
+/// All pods have one and the same log, which tests can write.
+fn cluster_logs(log: &Path) -> String {
+    let log = log.display();
+    format!(
+        "apiVersion: kwok.x-k8s.io/v1alpha1\nkind: ClusterLogs\nmetadata:\n  name: all\n\
+         spec:\n  logs:\n  - logsFile: {log}\n    previousLogsFile: {log}\n"
+    )
+}
+
+/// Lines as a container runtime writes them down.
+pub(crate) fn log_lines(lines: &[&str]) -> String {
+    lines.iter().map(|line| format!("2026-01-01T00:00:00.000000000Z stdout F {line}\n")).collect()
 }
 
 fn etcd(folder: &Path, ports: Ports) -> Vec<String> {
@@ -152,7 +178,8 @@ fn api_server(ports: Ports, pki: &Pki, tokens: &str, policy: &str, audit_log: &P
         format!("--token-auth-file={tokens}"),
         "--authorization-mode=RBAC".to_owned(),
         "--allow-privileged=true".to_owned(),
-        "--kubelet-preferred-address-types=InternalIP".to_owned(),
+        // Only the name leads to kwok; the address is for show.
+        "--kubelet-preferred-address-types=InternalDNS".to_owned(),
         format!("--audit-policy-file={policy}"),
         format!("--audit-log-path={}", audit_log.display()),
         // Never rotated: marks are places in this one file.
@@ -170,6 +197,9 @@ fn controller_manager(kubeconfig: &str, pki: &Pki, builder: &Builder) -> Vec<Str
         format!("--kubeconfig={kubeconfig}"),
         "--leader-elect=false".to_owned(),
         "--secure-port=0".to_owned(),
+        // With the usual 20 a second it takes four seconds to make the controllers' accounts.
+        "--kube-api-qps=1000".to_owned(),
+        "--kube-api-burst=2000".to_owned(),
         "--use-service-account-credentials=true".to_owned(),
         format!("--service-account-private-key-file={}", pki.path("accounts.key")),
         format!("--root-ca-file={}", pki.path("ca.crt")),

@@ -14,7 +14,7 @@ use crate::api::Api;
 use crate::audit::{Audit, AuditMark};
 use crate::binaries::{self, Binaries, cache_dir};
 use crate::builder::{Builder, node_name};
-use crate::config::{Config, Ports, SELF, kubeconfig_name, token};
+use crate::config::{Config, Ports, SELF, kubeconfig_name, log_lines, token};
 use crate::error::{Error, Missing};
 use crate::pki::Pki;
 use crate::process::{Output, Server, command, run, until};
@@ -73,22 +73,23 @@ impl Testbed {
     }
 
     pub(crate) fn start(builder: &mut Builder) -> Result<Testbed, Error> {
-        let binaries = Binaries::ensure(&mut builder.progress)?;
+        let binaries = Binaries::ensure(&mut |line| builder.report(line))?;
         let mut attempt = 1;
         loop {
             match Testbed::start_once(&binaries, builder) {
                 // Another process may have taken a port between our choice and the server's start.
                 Err(Error::Ended { tail, .. }) if attempt < 4 && tail.contains("address already in use") => {
-                    attempt += 1
+                    attempt += 1;
                 }
                 other => return other,
             }
         }
     }
 
-    fn start_once(binaries: &Binaries, builder: &Builder) -> Result<Testbed, Error> {
+    fn start_once(binaries: &Binaries, builder: &mut Builder) -> Result<Testbed, Error> {
         let run = RunDir::create(&cache_dir().join("run"))?;
-        let ports = Ports { etcd: free_port()?, etcd_peer: free_port()?, api_server: free_port()? };
+        let ports =
+            Ports { etcd: free_port()?, etcd_peer: free_port()?, api_server: free_port()?, kubelet: free_port()? };
         let pki = Pki::make(run.path().join("pki"))?;
         let config = Config::write(run.path(), ports, &pki, builder)?;
         let testbed = Testbed {
@@ -99,20 +100,15 @@ impl Testbed {
             binaries: binaries.clone(),
             run,
         };
-        // etcd outlives the others by the time it takes to clear up after a process that was killed.
-        let remove = [("WINDLASS_TESTBED_REMOVE", testbed.run.path())];
-        testbed.servers().etcd = Some(Server::spawn(
-            "etcd",
-            &testbed.binaries.path("etcd"),
-            &testbed.config.etcd,
-            testbed.run.path(),
-            &remove,
-        )?);
+        testbed.set_pod_log(&["started", "ready"])?;
+        builder.tell("starting etcd and the API server");
+        testbed.servers().etcd = Some(testbed.spawn("etcd", &testbed.config.etcd)?);
         until("etcd", STARTING, || {
             testbed.servers().check()?;
             Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, ports.etcd)).map(drop).map_err(|error| error.to_string()))
         })?;
         testbed.start_api_server()?;
+        builder.tell("starting the controllers, the scheduler and the nodes");
         {
             let mut servers = testbed.servers();
             servers.controller_manager =
@@ -120,12 +116,15 @@ impl Testbed {
             servers.scheduler = Some(testbed.spawn("kube-scheduler", &testbed.config.scheduler)?);
             servers.kwok = Some(testbed.spawn("kwok", &testbed.config.kwok)?);
         }
-        testbed.populate(builder)?;
+        testbed.populate(builder, ports.kubelet)?;
         Ok(testbed)
     }
 
     fn spawn(&self, name: &'static str, arguments: &[String]) -> Result<Server, Error> {
-        Server::spawn(name, &self.binaries.path(name), arguments, self.run.path(), &[])
+        let folder = self.run.path();
+        // One of them removes the folder if we are killed; it must not be etcd, which dies of it half-way.
+        let remove = (name == "kube-scheduler").then_some(("WINDLASS_TESTBED_REMOVE", folder));
+        Server::spawn(name, &self.binaries.path(name), arguments, folder, remove.as_slice())
     }
 
     fn servers(&self) -> MutexGuard<'_, Servers> {
@@ -133,11 +132,11 @@ impl Testbed {
     }
 
     /// Makes the nodes and the viewer's binding, and waits until pods could be made.
-    fn populate(&self, builder: &Builder) -> Result<(), Error> {
+    fn populate(&self, builder: &Builder, kubelet: u16) -> Result<(), Error> {
         for number in 1..=builder.nodes {
             let name = node_name(number);
             let labels = builder.labels.iter().filter(|(node, _)| *node == name).flat_map(|(_, labels)| labels);
-            self.api.post("/api/v1/nodes", &node(number, &name, labels))?;
+            self.api.post("/api/v1/nodes", &node(number, &name, labels, kubelet))?;
         }
         let bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
         self.api.post(
@@ -189,6 +188,14 @@ impl Testbed {
     #[must_use]
     pub fn logs(&self) -> PathBuf {
         self.run.path().join("logs")
+    }
+
+    /// Whether all servers that were started and not stopped still run.
+    ///
+    /// # Errors
+    /// If one has ended by itself, with the end of its log.
+    pub fn check(&self) -> Result<(), Error> {
+        self.servers().check()
     }
 
     /// The process ids of the servers that were started and not stopped.
@@ -325,6 +332,16 @@ impl Testbed {
         self.api.request("PATCH", &format!("/api/v1/nodes/{name}"), Some(&patch)).map(drop)
     }
 
+    /// Sets the lines that are the log of every container, at first `started` and `ready`. Nothing can be executed in a
+    /// simulated container.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn set_pod_log(&self, lines: &[&str]) -> Result<(), Error> {
+        let path = &self.config.pod_log;
+        std::fs::write(path, log_lines(lines)).map_err(Error::file("write", path))
+    }
+
     /// Makes a namespace with a new name that begins with `prefix`, ready for pods.
     ///
     /// # Errors
@@ -355,7 +372,7 @@ impl Testbed {
     }
 }
 
-fn node<'a>(number: usize, name: &str, labels: impl Iterator<Item = (&'a String, &'a String)>) -> Value {
+fn node<'a>(number: usize, name: &str, labels: impl Iterator<Item = (&'a String, &'a String)>, kubelet: u16) -> Value {
     let mut all = BTreeMap::from([
         ("type", "kwok"),
         ("kubernetes.io/hostname", name),
@@ -374,7 +391,9 @@ fn node<'a>(number: usize, name: &str, labels: impl Iterator<Item = (&'a String,
             "addresses": [
                 {"type": "InternalIP", "address": format!("10.10.0.{number}")},
                 {"type": "Hostname", "address": name},
+                {"type": "InternalDNS", "address": "localhost"},
             ],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": kubelet}},
             "nodeInfo": {
                 "architecture": "amd64", "operatingSystem": "linux", "kubeletVersion": version, "kubeProxyVersion": version,
                 "osImage": "Simulated", "kernelVersion": "6.1.0", "containerRuntimeVersion": "containerd://2.2.1",

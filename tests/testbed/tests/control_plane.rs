@@ -1,4 +1,5 @@
 //! The test bed itself: what it promises to the tests that use it.
+#![expect(clippy::unwrap_used, reason = "a test fails so")]
 
 use std::time::{Duration, Instant};
 
@@ -130,7 +131,15 @@ fn jobs_end_and_faults_show() {
             "jsonpath={.status.containerStatuses[0].ready} {.status.containerStatuses[0].state.waiting.reason}";
         let wanted = format!("false {reason}");
         eventually(testbed, &["get", "-n", &namespace, &pod, "-o", waiting], wanted.trim(), Duration::from_secs(10));
+        let warnings = format!("--field-selector=type=Warning,involvedObject.name={fault}");
+        let count = ["get", "-n", &namespace, "events", &warnings, "-o", "jsonpath={.items[*].type}"];
+        eventually(testbed, &count, "Warning", Duration::from_secs(10));
     }
+    let start = Instant::now();
+    assert_eq!(testbed.kubectl_ok(&["logs", "-n", &namespace, "crash-loop"], "").unwrap(), "started\nready\n");
+    assert_eq!(testbed.kubectl_ok(&["logs", "-n", &namespace, "crash-loop", "-p", "--tail=1"], "").unwrap(), "ready\n");
+    assert!(!testbed.kubectl(&["exec", "-n", &namespace, "never-ready", "--", "true"]).unwrap().status.success());
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -1,0 +1,92 @@
+//! `cargo xtask demo`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use serde_json::Value;
+use windlass_testbed::{Event, TESTER, Testbed};
+
+use crate::up::{seconds, start};
+use crate::{Error, tool};
+
+const EXAMPLE: &str = "examples/acme";
+
+pub(crate) fn run(nodes: usize) -> Result<ExitCode, Error> {
+    heading("1/4 the command");
+    let windlass = build()?;
+    heading("2/4 a test bed");
+    let testbed = start(nodes)?;
+    for (title, expectation) in
+        [("3/4 the first run", "everything is made"), ("4/4 the second run", "nothing is left to do")]
+    {
+        heading(&format!("{title}: {expectation}"));
+        let status = windlass_run(&windlass, &testbed)?;
+        if !status.success() {
+            eprintln!("windlass run {EXAMPLE} ended with {status}");
+            return Ok(tool::exit_code(status));
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the `windlass` command in release and says where it is.
+fn build() -> Result<PathBuf, Error> {
+    eprintln!("building windlass in release (some minutes the first time)");
+    let start = Instant::now();
+    let mut cargo = tool::cargo();
+    cargo.args([
+        "build",
+        "--release",
+        "--package",
+        "windlass",
+        "--bin",
+        "windlass",
+        "--message-format=json-render-diagnostics",
+    ]);
+    let (status, messages) = tool::output(&mut cargo)?;
+    if !status.success() {
+        return Err(Error::Other(format!("cargo build ended with {status}")));
+    }
+    let mut executables = messages.lines().filter_map(|line| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        let is_ours = message.pointer("/target/name")? == "windlass";
+        message.get("executable")?.as_str().filter(|_| is_ours).map(PathBuf::from)
+    });
+    let windlass =
+        executables.next_back().ok_or_else(|| Error::Other("cargo built no executable `windlass`".to_owned()))?;
+    eprintln!("built after {}", seconds(start));
+    Ok(windlass)
+}
+
+/// One run on the test bed, and what the API server's audit log says of it.
+fn windlass_run(windlass: &Path, testbed: &Testbed) -> Result<std::process::ExitStatus, Error> {
+    let mark = testbed.audit_mark()?;
+    let start = Instant::now();
+    eprintln!("$ KUBECONFIG={} windlass run {EXAMPLE}", testbed.kubeconfig().display());
+    let status = tool::run(tool::command(windlass).args(["run", EXAMPLE]).env("KUBECONFIG", testbed.kubeconfig()))?;
+    let took = seconds(start);
+    let audit = testbed.audit_since(mark)?;
+    let requests = audit.by(TESTER).count();
+    let (lock, changes): (Vec<&Event>, Vec<&Event>) =
+        audit.mutating_by(TESTER).into_iter().partition(|event| is_lock(event));
+    eprintln!(
+        "it took {took}; by the API server's audit log: {requests} requests, {} of them changes (and {} to the lock)",
+        changes.len(),
+        lock.len()
+    );
+    Ok(status)
+}
+
+/// Whether a request is about the lock of a run, which is not part of what it deploys.
+fn is_lock(event: &Event) -> bool {
+    event.object.as_ref().is_some_and(|object| {
+        object.resource == "leases"
+            && object.namespace == "kube-system"
+            && (object.name.is_empty() || object.name == "windlass")
+    })
+}
+
+fn heading(text: &str) {
+    eprintln!("\n== {text}");
+}
