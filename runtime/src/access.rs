@@ -60,13 +60,23 @@ impl Access {
     /// [`Kind::Denied`], naming the resource.
     pub fn check_change(&self, resource: &Resource) -> Result<()> {
         if self.read_only {
-            return Err(denied(resource, "this session is read-only").hint("nothing was changed; run without --read-only"));
+            return Err(
+                denied(resource, "this session is read-only").hint("nothing was changed; run without --read-only")
+            );
         }
         let Some(allowed) = &self.namespaces else { return Ok(()) };
         match resource.namespace.as_deref().or((resource.kind == "Namespace").then_some(resource.name.as_str())) {
             Some(namespace) if allowed.iter().any(|a| a == namespace) => Ok(()),
-            Some(_) => Err(denied(resource, &format!("this session may only change the namespaces {}", allowed.join(", ")))),
-            None => Err(denied(resource, &format!("this session may only change the namespaces {}, not what is cluster-wide", allowed.join(", ")))),
+            Some(_) => {
+                Err(denied(resource, &format!("this session may only change the namespaces {}", allowed.join(", "))))
+            }
+            None => Err(denied(
+                resource,
+                &format!(
+                    "this session may only change the namespaces {}, not what is cluster-wide",
+                    allowed.join(", ")
+                ),
+            )),
         }
     }
 
@@ -90,9 +100,10 @@ impl Access {
     /// [`Kind::Denied`], naming the host.
     pub fn check_host(&self, host: &str) -> Result<()> {
         match &self.hosts {
-            Some(hosts) if !hosts.iter().any(|h| h == host) => {
-                Err(Error::new(Kind::Denied, format!("this session may not use the host {host}; it may use {}", hosts.join(", "))))
-            }
+            Some(hosts) if !hosts.iter().any(|h| h == host) => Err(Error::new(
+                Kind::Denied,
+                format!("this session may not use the host {host}; it may use {}", hosts.join(", ")),
+            )),
             _ => Ok(()),
         }
     }

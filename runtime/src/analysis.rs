@@ -76,7 +76,11 @@ pub(crate) fn state_of(step: &Step) -> StateUse {
             Some(ASTNode::Expr(Expr::Dot(chain, _, _))) => {
                 let Some(key) = state_key(chain) else { return };
                 let assigned = path.iter().rev().nth(1).is_some_and(|parent| is_target(parent, path.last()));
-                if assigned { used.writes.insert(key) } else { used.reads.insert(key) };
+                if assigned {
+                    used.writes.insert(key)
+                } else {
+                    used.reads.insert(key)
+                };
             }
             _ => {}
         });
@@ -103,6 +107,8 @@ fn state_key(chain: &rhai::BinaryExpr) -> Option<String> {
 }
 
 fn is_target(parent: &ASTNode<'_>, child: Option<&ASTNode<'_>>) -> bool {
-    let (ASTNode::Stmt(Stmt::Assignment(assignment)), Some(ASTNode::Expr(child))) = (parent, child) else { return false };
+    let (ASTNode::Stmt(Stmt::Assignment(assignment)), Some(ASTNode::Expr(child))) = (parent, child) else {
+        return false;
+    };
     !assignment.0.is_op_assignment() && std::ptr::eq(&assignment.1.lhs, *child)
 }

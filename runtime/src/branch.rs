@@ -51,7 +51,9 @@ pub(crate) fn side_by_side(
         for number in 0..threads {
             let builder = std::thread::Builder::new().name(format!("branch-{number}")).stack_size(STACK);
             builder.spawn_scoped(threads_scope, work).map_err(|e| {
-                Error::new(Kind::System, "a thread for a branch cannot be started").hint("ask for fewer: parallel: 4").source(e)
+                Error::new(Kind::System, "a thread for a branch cannot be started")
+                    .hint("ask for fewer: parallel: 4")
+                    .source(e)
             })?;
         }
         Ok(())
@@ -60,7 +62,10 @@ pub(crate) fn side_by_side(
         return Err(reason);
     }
     let results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    Ok(results.into_iter().map(|r| r.unwrap_or_else(|| Err(Error::internal("a branch ended without a result")))).collect())
+    Ok(results
+        .into_iter()
+        .map(|r| r.unwrap_or_else(|| Err(Error::internal("a branch ended without a result"))))
+        .collect())
 }
 
 fn one(context: &NativeCallContext<'_>, scope: &Arc<Scope>, closure: &Closure, item: Value) -> Result<Value> {

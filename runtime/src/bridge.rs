@@ -41,11 +41,14 @@ impl Bridge {
     /// # Errors
     /// [`Kind::System`] where threads cannot be started.
     pub fn new() -> Result<Self> {
-        let runtime = Builder::new_multi_thread().worker_threads(2).thread_name("windlass-io").enable_all().build().map_err(|e| {
-            Error::new(Kind::System, "the worker threads cannot be started")
-                .hint("look at the limits of this machine: ulimit -u")
-                .source(e)
-        })?;
+        let runtime =
+            Builder::new_multi_thread().worker_threads(2).thread_name("windlass-io").enable_all().build().map_err(
+                |e| {
+                    Error::new(Kind::System, "the worker threads cannot be started")
+                        .hint("look at the limits of this machine: ulimit -u")
+                        .source(e)
+                },
+            )?;
         Ok(Self { handle: runtime.handle().clone(), owned: Some(Arc::new(Owned(Some(runtime)))) })
     }
 
@@ -216,5 +219,4 @@ mod tests {
         // Started before its deadline, it may end after it; had it been late already, nothing would have started.
         assert!(matches!(answer, Ok("known")) || answer.is_err_and(|e| e.kind() == Kind::Deadline));
     }
-
 }

@@ -146,7 +146,8 @@ impl<'a> Call<'a> {
         let (acted, stopped) = match answer {
             Ok(acted) if acted.len() == acting => (acted, None),
             Ok(acted) => {
-                let error = Error::internal(format!("{} answered for {} of {acting} resources", self.primitive, acted.len()));
+                let error =
+                    Error::internal(format!("{} answered for {} of {acting} resources", self.primitive, acted.len()));
                 (vec![Acted::Unknown; acting], Some(error))
             }
             Err(error) if error.kind().is_final() => (vec![Acted::Unknown; acting], Some(error)),
@@ -242,6 +243,14 @@ impl<'a> Call<'a> {
         })
     }
 
+    /// Asks a person for a secret; deadlines rest meanwhile.
+    ///
+    /// # Errors
+    /// [`crate::Kind::System`] where nobody can be asked.
+    pub fn ask_secret(&self, text: &str) -> Result<crate::secret::Secret> {
+        self.session().ask_secret(&self.scope.cancel, text)
+    }
+
     /// Writes a log line.
     pub fn log(&self, level: Level, text: impl Into<String>) {
         self.session().tell(Some(&self.scope.step.key), What::Log { level, text: text.into() });
@@ -320,7 +329,8 @@ fn word(acted: &Acted) -> ResultWord {
 }
 
 fn first_failure(change: &Change, acted: &[Acted]) -> Option<Error> {
-    let failures: Vec<&Error> = acted.iter().filter_map(|a| if let Acted::Failed(e) = a { Some(e) } else { None }).collect();
+    let failures: Vec<&Error> =
+        acted.iter().filter_map(|a| if let Acted::Failed(e) = a { Some(e) } else { None }).collect();
     let first = (*failures.first()?).clone();
     let (done, of) = (acted.iter().filter(|a| matches!(a, Acted::Done(_))).count(), acted.len());
     if of == 1 {
@@ -345,4 +355,3 @@ impl Op {
         matches!(self, Op::Create)
     }
 }
-

@@ -72,7 +72,14 @@ impl Cancel {
     }
 
     fn node(parent: Option<Cancel>, token: CancellationToken, deadline: Option<Deadline>) -> Self {
-        Self(Arc::new(Node { parent, stopped: AtomicBool::new(false), reason: OnceLock::new(), token, deadline, rested_ns: AtomicU64::new(0) }))
+        Self(Arc::new(Node {
+            parent,
+            stopped: AtomicBool::new(false),
+            reason: OnceLock::new(),
+            token,
+            deadline,
+            rested_ns: AtomicU64::new(0),
+        }))
     }
 
     fn up(&self) -> impl Iterator<Item = &Cancel> {
@@ -166,7 +173,11 @@ mod tests {
     #[test]
     fn a_passed_deadline_stops_the_token_that_has_it_and_names_it() {
         let clock = RealClock::new();
-        let deadline = |ms, what: &str| Deadline { at: Moment(Duration::from_millis(ms)), limit: Duration::from_millis(ms), what: what.into() };
+        let deadline = |ms, what: &str| Deadline {
+            at: Moment(Duration::from_millis(ms)),
+            limit: Duration::from_millis(ms),
+            what: what.into(),
+        };
         let step = Cancel::root().child_until(deadline(0, "step a"));
         let call = step.child_until(deadline(3_600_000, "later"));
         assert_eq!(call.deadline().map(|d| d.what).as_deref(), Some("step a"));

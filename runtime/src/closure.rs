@@ -56,9 +56,14 @@ impl Closure {
         let mut seen = Seen::default();
         for (index, (before, after)) in pairs.enumerate() {
             if !same(before, after, &mut seen, 0) {
-                let which = names.get(index).map_or_else(|| "a captured variable".to_owned(), |n| format!("the captured variable `{n}`"));
-                return Err(Error::new(Kind::Script, format!("the closure changed {which}, and the change would be lost"))
-                    .hint("use `ctx.state` for what later steps need, or return it"));
+                let which = names
+                    .get(index)
+                    .map_or_else(|| "a captured variable".to_owned(), |n| format!("the captured variable `{n}`"));
+                return Err(Error::new(
+                    Kind::Script,
+                    format!("the closure changed {which}, and the change would be lost"),
+                )
+                .hint("use `ctx.state` for what later steps need, or return it"));
             }
         }
         Ok(())

@@ -73,8 +73,11 @@ fn register(engine: &mut Engine, primitives: &[Primitive]) {
         for arity in primitive.arities() {
             for types in argument_types(primitive, arity) {
                 let primitive = shared.clone();
-                let namespace =
-                    if primitive.method || primitive.module.is_empty() { FnNamespace::Global } else { FnNamespace::Internal };
+                let namespace = if primitive.method || primitive.module.is_empty() {
+                    FnNamespace::Global
+                } else {
+                    FnNamespace::Internal
+                };
                 FuncRegistration::new(primitive.name)
                     .with_namespace(namespace)
                     .with_comments([primitive.doc])
@@ -114,7 +117,9 @@ fn argument_types(primitive: &Primitive, arity: usize) -> Vec<Vec<TypeId>> {
 fn native(primitive: Arc<Primitive>) -> rhai::RhaiFunc {
     let function = move |context: Option<NativeCallContext<'_>>, arguments: &mut [&mut Dynamic]| match context {
         Some(context) => boundary::cross(&primitive, &context, arguments),
-        None => Err(Box::new(rhai::EvalAltResult::ErrorRuntime("a primitive needs a call context".into(), Position::NONE))),
+        None => {
+            Err(Box::new(rhai::EvalAltResult::ErrorRuntime("a primitive needs a call context".into(), Position::NONE)))
+        }
     };
     rhai::RhaiFunc::Pure { func: Arc::new(function), has_context: true, is_pure: false, is_volatile: true }
 }

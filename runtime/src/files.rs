@@ -114,7 +114,9 @@ impl Located {
     pub fn exists(&self) -> bool {
         match self {
             Located::Disk(path) => path.exists(),
-            Located::Built(tree, path) => tree.get(path).is_some() || self.is_folder() || tree.below(path).next().is_some(),
+            Located::Built(tree, path) => {
+                tree.get(path).is_some() || self.is_folder() || tree.below(path).next().is_some()
+            }
         }
     }
 
@@ -137,10 +139,16 @@ impl Located {
             Located::Disk(path) => {
                 let metadata = std::fs::metadata(path).map_err(|e| self.unreadable(e))?;
                 if metadata.is_dir() {
-                    return Err(Error::new(Kind::System, format!("{} is a folder, where a file is needed", self.shown())));
+                    return Err(Error::new(
+                        Kind::System,
+                        format!("{} is a folder, where a file is needed", self.shown()),
+                    ));
                 }
                 if metadata.len() > MAX_FILE {
-                    return Err(Error::new(Kind::System, format!("{} has more than {} MiB", self.shown(), MAX_FILE >> 20)));
+                    return Err(Error::new(
+                        Kind::System,
+                        format!("{} has more than {} MiB", self.shown(), MAX_FILE >> 20),
+                    ));
                 }
                 std::fs::read(path).map_err(|e| self.unreadable(e))
             }

@@ -235,7 +235,10 @@ impl OptionReader {
         match value {
             Value::Map(map) => Ok(Self { primitive: primitive.to_owned(), map }),
             Value::Null => Ok(Self { primitive: primitive.to_owned(), map: BTreeMap::new() }),
-            other => Err(Mismatch::sort(&other).into_error(&format!("the last argument of {primitive}"), "a map of options such as #{ namespace: \"x\" }")),
+            other => Err(Mismatch::sort(&other).into_error(
+                &format!("the last argument of {primitive}"),
+                "a map of options such as #{ namespace: \"x\" }",
+            )),
         }
     }
 

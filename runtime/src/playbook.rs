@@ -8,8 +8,8 @@ mod run;
 mod select;
 
 pub(crate) use context::register as register_context;
-pub(crate) use declare::{Collector, StepOptions, declare, include};
 pub use declare::{Body, OnError, Step, Unit};
+pub(crate) use declare::{Collector, StepOptions, declare, include};
 pub use load::{Playbook, Prepared};
 pub use run::{CancelHandle, Run};
 pub use select::Selection;

@@ -154,7 +154,10 @@ impl Scope {
 
     /// The scope of a native call.
     pub(crate) fn of(context: &NativeCallContext<'_>) -> Result<Arc<Self>> {
-        context.tag().and_then(Self::from_tag).ok_or_else(|| Error::internal("a primitive was called outside a session"))
+        context
+            .tag()
+            .and_then(Self::from_tag)
+            .ok_or_else(|| Error::internal("a primitive was called outside a session"))
     }
 
     pub(crate) fn from_tag(tag: &Dynamic) -> Option<Arc<Self>> {
@@ -216,8 +219,11 @@ pub(crate) fn progress() -> Option<Error> {
         }
         let limit = scope.session.limits().operations;
         if count > limit {
-            let mut error = Error::new(Kind::Budget, format!("the script computed for {limit} operations without calling a primitive"))
-                .hint("an endless loop? To wait for something, use wait::until, which gives way between two looks");
+            let mut error = Error::new(
+                Kind::Budget,
+                format!("the script computed for {limit} operations without calling a primitive"),
+            )
+            .hint("an endless loop? To wait for something, use wait::until, which gives way between two looks");
             if let Some(place) = scope.place() {
                 error = error.at(place);
             }

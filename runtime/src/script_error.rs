@@ -74,7 +74,8 @@ pub(crate) fn from_script(error: EvalAltResult, source: &str, scope: Option<&Sco
                 .hint("does one of them call itself without an end?"),
         ),
         E::ErrorDataTooLarge(what, _) => located(
-            Error::new(Kind::Budget, format!("a value grew too large: {what}")).hint("lists, maps and texts are limited"),
+            Error::new(Kind::Budget, format!("a value grew too large: {what}"))
+                .hint("lists, maps and texts are limited"),
         ),
         E::ErrorFunctionNotFound(signature, _) => located(unknown_function(&signature)),
         E::ErrorVariableNotFound(name, _) => located(
@@ -94,7 +95,9 @@ pub(crate) fn from_script(error: EvalAltResult, source: &str, scope: Option<&Sco
 pub(crate) fn unknown_function(signature: &str) -> Error {
     let error = Error::new(Kind::Script, format!("there is no function {signature}"));
     match signature.split_once(" (") {
-        Some((name, _)) => error.hint(format!("a function `{name}` may exist for other arguments: windlass docs {name}")),
+        Some((name, _)) => {
+            error.hint(format!("a function `{name}` may exist for other arguments: windlass docs {name}"))
+        }
         None => error,
     }
 }

@@ -17,11 +17,7 @@ use crate::files::{Files, Home};
 use crate::journal::{Journal, MemoryJournal};
 use crate::runtime::Runtime;
 use crate::scope::{Scope, lock};
-use crate::secret::Registry;
-/*TMP*/pub trait Vault: Send + Sync {}
-/*TMP*/struct MemoryVault;
-/*TMP*/impl MemoryVault { fn new() -> Self { Self } }
-/*TMP*/impl Vault for MemoryVault {}
+use crate::secret::{MemoryVault, Registry, Vault};
 use crate::target::Target;
 use crate::value::Value;
 use crate::{Error, Kind, Place, Result};
@@ -40,18 +36,12 @@ impl Default for Limits {
 }
 
 /// Who is asked when a script needs a person.
-pub trait Prompter: Send + Sync + 'static {
+pub trait Prompter: crate::secret::Prompter + 'static {
     /// Asks for approval.
     ///
     /// # Errors
     /// Where nobody can be asked.
     fn confirm(&self, key: &str, text: &str) -> Result<bool>;
-
-    /// Asks for a secret, without showing what is typed.
-    ///
-    /// # Errors
-    /// Where nobody can be asked.
-    fn secret(&self, text: &str) -> Result<String>;
 
     /// Asks what to do about a failed step (`on_error: "ask"`).
     ///
@@ -516,8 +506,11 @@ impl Session {
             return Ok(());
         }
         let Some(prompter) = &self.0.prompter else {
-            return Err(Error::new(Kind::Cancelled, format!("`{key}` needs an approval, and nobody can be asked: {text}"))
-                .hint(format!("if you have decided: --yes-to {key}")));
+            return Err(Error::new(
+                Kind::Cancelled,
+                format!("`{key}` needs an approval, and nobody can be asked: {text}"),
+            )
+            .hint(format!("if you have decided: --yes-to {key}")));
         };
         match self.resting(scope_cancel, || prompter.confirm(key, text))? {
             true => Ok(()),
@@ -533,16 +526,16 @@ impl Session {
         answer
     }
 
-    /// Asks a person for a secret.
+    /// Asks a person for a secret. Deadlines rest meanwhile.
     ///
     /// # Errors
-    /// [`Kind::System`] where nobody can be asked.
-    pub fn ask_secret(&self, cancel: &Cancel, text: &str) -> Result<String> {
+    /// [`Kind::System`] where nobody can be asked, [`Kind::Cancelled`] where nothing was answered.
+    pub(crate) fn ask_secret(&self, cancel: &Cancel, text: &str) -> Result<crate::secret::Secret> {
         let Some(prompter) = &self.0.prompter else {
             return Err(Error::new(Kind::System, format!("nobody can be asked for a secret here: {text}"))
                 .hint("without a terminal, take it from the environment or a file: secret::env(\"NAME\"), secret::file(\"path\")"));
         };
-        self.resting(cancel, || prompter.secret(text))
+        self.resting(cancel, || crate::secret::from_prompt(&**prompter, text))
     }
 
     /// The handler of a recipe.

@@ -66,9 +66,7 @@ impl Value {
             Value::Template(template) => template.script_text().into(),
             Value::Bytes(bytes) => Dynamic::from_blob(bytes),
             Value::List(list) => Dynamic::from_array(list.into_iter().map(Value::into_dynamic).collect()),
-            Value::Map(map) => {
-                Dynamic::from_map(map.into_iter().map(|(k, v)| (k.into(), v.into_dynamic())).collect())
-            }
+            Value::Map(map) => Dynamic::from_map(map.into_iter().map(|(k, v)| (k.into(), v.into_dynamic())).collect()),
             Value::Closure(closure) => Dynamic::from(closure.into_pointer()),
             Value::Handle(handle) => handle,
         }
@@ -80,11 +78,10 @@ impl Value {
     /// [`Kind::Secret`] if it holds a secret (with its path), [`Kind::Usage`] if it holds a closure or a handle.
     pub fn into_json(self) -> Result<Json> {
         self.json_with(&mut |path, value| match value {
-            Value::Template(template) => Err(Error::new(
-                Kind::Secret,
-                format!("{} holds {template}, which may not go there", or_value(path)),
-            )
-            .hint("put secrets into a Secret with cluster::secret, and refer to it from here")),
+            Value::Template(template) => {
+                Err(Error::new(Kind::Secret, format!("{} holds {template}, which may not go there", or_value(path)))
+                    .hint("put secrets into a Secret with cluster::secret, and refer to it from here"))
+            }
             _ => Err(damaged(path)),
         })
     }
@@ -120,8 +117,11 @@ impl Value {
 /// The refusal of a secret that the script has cut up, changed or encoded.
 #[must_use]
 pub fn damaged(path: &str) -> Error {
-    Error::new(Kind::Secret, format!("{} holds a secret that the script has cut up, changed or encoded", or_value(path)))
-        .hint("pass a secret on whole: windlass encodes it where it goes (cluster::secret does the base64)")
+    Error::new(
+        Kind::Secret,
+        format!("{} holds a secret that the script has cut up, changed or encoded", or_value(path)),
+    )
+    .hint("pass a secret on whole: windlass encodes it where it goes (cluster::secret does the base64)")
 }
 
 fn or_value(path: &str) -> String {
@@ -252,7 +252,9 @@ impl From<Json> for Value {
         match json {
             Json::Null => Value::Null,
             Json::Bool(b) => Value::Bool(b),
-            Json::Number(n) => n.as_i64().map(Value::Int).unwrap_or_else(|| Value::Float(n.as_f64().unwrap_or(f64::NAN))),
+            Json::Number(n) => {
+                n.as_i64().map(Value::Int).unwrap_or_else(|| Value::Float(n.as_f64().unwrap_or(f64::NAN)))
+            }
             Json::String(text) => Value::Text(text),
             Json::Array(items) => Value::List(items.into_iter().map(Into::into).collect()),
             Json::Object(map) => Value::Map(map.into_iter().map(|(k, v)| (k, v.into())).collect()),

@@ -23,9 +23,12 @@ mod read {
     /// Reads a value.
     #[primitive(module = "test", effect = Read)]
     pub fn get(_: &Call<'_>, key: String) -> Result<Value> {
-        STORE.lock().unwrap().get(&key).map(|v| Value::Int(*v)).ok_or_else(|| {
-            Error::new(Kind::NotFound, format!("there is no {key}")).hint("set it first").resource(key)
-        })
+        STORE
+            .lock()
+            .unwrap()
+            .get(&key)
+            .map(|v| Value::Int(*v))
+            .ok_or_else(|| Error::new(Kind::NotFound, format!("there is no {key}")).hint("set it first").resource(key))
     }
 }
 
@@ -264,8 +267,14 @@ fn what_acts_may_not_stand_at_the_top_level_of_a_script_with_steps() {
 
 #[test]
 fn declarations_are_checked() {
-    assert!(refused("step(\"a\", || 1);\nstep(\"a\", || 2);").to_string().contains("declared twice (first at test.rhai:1"));
-    assert!(refused("step(\"a\", #{ needs: [\"b\"] }, || 1); step(\"b\", #{ needs: [\"a\"] }, || 1);").to_string().contains("circle: a needs b needs a"));
+    assert!(
+        refused("step(\"a\", || 1);\nstep(\"a\", || 2);").to_string().contains("declared twice (first at test.rhai:1")
+    );
+    assert!(
+        refused("step(\"a\", #{ needs: [\"b\"] }, || 1); step(\"b\", #{ needs: [\"a\"] }, || 1);")
+            .to_string()
+            .contains("circle: a needs b needs a")
+    );
     let error = refused("step(\"alpha\", || 1); step(\"b\", #{ needs: [\"alhpa\"] }, || 1);");
     assert!(error.hint_text().unwrap().contains("alpha"), "{error:?}");
     assert!(refused("step(\"a b\", || 1);").to_string().contains("cannot be a step's key"));
@@ -308,7 +317,9 @@ fn branches_run_side_by_side_and_a_bad_one_spoils_only_itself() {
 
 #[test]
 fn a_wait_with_a_closure_waits_and_a_throwing_closure_ends_it() {
-    let ran = run(r#"test::set("ready", 0); let n = test::until(#{ timeout: "2s" }, || { let v = test::get("ready"); test::set("ready", v + 1); v >= 3 }); print(n);"#);
+    let ran = run(
+        r#"test::set("ready", 0); let n = test::until(#{ timeout: "2s" }, || { let v = test::get("ready"); test::set("ready", v + 1); v >= 3 }); print(n);"#,
+    );
     assert_eq!(ran.logs(), ["4"]);
     let begun = Instant::now();
     let ran = run("test::until(#{ timeout: \"1m\" }, || undefined_thing)");
@@ -333,8 +344,16 @@ fn endless_loops_and_deep_recursion_end_with_a_place() {
 
 #[test]
 fn ctrl_c_ends_what_runs_within_two_seconds_and_cleans_up() {
-    for work in ["test::set(\"slow\", 1, #{ delay: \"1m\" })", "loop { }", "sleep(\"1m\")", "test::until(#{ timeout: \"1m\" }, || false)", "loop { test::set(\"l\", 1) }"] {
-        let script = format!("step(\"a\", || {{ always(|| {{ {work} }}, || {{ test::set(\"cleaned\", 1); print(\"cleaned\") }}) }}); step(\"b\", || print(\"never\"));");
+    for work in [
+        "test::set(\"slow\", 1, #{ delay: \"1m\" })",
+        "loop { }",
+        "sleep(\"1m\")",
+        "test::until(#{ timeout: \"1m\" }, || false)",
+        "loop { test::set(\"l\", 1) }",
+    ] {
+        let script = format!(
+            "step(\"a\", || {{ always(|| {{ {work} }}, || {{ test::set(\"cleaned\", 1); print(\"cleaned\") }}) }}); step(\"b\", || print(\"never\"));"
+        );
         STORE.lock().unwrap().remove("cleaned");
         let events = Arc::new(Mutex::new(Vec::new()));
         let sink = events.clone();
@@ -373,7 +392,9 @@ fn a_cancelled_change_is_recorded_as_unknown() {
 #[test]
 fn deadlines_end_steps_and_cannot_be_caught() {
     let begun = Instant::now();
-    let ran = run("step(\"a\", #{ timeout: \"50ms\" }, || { try { sleep(\"1m\") } catch (e) { print(\"caught\") } loop {} });");
+    let ran = run(
+        "step(\"a\", #{ timeout: \"50ms\" }, || { try { sleep(\"1m\") } catch (e) { print(\"caught\") } loop {} });",
+    );
     assert!(begun.elapsed() < Duration::from_secs(5));
     assert_eq!(ran.step("a").error.as_ref().unwrap()["kind"], "deadline");
     assert!(ran.logs().is_empty());
@@ -384,9 +405,12 @@ fn deadlines_end_steps_and_cannot_be_caught() {
 fn retries_and_on_error_do_what_they_say() {
     let ran = run("test::set(\"tries\", 0); ");
     assert_eq!(ran.report.status, RunStatus::Ok);
-    let ran = run("step(\"a\", #{ retries: 2, backoff: \"1ms\" }, |ctx| { if ctx.attempt < 3 { throw \"not yet\" } });");
+    let ran =
+        run("step(\"a\", #{ retries: 2, backoff: \"1ms\" }, |ctx| { if ctx.attempt < 3 { throw \"not yet\" } });");
     assert_eq!((ran.report.status, ran.step("a").attempts), (RunStatus::Ok, 3));
-    let ran = run("step(\"a\", #{ on_error: \"continue\" }, || throw \"x\"); step(\"b\", #{ needs: [\"a\"] }, || 1); step(\"c\", || 1);");
+    let ran = run(
+        "step(\"a\", #{ on_error: \"continue\" }, || throw \"x\"); step(\"b\", #{ needs: [\"a\"] }, || 1); step(\"c\", || 1);",
+    );
     assert_eq!(ran.report.status, RunStatus::Failed);
     assert_eq!((ran.step("b").status, ran.step("c").status), (StepStatus::Blocked, StepStatus::Ok));
     let ran = run("step(\"a\", #{ on_error: \"ignore\" }, || throw \"x\"); step(\"b\", #{ needs: [\"a\"] }, || 1);");
@@ -422,7 +446,8 @@ fn the_failure_seam_sees_the_outermost_primitive_and_may_retry_or_take_a_value()
 #[test]
 fn access_is_checked_and_cannot_be_caught() {
     let set = |b: SessionBuilder| b.access(windlass_runtime::access::Access::read_only());
-    let ran = try_run("try { test::set(\"denied\", 1) } catch (e) { print(\"caught\") }", &Selection::default(), set).unwrap();
+    let ran = try_run("try { test::set(\"denied\", 1) } catch (e) { print(\"caught\") }", &Selection::default(), set)
+        .unwrap();
     assert_eq!(ran.step("main").error.as_ref().unwrap()["kind"], "denied");
     assert!(ran.logs().is_empty() && !STORE.lock().unwrap().contains_key("denied"));
 }
@@ -434,7 +459,11 @@ fn a_journal_that_cannot_write_stops_the_change() {
         fn intent(&self, _: &windlass_runtime::journal::Intent) -> Result<()> {
             Err(Error::new(Kind::System, "the disk is full"))
         }
-        fn result(&self, _: &windlass_runtime::journal::EntryId, _: &windlass_runtime::journal::ResultRecord) -> Result<()> {
+        fn result(
+            &self,
+            _: &windlass_runtime::journal::EntryId,
+            _: &windlass_runtime::journal::ResultRecord,
+        ) -> Result<()> {
             Ok(())
         }
         fn decision(&self, _: &windlass_runtime::journal::EntryId, _: &str) -> Result<()> {
@@ -443,7 +472,9 @@ fn a_journal_that_cannot_write_stops_the_change() {
         fn step_ended(&self, _: &windlass_runtime::journal::StepRecord) -> Result<()> {
             Ok(())
         }
-        fn entries(&self) -> Result<Vec<(windlass_runtime::journal::Intent, Option<windlass_runtime::journal::ResultRecord>)>> {
+        fn entries(
+            &self,
+        ) -> Result<Vec<(windlass_runtime::journal::Intent, Option<windlass_runtime::journal::ResultRecord>)>> {
             Ok(vec![])
         }
     }
@@ -457,7 +488,9 @@ fn confirmations_are_asked_or_given_by_key() {
     let ran = run("step(\"a\", || { try { confirm(\"wipe\", \"All is lost.\") } catch (e) { } print(\"after\") });");
     assert_eq!(ran.report.status, RunStatus::Cancelled);
     assert!(ran.error("a").contains("--yes-to wipe") && ran.logs().is_empty());
-    let ran = try_run("confirm(\"wipe\", \"All is lost.\"); print(\"after\")", &Selection::default(), |b| b.yes_to("wipe")).unwrap();
+    let ran =
+        try_run("confirm(\"wipe\", \"All is lost.\"); print(\"after\")", &Selection::default(), |b| b.yes_to("wipe"))
+            .unwrap();
     assert_eq!(ran.logs(), ["after"]);
     assert!(ran.journal.decisions()[0].1.contains("wipe"));
 }
@@ -478,7 +511,12 @@ fn only_and_from_refuse_what_reads_state_that_nobody_leaves() {
 #[test]
 fn a_secret_is_passed_on_masked_and_refused_where_it_may_not_go() {
     let everything = |ran: &Ran| {
-        let text = format!("{} {} {:?}", serde_json::to_string(&ran.report).unwrap(), serde_json::to_string(&ran.events).unwrap(), ran.journal.steps());
+        let text = format!(
+            "{} {} {:?}",
+            serde_json::to_string(&ran.report).unwrap(),
+            serde_json::to_string(&ran.events).unwrap(),
+            ran.journal.steps()
+        );
         assert!(!text.contains(CANARY), "{text}");
     };
     let ran = run(r#"
@@ -509,13 +547,26 @@ fn imports_stay_inside() {
     }
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("lib")).unwrap();
-    std::fs::write(dir.path().join("lib/tools.rhai"), "export const N = 3; fn twice(x) { x * 2 } fn declare() { step(\"from-module\", || print(twice(4))); }").unwrap();
-    std::fs::write(dir.path().join("p.rhai"), "import \"tools\" as t; step(\"a\", || print(t::twice(t::N))); t::declare();").unwrap();
+    std::fs::write(
+        dir.path().join("lib/tools.rhai"),
+        "export const N = 3; fn twice(x) { x * 2 } fn declare() { step(\"from-module\", || print(twice(4))); }",
+    )
+    .unwrap();
+    std::fs::write(
+        dir.path().join("p.rhai"),
+        "import \"tools\" as t; step(\"a\", || print(t::twice(t::N))); t::declare();",
+    )
+    .unwrap();
     let events = Arc::new(Mutex::new(Vec::new()));
     let sink = events.clone();
-    let session = runtime().session(NoTarget::new()).sink(move |e: &Event| {
-        if let What::Log { text, .. } = &e.what { sink.lock().unwrap().push(text.clone()) }
-    }).open();
+    let session = runtime()
+        .session(NoTarget::new())
+        .sink(move |e: &Event| {
+            if let What::Log { text, .. } = &e.what {
+                sink.lock().unwrap().push(text.clone())
+            }
+        })
+        .open();
     let playbook = Playbook::script(&dir.path().join("p.rhai")).unwrap();
     let report = session.prepare(&playbook).unwrap().start(&Selection::default()).unwrap().wait().unwrap();
     assert_eq!(report.status, RunStatus::Ok, "{report:?}");

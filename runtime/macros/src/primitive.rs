@@ -94,10 +94,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
     let (options_at, option_fields) = match (options_at, &options_type) {
         (Some(at), Some(ty)) => {
             reads.push(quote!(let options = arguments.options::<#ty>()?;));
-            (
-                quote!(::std::option::Option::Some(#at)),
-                quote!(<#ty as ::windlass_runtime::options::Options>::fields()),
-            )
+            (quote!(::std::option::Option::Some(#at)), quote!(<#ty as ::windlass_runtime::options::Options>::fields()))
         }
         _ => (quote!(::std::option::Option::None), quote!(::std::vec::Vec::new())),
     };

@@ -26,7 +26,11 @@ pub(crate) fn place_of(context: &NativeCallContext<'_>) -> Place {
     }
 }
 
-pub(super) fn cross(primitive: &Primitive, context: &NativeCallContext<'_>, arguments: &mut [&mut Dynamic]) -> RhaiResult {
+pub(super) fn cross(
+    primitive: &Primitive,
+    context: &NativeCallContext<'_>,
+    arguments: &mut [&mut Dynamic],
+) -> RhaiResult {
     let scope = match Scope::of(context) {
         Ok(scope) => scope,
         Err(error) => return Err(Box::new(rhai::EvalAltResult::ErrorSystem(String::new(), Box::new(error)))),
@@ -78,7 +82,8 @@ fn attempt(
     loop {
         tries += 1;
         let call = Call::new(scope.clone(), Some(context), primitive.id(), place.clone());
-        let run = || Arguments::new(primitive, values.clone()).and_then(|arguments| (primitive.invoke)(&call, arguments));
+        let run =
+            || Arguments::new(primitive, values.clone()).and_then(|arguments| (primitive.invoke)(&call, arguments));
         let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(bridge::panicked(panic.as_ref())));
         let error = match result {
             Ok(value) => return Ok(value),
@@ -107,6 +112,9 @@ fn impure(primitive: &Primitive) -> Error {
         Effect::Wait => "waits",
         _ => "reads what may differ from run to run",
     };
-    Error::new(Kind::Usage, format!("{} {does}, and stands at the top level of a script that declares steps", primitive.id()))
-        .hint("nothing acts before all steps are declared: put it into a step")
+    Error::new(
+        Kind::Usage,
+        format!("{} {does}, and stands at the top level of a script that declares steps", primitive.id()),
+    )
+    .hint("nothing acts before all steps are declared: put it into a step")
 }

@@ -26,7 +26,8 @@ type RhaiResult<T = Dynamic> = std::result::Result<T, Box<rhai::EvalAltResult>>;
 pub const CLEANUP_LIMIT: Duration = Duration::from_secs(30);
 
 fn scoped<T>(context: &NativeCallContext<'_>, run: impl FnOnce(&Arc<Scope>) -> Result<T>) -> RhaiResult<T> {
-    let scope = Scope::of(context).map_err(|e| Box::new(rhai::EvalAltResult::ErrorSystem(String::new(), Box::new(e))))?;
+    let scope =
+        Scope::of(context).map_err(|e| Box::new(rhai::EvalAltResult::ErrorSystem(String::new(), Box::new(e))))?;
     let place = place_of(context);
     scope.set_place(&place);
     run(&scope).map_err(|error| raise(&scope, scope.session.mask_error(error.at(place)), Position::NONE))
@@ -64,7 +65,9 @@ pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("always", |context: NativeCallContext<'_>, work: FnPtr, cleanup: FnPtr| {
         scoped(&context, |scope| always(&context, scope, &work, &cleanup))
     });
-    engine.register_type_with_name::<Placeholder>("Secret").register_fn("to_string", |s: &mut Placeholder| s.to_string());
+    engine
+        .register_type_with_name::<Placeholder>("Secret")
+        .register_fn("to_string", |s: &mut Placeholder| s.to_string());
     engine.register_fn("to_debug", |_: &mut Placeholder| "[secret]".to_owned());
     // Rhai joins and appends by `to_string`; with `+` the same must come of it.
     engine.register_fn("+", |text: &str, secret: Placeholder| format!("{text}{secret}"));

@@ -31,7 +31,8 @@ impl ModuleResolver for Resolver {
         _: Position,
     ) -> std::result::Result<rhai::Shared<Module>, Box<rhai::EvalAltResult>> {
         let system = |error: Error| Box::new(rhai::EvalAltResult::ErrorSystem(String::new(), Box::new(error)));
-        let scope = Scope::from_tag(&global.tag).ok_or_else(|| system(Error::internal("an import outside a session")))?;
+        let scope =
+            Scope::from_tag(&global.tag).ok_or_else(|| system(Error::internal("an import outside a session")))?;
         let source = global.source().unwrap_or_default().to_owned();
         let (name, text, home) = find(&scope.session, &source, path).map_err(system)?;
         scope.session.add_home(&name, home);
@@ -55,8 +56,9 @@ pub(crate) fn check_import(session: &Session, source: &str, path: &str) -> Resul
 
 fn find(session: &Session, source: &str, path: &str) -> Result<(String, String, Home)> {
     let refused = |why: &str| {
-        Error::new(Kind::Usage, format!("import \"{path}\" is refused: {why}"))
-            .hint("modules come from the script's own folder and below, from its lib/ folder, and from the standard library")
+        Error::new(Kind::Usage, format!("import \"{path}\" is refused: {why}")).hint(
+            "modules come from the script's own folder and below, from its lib/ folder, and from the standard library",
+        )
     };
     if path.is_empty() || path.contains('\0') {
         return Err(refused("it names no file"));
@@ -90,5 +92,8 @@ fn find(session: &Session, source: &str, path: &str) -> Result<(String, String, 
         };
         return Ok((located.shown(), located.read_text()?, folder));
     }
-    Err(Error::new(Kind::NotFound, format!("import \"{path}\": there is no {file} beside the script or in its lib/ folder")))
+    Err(Error::new(
+        Kind::NotFound,
+        format!("import \"{path}\": there is no {file} beside the script or in its lib/ folder"),
+    ))
 }

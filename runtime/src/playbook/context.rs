@@ -71,8 +71,10 @@ pub(crate) fn register(engine: &mut Engine) {
 /// What is left for later steps must outlive the run: no closures, no handles, no changed secrets.
 pub(crate) fn keepable(key: &str, value: &Value) -> Result<()> {
     match value {
-        Value::Closure(_) | Value::Handle(_) => Err(Error::usage(format!("ctx.state.{key} cannot hold {}", value.sort()))
-            .hint("leave data there: texts, numbers, lists, maps, secrets")),
+        Value::Closure(_) | Value::Handle(_) => {
+            Err(Error::usage(format!("ctx.state.{key} cannot hold {}", value.sort()))
+                .hint("leave data there: texts, numbers, lists, maps, secrets"))
+        }
         Value::Damaged(_) => Err(crate::value::damaged(&format!("ctx.state.{key}"))),
         Value::List(items) => items.iter().try_for_each(|item| keepable(key, item)),
         Value::Map(map) => map.values().try_for_each(|item| keepable(key, item)),

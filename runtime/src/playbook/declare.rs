@@ -179,8 +179,7 @@ pub(crate) fn evaluate(unit: &Unit, scope: &Arc<Scope>) -> Result<Dynamic> {
     let mut names = RhaiScope::new();
     let entered = scope.enter();
     #[allow(deprecated)] // the only way in that takes a tag of one's own and gives the script's value
-    let result =
-        engine.eval_statements_raw(&mut global, &mut rhai::Caches::new(), &mut names, unit.ast.statements());
+    let result = engine.eval_statements_raw(&mut global, &mut rhai::Caches::new(), &mut names, unit.ast.statements());
     drop(entered);
     match result {
         Ok(value) => Ok(value),
@@ -229,8 +228,9 @@ pub(crate) fn declare(
     let place = crate::place_of(context);
     let mut collected = lock(&collector.inner);
     if let Some(first) = collected.steps.iter().find(|s| s.key == key) {
-        return Err(Error::usage(format!("step \"{key}\" is declared twice (first at {})", first.place))
-            .hint("each key names one step: a loop over several needs its item in the key, such as `storage/${name}`"));
+        return Err(Error::usage(format!("step \"{key}\" is declared twice (first at {})", first.place)).hint(
+            "each key names one step: a loop over several needs its item in the key, such as `storage/${name}`",
+        ));
     }
     let unit = collected.open.last().cloned().ok_or_else(|| Error::internal("a step outside a unit"))?;
     let in_unit = context.call_source() == Some(unit.source.as_str());

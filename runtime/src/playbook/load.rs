@@ -32,8 +32,9 @@ impl Playbook {
     pub fn folder(path: &Path) -> Result<Self> {
         let script = path.join("playbook.rhai");
         if !script.is_file() {
-            return Err(Error::new(Kind::NotFound, format!("{} has no playbook.rhai", path.display()))
-                .hint("a playbook is a folder with a playbook.rhai, and may have a values.yaml and a values.schema.json"));
+            return Err(Error::new(Kind::NotFound, format!("{} has no playbook.rhai", path.display())).hint(
+                "a playbook is a folder with a playbook.rhai, and may have a values.yaml and a values.schema.json",
+            ));
         }
         let name = path.canonicalize().ok().and_then(|p| p.file_name().map(|n| n.to_string_lossy().into_owned()));
         let mut playbook = Self::script(&script)?;
@@ -114,7 +115,12 @@ impl Session {
             };
             let place = Place { source: playbook.source.clone(), line: 1, column: 1 };
             let step = Step { key: "main".to_owned(), options, body: Body::Script(unit.clone()), place };
-            return Ok(Prepared { session: self.clone(), name: playbook.name.clone(), units: vec![unit], steps: vec![step] });
+            return Ok(Prepared {
+                session: self.clone(),
+                name: playbook.name.clone(),
+                units: vec![unit],
+                steps: vec![step],
+            });
         }
         let collector = Arc::new(Collector::default());
         let scope = declaring(self, self.cancel().child(), &collector);

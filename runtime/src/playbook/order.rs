@@ -17,7 +17,8 @@ pub(crate) fn sorted(steps: Vec<Step>) -> Result<Vec<Step>> {
         let mut own = Vec::new();
         for need in &step.options.needs {
             let Some(&found) = index.get(need.as_str()) else {
-                let error = Error::usage(format!("step \"{}\" needs \"{need}\", which is no step", step.key)).at(step.place.clone());
+                let error = Error::usage(format!("step \"{}\" needs \"{need}\", which is no step", step.key))
+                    .at(step.place.clone());
                 return Err(match did_you_mean(need, index.keys().copied()) {
                     Some(hint) => error.hint(hint),
                     None => error.hint("windlass list shows the keys of all steps"),

@@ -133,7 +133,8 @@ impl<'a> Runner<'a> {
             }
             self.reports.push(report);
         }
-        let cancelled = self.reports.iter().any(|r| r.status == StepStatus::Cancelled) || self.session.cancel().is_stopped();
+        let cancelled =
+            self.reports.iter().any(|r| r.status == StepStatus::Cancelled) || self.session.cancel().is_stopped();
         let report = Report {
             run: self.session.id().to_owned(),
             playbook: self.prepared.name.clone(),
@@ -166,11 +167,9 @@ impl<'a> Runner<'a> {
         let hindering = |need: &String| {
             let report = self.reports.iter().find(|r| r.key == *need)?;
             let bad = matches!(report.status, StepStatus::Failed | StepStatus::Blocked | StepStatus::Undecided);
-            let ignored = self
-                .prepared
-                .steps
-                .iter()
-                .any(|s| s.key == *need && s.options.on_error == OnError::Ignore && report.status == StepStatus::Failed);
+            let ignored = self.prepared.steps.iter().any(|s| {
+                s.key == *need && s.options.on_error == OnError::Ignore && report.status == StepStatus::Failed
+            });
             (bad && !ignored).then(|| need.clone())
         };
         let need = step.options.needs.iter().find_map(hindering)?;
@@ -202,7 +201,8 @@ impl<'a> Runner<'a> {
             report.attempts += 1;
             let at = StepAt { index, key: step.key.clone(), attempt: report.attempts };
             let title = step.title().to_owned();
-            self.session.tell(Some(&step.key), What::StepStarted { step: step.key.clone(), title, attempt: report.attempts });
+            self.session
+                .tell(Some(&step.key), What::StepStarted { step: step.key.clone(), title, attempt: report.attempts });
             let ended = self.attempt(step, at);
             report.outcome.extend(self.session.take_outcomes());
             let error = match ended {
@@ -236,7 +236,12 @@ impl<'a> Runner<'a> {
     /// Whether a failed step is tried again.
     fn again(&self, step: &Step, error: &Error, report: &mut StepReport, backoff: &mut Duration) -> bool {
         if report.attempts <= step.options.retries {
-            let text = format!("attempt {} of {} failed: {error}; again in {}", report.attempts, step.options.retries + 1, crate::duration::display(*backoff));
+            let text = format!(
+                "attempt {} of {} failed: {error}; again in {}",
+                report.attempts,
+                step.options.retries + 1,
+                crate::duration::display(*backoff)
+            );
             self.session.log(Some(&step.key), Level::Warn, text);
             let (clock, time) = (self.session.clock().clone(), *backoff);
             let waited = self.session.bridge().wait(self.session.cancel(), self.session.clock(), async move {
