@@ -4,6 +4,7 @@ pub mod clock;
 pub mod duration;
 pub mod error;
 pub mod suggest;
+pub mod values;
 pub mod yaml;
 
 pub use clock::{BoxFuture, Clock, Moment, RealClock};

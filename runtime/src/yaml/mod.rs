@@ -110,6 +110,16 @@ pub fn read_file(path: &Path) -> Result<Vec<Document>> {
     read(&text, &source)
 }
 
+/// Reads a file that holds one document. A file without any is null.
+///
+/// # Errors
+/// As [`read_file`], and where there is a second document.
+pub fn read_one_file(path: &Path) -> Result<Value> {
+    let source = path.display().to_string();
+    let text = read_text(path, &source, Limits::default().text)?;
+    read_one(&text, &source)
+}
+
 fn read_text(path: &Path, source: &str, limit: usize) -> Result<String> {
     let failed = |e: std::io::Error| {
         let kind = match e.kind() {
