@@ -230,7 +230,7 @@ impl Values {
 
     fn assign_in(&mut self, root: &mut Value, assignment: &Assignment, layer: usize) -> Result<()> {
         let Some((last, through)) = assignment.path.segments().split_last() else { return Ok(()) };
-        if assignment.value.is_null() && assignment.path.find(root).is_none() {
+        if assignment.value.is_null() && matches!(last, Segment::Key(_)) && is_absent(root, &assignment.path) {
             return Ok(());
         }
         let mut at = Path::default();
@@ -322,6 +322,22 @@ impl Values {
             self.origins.insert(path.clone(), layer);
         });
     }
+}
+
+/// Whether the path leads to a key or an item that is not there; not so where it leads through a text or the like.
+fn is_absent(mut value: &Value, path: &Path) -> bool {
+    for segment in path.segments() {
+        match (value, segment, segment.of(value)) {
+            (_, _, Some(inner)) => value = inner,
+            (Value::Null, ..)
+            | (Value::Object(_), Segment::Key(_), None)
+            | (Value::Array(_), Segment::Index(_), None) => {
+                return true;
+            }
+            _ => return false,
+        }
+    }
+    false
 }
 
 fn for_each_leaf<'v>(root: &'v Map<String, Value>, visit: &mut impl FnMut(&Path, &'v Value)) {

@@ -89,6 +89,7 @@ fn what_is_no_map_is_not_gone_through() {
         ("a[0]=1", "a[0] cannot be set: a is a text, not a list (set by defaults)"),
         ("l.x=1", "l.x cannot be set: l is a list, not a map (set by defaults)"),
         ("l[0].x=1", "l[0].x cannot be set: l[0] is a number, not a map (set by defaults)"),
+        ("a.b=null", "a.b cannot be set: a is a text, not a map (set by defaults)"),
         ("m[0]=1", "m[0] cannot be set: m is a map, not a list (set by defaults)"),
     ] {
         let error = base().set(set, Typing::Guess).build().unwrap_err();

@@ -83,7 +83,11 @@ pub fn read_within(text: &str, source: &str, limits: &Limits) -> Result<Vec<Docu
     if let Some((fault, line, column)) = bad_character(text) {
         return Err(fault.at(place(line, column)));
     }
-    Builder::new(text, source, limits).documents()
+    // kubectl reads line by line, and ends the last one where it has no end.
+    match text.is_empty() || text.ends_with('\n') {
+        true => Builder::new(text, source, limits).documents(),
+        false => Builder::new(&format!("{text}\n"), source, limits).documents(),
+    }
 }
 
 /// Reads a text that holds one document. A text without any is null.
