@@ -27,6 +27,7 @@ pub mod secret;
 pub mod session;
 pub mod state_folder;
 pub mod suggest;
+pub mod values;
 pub mod target;
 pub mod value;
 pub mod yaml;

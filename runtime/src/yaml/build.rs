@@ -6,7 +6,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 use serde_json::{Map, Value};
 
 use super::fault::Fault;
-use super::scalar::{Scalar, resolve};
+use super::scalar::{Scalar, resolve, shorten};
 use super::{Document, Limits};
 use crate::error::{Error, Place, Result};
 
@@ -227,7 +227,7 @@ impl<'a> Builder<'a> {
         if self.in_flow() {
             let glued = matches!(after.as_bytes(), [b':', b',' | b'[' | b']' | b'{' | b'}', ..]);
             if glued || text.starts_with(':') {
-                return Err(self.fail(Fault::GluedColon(text.into()), span.start));
+                return Err(self.fail(Fault::GluedColon(shorten(text)), span.start));
             }
         } else if span.end.line() > span.start.line() {
             let mut lines = from[..self.cursor.at - start].split('\n').skip(1);
@@ -303,7 +303,7 @@ impl<'a> Builder<'a> {
                 Some(Key::Named(name, at)) => {
                     if let Some(first) = explicit.get(&name) {
                         let first = place(*first);
-                        return Err(Fault::Duplicate { key: name, first }.at(place(at)));
+                        return Err(Fault::Duplicate { key: shorten(&name), first }.at(place(at)));
                     }
                     let value = into_value(item).map_err(|f| f.at(place(marker)))?;
                     explicit.insert(name.clone(), at);

@@ -83,7 +83,11 @@ pub fn read_within(text: &str, source: &str, limits: &Limits) -> Result<Vec<Docu
     if let Some((fault, line, column)) = bad_character(text) {
         return Err(fault.at(place(line, column)));
     }
-    Builder::new(text, source, limits).documents()
+    // kubectl reads line by line, and ends the last one where it has no end.
+    match text.is_empty() || text.ends_with('\n') {
+        true => Builder::new(text, source, limits).documents(),
+        false => Builder::new(&format!("{text}\n"), source, limits).documents(),
+    }
 }
 
 /// Reads a text that holds one document. A text without any is null.
@@ -108,6 +112,16 @@ pub fn read_file(path: &Path) -> Result<Vec<Document>> {
     let source = path.display().to_string();
     let text = read_text(path, &source, Limits::default().text)?;
     read(&text, &source)
+}
+
+/// Reads a file that holds one document. A file without any is null.
+///
+/// # Errors
+/// As [`read_file`], and where there is a second document.
+pub fn read_one_file(path: &Path) -> Result<Value> {
+    let source = path.display().to_string();
+    let text = read_text(path, &source, Limits::default().text)?;
+    read_one(&text, &source)
 }
 
 fn read_text(path: &Path, source: &str, limit: usize) -> Result<String> {

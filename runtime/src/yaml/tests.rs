@@ -149,6 +149,13 @@ fn documents() {
 }
 
 #[test]
+fn the_last_line_needs_no_end() {
+    assert_eq!(read_one("a: |\n  x", "x").unwrap(), json!({"a": "x\n"}));
+    assert_eq!(read_one("a: |\n  x\n  ", "x").unwrap(), json!({"a": "x\n"}));
+    assert_eq!(read_one("a: |-\n  x", "x").unwrap(), json!({"a": "x"}));
+}
+
+#[test]
 fn keys_keep_the_order_of_the_text() {
     let value = read_one("z: 1\na: 2\nm: 3\n", "x").unwrap();
     assert_eq!(value.as_object().unwrap().keys().collect::<Vec<_>>(), ["z", "a", "m"]);
