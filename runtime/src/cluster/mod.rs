@@ -13,13 +13,16 @@ mod connect;
 pub mod discovery;
 mod exchange;
 mod failure;
+pub mod fields;
 mod kubeconfig;
 mod options;
+pub mod ownership;
 mod request;
 mod resource;
 mod retry;
 #[cfg(test)]
 mod testing;
+mod watch;
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +33,7 @@ pub use connect::OpenOptions;
 pub use discovery::ApiKind;
 pub use failure::{ApiStatus, Cause, Failure, FieldConflict};
 
+pub use fields::{FieldPath, Segment};
 pub use kubeconfig::ContextInfo;
 pub use options::{
     ApplyOptions, DeleteOptions, Deleted, ListOptions, Listing, LogOptions, Patch, PatchOptions, Propagation, Selector,
@@ -38,9 +42,12 @@ pub use options::{
 pub use resource::{Collection, ResourceId, ResourceRef};
 pub use retry::{RetryNote, RetryObserver, RetryPolicy};
 
+pub use watch::{Watch, WatchEvent};
+
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use discovery::DiscoveryCache;
+use watch::WatchRegistry;
 
 /// An object, or any part of one, as the API sends it; the order of fields is kept.
 pub type Json = serde_json::Value;
@@ -62,6 +69,7 @@ struct Shared {
     discovery: DiscoveryCache,
 
     identity: OnceCell<String>,
+    watches: WatchRegistry,
 }
 
 impl Cluster {
@@ -95,6 +103,7 @@ impl Cluster {
             discovery: DiscoveryCache::default(),
 
             identity: OnceCell::new(),
+            watches: WatchRegistry::default(),
         };
         Self { shared: Arc::new(shared), observer: None }
     }
