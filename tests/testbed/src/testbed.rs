@@ -22,7 +22,8 @@ use crate::process::{Output, Server, command, run, until};
 use crate::run_dir::RunDir;
 use crate::{TESTER, VIEWER};
 
-const STARTING: Duration = Duration::from_secs(60);
+/// Enough for a machine that is busy with other things.
+const STARTING: Duration = Duration::from_secs(120);
 
 /// A real control plane with simulated nodes; it ends when this is dropped or the process ends.
 #[derive(Debug)]
@@ -153,6 +154,12 @@ impl Testbed {
             let list = self.api.get("/api/v1/nodes")?;
             let ready = items(&list).filter(|node| is_ready(node)).count();
             Ok(if ready == builder.nodes { Ok(()) } else { Err(format!("{ready} of {} are ready", builder.nodes)) })
+        })?;
+        until("the rules of the cluster role view", STARTING, || {
+            // A controller puts them together from other roles.
+            let role = self.api.get("/apis/rbac.authorization.k8s.io/v1/clusterroles/view")?;
+            let filled = role.get("rules").and_then(Value::as_array).is_some_and(|rules| !rules.is_empty());
+            Ok(if filled { Ok(()) } else { Err("there are none".to_owned()) })
         })?;
         self.wait_for_account("default")
     }
