@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use serde_json::Value;
@@ -17,11 +18,16 @@ pub(crate) fn run(nodes: usize) -> Result<ExitCode, Error> {
     let windlass = build()?;
     heading("2/4 a test bed");
     let testbed = start(nodes)?;
+    let interrupted = tool::interrupted()?;
     for (title, expectation) in
         [("3/4 the first run", "everything is made"), ("4/4 the second run", "nothing is left to do")]
     {
         heading(&format!("{title}: {expectation}"));
         let status = windlass_run(&windlass, &testbed)?;
+        if interrupted.load(Ordering::Relaxed) {
+            eprintln!("interrupted");
+            return Ok(tool::exit_code(status));
+        }
         if !status.success() {
             eprintln!("windlass run {EXAMPLE} ended with {status}");
             return Ok(tool::exit_code(status));
