@@ -27,9 +27,9 @@ pub mod secret;
 pub mod session;
 pub mod state_folder;
 pub mod suggest;
-pub mod values;
 pub mod target;
 pub mod value;
+pub mod values;
 pub mod yaml;
 
 pub use call::Call;
