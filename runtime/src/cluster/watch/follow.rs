@@ -237,7 +237,7 @@ impl Reading {
         let kind = event.get("type").and_then(Json::as_str).unwrap_or_default().to_owned();
         let object = event.get_mut("object").map(Json::take).unwrap_or_default();
         if kind == "ERROR" {
-            return Err(Failure::from_status(object, 500, None));
+            return Err(Failure::from_status(&object, 500, None));
         }
         if let Some(version) = object.pointer("/metadata/resourceVersion").and_then(Json::as_str) {
             version.clone_into(&mut self.version);
