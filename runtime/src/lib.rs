@@ -10,6 +10,7 @@ pub mod change;
 pub mod clock;
 pub mod closure;
 pub mod cluster;
+pub mod customer;
 pub mod duration;
 mod engine;
 pub mod error;
