@@ -1,6 +1,9 @@
 //! `cluster::`: objects of a cluster.
 
+mod apply;
+pub mod applying;
 mod get;
+mod secret_data;
 mod target;
 
 use windlass_runtime::Package;
@@ -11,7 +14,7 @@ pub use target::{OnCluster, Target};
 /// The primitives of this module.
 #[must_use]
 pub fn primitives() -> Vec<Primitive> {
-    vec![get::primitive()]
+    vec![apply::primitive(), get::primitive()]
 }
 
 /// Adds the handlers of this module's changes.
