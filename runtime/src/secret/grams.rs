@@ -80,7 +80,7 @@ impl Grams {
             self.scan(&unescaped, found);
         }
         if depth > 0 && text.len() >= ENCODED {
-            decode::decoded_runs(text, &mut Vec::new(), |run| self.look(run, depth - 1, found));
+            decode::decoded_runs(text, |run| self.look(run, depth - 1, found));
         }
     }
 

@@ -8,6 +8,8 @@ pub(super) struct Hit {
     pub(super) range: Range<usize>,
     /// The secret's index.
     pub(super) secret: usize,
+    /// Whether it counts only beside another hit: a run of one character stands in many texts.
+    pub(super) weak: bool,
 }
 
 /// Collects hits. Those that say nothing new are joined to the last one at once, so that a text of nothing but hits needs
@@ -23,52 +25,52 @@ impl Hits {
         Self { kept, list: Vec::new() }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.list.is_empty()
-    }
-
-    pub(super) fn add(&mut self, range: Range<usize>, secret: usize) {
-        let next = self.kept.partition_point(|kept| kept.start <= range.start);
-        if next > 0 && self.kept[next - 1].end >= range.end {
+    pub(super) fn add(&mut self, hit: Hit) {
+        let next = self.kept.partition_point(|kept| kept.start <= hit.range.start);
+        if next > 0 && self.kept[next - 1].end >= hit.range.end {
             return;
         }
-        if let Some(Hit { range: last, secret: of }) = self.list.last_mut() {
-            if *of == secret && range.start <= last.end && last.start <= range.end {
-                *last = last.start.min(range.start)..last.end.max(range.end);
+        if let Some(last) = self.list.last_mut() {
+            let (old, new) = (&last.range, &hit.range);
+            if last.secret == hit.secret && new.start <= old.end && old.start <= new.end {
+                last.range = old.start.min(new.start)..old.end.max(new.end);
+                last.weak &= hit.weak;
                 return;
             }
-            if last.start <= range.start && range.end <= last.end {
+            if old.start <= new.start && new.end <= old.end && (hit.weak || !last.weak) {
                 return;
             }
         }
-        self.list.push(Hit { range, secret });
+        self.list.push(hit);
     }
 
     /// The hits in order, those joined that overlap, or that touch and belong to the same secret. The longest part gives
-    /// the secret's name.
+    /// the secret's name. What is weak altogether is left out.
     pub(super) fn merged(self) -> Vec<Hit> {
         let mut list = self.list;
         list.sort_by_key(|hit| (hit.range.start, hit.range.end));
         let mut merged: Vec<Hit> = Vec::new();
-        let mut longest = 0;
+        let mut longest = (false, 0);
         for hit in list {
-            let length = hit.range.len();
+            let rank = (!hit.weak, hit.range.len());
             match merged.last_mut() {
                 Some(last)
                     if hit.range.start < last.range.end
                         || (hit.range.start == last.range.end && hit.secret == last.secret) =>
                 {
                     last.range.end = last.range.end.max(hit.range.end);
-                    if length > longest {
-                        (last.secret, longest) = (hit.secret, length);
+                    last.weak &= hit.weak;
+                    if rank > longest {
+                        (last.secret, longest) = (hit.secret, rank);
                     }
                 }
                 _ => {
-                    longest = length;
+                    longest = rank;
                     merged.push(hit);
                 }
             }
         }
+        merged.retain(|hit| !hit.weak);
         merged
     }
 }

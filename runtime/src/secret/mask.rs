@@ -14,12 +14,15 @@ use zeroize::Zeroizing;
 
 use super::MIN_MASKED;
 use super::forms::{Edges, forms};
-use super::intervals::Hits;
+use super::intervals::{Hit, Hits};
 use super::origin::MARK;
 use super::registry::Entry;
 
 const LONG: usize = 100;
 const BLOCK: usize = 32;
+
+/// A block of no more different bytes (a rule, an indentation) counts only beside other blocks.
+const PLAIN: usize = 3;
 
 /// Shorter pieces of base64 are not looked for across line breaks.
 const WRAPPED: usize = 16;
@@ -28,6 +31,13 @@ const WRAPPED: usize = 16;
 struct Pattern {
     secret: usize,
     base64: Option<Edges>,
+    weak: bool,
+}
+
+impl Pattern {
+    fn hit(&self, range: Range<usize>) -> Hit {
+        Hit { range, secret: self.secret, weak: self.weak }
+    }
 }
 
 /// Finds the values of some of the session's secrets.
@@ -45,10 +55,10 @@ impl Matcher {
         let mut texts = Vec::new();
         for secret in secrets {
             let Entry { placeholder, secret: value } = &entries[secret];
-            matcher.patterns.push(Pattern { secret, base64: None });
+            matcher.patterns.push(Pattern { secret, base64: None, weak: false });
             texts.push(Zeroizing::new(placeholder.as_str().to_owned()));
             for form in forms(value.expose()) {
-                let pattern = Pattern { secret, base64: form.base64 };
+                let pattern = Pattern { secret, base64: form.base64, weak: false };
                 if form.text.len() > LONG {
                     matcher.add_blocks(form.text.as_bytes(), pattern);
                 } else {
@@ -65,12 +75,21 @@ impl Matcher {
 
     fn add_blocks(&mut self, form: &[u8], pattern: Pattern) {
         let last = form.len() - BLOCK;
-        for start in (0..last).step_by(BLOCK).chain([last]) {
+        let starts = || (0..last).step_by(BLOCK).chain([last]);
+        let plain = |start: usize| {
+            let mut seen = form[start..start + BLOCK].to_vec();
+            seen.sort_unstable();
+            seen.dedup();
+            seen.len() <= PLAIN
+        };
+        let all = starts().all(plain);
+        for start in starts() {
             let edges =
                 |edges: Edges| Edges { before: edges.before && start == 0, after: edges.after && start == last };
-            let pattern = Pattern { secret: pattern.secret, base64: pattern.base64.map(edges) };
+            let pattern =
+                Pattern { base64: pattern.base64.map(edges), weak: !all && plain(start), secret: pattern.secret };
             let hash = form[start..start + BLOCK].iter().fold(0, |hash, byte| roll(hash, *byte));
-            self.blocks.entry(hash).or_insert(pattern);
+            self.blocks.entry(hash).and_modify(|known| known.weak &= pattern.weak).or_insert(pattern);
         }
     }
 
@@ -128,21 +147,22 @@ pub(super) fn mask<'t>(
     let mut hits = Hits::new(marked(text, marks));
     let wrapped = Joined::new(text.as_bytes());
     for matcher in matchers {
-        matcher.find(text.as_bytes(), |range, pattern| hits.add(range, pattern.secret));
+        matcher.find(text.as_bytes(), |range, pattern| hits.add(pattern.hit(range)));
         if let Some(wrapped) = &wrapped {
             matcher.find(&wrapped.text, |range, pattern| {
                 if pattern.base64.is_some() && range.len() >= WRAPPED {
-                    hits.add(wrapped.places[range.start]..wrapped.places[range.end - 1] + 1, pattern.secret);
+                    hits.add(pattern.hit(wrapped.places[range.start]..wrapped.places[range.end - 1] + 1));
                 }
             });
         }
     }
+    let hits = hits.merged();
     if hits.is_empty() {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len());
     let mut from = 0;
-    for hit in hits.merged() {
+    for hit in hits {
         let start = text.floor_char_boundary(hit.range.start).max(from);
         out.push_str(&text[from..start]);
         out.push_str(&entries[hit.secret].secret.origin().mark());
@@ -161,8 +181,8 @@ fn marked(text: &str, marks: &HashSet<String>) -> Vec<Range<usize>> {
             continue;
         }
         let end = text.floor_char_boundary(start + longest);
-        let ends = text[start..end].match_indices(']').map(|(at, _)| start + at + 1);
-        ranges.extend(ends.filter(|end| marks.contains(&text[start..*end])).last().map(|end| start..end));
+        let mut ends = text[start..end].match_indices(']').map(|(at, _)| start + at + 1);
+        ranges.extend(ends.rfind(|end| marks.contains(&text[start..*end])).map(|end| start..end));
     }
     ranges
 }
