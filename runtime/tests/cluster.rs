@@ -1,5 +1,6 @@
 //! The cluster's client on a real API server: the one whose kubeconfig `KUBECONFIG_TESTBED` names.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+#![allow(clippy::disallowed_methods, reason = "a real server lives in real time")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -182,7 +183,6 @@ async fn a_new_kind_is_found_after_its_definition() {
     cluster.delete(&id, &DeleteOptions::default()).await.unwrap();
 }
 
-#[allow(clippy::disallowed_methods, reason = "a real server lives in real time")]
 async fn pause(milliseconds: u64) {
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
 }
@@ -506,4 +506,111 @@ async fn the_schema_knows_lists() {
     assert_eq!(protocol, Some(&json!("TCP")));
     assert_eq!(schema.has_field(&at(".spec.replcas")), Some(false));
     assert!(cluster.schema("v1", "Pod").await.unwrap().is_some());
+}
+
+/// Stands between a client and the API server, and can be cut.
+struct Proxy {
+    port: u16,
+    server: String,
+    running: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Proxy {
+    async fn start(server: String) -> Self {
+        let mut proxy = Self { port: 0, server, running: Vec::new() };
+        proxy.listen().await;
+        proxy
+    }
+
+    async fn listen(&mut self) {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(([127, 0, 0, 1], self.port).into()).unwrap();
+        let listener = socket.listen(64).unwrap();
+        self.port = listener.local_addr().unwrap().port();
+        let server = self.server.clone();
+        self.running.push(tokio::spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                let server = server.clone();
+                connections.spawn(async move {
+                    if let Ok(mut far) = tokio::net::TcpStream::connect(server).await {
+                        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                    }
+                });
+            }
+        }));
+    }
+
+    async fn cut(&mut self) {
+        for task in self.running.drain(..) {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn reads_and_watches_outlast_a_server_that_goes_away() {
+    let Some(room) = Room::open("away").await else { return };
+    let path = kubeconfig().unwrap();
+    let mut config = kube_yaml(&std::fs::read_to_string(&path).unwrap());
+    let server = config["clusters"][0]["cluster"]["server"].as_str().unwrap().trim_start_matches("https://").to_owned();
+    let mut proxy = Proxy::start(server).await;
+    config["clusters"][0]["cluster"]["server"] = format!("https://127.0.0.1:{}", proxy.port).into();
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("config");
+    std::fs::write(&copy, config.to_string()).unwrap();
+    let notes = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let told = Arc::clone(&notes);
+    let shaky = open(copy).await.observed(Arc::new(move |note| told.lock().unwrap().push(note)));
+
+    let all = room.id("ConfigMap/x").await.collection();
+    let make = |name: &'static str| {
+        let object =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": {"away": "yes"}}});
+        let (cluster, id) = (room.cluster.clone(), all.member(name));
+        async move { cluster.create(&id, &object, &WriteOptions::default()).await.unwrap() }
+    };
+    let mut watch = shaky.watch(&all, Selector::labels("away"));
+    assert!(matches!(watch.next().await.unwrap(), WatchEvent::Snapshot(none) if none.is_empty()));
+    make("one").await;
+    assert!(matches!(watch.next().await.unwrap(), WatchEvent::Applied(_)));
+    proxy.cut().await;
+    assert!(matches!(watch.next().await.unwrap(), WatchEvent::Disconnected(_)));
+    make("two").await;
+
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "three"}});
+    let (writer, id) = (shaky.clone(), all.member("three"));
+    let write = tokio::spawn(async move { writer.create(&id, &object, &WriteOptions::default()).await });
+    let (reader, id) = (shaky.clone(), all.member("one"));
+    let read = tokio::spawn(async move { reader.get(&id).await });
+    pause(1500).await;
+    proxy.listen().await;
+    assert!(matches!(watch.next().await.unwrap(), WatchEvent::Reconnected));
+    let back = watch.next().await.unwrap();
+    assert!(matches!(&back, WatchEvent::Applied(o) if o["metadata"]["name"] == "two"), "{back:?}");
+    assert!(read.await.unwrap().unwrap().is_some());
+    write.await.unwrap().expect("a refused connection was never a request: it is repeated");
+    let notes = notes.lock().unwrap();
+    assert!(notes.iter().any(|n| n.request.starts_with("create ConfigMap/three")), "{notes:?}");
+    drop(notes);
+    room.close().await;
+}
+
+#[tokio::test]
+async fn the_steps_of_an_unchanged_apply_take_no_time() {
+    let Some(path) = kubeconfig() else { return };
+    let clock = std::time::Instant::now();
+    let cluster = open(path).await;
+    let opened = clock.elapsed();
+    cluster.discovery().await.unwrap();
+    let discovered = clock.elapsed() - opened;
+    let all = cluster.collection("ConfigMap", None, true).await.unwrap();
+    cluster.list(&all, &ListOptions::default()).await.unwrap();
+    eprintln!(
+        "opened in {opened:?}, discovered in {discovered:?}, listed in {:?}",
+        clock.elapsed() - opened - discovered
+    );
+    assert!(clock.elapsed() < Duration::from_secs(5));
 }
