@@ -508,6 +508,108 @@ async fn the_schema_knows_lists() {
     assert!(cluster.schema("v1", "Pod").await.unwrap().is_some());
 }
 
+/// Fields and owners, without what the server and the controllers keep for themselves.
+fn fields_and_owners(object: &Json) -> Json {
+    let mut object = object.clone();
+    object.as_object_mut().unwrap().remove("status");
+    let metadata = object["metadata"].as_object_mut().unwrap();
+    for name in ["resourceVersion", "generation", "uid", "creationTimestamp"] {
+        metadata.remove(name);
+    }
+    // The deployment controller counts on.
+    if let Some(annotations) = metadata.get_mut("annotations").and_then(Json::as_object_mut) {
+        annotations.remove("deployment.kubernetes.io/revision");
+    }
+    if let Some(owners) = metadata.get_mut("managedFields").and_then(Json::as_array_mut) {
+        owners.retain(|o| o.get("subresource").and_then(Json::as_str) != Some("status"));
+        // kube-controller-manager's entry grows with the annotation of the revision, when it comes.
+        owners.retain(|o| o["manager"] != "kube-controller-manager");
+    }
+    object
+}
+
+#[tokio::test]
+async fn undoing_gives_back_fields_and_owners_exactly() {
+    let Some(room) = Room::open("undo").await else { return };
+    let id = room.id("Deployment/web").await;
+    let foreign = PatchOptions { manager: "kubectl".into(), ..PatchOptions::default() };
+    let by_hand = WriteOptions { manager: "kubectl-create".into(), dry_run: false };
+    room.cluster.create(&id, &deployment(&room.namespace), &by_hand).await.unwrap();
+    room.cluster
+        .patch(&id, &Patch::Merge(json!({"metadata": {"labels": {"team": "a"}}, "spec": {"replicas": 2}})), &foreign)
+        .await
+        .unwrap();
+    // The deployment controller notes its revision.
+    let mut watch = room.cluster.watch_object(&id);
+    until(&mut watch, |o| {
+        o.pointer("/metadata/annotations/deployment.kubernetes.io~1revision").is_some()
+            && o.pointer("/status/observedGeneration") == o.pointer("/metadata/generation")
+    })
+    .await;
+    let before = room.cluster.get(&id).await.unwrap().unwrap();
+
+    let mut intent = intent_of(&deployment(&room.namespace), true);
+    intent["spec"]["template"]["spec"]["containers"][0]["image"] = json!("web:9");
+    intent["spec"]["template"]["spec"]["containers"][0]["env"].as_array_mut().unwrap().remove(0);
+    let force = ApplyOptions { force: true, ..apply_options() };
+    let after = room.cluster.apply(&id, &intent, &force).await.unwrap();
+    assert_ne!(fields_and_owners(&before), fields_and_owners(&after));
+    let restored = room.cluster.restore(&id, &before, &after).await.unwrap();
+    assert_eq!(fields_and_owners(&restored), fields_and_owners(&before));
+    let again = room.cluster.restore(&id, &before, &after).await.unwrap();
+    assert_eq!(again.pointer("/metadata/managedFields"), restored.pointer("/metadata/managedFields"), "done already");
+
+    let before = room.cluster.get(&id).await.unwrap().unwrap();
+    let edit = PatchOptions { manager: EDIT_MANAGER.into(), ..PatchOptions::default() };
+    let after = room
+        .cluster
+        .patch(
+            &id,
+            &Patch::Merge(json!({"spec": {"replicas": 5}, "metadata": {"labels": {"x": "y", "team": null}}})),
+            &edit,
+        )
+        .await
+        .unwrap();
+    room.cluster
+        .patch(&id, &Patch::Merge(json!({"metadata": {"annotations": {"note": "theirs"}}})), &foreign)
+        .await
+        .unwrap();
+    let restored = room.cluster.restore(&id, &before, &after).await.unwrap();
+    assert_eq!(
+        (&restored["spec"]["replicas"], &restored["metadata"]["annotations"]["note"]),
+        (&json!(2), &json!("theirs"))
+    );
+    let owner = |path: &str, of: &Json| {
+        owners_of(&FieldPath::parse(path).unwrap(), of).into_iter().map(|o| o.manager).collect::<Vec<_>>()
+    };
+    assert_eq!(owner(".spec.replicas", &restored), ["kubectl"]);
+    assert_eq!(owner(".metadata.labels.team", &restored), ["kubectl"]);
+    assert!(!restored["metadata"]["managedFields"].to_string().contains(EDIT_MANAGER));
+
+    let before = room.cluster.get(&id).await.unwrap().unwrap();
+    let after = room.cluster.patch(&id, &Patch::Merge(json!({"spec": {"replicas": 5}})), &edit).await.unwrap();
+    room.cluster.patch(&id, &Patch::Merge(json!({"spec": {"replicas": 6}})), &foreign).await.unwrap();
+    let error = room.cluster.restore(&id, &before, &after).await.unwrap_err();
+    assert_eq!((error.kind(), error.detail_value()), (Kind::Conflict, Some(&json!({"paths": [".spec.replicas"]}))));
+    room.close().await;
+}
+
+#[tokio::test]
+async fn a_deleted_object_comes_back_with_its_owners() {
+    let Some(room) = Room::open("redo").await else { return };
+    let id = room.id("ConfigMap/a").await;
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "labels": {"l": "1"}}, "data": {"k": "1"}});
+    room.cluster.create(&id, &object, &WriteOptions { manager: "helm".into(), dry_run: false }).await.unwrap();
+    room.patch(&id, json!({"data": {"k": "2"}}), "kubectl").await;
+    let before = room.cluster.get(&id).await.unwrap().unwrap();
+    room.cluster.delete(&id, &DeleteOptions::default()).await.unwrap();
+    let back = room.cluster.recreate(&id, &before).await.unwrap();
+    assert_eq!(fields_and_owners(&back), fields_and_owners(&before));
+    assert_eq!(room.cluster.recreate(&id, &before).await.unwrap_err().kind(), Kind::AlreadyExists);
+    assert_eq!(room.cluster.restore(&id, &before, &before).await.unwrap_err().kind(), Kind::Conflict, "another uid");
+    room.close().await;
+}
+
 /// Stands between a client and the API server, and can be cut.
 struct Proxy {
     port: u16,
@@ -592,9 +694,11 @@ async fn reads_and_watches_outlast_a_server_that_goes_away() {
     assert!(matches!(&back, WatchEvent::Applied(o) if o["metadata"]["name"] == "two"), "{back:?}");
     assert!(read.await.unwrap().unwrap().is_some());
     write.await.unwrap().expect("a refused connection was never a request: it is repeated");
-    let notes = notes.lock().unwrap();
-    assert!(notes.iter().any(|n| n.request.starts_with("create ConfigMap/three")), "{notes:?}");
-    drop(notes);
+    let told = notes.lock().unwrap().clone();
+    assert!(
+        told.iter().any(|n: &windlass_runtime::cluster::RetryNote| n.request.starts_with("create ConfigMap/three")),
+        "{told:?}"
+    );
     room.close().await;
 }
 

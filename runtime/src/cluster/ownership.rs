@@ -5,6 +5,7 @@
 //! the entry of that apply still covers every field of the intent. No request is needed to know that.
 
 mod edits;
+mod merge;
 mod standing;
 
 use base64::Engine as _;
@@ -12,6 +13,7 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
 pub use edits::Edits;
+pub(crate) use merge::merged_owners;
 pub use standing::{Difference, Standing, standing};
 
 use super::Json;
