@@ -207,7 +207,7 @@ pub(crate) fn progress() -> Option<Error> {
         if scope.cancel.is_stopped() {
             return scope.cancel.reason();
         }
-        if count % 4096 == 0
+        if count.is_multiple_of(4096)
             && let Some(reason) = scope.cancel.check_deadline(&**scope.session.clock())
         {
             return Some(reason);

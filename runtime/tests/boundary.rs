@@ -1,4 +1,5 @@
 //! The boundary, tried with three primitives of different kinds and every way in which a script can go wrong.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "a test")]
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -564,7 +565,7 @@ fn imports_stay_inside() {
         .session(NoTarget::new())
         .sink(move |e: &Event| {
             if let What::Log { text, .. } = &e.what {
-                sink.lock().unwrap().push(text.clone())
+                sink.lock().unwrap().push(text.clone());
             }
         })
         .open();
