@@ -71,6 +71,12 @@ impl Value {
         }
     }
 
+    /// A text of a script: one with placeholders is a [`Value::Template`].
+    #[must_use]
+    pub fn text(text: &str, registry: &Registry) -> Self {
+        inspect(text, registry)
+    }
+
     /// As plain JSON.
     ///
     /// # Errors

@@ -24,7 +24,9 @@ pub fn objects_in(call: &Call<'_>, given: Value) -> Result<Vec<Value>> {
                 Err(Error::usage(format!("item {index} of the list is {}, not an object", items[index].sort())))
             }
         },
-        Value::Text(path) => crate::manifest::read(call, &path),
+        Value::Text(path) => {
+            Ok(crate::manifest::load::read(&call.locate(&path)?)?.into_iter().map(Value::from).collect())
+        }
         other => Err(Error::usage(format!(
             "{} is {}, not an object, a list of objects or a path",
             call.primitive(),
