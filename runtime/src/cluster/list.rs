@@ -1,9 +1,5 @@
 //! Many objects at once.
 
-use std::collections::{HashMap, HashSet};
-
-use futures::stream::{self, StreamExt as _};
-
 use super::exchange::Exchange;
 use super::failure::Failure;
 use super::options::{ListOptions, Listing};
@@ -12,56 +8,7 @@ use super::retry::Repeat;
 use super::{Cluster, Json};
 use crate::error::Result;
 
-/// How many single objects are asked for at once.
-const AT_ONCE: usize = 16;
-/// A further page of a list costs about as much as so many single objects asked for side by side.
-const PAGE_WORTH: usize = 40;
-
 impl Cluster {
-    /// The objects of these names, as far as they are there: by a list, or, where the collection is large and the names
-    /// are few, one by one.
-    ///
-    /// # Errors
-    /// What the cluster or the connection says.
-    pub async fn get_many(&self, of: &Collection, names: &[&str]) -> Result<HashMap<String, Json>> {
-        let mut found = HashMap::new();
-        let mut absent: HashSet<&str> = names.iter().copied().collect();
-        let failed = |failure: Failure| failure.into_error(&of.subject("list"));
-        let options = ListOptions::default();
-        let mut next = String::new();
-        while !absent.is_empty() {
-            let page = match self.page(of, &options, options.page, &next, Repeat::Always).await {
-                Ok(page) => page,
-                // History has expired between two pages: what is missing still is asked for by name.
-                Err(Failure::Expired(_)) if !next.is_empty() => break,
-                Err(failure) => return Err(failed(failure)),
-            };
-            for item in page.items {
-                let name = item.pointer("/metadata/name").and_then(Json::as_str).unwrap_or_default().to_owned();
-                if absent.remove(name.as_str()) {
-                    found.insert(name, item);
-                }
-            }
-            if page.next.is_empty() {
-                return Ok(found);
-            }
-            if absent.len() <= page.remaining.div_ceil(options.page) * PAGE_WORTH {
-                break;
-            }
-            next = page.next;
-        }
-        let get = |name: &str| {
-            let id = of.member(name);
-            async move { Ok::<_, crate::Error>(self.get(&id).await?.map(|object| (id.name, object))) }
-        };
-        let gets: Vec<_> = absent.into_iter().map(get).collect();
-        let mut answers = stream::iter(gets).buffer_unordered(AT_ONCE);
-        while let Some(answer) = answers.next().await {
-            found.extend(answer?);
-        }
-        Ok(found)
-    }
-
     /// The objects of a collection, page by page. If history expires between two pages, it starts over.
     ///
     /// # Errors
@@ -129,12 +76,10 @@ impl Cluster {
             _ => return Err(Failure::Unreadable("it is not a list of objects".into())),
         };
         let text = |pointer: &str| answer.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
-        let remaining = answer.pointer("/metadata/remainingItemCount").and_then(Json::as_u64).unwrap_or(0);
         Ok(Page {
             items: items.into_iter().map(|item| with_type(item, of)).collect(),
             version: text("/metadata/resourceVersion"),
             next: text("/metadata/continue"),
-            remaining: usize::try_from(remaining).unwrap_or(usize::MAX),
         })
     }
 }
@@ -143,8 +88,6 @@ struct Page {
     items: Vec<Json>,
     version: String,
     next: String,
-    /// As far as the server counts them.
-    remaining: usize,
 }
 
 /// Items of a list lack what the list says once.

@@ -71,6 +71,7 @@ pub use options::{
     WriteOptions,
 };
 pub use resource::{Collection, ResourceId, ResourceRef};
+pub use restore::former_values;
 pub use retry::{RetryNote, RetryObserver, RetryPolicy};
 pub use watch::{Watch, WatchEvent};
 

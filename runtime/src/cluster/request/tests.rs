@@ -221,46 +221,5 @@ fn every_request_can_be_handed_to_another_thread() {
         let _ = cluster.watch_object(&id).next().await;
         let _ = cluster.schema("v1", "Pod").await;
         let _ = cluster.identity().await;
-        let _ = cluster.get_many(&id.collection(), &["a"]).await;
-    });
-}
-
-#[test]
-fn objects_by_name_come_from_a_list_or_one_by_one_whatever_costs_less() {
-    run(async {
-        let server = |total: usize| {
-            Mock::new(move |seen, _| {
-                let item =
-                    |n: usize| json!({"kind": "ConfigMap", "apiVersion": "v1", "metadata": {"name": format!("c{n}")}});
-                if let Some(name) = seen.path().strip_prefix("/api/v1/namespaces/shop/configmaps/c") {
-                    let n: usize = name.parse().unwrap();
-                    let status = json!({"kind": "Status", "code": 404, "details": {"name": "x"}});
-                    return if n < total { Answer::ok(item(n)) } else { Answer::Json(404, status) };
-                }
-                let start: usize = seen.uri.split("continue=").nth(1).map_or(0, |t| t.parse().unwrap());
-                let end = (start + 500).min(total);
-                let mut metadata = json!({"resourceVersion": "1"});
-                if end < total {
-                    metadata["continue"] = json!(end.to_string());
-                    metadata["remainingItemCount"] = json!(total - end);
-                }
-                Answer::ok(
-                    json!({"kind": "ConfigMapList", "metadata": metadata, "items": (start..end).map(item).collect::<Vec<_>>()}),
-                )
-            })
-        };
-        let of = config_map("x").collection();
-        let small = server(20);
-        let found = small.cluster.get_many(&of, &["c1", "c19", "c99"]).await.unwrap();
-        assert_eq!((found.len(), small.seen().len()), (2, 1));
-        let large = server(5000);
-        let found = large.cluster.get_many(&of, &["c1", "c4000", "c4999", "c5001"]).await.unwrap();
-        assert_eq!((found.len(), large.seen().len()), (3, 4), "a page and three by name");
-        let many: Vec<String> = (0..1200).map(|n| format!("c{}", n * 4)).collect();
-        let names: Vec<&str> = many.iter().map(String::as_str).collect();
-        let all = server(5000);
-        assert_eq!(all.cluster.get_many(&of, &names).await.unwrap().len(), 1200);
-        assert_eq!(all.seen().len(), 10, "ten pages");
-        assert!(all.cluster.get_many(&of, &[]).await.unwrap().is_empty());
     });
 }
