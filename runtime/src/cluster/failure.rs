@@ -6,6 +6,8 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::client::AuthError;
+
 use super::Json;
 use super::fields::FieldPath;
 use crate::error::{Error, Kind, Result};
@@ -180,7 +182,7 @@ impl Failure {
         let mut sent = true;
         let mut lasting = false;
         let mut last = String::new();
-        let mut credentials = false;
+        let mut credentials = None;
         walk(source.as_ref(), &mut |error| {
             if let Some(e) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
                 sent &= !e.is_connect();
@@ -197,13 +199,18 @@ impl Failure {
                         | rustls::Error::PeerIncompatible(_)
                 );
             }
-            if error.is::<kube::client::AuthError>() {
-                (sent, lasting, credentials) = (false, true, true);
+            if let Some(e) = error.downcast_ref::<AuthError>() {
+                credentials.get_or_insert_with(|| credentials_fault(e));
             }
             last = error.to_string();
         });
-        let what = if credentials { "the credentials could not be made" } else { "the connection failed" };
-        Failure::Transport { message: format!("{what}: {last}"), sent, lasting, source }
+        match credentials {
+            Some(message) => {
+                let source = Arc::new(std::io::Error::other(message.clone()));
+                Failure::Transport { message, sent: false, lasting: true, source }
+            }
+            None => Failure::Transport { message: format!("the connection failed: {last}"), sent, lasting, source },
+        }
     }
 
     /// The fields that others own, of a failed server-side apply.
@@ -256,6 +263,28 @@ impl Subject {
     fn writes(&self) -> bool {
         !matches!(self.verb, "get" | "list" | "watch" | "read")
     }
+}
+
+/// Why there are no credentials, in words of our own: kube's quote what the credential program printed, which may be the
+/// credentials themselves. Only its last line on stderr is shown.
+pub(super) fn credentials_fault(error: &AuthError) -> String {
+    let what = match error {
+        AuthError::AuthExecRun { out, .. } => {
+            let said = String::from_utf8_lossy(&out.stderr);
+            let last = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+            let last: String = last.chars().filter(|c| !c.is_control()).take(200).collect();
+            let gap = if last.is_empty() { "" } else { ": " };
+            format!("the program that gives them failed ({}){gap}{last}", out.status)
+        }
+        AuthError::AuthExecStart(e) => format!("the program that gives them cannot be run: {e}"),
+        AuthError::ReadTokenFile(e, path) => format!("{} cannot be read: {e}", path.display()),
+        AuthError::AuthExecParse(_)
+        | AuthError::AuthExec(_)
+        | AuthError::ParseTokenKey(_)
+        | AuthError::ExecPluginFailed => "the program that gives them answered with something else".to_owned(),
+        _ => "the kubeconfig's user is not complete".to_owned(),
+    };
+    format!("the credentials cannot be made: {what}")
 }
 
 /// Visits an error and all that caused it. What an `io::Error` wraps is no `source()` of it, hence `get_ref`.

@@ -133,3 +133,19 @@ fn a_refused_connection_was_not_sent_and_a_reset_one_may_have_been() {
     let tls = std::io::Error::other(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer));
     assert!(matches!(Failure::from_transport(Arc::new(tls)), Failure::Transport { lasting: true, .. }));
 }
+
+#[test]
+fn what_a_credential_program_printed_is_not_shown_when_a_token_is_renewed() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let out = std::process::Output {
+        status: std::process::ExitStatus::from_raw(256),
+        stdout: b"hunter2".to_vec(),
+        stderr: b"warming up\nlog in first\n".to_vec(),
+    };
+    let failed = AuthError::AuthExecRun { cmd: "aws hunter2".into(), out: Box::new(out) };
+    let failure = Failure::from_kube(kube::Error::Service(Box::new(failed)));
+    assert!(matches!(&failure, Failure::Transport { sent: false, lasting: true, .. }));
+    let error = failure.into_error(&subject("list"));
+    assert!(error.message().contains("log in first") && error.hint_text().unwrap().contains("renew"), "{error:?}");
+    assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+}
