@@ -1,8 +1,47 @@
 //! The host of Windlass: engine, boundary, session, steps, journal, events, targets, values, secrets, errors, docs.
 
+pub mod access;
+mod analysis;
+pub mod branch;
+pub mod bridge;
+pub mod call;
+pub mod cancel;
+pub mod change;
+pub mod child;
 pub mod clock;
+pub mod closure;
 pub mod cluster;
+pub mod duration;
+mod engine;
 pub mod error;
+pub mod event;
+pub mod files;
+pub mod journal;
+pub mod options;
+pub mod playbook;
+pub mod primitive;
+pub mod report;
+mod runtime;
+mod scope;
+mod script_error;
+pub mod secret;
+pub mod session;
+pub mod state_folder;
+pub mod suggest;
+pub mod target;
+pub mod value;
+pub mod values;
+pub mod yaml;
 
+pub use call::Call;
 pub use clock::{BoxFuture, Clock, Moment, RealClock};
 pub use error::{Error, Kind, Place, Result};
+pub use runtime::{Package, Runtime, RuntimeBuilder};
+pub use session::{Session, SessionBuilder};
+pub use value::{IntoValue, Value};
+pub use windlass_macros::{Options, primitive};
+
+pub(crate) use engine::{STACK, place_of};
+
+// The macros name this crate as others do.
+extern crate self as windlass_runtime;

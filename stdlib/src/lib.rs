@@ -1,1 +1,31 @@
-//! The primitives of Windlass.
+//! The primitives of Windlass, one file each.
+
+pub mod cluster;
+pub mod data;
+pub mod log;
+pub mod manifest;
+pub mod secret;
+pub mod text;
+pub mod tls;
+pub mod wait;
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+use windlass_runtime::Package;
+
+/// Every primitive, with the handlers that probe and take back their changes.
+#[must_use]
+pub fn all() -> Package {
+    let modules = [
+        cluster::primitives(),
+        data::primitives(),
+        log::primitives(),
+        manifest::primitives(),
+        secret::primitives(),
+        text::primitives(),
+        tls::primitives(),
+        wait::primitives(),
+    ];
+    cluster::with_handlers(Package::new(modules.into_iter().flatten().collect()))
+}

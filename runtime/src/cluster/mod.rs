@@ -190,6 +190,12 @@ impl Cluster {
         uid.await.map(String::as_str)
     }
 
+    /// Its identity, where it has been asked for: see [`Cluster::identity`].
+    #[must_use]
+    pub fn known_identity(&self) -> Option<&str> {
+        self.shared.identity.get().map(String::as_str)
+    }
+
     fn without_identity(&self) -> Error {
         Error::new(
             crate::Kind::NotFound,

@@ -1,0 +1,160 @@
+//! What a session may touch. Checked at the boundary, before anything is read or changed.
+
+use std::path::{Path, PathBuf};
+
+use crate::change::Resource;
+use crate::{Error, Kind, Result};
+
+/// The limits of a session. The default has none.
+#[derive(Debug, Clone, Default)]
+pub struct Access {
+    read_only: bool,
+    namespaces: Option<Vec<String>>,
+    hosts: Option<Vec<String>>,
+    folders: Option<Vec<PathBuf>>,
+}
+
+impl Access {
+    /// No limits.
+    #[must_use]
+    pub fn full() -> Self {
+        Self::default()
+    }
+
+    /// Nothing may be changed.
+    #[must_use]
+    pub fn read_only() -> Self {
+        Self { read_only: true, ..Self::default() }
+    }
+
+    /// Changes only to objects in these namespaces; cluster-wide objects stay as they are.
+    #[must_use]
+    pub fn namespaces<S: Into<String>>(mut self, namespaces: impl IntoIterator<Item = S>) -> Self {
+        self.namespaces = Some(namespaces.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Only these hosts.
+    #[must_use]
+    pub fn hosts<S: Into<String>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
+        self.hosts = Some(hosts.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Files are read only below these folders.
+    #[must_use]
+    pub fn folders<P: Into<PathBuf>>(mut self, folders: impl IntoIterator<Item = P>) -> Self {
+        self.folders = Some(folders.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Whether the session may change anything at all.
+    #[must_use]
+    pub fn may_change(&self) -> bool {
+        !self.read_only
+    }
+
+    /// Grants a change, or says why not.
+    ///
+    /// # Errors
+    /// [`Kind::Denied`], naming the resource.
+    pub fn check_change(&self, resource: &Resource) -> Result<()> {
+        if self.read_only {
+            return Err(
+                denied(resource, "this session is read-only").hint("nothing was changed; run without --read-only")
+            );
+        }
+        let Some(allowed) = &self.namespaces else { return Ok(()) };
+        match resource.namespace.as_deref().or((resource.kind == "Namespace").then_some(resource.name.as_str())) {
+            Some(namespace) if allowed.iter().any(|a| a == namespace) => Ok(()),
+            Some(_) => {
+                Err(denied(resource, &format!("this session may only change the namespaces {}", allowed.join(", "))))
+            }
+            None => Err(denied(
+                resource,
+                &format!(
+                    "this session may only change the namespaces {}, not what is cluster-wide",
+                    allowed.join(", ")
+                ),
+            )),
+        }
+    }
+
+    /// Grants the reading of a file, or says why not.
+    ///
+    /// # Errors
+    /// [`Kind::Denied`], naming the path.
+    pub fn check_file(&self, path: &Path) -> Result<()> {
+        let Some(folders) = &self.folders else { return Ok(()) };
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let within = |folder: &PathBuf| real.starts_with(folder.canonicalize().unwrap_or_else(|_| folder.clone()));
+        if folders.iter().any(within) {
+            return Ok(());
+        }
+        Err(Error::new(Kind::Denied, format!("{} is outside the folders that this session may read", path.display())))
+    }
+
+    /// Grants the use of a host, or says why not.
+    ///
+    /// # Errors
+    /// [`Kind::Denied`], naming the host.
+    pub fn check_host(&self, host: &str) -> Result<()> {
+        match &self.hosts {
+            Some(hosts) if !hosts.iter().any(|h| h == host) => Err(Error::new(
+                Kind::Denied,
+                format!("this session may not use the host {host}; it may use {}", hosts.join(", ")),
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn denied(resource: &Resource, why: &str) -> Error {
+    Error::new(Kind::Denied, format!("{resource} may not be changed: {why}")).resource(resource)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource(kind: &str, namespace: Option<&str>, name: &str) -> Resource {
+        Resource {
+            at: "c".into(),
+            api_version: None,
+            kind: kind.into(),
+            namespace: namespace.map(Into::into),
+            name: name.into(),
+        }
+    }
+
+    #[test]
+    fn read_only_refuses_every_change() {
+        let error = Access::read_only().check_change(&resource("ConfigMap", Some("a"), "x")).unwrap_err();
+        assert_eq!(error.kind(), Kind::Denied);
+        assert!(error.kind().is_final());
+    }
+
+    #[test]
+    fn a_namespace_limit_holds_for_objects_namespaces_and_cluster_wide_kinds() {
+        let access = Access::full().namespaces(["a"]);
+        assert!(access.check_change(&resource("ConfigMap", Some("a"), "x")).is_ok());
+        assert!(access.check_change(&resource("Namespace", None, "a")).is_ok());
+        assert!(access.check_change(&resource("ConfigMap", Some("b"), "x")).is_err());
+        assert!(access.check_change(&resource("Namespace", None, "b")).is_err());
+        assert!(access.check_change(&resource("Node", None, "a")).is_err());
+    }
+
+    #[test]
+    fn a_folder_limit_sees_through_dots_and_links() {
+        let dir = tempfile::tempdir().unwrap();
+        let (inside, outside) = (dir.path().join("in"), dir.path().join("out"));
+        std::fs::create_dir_all(&inside).unwrap();
+        std::fs::create_dir_all(&outside).unwrap();
+        std::fs::write(outside.join("f"), "x").unwrap();
+        std::os::unix::fs::symlink(outside.join("f"), inside.join("link")).unwrap();
+        let access = Access::full().folders([inside.clone()]);
+        assert!(access.check_file(&inside.join("../out/f")).is_err());
+        assert!(access.check_file(&inside.join("link")).is_err());
+        assert!(access.check_file(&inside).is_ok());
+    }
+}

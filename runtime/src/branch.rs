@@ -1,0 +1,83 @@
+//! Closures side by side: branches on threads of their own.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, RwLock};
+
+use rhai::{GlobalRuntimeState, NativeCallContext};
+
+use crate::bridge::panicked;
+use crate::call::{Call, call_closure};
+use crate::closure::Closure;
+use crate::engine::STACK;
+use crate::scope::{Scope, lock};
+use crate::value::Value;
+use crate::{Error, Kind, Result};
+
+/// The most branches that run at the same time.
+pub const MAX_PARALLEL: usize = 64;
+
+/// Gives a thread a copy of the constants: reading `global::X` takes a write lock, over which branches would stumble.
+fn own_constants(global: &mut GlobalRuntimeState) {
+    if let Some(constants) = &global.constants {
+        let copied = constants.read().map(|map| map.clone()).unwrap_or_default();
+        global.constants = Some(Arc::new(RwLock::new(copied)));
+    }
+}
+
+pub(crate) fn side_by_side(
+    call: &Call<'_>,
+    context: &NativeCallContext<'_>,
+    closure: &Closure,
+    items: Vec<Value>,
+    parallel: usize,
+) -> Result<Vec<Result<Value>>> {
+    let first = call.scope.next_branches(items.len());
+    let count = items.len();
+    let queue: Mutex<VecDeque<(usize, Value)>> = Mutex::new(items.into_iter().enumerate().collect());
+    let results: Mutex<Vec<Option<Result<Value>>>> = Mutex::new((0..count).map(|_| None).collect());
+    let work = || {
+        loop {
+            let Some((index, item)) = lock(&queue).pop_front() else { return };
+            let number = first.saturating_add(u32::try_from(index).unwrap_or(u32::MAX));
+            let scope = call.scope.branch(number);
+            let run = || one(context, &scope, closure, item);
+            let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
+            lock(&results)[index] = Some(result);
+        }
+    };
+    let threads = parallel.clamp(1, MAX_PARALLEL).min(count);
+    std::thread::scope(|threads_scope| -> Result<()> {
+        for number in 0..threads {
+            let builder = std::thread::Builder::new().name(format!("branch-{number}")).stack_size(STACK);
+            builder.spawn_scoped(threads_scope, work).map_err(|e| {
+                Error::new(Kind::System, "a thread for a branch cannot be started")
+                    .hint("ask for fewer: parallel: 4")
+                    .source(e)
+            })?;
+        }
+        Ok(())
+    })?;
+    if let Some(reason) = call.scope.cancel.reason() {
+        return Err(reason);
+    }
+    let results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    Ok(results
+        .into_iter()
+        .map(|r| r.unwrap_or_else(|| Err(Error::internal("a branch ended without a result"))))
+        .collect())
+}
+
+fn one(context: &NativeCallContext<'_>, scope: &Arc<Scope>, closure: &Closure, item: Value) -> Result<Value> {
+    let mut global = context.global_runtime_state().clone();
+    own_constants(&mut global);
+    let own = NativeCallContext::new_with_all_fields(
+        context.engine(),
+        context.fn_name(),
+        context.fn_source(),
+        &global,
+        context.call_position(),
+    );
+    let result = call_closure(&own, scope, closure, vec![item])?;
+    Value::from_dynamic(&result, scope.session.secrets())
+}

@@ -1,0 +1,360 @@
+//! A call of a primitive: everything that it may ask of its session.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use rhai::{Dynamic, NativeCallContext};
+
+use crate::change::{Acted, Change, Op, Outcome, OutcomeItem, PartImage, Plan, ResultWord};
+use crate::closure::Closure;
+use crate::cluster::Cluster;
+use crate::event::{Level, What};
+use crate::journal::{EntryId, Intent, ResultRecord};
+use crate::scope::{Scope, lock};
+use crate::session::Session;
+use crate::value::Value;
+use crate::{Clock, Error, Place, Result, bridge, script_error};
+
+/// Tells progress from inside a future: the subject, and how far it is.
+pub type Teller = Arc<dyn Fn(&str, &str) + Send + Sync>;
+
+/// A call of a primitive. It lives as long as the call; what it lends out by clone (cluster, clock) lives longer.
+pub struct Call<'a> {
+    pub(crate) scope: Arc<Scope>,
+    pub(crate) context: Option<&'a NativeCallContext<'a>>,
+    pub(crate) primitive: String,
+    pub(crate) place: Place,
+    permits: Mutex<Vec<String>>,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(
+        scope: Arc<Scope>,
+        context: Option<&'a NativeCallContext<'a>>,
+        primitive: String,
+        place: Place,
+    ) -> Self {
+        Self { scope, context, primitive, place, permits: Mutex::default() }
+    }
+
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.scope.session
+    }
+
+    /// The clock of the session's target.
+    #[must_use]
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.session().clock().clone()
+    }
+
+    /// The primitive's name: `cluster::apply`.
+    #[must_use]
+    pub fn primitive(&self) -> &str {
+        &self.primitive
+    }
+
+    /// The key of the step that the call belongs to.
+    #[must_use]
+    pub fn step(&self) -> &str {
+        &self.scope.step.key
+    }
+
+    /// Where in the script the call stands.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Waits for a future: the only way from a primitive to the asynchronous world. Ends early when the call is
+    /// cancelled or its deadline passes.
+    ///
+    /// # Errors
+    /// The future's own, or why it was stopped.
+    pub fn wait<T: Send + 'static>(&self, future: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+        self.session().bridge().wait(&self.scope.cancel, self.session().clock(), future)
+    }
+
+    /// The cluster that the call is about: the one named, or else the one of `cluster::using`, or else the session's.
+    ///
+    /// # Errors
+    /// Where it cannot be reached or is not known.
+    pub fn cluster(&self, name: Option<&str>) -> Result<Cluster> {
+        self.session().cluster(name.or(self.scope.cluster.as_deref()), &self.scope.cancel)
+    }
+
+    /// Calls a closure of the script.
+    ///
+    /// # Errors
+    /// What the closure throws, or [`crate::Kind::Script`] if it changed what it captured.
+    pub fn run(&self, closure: &Closure, arguments: Vec<Value>) -> Result<Value> {
+        self.run_in(&self.scope, closure, arguments)
+    }
+
+    /// Calls a closure of the script with another cluster as the one that is meant without a name.
+    ///
+    /// # Errors
+    /// As [`Call::run`].
+    pub fn run_on_cluster(&self, cluster: &str, closure: &Closure) -> Result<Value> {
+        self.run_in(&self.scope.on_cluster(cluster), closure, Vec::new())
+    }
+
+    pub(crate) fn run_in(&self, scope: &Arc<Scope>, closure: &Closure, arguments: Vec<Value>) -> Result<Value> {
+        let Some(context) = self.context else {
+            return Err(Error::internal("a closure was called outside a script"));
+        };
+        let result = call_closure(context, scope, closure, arguments)?;
+        Value::from_dynamic(&result, self.session().secrets())
+    }
+
+    /// Calls a closure once for each item, at most `parallel` at a time, each on a thread and in a scope of its own.
+    /// A panic in a branch is that branch's error; a failed branch does not stop the others.
+    ///
+    /// # Errors
+    /// Where no thread can be started. What happens in a branch is in its result.
+    pub fn side_by_side(&self, closure: &Closure, items: Vec<Value>, parallel: usize) -> Result<Vec<Result<Value>>> {
+        let Some(context) = self.context else {
+            return Err(Error::internal("a closure was called outside a script"));
+        };
+        crate::branch::side_by_side(self, context, closure, items, parallel)
+    }
+
+    /// Makes a change: checks access, records the intent, acts, records the result, and tells what came of it.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Denied`] without access, the journal's error if the intent cannot be recorded (nothing is then done), and
+    /// what the change itself meets.
+    pub fn change(&self, change: Change) -> Result<Outcome> {
+        let session = self.session();
+        for part in &change.parts {
+            if part.acts() {
+                session.access().check_change(&part.resource)?;
+            }
+        }
+        if !change.parts.iter().any(crate::change::Part::acts) {
+            return Ok(self.tell(&change, &[]));
+        }
+        if let Some(gate) = session.change_gate() {
+            gate.before_change(&change)?;
+        }
+        session.ask_identities(&self.scope.cancel)?;
+        let id = self.scope.next_id();
+        session.journal().intent(&self.intent(&id, &change))?;
+        let Change { parts, act, probe, inverse } = change;
+        let acting = parts.iter().filter(|p| p.acts()).count();
+        let answer =
+            session.bridge().wait_with_grace(&self.scope.cancel, session.clock(), bridge::CHANGE_GRACE, (act)());
+        let (acted, stopped) = match answer {
+            Ok(acted) if acted.len() == acting => (acted, None),
+            Ok(acted) => {
+                let error =
+                    Error::internal(format!("{} answered for {} of {acting} resources", self.primitive, acted.len()));
+                (vec![Acted::Unknown; acting], Some(error))
+            }
+            Err(error) if error.kind().is_final() => (vec![Acted::Unknown; acting], Some(error)),
+            Err(error) => (vec![Acted::Failed(error.clone()); acting], Some(error)),
+        };
+        let record = ResultRecord {
+            results: acted.iter().map(word).collect(),
+            after: acted.iter().map(|a| if let Acted::Done(after) = a { after.clone() } else { None }).collect(),
+        };
+        session.journal().result(&id, &record)?;
+        let change = Change { parts, act: Box::new(|| Box::pin(async { Ok(Vec::new()) })), probe, inverse };
+        let outcome = self.tell(&change, &acted);
+        if let Some(error) = stopped {
+            return Err(error);
+        }
+        match first_failure(&change, &acted) {
+            Some(error) => Err(error),
+            None => Ok(outcome),
+        }
+    }
+
+    fn intent(&self, id: &EntryId, change: &Change) -> Intent {
+        let parts = change.parts.iter().filter_map(|p| match &p.plan {
+            Plan::Act { op, .. } => {
+                Some(PartImage { resource: p.resource.clone(), op: *op, before: p.before.clone(), after: None })
+            }
+            Plan::Unchanged(_) => None,
+        });
+        Intent {
+            id: id.clone(),
+            step: self.step().to_owned(),
+            primitive: self.primitive.clone(),
+            identity: self.session().identities(),
+            parts: parts.collect(),
+            probe: change.probe.clone(),
+            inverse: change.inverse.clone(),
+            permits: lock(&self.permits).clone(),
+        }
+    }
+
+    fn tell(&self, change: &Change, acted: &[Acted]) -> Outcome {
+        let mut outcome = Outcome { items: Vec::new(), objects: Vec::new() };
+        let mut acted = acted.iter();
+        for part in &change.parts {
+            let mut item = OutcomeItem {
+                op: None,
+                resource: part.resource.to_string(),
+                cluster: part.resource.at.clone(),
+                result: ResultWord::Unchanged,
+                reason: None,
+                diff: Vec::new(),
+            };
+            let mut object = part.before.clone();
+            match &part.plan {
+                Plan::Unchanged(reason) => item.reason = Some(reason.clone()),
+                Plan::Act { op, diff, note } => {
+                    let result = acted.next().unwrap_or(&Acted::NotTried);
+                    item.op = Some(*op);
+                    item.diff = diff.clone();
+                    item.reason = note.clone();
+                    item.result = word(result);
+                    match result {
+                        Acted::Done(after) => object = after.clone(),
+                        Acted::Failed(error) => item.reason = Some(error.to_string()),
+                        Acted::NotTried => item.reason = Some("not tried".into()),
+                        Acted::Unknown => item.reason = Some("its answer was not seen".into()),
+                    }
+                }
+            }
+            self.scope.session.outcome(&self.scope, &item);
+            outcome.items.push(item);
+            outcome.objects.push(object);
+        }
+        outcome
+    }
+
+    /// Notes something explicitly allowed beyond the ordinary; it goes into the journal with the next change.
+    pub fn permit(&self, what: impl Into<String>) {
+        lock(&self.permits).push(what.into());
+    }
+
+    /// Tells how far something is that takes longer than a second.
+    pub fn progress(&self, subject: impl Into<String>, text: impl Into<String>) {
+        self.session().tell(Some(&self.scope.step.key), What::Progress { subject: subject.into(), text: text.into() });
+    }
+
+    /// A function that tells progress from inside a future.
+    #[must_use]
+    pub fn teller(&self) -> Teller {
+        let (session, step) = (self.session().clone(), self.scope.step.key.clone());
+        Arc::new(move |subject, text| {
+            session.tell(Some(&step), What::Progress { subject: subject.to_owned(), text: text.to_owned() });
+        })
+    }
+
+    /// Asks a person for a secret; deadlines rest meanwhile.
+    ///
+    /// # Errors
+    /// [`crate::Kind::System`] where nobody can be asked.
+    pub fn ask_secret(&self, text: &str) -> Result<crate::secret::Secret> {
+        self.session().ask_secret(&self.scope.cancel, text)
+    }
+
+    /// Writes a log line.
+    pub fn log(&self, level: Level, text: impl Into<String>) {
+        self.session().tell(Some(&self.scope.step.key), What::Log { level, text: text.into() });
+    }
+
+    /// A path that a script wrote: an absolute one as it is, a relative one from the script's own folder.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Denied`] outside the folders that the session may read.
+    pub fn locate(&self, path: &str) -> Result<crate::files::Located> {
+        self.session().files().locate(&self.place.source, path, self.session().access())
+    }
+
+    /// The folder on disk of a path that a script wrote, where it has one.
+    ///
+    /// # Errors
+    /// As [`Call::locate`].
+    pub fn locate_on_disk(&self, path: &str) -> Result<PathBuf> {
+        self.locate(path)?.on_disk()
+    }
+
+    /// Records that this run intends `object` to look like `intent`.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Conflict`] if the same run has applied the same object with another intent: the second would undo the first.
+    pub fn claim(&self, object: &str, intent: &str) -> Result<()> {
+        self.session().claim(object, intent, &self.place)
+    }
+}
+
+/// Calls a closure in a scope: its own copy of the captures, the scope in the tag, the cancel token of the scope.
+pub(crate) fn call_closure(
+    context: &NativeCallContext<'_>,
+    scope: &Arc<Scope>,
+    closure: &Closure,
+    arguments: Vec<Value>,
+) -> Result<Dynamic> {
+    let mut global = context.global_runtime_state().clone();
+    global.tag = scope.tag();
+    global.level = context.call_level() + 1;
+    let inner = NativeCallContext::new_with_all_fields(
+        context.engine(),
+        context.fn_name(),
+        context.fn_source(),
+        &global,
+        context.call_position(),
+    );
+    let called = closure.for_call();
+    let arguments: Vec<Dynamic> = arguments.into_iter().map(Value::into_dynamic).collect();
+    let source = context.call_source().unwrap_or_default().to_owned();
+    let entered = scope.enter();
+    let result = called.call_raw(&inner, None, arguments);
+    drop(entered);
+    let result = result.map_err(|e| script_error::from_script(*e, &source, Some(scope)))?;
+    closure.check_unchanged(&called, &captured_names(context, closure))?;
+    Ok(result)
+}
+
+/// The names of what a closure captured: its function's first parameters.
+pub(crate) fn captured_names(context: &NativeCallContext<'_>, closure: &Closure) -> Vec<String> {
+    let mut functions = context.iter_namespaces().flat_map(rhai::Module::iter_script_fn_info);
+    functions
+        .find(|(_, _, name, _, _)| *name == closure.name())
+        .map(|(_, _, _, _, function)| {
+            function.params.iter().take(closure.captures()).map(ToString::to_string).collect()
+        })
+        .unwrap_or_default()
+}
+
+fn word(acted: &Acted) -> ResultWord {
+    match acted {
+        Acted::Done(_) => ResultWord::Changed,
+        Acted::Failed(_) | Acted::NotTried => ResultWord::Failed,
+        Acted::Unknown => ResultWord::Unknown,
+    }
+}
+
+fn first_failure(change: &Change, acted: &[Acted]) -> Option<Error> {
+    let failures: Vec<&Error> =
+        acted.iter().filter_map(|a| if let Acted::Failed(e) = a { Some(e) } else { None }).collect();
+    let first = (*failures.first()?).clone();
+    let (done, of) = (acted.iter().filter(|a| matches!(a, Acted::Done(_))).count(), acted.len());
+    if of == 1 {
+        return Some(first);
+    }
+    let names: Vec<String> = change
+        .parts
+        .iter()
+        .filter(|p| p.acts())
+        .zip(acted)
+        .filter(|(_, a)| matches!(a, Acted::Failed(_)))
+        .map(|(p, _)| p.resource.to_string())
+        .collect();
+    let summary = format!("{} of {of} objects failed ({done} done): {}", names.len(), names.join(", "));
+    Some(first.context(summary))
+}
+
+impl Op {
+    /// Whether undoing it means to remove what it made.
+    #[must_use]
+    pub fn makes(self) -> bool {
+        matches!(self, Op::Create)
+    }
+}

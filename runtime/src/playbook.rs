@@ -1,0 +1,15 @@
+//! Playbooks: units that declare steps, the order of the steps, and running them.
+
+mod context;
+mod declare;
+mod load;
+mod order;
+mod run;
+mod select;
+
+pub(crate) use context::register as register_context;
+pub use declare::{Body, OnError, Step, Unit};
+pub(crate) use declare::{Collector, StepOptions, declare, include};
+pub use load::{Playbook, Prepared};
+pub use run::{CancelHandle, Run};
+pub use select::Selection;

@@ -1,0 +1,334 @@
+//! Declaring steps: what a unit's top level does, and all that it may do.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+
+use rhai::{AST, Dynamic, FnPtr, GlobalRuntimeState, NativeCallContext, Scope as RhaiScope};
+use windlass_macros::Options;
+
+use crate::cancel::Cancel;
+use crate::closure::Closure;
+use crate::engine::{check_import, seal};
+use crate::files::{Home, Located};
+use crate::scope::{Phase, Scope, StepAt, lock};
+use crate::script_error::{from_parse, from_script};
+use crate::session::Session;
+use crate::{Error, Kind, Place, Result, words};
+
+words! {
+    /// What becomes of a run when a step of it fails.
+    pub enum OnError {
+        /// The run ends.
+        Stop = "stop",
+        /// Steps that do not need it still run; the run counts as failed.
+        Continue = "continue",
+        /// As if it had not failed.
+        Ignore = "ignore",
+        /// A person decides; without one, the run ends.
+        Ask = "ask",
+    }
+}
+
+/// The options of `step`.
+#[derive(Debug, Clone, Options)]
+pub struct StepOptions {
+    /// What the step does, in a few words; its key if it is not given.
+    pub title: Option<String>,
+    /// The keys of the steps that must be done before.
+    #[option(default = "[]")]
+    pub needs: Vec<String>,
+    /// Words by which steps can be chosen, as by their keys.
+    #[option(default = "[]")]
+    pub tags: Vec<String>,
+    /// How long one attempt may take.
+    pub timeout: Option<Duration>,
+    /// How often the step is tried again after a failure.
+    #[option(default = "0")]
+    pub retries: u32,
+    /// The time before the first new attempt; it doubles with each, up to five minutes.
+    #[option(default = "\"5s\"")]
+    pub backoff: Duration,
+    /// What becomes of the run if the step fails.
+    #[option(default = "\"stop\"")]
+    pub on_error: OnError,
+    /// Whether what it does cannot be taken back: an undo stops there.
+    #[option(default = "false")]
+    pub irreversible: bool,
+}
+
+/// A script file that declares steps: its functions, and its state at the end of its top level.
+pub struct Unit {
+    /// The name under which it runs, as it is shown.
+    pub source: String,
+    pub(crate) ast: AST,
+    end: OnceLock<GlobalRuntimeState>,
+}
+
+/// What a step runs.
+pub enum Body {
+    /// A closure of a unit.
+    Closure {
+        /// The closure.
+        closure: Closure,
+        /// The unit whose top level declared it.
+        unit: Arc<Unit>,
+        /// The state of the module that declared it, where that is not the unit itself.
+        own: Option<Box<GlobalRuntimeState>>,
+    },
+    /// A whole script without steps.
+    Script(Arc<Unit>),
+}
+
+/// A declared step.
+pub struct Step {
+    /// Its key.
+    pub key: String,
+    /// Its options.
+    pub options: StepOptions,
+    /// What it runs.
+    pub body: Body,
+    /// Where it is declared.
+    pub place: Place,
+}
+
+impl Step {
+    /// Its title, or its key.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        self.options.title.as_deref().unwrap_or(&self.key)
+    }
+
+    /// Whether a word chooses it: its key, a tag, or the folder of its key (`storage` for `storage/openebs`).
+    #[must_use]
+    pub fn answers_to(&self, word: &str) -> bool {
+        self.key == word
+            || self.options.tags.iter().any(|tag| tag == word)
+            || self.key.strip_prefix(word).is_some_and(|rest| rest.starts_with('/'))
+    }
+
+    /// The unit that its code belongs to.
+    #[must_use]
+    pub fn unit(&self) -> &Arc<Unit> {
+        match &self.body {
+            Body::Closure { unit, .. } | Body::Script(unit) => unit,
+        }
+    }
+}
+
+/// Collects the steps while the top levels of the units run.
+#[derive(Default)]
+pub(crate) struct Collector {
+    inner: Mutex<Collected>,
+}
+
+#[derive(Default)]
+struct Collected {
+    open: Vec<Arc<Unit>>,
+    units: Vec<Arc<Unit>>,
+    steps: Vec<Step>,
+    included: HashSet<String>,
+}
+
+impl Collector {
+    /// Stores the state of the unit that is being evaluated.
+    pub(crate) fn seal(&self, global: &GlobalRuntimeState) {
+        if let Some(unit) = lock(&self.inner).open.last()
+            && global.source() == Some(unit.source.as_str())
+        {
+            let _ = unit.end.set(global.clone());
+        }
+    }
+
+    /// What was collected.
+    pub(crate) fn finish(&self) -> (Vec<Arc<Unit>>, Vec<Step>) {
+        let mut collected = lock(&self.inner);
+        (std::mem::take(&mut collected.units), std::mem::take(&mut collected.steps))
+    }
+}
+
+impl Unit {
+    pub(crate) fn compile(session: &Session, source: &str, text: &str, declares: bool) -> Result<Arc<Self>> {
+        let sealed = if declares { seal(text) } else { text.to_owned() };
+        let mut ast = session
+            .runtime()
+            .engine()
+            .compile(&sealed)
+            .map_err(|e| from_parse(&e, source, &[]).hint("windlass check shows every mistake at once"))?;
+        ast.set_source(source);
+        Ok(Arc::new(Self { source: source.to_owned(), ast, end: OnceLock::new() }))
+    }
+
+    /// The state with which its closures are called.
+    pub(crate) fn end(&self) -> Result<GlobalRuntimeState> {
+        self.end.get().cloned().ok_or_else(|| {
+            Error::new(Kind::Script, format!("{} ended before its last line", self.source))
+                .hint("a `return` at the top level of a script with steps leaves out the rest of it: remove it")
+                .at(Place { source: self.source.clone(), line: 0, column: 0 })
+        })
+    }
+}
+
+/// Evaluates a script's statements in a scope; gives its value.
+pub(crate) fn evaluate(unit: &Unit, scope: &Arc<Scope>) -> Result<Dynamic> {
+    let engine = scope.session.runtime().engine();
+    let mut global = engine.new_global_runtime_state();
+    global.tag = scope.tag();
+    global.source = Some(unit.source.as_str().into());
+    global.lib.push(unit.ast.shared_lib().clone());
+    let mut names = RhaiScope::new();
+    let entered = scope.enter();
+    #[allow(deprecated)] // the only way in that takes a tag of one's own and gives the script's value
+    let result = engine.eval_statements_raw(&mut global, &mut rhai::Caches::new(), &mut names, unit.ast.statements());
+    drop(entered);
+    match result {
+        Ok(value) => Ok(value),
+        Err(error) => match *error {
+            rhai::EvalAltResult::Return(value, _) | rhai::EvalAltResult::Exit(value, _) => Ok(value),
+            other => Err(from_script(other, &unit.source, Some(scope))),
+        },
+    }
+}
+
+/// Runs the top level of a unit, which declares its steps.
+pub(crate) fn evaluate_unit(scope: &Arc<Scope>, collector: &Arc<Collector>, unit: &Arc<Unit>) -> Result<()> {
+    {
+        let mut collected = lock(&collector.inner);
+        if collected.open.iter().any(|open| open.source == unit.source) {
+            return Err(crate::engine::too_deep(&unit.source));
+        }
+        collected.open.push(unit.clone());
+        collected.units.push(unit.clone());
+    }
+    let result = evaluate(unit, scope);
+    lock(&collector.inner).open.pop();
+    let _ = result?;
+    unit.end().map(|_| ())
+}
+
+/// The scope in which units are evaluated.
+pub(crate) fn declaring(session: &Session, cancel: Cancel, collector: &Arc<Collector>) -> Arc<Scope> {
+    let step = StepAt { index: 0, key: "(declaring)".to_owned(), attempt: 1 };
+    Scope::new(session.clone(), Phase::Declare(collector.clone()), step, cancel)
+}
+
+/// `step(key, [options,] closure)`.
+pub(crate) fn declare(
+    context: &NativeCallContext<'_>,
+    scope: &Arc<Scope>,
+    key: &str,
+    options: StepOptions,
+    body: &FnPtr,
+) -> Result<()> {
+    let Phase::Declare(collector) = &scope.phase else {
+        return Err(Error::usage(format!("step \"{key}\" is declared inside a step"))
+            .hint("steps are declared at the top level, so that they can be listed before anything runs"));
+    };
+    check_key(key)?;
+    let place = crate::place_of(context);
+    let mut collected = lock(&collector.inner);
+    if let Some(first) = collected.steps.iter().find(|s| s.key == key) {
+        return Err(Error::usage(format!("step \"{key}\" is declared twice (first at {})", first.place)).hint(
+            "each key names one step: a loop over several needs its item in the key, such as `storage/${name}`",
+        ));
+    }
+    let unit = collected.open.last().cloned().ok_or_else(|| Error::internal("a step outside a unit"))?;
+    let in_unit = context.call_source() == Some(unit.source.as_str());
+    let own = (!in_unit).then(|| Box::new(context.global_runtime_state().clone()));
+    let body = Body::Closure { closure: Closure::take(body), unit, own };
+    collected.steps.push(Step { key: key.to_owned(), options, body, place });
+    Ok(())
+}
+
+fn check_key(key: &str) -> Result<()> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
+    if !key.is_empty() && key.len() <= 100 && key.chars().all(fine) && !key.starts_with(['-', '/']) {
+        return Ok(());
+    }
+    Err(Error::usage(format!("{key:?} cannot be a step's key"))
+        .hint("a key has letters, digits and - _ . / and is typed on the command line, such as storage/openebs"))
+}
+
+/// `include_steps("solution")`: evaluates `steps/solution.rhai` of the playbook, or else the stock one.
+pub(crate) fn include(context: &NativeCallContext<'_>, scope: &Arc<Scope>, name: &str) -> Result<()> {
+    let Phase::Declare(collector) = &scope.phase else {
+        return Err(Error::usage("include_steps stands inside a step").hint("it belongs to the top level"));
+    };
+    let source = context.call_source().unwrap_or_default();
+    let (located, home) = find_steps(&scope.session, source, name)?;
+    let shown = located.shown();
+    if !lock(&collector.inner).included.insert(shown.clone()) {
+        return Err(Error::usage(format!("the steps of {shown} are included twice")));
+    }
+    let text = located.read_text()?;
+    scope.session.add_home(&shown, home);
+    let unit = Unit::compile(&scope.session, &shown, &text, true)?;
+    let below = declaring(&scope.session, scope.cancel.clone(), collector);
+    evaluate_unit(&below, collector, &unit)
+}
+
+/// Where the step file of this name is: in `steps/` beside the script, beside the script itself, or among the stock ones.
+pub(crate) fn find_steps(session: &Session, source: &str, name: &str) -> Result<(Located, Home)> {
+    let fine = |c: char| c.is_ascii_alphanumeric() || "-_/".contains(c);
+    if name.is_empty() || !name.chars().all(fine) || name.starts_with('/') {
+        return Err(Error::usage(format!("include_steps(\"{name}\"): a name has letters, digits, - and _"))
+            .hint("it names a file in the folder steps/, without its ending"));
+    }
+    let home = session.files().home(source);
+    let file = format!("{name}.rhai");
+    let mut candidates = vec![home.join(&format!("steps/{file}"))?, home.join(&file)?];
+    if let Some(tree) = session.runtime().stock() {
+        candidates.push(Located::Built(tree, format!("steps/{file}")));
+    }
+    let Some(found) = candidates.iter().find(|c| c.exists()) else {
+        let known = steps_known(&candidates);
+        let error = Error::new(Kind::NotFound, format!("include_steps(\"{name}\"): there is no steps/{file}"));
+        return Err(match crate::suggest::did_you_mean(name, known.iter().map(String::as_str)) {
+            Some(hint) => error.hint(hint),
+            None => error.hint(format!("there are: {}", known.join(", "))),
+        });
+    };
+    let home = match found {
+        Located::Disk(path) => Home::Disk(path.parent().map(ToOwned::to_owned).unwrap_or_default()),
+        Located::Built(tree, path) => {
+            Home::Built(*tree, path.rsplit_once('/').map(|(folder, _)| folder.to_owned()).unwrap_or_default())
+        }
+    };
+    Ok((found.clone(), home))
+}
+
+fn steps_known(candidates: &[Located]) -> Vec<String> {
+    let folder = |located: &Located| match located {
+        Located::Disk(path) => path.parent().map(|p| Located::Disk(p.to_owned())),
+        Located::Built(tree, path) => path.rsplit_once('/').map(|(f, _)| Located::Built(*tree, f.to_owned())),
+    };
+    let lists = candidates.iter().filter_map(folder).filter_map(|f| f.list().ok()).flatten();
+    let mut names: Vec<String> =
+        lists.filter_map(|f| f.name().strip_suffix(".rhai").map(str::to_owned)).filter(|n| n != "playbook").collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Whether a script declares steps: it, or what it imports, calls `step` or `include_steps`.
+pub(crate) fn declares_steps(session: &Session, source: &str, text: &str) -> Result<bool> {
+    fn look(session: &Session, source: &str, text: &str, seen: &mut HashSet<String>) -> Result<bool> {
+        if !seen.insert(source.to_owned()) {
+            return Ok(false);
+        }
+        let ast = session.runtime().engine().compile(text).map_err(|e| from_parse(&e, source, &[]))?;
+        let found = crate::analysis::calls_and_imports(&ast);
+        if found.calls.iter().any(|c| c == "step" || c == "include_steps") {
+            return Ok(true);
+        }
+        for import in found.imports {
+            if let Ok((name, text)) = check_import(session, source, &import)
+                && look(session, &name, &text, seen)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+    look(session, source, text, &mut HashSet::new())
+}

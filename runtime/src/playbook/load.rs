@@ -1,0 +1,197 @@
+//! Finding a playbook and declaring its steps.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::declare::{Body, Collector, OnError, Step, StepOptions, Unit, declares_steps, declaring, evaluate_unit};
+use super::order::sorted;
+use super::run::Run;
+use super::select::Selection;
+use crate::files::{Home, Located, Tree};
+use crate::session::{Session, SessionBuilder};
+use crate::{Error, Kind, Place, Result};
+
+/// A playbook before it is prepared: its script and where that is.
+#[derive(Debug, Clone)]
+pub struct Playbook {
+    /// Its name.
+    pub name: String,
+    /// The name under which its script runs, as it is shown.
+    pub source: String,
+    /// The script's text.
+    pub text: String,
+    /// The script's folder.
+    pub home: Home,
+}
+
+impl Playbook {
+    /// The playbook in a folder: its `playbook.rhai`.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] where there is none.
+    pub fn folder(path: &Path) -> Result<Self> {
+        let script = path.join("playbook.rhai");
+        if !script.is_file() {
+            return Err(Error::new(Kind::NotFound, format!("{} has no playbook.rhai", path.display())).hint(
+                "a playbook is a folder with a playbook.rhai, and may have a values.yaml and a values.schema.json",
+            ));
+        }
+        let name = path.canonicalize().ok().and_then(|p| p.file_name().map(|n| n.to_string_lossy().into_owned()));
+        let mut playbook = Self::script(&script)?;
+        playbook.name = name.unwrap_or_else(|| path.display().to_string());
+        Ok(playbook)
+    }
+
+    /// A single script.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] or [`Kind::System`] where it cannot be read.
+    pub fn script(path: &Path) -> Result<Self> {
+        let text = Located::Disk(path.to_owned()).read_text()?;
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(Self { name, source: path.display().to_string(), text, home: Home::Disk(folder.to_owned()) })
+    }
+
+    /// A playbook of a built-in tree: the folder of this name.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] where there is none.
+    pub fn stock(tree: Tree, name: &str) -> Result<Self> {
+        let located = Located::Built(tree, format!("{name}/playbook.rhai"));
+        if !located.exists() {
+            return Err(Error::new(Kind::NotFound, format!("there is no stock playbook {name}")));
+        }
+        let text = located.read_text()?;
+        Ok(Self { name: name.to_owned(), source: located.shown(), text, home: Home::Built(tree, name.to_owned()) })
+    }
+
+    /// A script from somewhere else: the command line, a test, an embedder.
+    #[must_use]
+    pub fn text(source: &str, text: &str) -> Self {
+        Self { name: source.to_owned(), source: source.to_owned(), text: text.to_owned(), home: Home::Disk(".".into()) }
+    }
+
+    /// A file beside the script.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] for a path that leads out of a built-in tree.
+    pub fn file(&self, name: &str) -> Result<Located> {
+        self.home.join(name)
+    }
+}
+
+/// A playbook whose steps are declared and in order.
+pub struct Prepared {
+    pub(crate) session: Session,
+    pub(crate) name: String,
+    pub(crate) units: Vec<Arc<Unit>>,
+    pub(crate) steps: Vec<Step>,
+}
+
+impl Session {
+    /// Declares the steps of a playbook: runs the top levels of its units, in which nothing can act.
+    ///
+    /// # Errors
+    /// What is wrong with the script: it does not parse, declares a step twice, needs what is no step.
+    pub fn prepare(&self, playbook: &Playbook) -> Result<Prepared> {
+        self.prepare_inner(playbook).map_err(|e| self.mask_error(e))
+    }
+
+    fn prepare_inner(&self, playbook: &Playbook) -> Result<Prepared> {
+        self.add_home(&playbook.source, playbook.home.clone());
+        let declares = declares_steps(self, &playbook.source, &playbook.text)?;
+        let unit = Unit::compile(self, &playbook.source, &playbook.text, declares)?;
+        if !declares {
+            let options = StepOptions {
+                title: Some(playbook.name.clone()),
+                needs: Vec::new(),
+                tags: Vec::new(),
+                timeout: None,
+                retries: 0,
+                backoff: std::time::Duration::ZERO,
+                on_error: OnError::Stop,
+                irreversible: false,
+            };
+            let place = Place { source: playbook.source.clone(), line: 1, column: 1 };
+            let step = Step { key: "main".to_owned(), options, body: Body::Script(unit.clone()), place };
+            return Ok(Prepared {
+                session: self.clone(),
+                name: playbook.name.clone(),
+                units: vec![unit],
+                steps: vec![step],
+            });
+        }
+        let collector = Arc::new(Collector::default());
+        let scope = declaring(self, self.cancel().child(), &collector);
+        // Scripts need more stack than a thread of the embedder's may have.
+        std::thread::scope(|threads| {
+            let builder = std::thread::Builder::new().name("windlass-declare".to_owned()).stack_size(crate::STACK);
+            let thread = builder
+                .spawn_scoped(threads, || evaluate_unit(&scope, &collector, &unit))
+                .map_err(|e| Error::new(Kind::System, "no thread can be started").source(e))?;
+            thread.join().unwrap_or_else(|panic| Err(crate::bridge::panicked(panic.as_ref())))
+        })?;
+        let (units, steps) = collector.finish();
+        if steps.is_empty() {
+            return Err(Error::usage(format!("{} declares no step", playbook.source))
+                .hint("it calls `step` or `include_steps`, but not when it runs"));
+        }
+        Ok(Prepared { session: self.clone(), name: playbook.name.clone(), units, steps: sorted(steps)? })
+    }
+}
+
+impl Prepared {
+    /// The steps, in the order in which they run.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// The units whose top levels were evaluated.
+    #[must_use]
+    pub fn units(&self) -> &[Arc<Unit>] {
+        &self.units
+    }
+
+    /// The playbook's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The session that it was prepared in.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// Checks what was chosen, without running anything.
+    ///
+    /// # Errors
+    /// As [`Selection::left_out`], and for a step that reads state which nobody leaves.
+    pub fn check_selection(&self, selection: &Selection) -> Result<()> {
+        let left_out = selection.left_out(&self.steps)?;
+        selection.check_state(&self.steps, &left_out)
+    }
+
+    /// Runs the steps that are chosen, on a thread of their own.
+    ///
+    /// # Errors
+    /// As [`Prepared::check_selection`]; what happens in the steps is in the report.
+    pub fn start(self, selection: &Selection) -> Result<Run> {
+        let left_out = selection.left_out(&self.steps)?;
+        selection.check_state(&self.steps, &left_out)?;
+        Run::start(self, left_out)
+    }
+}
+
+impl SessionBuilder {
+    /// Opens the session, prepares the playbook and runs all its steps.
+    ///
+    /// # Errors
+    /// As [`Session::prepare`] and [`Prepared::start`].
+    pub fn start(self, playbook: &Playbook) -> Result<Run> {
+        self.open().prepare(playbook)?.start(&Selection::default())
+    }
+}

@@ -1,0 +1,58 @@
+//! The order of steps: as declared, but never before what they need.
+
+use std::collections::HashMap;
+
+use super::declare::Step;
+use crate::suggest::did_you_mean;
+use crate::{Error, Result};
+
+/// Sorts steps by their needs; among those that could come next, the first declared comes first.
+///
+/// # Errors
+/// [`crate::Kind::Usage`] for a need that is no step, or needs in a circle.
+pub(crate) fn sorted(steps: Vec<Step>) -> Result<Vec<Step>> {
+    let index: HashMap<&str, usize> = steps.iter().enumerate().map(|(i, s)| (s.key.as_str(), i)).collect();
+    let mut needs: Vec<Vec<usize>> = Vec::with_capacity(steps.len());
+    for step in &steps {
+        let mut own = Vec::new();
+        for need in &step.options.needs {
+            let Some(&found) = index.get(need.as_str()) else {
+                let error = Error::usage(format!("step \"{}\" needs \"{need}\", which is no step", step.key))
+                    .at(step.place.clone());
+                return Err(match did_you_mean(need, index.keys().copied()) {
+                    Some(hint) => error.hint(hint),
+                    None => error.hint("windlass list shows the keys of all steps"),
+                });
+            };
+            own.push(found);
+        }
+        needs.push(own);
+    }
+    let mut done = vec![false; steps.len()];
+    let mut order = Vec::with_capacity(steps.len());
+    while order.len() < steps.len() {
+        let next = (0..steps.len()).find(|&i| !done[i] && needs[i].iter().all(|&n| done[n]));
+        let Some(next) = next else { return Err(circle(&steps, &needs, &done)) };
+        done[next] = true;
+        order.push(next);
+    }
+    let mut slots: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
+    Ok(order.into_iter().filter_map(|i| slots[i].take()).collect())
+}
+
+fn circle(steps: &[Step], needs: &[Vec<usize>], done: &[bool]) -> Error {
+    let mut path = Vec::new();
+    let mut at = (0..steps.len()).find(|&i| !done[i]).unwrap_or(0);
+    while !path.contains(&at) {
+        path.push(at);
+        match needs[at].iter().find(|&&n| !done[n]) {
+            Some(&next) => at = next,
+            None => break,
+        }
+    }
+    let start = path.iter().position(|&p| p == at).unwrap_or(0);
+    let names: Vec<&str> = path[start..].iter().chain([&at]).map(|&i| steps[i].key.as_str()).collect();
+    Error::usage(format!("steps need each other in a circle: {}", names.join(" needs ")))
+        .hint("remove one of these needs")
+        .at(steps[at].place.clone())
+}

@@ -1,0 +1,357 @@
+//! Running the steps of a prepared playbook, one after the other, on the session's script thread.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rhai::{Dynamic, NativeCallContext, Position};
+
+use super::context::{StepContext, journaled, keepable};
+use super::declare::{Body, OnError, Step, evaluate};
+use super::load::Prepared;
+use crate::call::captured_names;
+use crate::cancel::{Cancel, Deadline};
+use crate::change::ResultWord;
+use crate::event::{Level, What};
+use crate::journal::StepRecord;
+use crate::report::{Report, RunStatus, StepReport, StepStatus};
+use crate::scope::{Phase, Scope, StepAt};
+use crate::script_error::from_script;
+use crate::session::{AfterFailure, Session};
+use crate::value::Value;
+use crate::{Error, Kind, Result};
+
+/// The longest time between two attempts at a step.
+const MAX_BACKOFF: Duration = Duration::from_secs(300);
+
+/// A run under way.
+pub struct Run {
+    id: String,
+    cancel: CancelHandle,
+    report: tokio::sync::oneshot::Receiver<Report>,
+}
+
+/// Stops a run from any thread.
+#[derive(Clone, Debug)]
+pub struct CancelHandle(Cancel);
+
+impl CancelHandle {
+    /// Stops the run: what is under way ends within two seconds, cleanups within thirty.
+    pub fn cancel(&self, why: &str) {
+        self.0.stop(Error::new(Kind::Cancelled, why));
+    }
+}
+
+impl Run {
+    pub(super) fn start(prepared: Prepared, left_out: BTreeMap<String, String>) -> Result<Self> {
+        let (sender, report) = tokio::sync::oneshot::channel();
+        let cancel = CancelHandle(prepared.session.cancel().clone());
+        let id = prepared.session.id().to_owned();
+        std::thread::Builder::new()
+            .name("windlass-script".to_owned())
+            .stack_size(crate::STACK)
+            .spawn(move || {
+                let report = Runner::new(&prepared, left_out).run();
+                let _ = sender.send(report);
+            })
+            .map_err(|e| Error::new(Kind::System, "the script's thread cannot be started").source(e))?;
+        Ok(Self { id, cancel, report })
+    }
+
+    /// The run's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Stops it from elsewhere.
+    #[must_use]
+    pub fn cancel_handle(&self) -> CancelHandle {
+        self.cancel.clone()
+    }
+
+    /// The report, when the run has ended.
+    ///
+    /// # Errors
+    /// [`Kind::Internal`] if its thread died.
+    pub async fn finished(self) -> Result<Report> {
+        self.report.await.map_err(|_| Error::internal("the script's thread died"))
+    }
+
+    /// As [`Run::finished`], for who is not asynchronous. Not to be called on a thread of tokio's.
+    ///
+    /// # Errors
+    /// As [`Run::finished`].
+    pub fn wait(self) -> Result<Report> {
+        self.report.blocking_recv().map_err(|_| Error::internal("the script's thread died"))
+    }
+}
+
+struct Runner<'a> {
+    prepared: &'a Prepared,
+    session: &'a Session,
+    left_out: BTreeMap<String, String>,
+    reports: Vec<StepReport>,
+}
+
+enum Ended {
+    Done(Value),
+    Failed(Error),
+}
+
+impl<'a> Runner<'a> {
+    fn new(prepared: &'a Prepared, left_out: BTreeMap<String, String>) -> Self {
+        Self { prepared, session: &prepared.session, left_out, reports: Vec::new() }
+    }
+
+    fn run(mut self) -> Report {
+        let begun = Instant::now();
+        let steps = self.prepared.steps.iter().map(|s| (s.key.clone(), s.title().to_owned())).collect();
+        self.session.tell(
+            None,
+            What::RunStarted {
+                run: self.session.id().to_owned(),
+                playbook: self.prepared.name.clone(),
+                target: self.session.target().name(),
+                steps,
+            },
+        );
+        let mut over = false;
+        let mut failed = false;
+        for (index, step) in self.prepared.steps.iter().enumerate() {
+            let report = match self.hindrance(step, over) {
+                Some((status, reason)) => self.empty_report(step, status, reason),
+                None => self.run_step(step, u32::try_from(index).unwrap_or(u32::MAX)),
+            };
+            if matches!(report.status, StepStatus::Failed) {
+                failed |= step.options.on_error != OnError::Ignore;
+                over |= matches!(step.options.on_error, OnError::Stop) || report.reason.as_deref() == Some(STOPPED);
+            }
+            over |= matches!(report.status, StepStatus::Cancelled);
+            if report.status != StepStatus::Pending {
+                self.session.tell(Some(&step.key), What::StepEnded { report: report.clone() });
+            }
+            self.reports.push(report);
+        }
+        let cancelled =
+            self.reports.iter().any(|r| r.status == StepStatus::Cancelled) || self.session.cancel().is_stopped();
+        let report = Report {
+            run: self.session.id().to_owned(),
+            playbook: self.prepared.name.clone(),
+            target: self.session.target().name(),
+            status: if failed {
+                RunStatus::Failed
+            } else if cancelled {
+                RunStatus::Cancelled
+            } else {
+                RunStatus::Ok
+            },
+            changed: self.reports.iter().map(|r| r.changed).sum(),
+            unchanged: self.reports.iter().map(|r| r.unchanged).sum(),
+            elapsed_s: begun.elapsed().as_secs_f64(),
+            steps: self.reports,
+            error: None,
+        };
+        self.session.tell(None, What::RunEnded { report: report.clone() });
+        report
+    }
+
+    /// Why a step does not run.
+    fn hindrance(&self, step: &Step, over: bool) -> Option<(StepStatus, Option<String>)> {
+        if let Some(reason) = self.left_out.get(&step.key) {
+            return Some((StepStatus::Skipped, Some(reason.clone())));
+        }
+        if over || self.session.cancel().is_stopped() {
+            return Some((StepStatus::Pending, None));
+        }
+        let hindering = |need: &String| {
+            let report = self.reports.iter().find(|r| r.key == *need)?;
+            let bad = matches!(report.status, StepStatus::Failed | StepStatus::Blocked | StepStatus::Undecided);
+            let ignored = self.prepared.steps.iter().any(|s| {
+                s.key == *need && s.options.on_error == OnError::Ignore && report.status == StepStatus::Failed
+            });
+            (bad && !ignored).then(|| need.clone())
+        };
+        let need = step.options.needs.iter().find_map(hindering)?;
+        Some((StepStatus::Blocked, Some(format!("needs \"{need}\", which is not done"))))
+    }
+
+    fn empty_report(&self, step: &Step, status: StepStatus, reason: Option<String>) -> StepReport {
+        StepReport {
+            key: step.key.clone(),
+            title: step.title().to_owned(),
+            status,
+            reason,
+            attempts: 0,
+            elapsed_s: 0.0,
+            virtual_s: None,
+            changed: 0,
+            unchanged: 0,
+            outcome: Vec::new(),
+            error: None,
+        }
+    }
+
+    fn run_step(&self, step: &Step, index: u32) -> StepReport {
+        let begun = Instant::now();
+        let virtual_begun = self.session.clock().now();
+        let mut report = self.empty_report(step, StepStatus::Ok, None);
+        let mut backoff = step.options.backoff;
+        loop {
+            report.attempts += 1;
+            let at = StepAt { index, key: step.key.clone(), attempt: report.attempts };
+            let title = step.title().to_owned();
+            self.session
+                .tell(Some(&step.key), What::StepStarted { step: step.key.clone(), title, attempt: report.attempts });
+            let ended = self.attempt(step, at);
+            report.outcome.extend(self.session.take_outcomes());
+            let error = match ended {
+                Ended::Done(value) => {
+                    self.keep(step, StepStatus::Ok, Some(value), &mut report);
+                    break;
+                }
+                Ended::Failed(error) => error,
+            };
+            report.status = match error.kind() {
+                Kind::Cancelled => StepStatus::Cancelled,
+                Kind::Undecided => StepStatus::Undecided,
+                _ => StepStatus::Failed,
+            };
+            report.error = Some(error.to_json());
+            if report.status == StepStatus::Failed && self.again(step, &error, &mut report, &mut backoff) {
+                continue;
+            }
+            self.keep(step, report.status, None, &mut report);
+            break;
+        }
+        report.elapsed_s = begun.elapsed().as_secs_f64();
+        if self.session.clock().is_virtual() {
+            report.virtual_s = Some((self.session.clock().now() - virtual_begun).as_secs_f64());
+        }
+        report.changed = report.outcome.iter().filter(|o| o.result == ResultWord::Changed).count();
+        report.unchanged = report.outcome.iter().filter(|o| o.result == ResultWord::Unchanged).count();
+        report
+    }
+
+    /// Whether a failed step is tried again.
+    fn again(&self, step: &Step, error: &Error, report: &mut StepReport, backoff: &mut Duration) -> bool {
+        if report.attempts <= step.options.retries {
+            let text = format!(
+                "attempt {} of {} failed: {error}; again in {}",
+                report.attempts,
+                step.options.retries + 1,
+                crate::duration::display(*backoff)
+            );
+            self.session.log(Some(&step.key), Level::Warn, text);
+            let (clock, time) = (self.session.clock().clone(), *backoff);
+            let waited = self.session.bridge().wait(self.session.cancel(), self.session.clock(), async move {
+                clock.sleep(time).await;
+                Ok(())
+            });
+            *backoff = (*backoff * 2).min(MAX_BACKOFF);
+            if let Err(error) = waited {
+                report.status = StepStatus::Cancelled;
+                report.error = Some(error.to_json());
+                return false;
+            }
+            return true;
+        }
+        if step.options.on_error != OnError::Ask {
+            return false;
+        }
+        let answer = self.session.prompter().map(|p| p.step_failed(&step.key, error));
+        match answer {
+            Some(Ok(AfterFailure::Retry)) => true,
+            Some(Ok(AfterFailure::Continue)) => {
+                report.reason = Some("a person decided to go on".to_owned());
+                false
+            }
+            _ => {
+                report.reason = Some(STOPPED.to_owned());
+                false
+            }
+        }
+    }
+
+    /// Records the end of a step: its result and the state after it.
+    fn keep(&self, step: &Step, status: StepStatus, value: Option<Value>, report: &mut StepReport) {
+        report.status = status;
+        let value = value.filter(|v| keepable("result", v).is_ok()).unwrap_or(Value::Null);
+        let state = Value::Map(self.session.state().clone());
+        let record = StepRecord {
+            key: step.key.clone(),
+            status: StepRecord::word(status),
+            value: journaled(&value),
+            state: journaled(&state),
+        };
+        if let Err(error) = self.session.journal().step_ended(&record) {
+            report.status = StepStatus::Failed;
+            report.error = Some(error.to_json());
+        }
+        if status == StepStatus::Ok {
+            report.error = None;
+            self.session.results().insert(step.key.clone(), value);
+        }
+    }
+
+    fn attempt(&self, step: &Step, at: StepAt) -> Ended {
+        let clock = self.session.clock();
+        let cancel = match step.options.timeout {
+            Some(limit) => self.session.cancel().child_until(Deadline {
+                at: clock.now() + limit,
+                limit,
+                what: format!("step \"{}\"", step.key),
+            }),
+            None => self.session.cancel().child(),
+        };
+        let scope = Scope::new(self.session.clone(), Phase::Run, at, cancel);
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.call(step, &scope)))
+            .unwrap_or_else(|panic| Err(crate::bridge::panicked(panic.as_ref())));
+        let registry = self.session.secrets();
+        match result.and_then(|value| Value::from_dynamic(&value, registry)) {
+            // What was stopped did not get done, even where the script has caught the stop.
+            Ok(value) => match scope.cancel.reason() {
+                None => Ended::Done(value),
+                Some(reason) => Ended::Failed(self.session.mask_error(reason)),
+            },
+            Err(error) => {
+                let reason = scope.cancel.reason().filter(|r| r.kind() != error.kind() && r.kind().is_final());
+                Ended::Failed(self.session.mask_error(reason.unwrap_or(error)))
+            }
+        }
+    }
+
+    fn call(&self, step: &Step, scope: &Arc<Scope>) -> Result<Dynamic> {
+        let (closure, unit, own) = match &step.body {
+            Body::Script(unit) => return evaluate(unit, scope),
+            Body::Closure { closure, unit, own } => (closure, unit, own),
+        };
+        let mut global = match own {
+            Some(own) => (**own).clone(),
+            None => unit.end()?,
+        };
+        global.tag = scope.tag();
+        global.level = 0;
+        let source = global.source().unwrap_or(&unit.source).to_owned();
+        let engine = self.session.runtime().engine();
+        let context = NativeCallContext::new_with_all_fields(engine, "step", Some(&source), &global, Position::NONE);
+        let takes_context = context
+            .iter_namespaces()
+            .flat_map(rhai::Module::iter_script_fn_info)
+            .find(|(_, _, name, _, _)| *name == closure.name())
+            .is_some_and(|(_, _, _, parameters, _)| parameters > closure.captures());
+        let arguments = if takes_context { vec![Dynamic::from(StepContext)] } else { Vec::new() };
+        let called = closure.for_call();
+        let entered = scope.enter();
+        let result = called.call_raw(&context, None, arguments);
+        drop(entered);
+        let value = result.or_else(|error| match *error {
+            rhai::EvalAltResult::Exit(value, _) => Ok(value),
+            other => Err(from_script(other, &source, Some(scope))),
+        })?;
+        closure.check_unchanged(&called, &captured_names(&context, closure)).map_err(|e| e.at(step.place.clone()))?;
+        Ok(value)
+    }
+}
+
+const STOPPED: &str = "stopped after the failure";

@@ -1,0 +1,152 @@
+//! The registration of a primitive: one documented Rust function, from which the engine's function, the reference, the
+//! help, the completion and `windlass check` come.
+
+use crate::call::Call;
+use crate::options::{FromValue, OptionField, Options};
+use crate::value::Value;
+use crate::{Error, Result};
+
+/// What a primitive does to the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing: it computes. Allowed at the top level of a script.
+    Pure,
+    /// It reads a cluster, a host, the time, chance.
+    Read,
+    /// It changes something.
+    Change,
+    /// It waits for something.
+    Wait,
+}
+
+impl Effect {
+    /// The word in the reference.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Effect::Pure => "pure",
+            Effect::Read => "read",
+            Effect::Change => "change",
+            Effect::Wait => "wait",
+        }
+    }
+}
+
+/// A positional argument.
+#[derive(Clone)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// What it must be.
+    pub expects: String,
+    /// Whether a literal fits, for `windlass check`.
+    pub check: fn(Value) -> std::result::Result<(), crate::options::Mismatch>,
+}
+
+/// The function behind a primitive.
+pub type Invoke = fn(&Call<'_>, Arguments) -> Result<Value>;
+
+/// A primitive, as `#[primitive]` registers it.
+#[derive(Clone)]
+pub struct Primitive {
+    /// The module in scripts; empty for a function without one, such as `confirm`.
+    pub module: &'static str,
+    /// The function in scripts.
+    pub name: &'static str,
+    /// What it does to the world.
+    pub effect: Effect,
+    /// Whether it can be called as a method of its first argument too.
+    pub method: bool,
+    /// The doc comment.
+    pub doc: &'static str,
+    /// The positional arguments.
+    pub parameters: Vec<Parameter>,
+    /// At which position the options stand, where it takes any.
+    pub options_at: Option<usize>,
+    /// The options.
+    pub options: Vec<OptionField>,
+    /// What it returns, in Rust's words.
+    pub returns: &'static str,
+    /// The function.
+    pub invoke: Invoke,
+}
+
+impl Primitive {
+    /// `module::verb`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        if self.module.is_empty() { self.name.to_owned() } else { format!("{}::{}", self.module, self.name) }
+    }
+
+    /// How it is called: `cluster::scale(target, replicas, #{ … })`.
+    #[must_use]
+    pub fn signature(&self) -> String {
+        let mut words: Vec<String> = self.parameters.iter().map(|p| p.name.to_owned()).collect();
+        if let Some(at) = self.options_at {
+            let required = self.options.iter().any(|o| o.required);
+            words.insert(at.min(words.len()), if required { "#{ … }".into() } else { "[#{ … }]".into() });
+        }
+        format!("{}({})", self.id(), words.join(", "))
+    }
+
+    /// The numbers of arguments with which it can be called.
+    #[must_use]
+    pub fn arities(&self) -> Vec<usize> {
+        let without = self.parameters.len();
+        match self.options_at {
+            None => vec![without],
+            Some(_) if self.options.iter().any(|o| o.required) => vec![without + 1],
+            Some(_) => vec![without, without + 1],
+        }
+    }
+
+    /// The first sentence of the doc comment.
+    #[must_use]
+    pub fn summary(&self) -> &'static str {
+        self.doc.trim().split("\n\n").next().unwrap_or_default()
+    }
+}
+
+/// The arguments of a call, on their way into the function.
+pub struct Arguments {
+    primitive: String,
+    given: std::collections::VecDeque<Value>,
+    options: Option<Value>,
+}
+
+impl Arguments {
+    /// Splits what a script gave into positional arguments and options.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Usage`] for a wrong number of arguments.
+    pub fn new(primitive: &Primitive, given: Vec<Value>) -> Result<Self> {
+        if !primitive.arities().contains(&given.len()) {
+            let error = Error::usage(format!("{} takes other arguments than these {}", primitive.id(), given.len()));
+            return Err(error.hint(format!("call it as {}", primitive.signature())));
+        }
+        let mut given: std::collections::VecDeque<Value> = given.into();
+        let options = match primitive.options_at {
+            Some(at) if given.len() > primitive.parameters.len() => given.remove(at),
+            _ => None,
+        };
+        Ok(Self { primitive: primitive.id(), given, options })
+    }
+
+    /// The next positional argument.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Usage`] for a wrong type.
+    pub fn next<T: FromValue>(&mut self, name: &str) -> Result<T> {
+        let value = self.given.pop_front().unwrap_or(Value::Null);
+        T::from_value(value)
+            .map_err(|m| m.into_error(&format!("argument `{name}` of {}", self.primitive), &T::expects()))
+    }
+
+    /// The options.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Usage`] for a wrong, missing or unknown option.
+    pub fn options<T: Options>(&mut self) -> Result<T> {
+        T::read(&self.primitive, self.options.take().unwrap_or(Value::Null))
+    }
+}

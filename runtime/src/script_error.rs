@@ -1,0 +1,140 @@
+//! Errors on their way into a script and out of it.
+
+use rhai::{Dynamic, EvalAltResult, Map, ParseError, Position};
+
+use crate::scope::Scope;
+use crate::suggest::did_you_mean;
+use crate::value::Value;
+use crate::{Error, Kind, Place};
+
+/// An error of ours inside one of Rhai's that no script can catch.
+#[derive(Clone)]
+pub(crate) struct Uncatchable(pub(crate) Error);
+
+/// An error as a script sees it: thrown as a map, or, where nobody may catch it, as a termination that also stops the
+/// call's token (some of Rhai's array functions turn terminations into errors that can be caught).
+pub(crate) fn raise(scope: &Scope, error: Error, position: Position) -> Box<EvalAltResult> {
+    if error.kind().is_final() {
+        scope.cancel.stop(error.clone());
+        return Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(Uncatchable(error)), position));
+    }
+    scope.remember(&error);
+    Box::new(EvalAltResult::ErrorRuntime(to_map(&error).into(), position))
+}
+
+/// What a script catches: `#{kind, message, hint, resource, details}`.
+fn to_map(error: &Error) -> Map {
+    let mut map = Map::new();
+    let text = |t: Option<&str>| t.map_or(Dynamic::UNIT, |t| t.to_owned().into());
+    map.insert("kind".into(), error.kind().as_str().into());
+    map.insert("message".into(), error.message().to_owned().into());
+    map.insert("hint".into(), text(error.hint_text()));
+    map.insert("resource".into(), text(error.resource_name()));
+    let details = error.detail_value().cloned().map_or(Dynamic::UNIT, |d| Value::from(d).into_dynamic());
+    map.insert("details".into(), details);
+    map
+}
+
+fn place(source: &str, position: Position) -> Place {
+    Place { source: source.to_owned(), line: position.line().unwrap_or(0), column: position.position().unwrap_or(0) }
+}
+
+/// A Rhai error as one of ours. `source` is the unit in which the outermost position lies; `scope` knows the errors that
+/// went into the script.
+pub(crate) fn from_script(error: EvalAltResult, source: &str, scope: Option<&Scope>) -> Error {
+    use EvalAltResult as E;
+    let position = error.position();
+    let located = |error: Error| if position.is_none() { error } else { error.at(place(source, position)) };
+    match error {
+        E::ErrorInFunctionCall(_, inner_source, inner, _) => {
+            let inner_source = if inner_source.is_empty() { source } else { &inner_source };
+            located(from_script(*inner, inner_source, scope))
+        }
+        E::ErrorInModule(path, inner, _) => {
+            let inner_source = if path.is_empty() { source.to_owned() } else { path };
+            located(from_script(*inner, &inner_source, scope))
+        }
+        E::ErrorTerminated(token, _) => match token.try_cast::<Uncatchable>() {
+            Some(Uncatchable(error)) => {
+                let known = error.place().is_some();
+                let stopped_at = scope.and_then(Scope::place).filter(|_| !known);
+                stopped_at.map_or(error.clone(), |place| error.at(place))
+            }
+            None => located(Error::new(Kind::Cancelled, "the script was stopped")),
+        },
+        E::ErrorSystem(text, inner) => match inner.downcast::<Error>() {
+            Ok(error) => located(*error),
+            Err(inner) if inner.is::<ParseError>() => located(Error::new(Kind::Script, inner.to_string())),
+            Err(inner) => located(Error::new(Kind::Script, if text.is_empty() { inner.to_string() } else { text })),
+        },
+        E::ErrorRuntime(value, _) => located(thrown(&value, scope)),
+        E::ErrorTooManyOperations(_) => located(Error::new(Kind::Budget, "the script computed for too long")),
+        E::ErrorStackOverflow(_) => located(
+            Error::new(Kind::Script, "functions call each other too deeply (more than 64 levels)")
+                .hint("does one of them call itself without an end?"),
+        ),
+        E::ErrorDataTooLarge(what, _) => located(
+            Error::new(Kind::Budget, format!("a value grew too large: {what}"))
+                .hint("lists, maps and texts are limited"),
+        ),
+        E::ErrorFunctionNotFound(signature, _) => located(unknown_function(&signature)),
+        E::ErrorVariableNotFound(name, _) => located(
+            Error::new(Kind::Script, format!("there is no variable `{name}` here"))
+                .hint("a function sees only its parameters, `values` and constants of its file"),
+        ),
+        E::ErrorParsing(kind, _) => located(Error::new(Kind::Script, kind.to_string())),
+        E::ErrorModuleNotFound(name, _) => located(Error::new(Kind::Script, format!("there is no module `{name}`"))),
+        E::ErrorDataRace(what, _) => located(Error::internal(format!("two branches met at one variable: {what}"))),
+        mut other => {
+            other.set_position(Position::NONE);
+            located(Error::new(Kind::Script, other.to_string()))
+        }
+    }
+}
+
+pub(crate) fn unknown_function(signature: &str) -> Error {
+    let error = Error::new(Kind::Script, format!("there is no function {signature}"));
+    match signature.split_once(" (") {
+        Some((name, _)) => {
+            error.hint(format!("a function `{name}` may exist for other arguments: windlass docs {name}"))
+        }
+        None => error,
+    }
+}
+
+/// What a script threw: a map like ours, or anything else.
+fn thrown(value: &Dynamic, scope: Option<&Scope>) -> Error {
+    let Some(map) = value.read_lock::<Map>() else {
+        let text = value.as_immutable_string_ref().map_or_else(|_| value.to_string(), |text| text.to_string());
+        return Error::new(Kind::Script, text);
+    };
+    let text = |key: &str| map.get(key).and_then(|v| v.as_immutable_string_ref().ok().map(|t| t.to_string()));
+    let message = text("message").unwrap_or_else(|| "the script threw an error without a message".to_owned());
+    let kind = text("kind").and_then(|word| Kind::from_word(&word)).unwrap_or(Kind::Script);
+    if let Some(known) = scope.and_then(|s| s.recall(kind, &message)) {
+        return known;
+    }
+    let mut error = Error::new(kind, message);
+    if let Some(hint) = text("hint") {
+        error = error.hint(hint);
+    }
+    if let Some(resource) = text("resource") {
+        error = error.resource(resource);
+    }
+    if let Some(details) = map.get("details").filter(|d| !d.is_unit())
+        && let Ok(Ok(json)) = Value::from_dynamic(details, &crate::secret::Registry::new()).map(Value::into_json)
+    {
+        error = error.details(json);
+    }
+    error
+}
+
+/// A parse error as one of ours.
+pub(crate) fn from_parse(error: &ParseError, source: &str, keywords: &[&str]) -> Error {
+    let text = error.err_type().to_string();
+    let found = Error::new(Kind::Script, text.clone()).at(place(source, error.position()));
+    match text.split('\'').nth(1).and_then(|word| did_you_mean(word, keywords.iter().copied())) {
+        Some(hint) => found.hint(hint),
+        None => found,
+    }
+}

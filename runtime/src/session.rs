@@ -1,0 +1,347 @@
+//! A session: one target, one set of values, one journal, and whatever runs under them.
+
+mod builder;
+mod seams;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use rhai::Dynamic;
+use serde_json::Value as Json;
+
+use crate::access::Access;
+use crate::bridge::Bridge;
+use crate::cancel::Cancel;
+use crate::change::{Handler, OutcomeItem, Recipe};
+use crate::clock::Clock;
+use crate::cluster::Cluster;
+use crate::event::{Event, Level, Sinks, What};
+use crate::files::{Files, Home};
+use crate::journal::Journal;
+use crate::runtime::Runtime;
+use crate::scope::{Scope, lock};
+use crate::secret::{Registry, Vault};
+use crate::target::Target;
+use crate::value::Value;
+use crate::{Error, Kind, Place, Result};
+
+pub use builder::SessionBuilder;
+pub use seams::{AfterFailure, ChangeGate, Decision, Failure, Limits, OnFailure, Prompter};
+
+struct Inner {
+    runtime: Runtime,
+    id: String,
+    target: Arc<dyn Target>,
+    clock: Arc<dyn Clock>,
+    values: Json,
+    values_dynamic: Dynamic,
+    secrets: Arc<Registry>,
+    vault: Arc<dyn Vault>,
+    access: Access,
+    journal: Arc<dyn Journal>,
+    sinks: Sinks,
+    cancel: Cancel,
+    prompter: Option<Arc<dyn Prompter>>,
+    approved: HashSet<String>,
+    on_failure: Option<Arc<dyn OnFailure>>,
+    change_gate: Option<Arc<dyn ChangeGate>>,
+    limits: Limits,
+    gathered: Gathered,
+}
+
+/// What a session gathers on its way.
+#[derive(Default)]
+struct Gathered {
+    files: Files,
+    clusters: Mutex<HashMap<Option<String>, Cluster>>,
+    claims: Mutex<HashMap<String, (String, Place)>>,
+    outcomes: Mutex<Vec<OutcomeItem>>,
+    state: Mutex<BTreeMap<String, Value>>,
+    results: Mutex<BTreeMap<String, Value>>,
+}
+
+/// A session. Clones are the same session.
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+impl Session {
+    /// The session's id, which its runs are listed under.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// The runtime that it belongs to.
+    #[must_use]
+    pub fn runtime(&self) -> &Runtime {
+        &self.0.runtime
+    }
+
+    /// What it acts on.
+    #[must_use]
+    pub fn target(&self) -> &Arc<dyn Target> {
+        &self.0.target
+    }
+
+    /// The target's clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
+    /// The one bridge.
+    #[must_use]
+    pub fn bridge(&self) -> &Bridge {
+        self.0.runtime.bridge()
+    }
+
+    /// The values.
+    #[must_use]
+    pub fn values(&self) -> &Json {
+        &self.0.values
+    }
+
+    pub(crate) fn values_dynamic(&self) -> Dynamic {
+        self.0.values_dynamic.clone()
+    }
+
+    /// The session's secrets.
+    #[must_use]
+    pub fn secrets(&self) -> &Registry {
+        &self.0.secrets
+    }
+
+    /// Where generated secrets are kept.
+    #[must_use]
+    pub fn vault(&self) -> &Arc<dyn Vault> {
+        &self.0.vault
+    }
+
+    /// What it may touch.
+    #[must_use]
+    pub fn access(&self) -> &Access {
+        &self.0.access
+    }
+
+    /// Its journal.
+    #[must_use]
+    pub fn journal(&self) -> &Arc<dyn Journal> {
+        &self.0.journal
+    }
+
+    /// The root of its cancel tokens: stop it to stop everything.
+    #[must_use]
+    pub fn cancel(&self) -> &Cancel {
+        &self.0.cancel
+    }
+
+    /// Its limits.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.0.limits
+    }
+
+    /// Where its scripts' files are.
+    #[must_use]
+    pub fn files(&self) -> &Files {
+        &self.0.gathered.files
+    }
+
+    /// Says where a unit's folder is.
+    pub fn add_home(&self, source: &str, home: Home) {
+        self.0.gathered.files.register(source, home);
+    }
+
+    pub(crate) fn prompter(&self) -> Option<&Arc<dyn Prompter>> {
+        self.0.prompter.as_ref()
+    }
+
+    pub(crate) fn on_failure(&self) -> Option<&Arc<dyn OnFailure>> {
+        self.0.on_failure.as_ref()
+    }
+
+    pub(crate) fn change_gate(&self) -> Option<&Arc<dyn ChangeGate>> {
+        self.0.change_gate.as_ref()
+    }
+
+    /// Tells the sinks, masked.
+    pub fn tell(&self, step: Option<&str>, what: What) {
+        let event = Event { at: self.0.clock.wall(), step: step.map(str::to_owned), what: self.masked(what) };
+        self.0.sinks.tell(&event);
+    }
+
+    fn masked(&self, what: What) -> What {
+        let mask = |text: String| match self.0.secrets.mask(&text) {
+            std::borrow::Cow::Borrowed(_) => text,
+            std::borrow::Cow::Owned(masked) => masked,
+        };
+        match what {
+            What::Progress { subject, text } => What::Progress { subject: mask(subject), text: mask(text) },
+            What::Connection { peer, text } => What::Connection { peer, text: mask(text) },
+            What::Log { level, text } => What::Log { level, text: mask(text) },
+            What::Outcome { outcome } => What::Outcome { outcome: self.masked_item(outcome) },
+            other => other,
+        }
+    }
+
+    fn masked_item(&self, mut item: OutcomeItem) -> OutcomeItem {
+        item.resource = self.mask(&item.resource);
+        item.reason = item.reason.map(|r| self.mask(&r));
+        item.diff = item.diff.iter().map(|line| self.mask(line)).collect();
+        item
+    }
+
+    /// A text without secrets.
+    #[must_use]
+    pub fn mask(&self, text: &str) -> String {
+        self.0.secrets.mask(text).into_owned()
+    }
+
+    /// An error without secrets.
+    #[must_use]
+    pub fn mask_error(&self, error: Error) -> Error {
+        error.masked(|text| self.mask(text))
+    }
+
+    pub(crate) fn outcome(&self, scope: &Scope, item: &OutcomeItem) {
+        let item = self.masked_item(item.clone());
+        lock(&self.0.gathered.outcomes).push(item.clone());
+        self.tell(Some(&scope.step.key), What::Outcome { outcome: item });
+    }
+
+    /// The outcomes since this was last asked.
+    pub(crate) fn take_outcomes(&self) -> Vec<OutcomeItem> {
+        std::mem::take(&mut lock(&self.0.gathered.outcomes))
+    }
+
+    /// The cluster of this name, opened at its first use.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub fn cluster(&self, name: Option<&str>, cancel: &Cancel) -> Result<Cluster> {
+        let key = name.map(str::to_owned);
+        if let Some(cluster) = lock(&self.0.gathered.clusters).get(&key) {
+            return Ok(cluster.clone());
+        }
+        let opening = self.0.target.cluster(name);
+        let cluster = self.bridge().wait(cancel, &self.0.clock, opening)?;
+        let session = Arc::downgrade(&self.0);
+        let peer = cluster.name().to_owned();
+        let cluster = cluster.observed(Arc::new(move |note: crate::cluster::RetryNote| {
+            if let Some(inner) = session.upgrade() {
+                Session(inner).tell(None, What::Connection { peer: peer.clone(), text: note.to_string() });
+            }
+        }));
+        Ok(lock(&self.0.gathered.clusters).entry(key).or_insert(cluster).clone())
+    }
+
+    /// Asks the clusters that are open for their identities, so that intents can name them. One that may not be asked stays
+    /// without.
+    pub(crate) fn ask_identities(&self, cancel: &Cancel) -> Result<()> {
+        let unknown: Vec<Cluster> =
+            lock(&self.0.gathered.clusters).values().filter(|c| c.known_identity().is_none()).cloned().collect();
+        for cluster in unknown {
+            let asked = self.bridge().wait(cancel, &self.0.clock, async move { cluster.identity().await.map(|_| ()) });
+            if let Err(error) = asked
+                && error.kind().is_final()
+            {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The identities of the clusters that are open, by name.
+    #[must_use]
+    pub fn identities(&self) -> Json {
+        let clusters = lock(&self.0.gathered.clusters);
+        let entry = |c: &Cluster| c.known_identity().map(|id| (c.name().to_owned(), Json::String(id.to_owned())));
+        Json::Object(clusters.values().filter_map(entry).collect())
+    }
+
+    pub(crate) fn claim(&self, object: &str, intent: &str, place: &Place) -> Result<()> {
+        let mut claims = lock(&self.0.gathered.claims);
+        match claims.get(object) {
+            Some((first, at)) if first != intent => {
+                Err(Error::new(Kind::Conflict, format!("{object} is applied twice in this run, with different contents (first at {at})"))
+                    .hint("the second would undo the first: apply it once, or change a part of it with cluster::patch, label, annotate or scale")
+                    .resource(object))
+            }
+            _ => {
+                claims.insert(object.to_owned(), (intent.to_owned(), place.clone()));
+                Ok(())
+            }
+        }
+    }
+
+    /// Asks for approval: a person, or what was approved beforehand.
+    ///
+    /// # Errors
+    /// [`Kind::Cancelled`] if it is refused, or nobody can be asked.
+    pub fn confirm(&self, scope_cancel: &Cancel, key: &str, text: &str) -> Result<()> {
+        if self.0.approved.contains(key) {
+            return Ok(());
+        }
+        let Some(prompter) = &self.0.prompter else {
+            return Err(Error::new(
+                Kind::Cancelled,
+                format!("`{key}` needs an approval, and nobody can be asked: {text}"),
+            )
+            .hint(format!("if you have decided: --yes-to {key}")));
+        };
+        match self.resting(scope_cancel, || prompter.confirm(key, text))? {
+            true => Ok(()),
+            false => Err(Error::new(Kind::Cancelled, format!("`{key}` was refused"))),
+        }
+    }
+
+    /// Runs something that waits for a person; deadlines rest meanwhile.
+    pub(crate) fn resting<T>(&self, cancel: &Cancel, ask: impl FnOnce() -> T) -> T {
+        let begun = self.0.clock.now();
+        let answer = ask();
+        cancel.rest(self.0.clock.now() - begun);
+        answer
+    }
+
+    /// Asks a person for a secret. Deadlines rest meanwhile.
+    ///
+    /// # Errors
+    /// [`Kind::System`] where nobody can be asked, [`Kind::Cancelled`] where nothing was answered.
+    pub(crate) fn ask_secret(&self, cancel: &Cancel, text: &str) -> Result<crate::secret::Secret> {
+        let Some(prompter) = &self.0.prompter else {
+            return Err(Error::new(Kind::System, format!("nobody can be asked for a secret here: {text}"))
+                .hint("without a terminal, take it from the environment or a file: secret::env(\"NAME\"), secret::file(\"path\")"));
+        };
+        self.resting(cancel, || crate::secret::from_prompt(&**prompter, text))
+    }
+
+    /// The handler of a recipe.
+    ///
+    /// # Errors
+    /// [`Kind::Internal`] where no package brings it.
+    pub fn handler(&self, recipe: &Recipe) -> Result<Arc<dyn Handler>> {
+        self.0.runtime.handler(&recipe.handler).ok_or_else(|| {
+            Error::new(Kind::System, format!("nothing here knows how to handle `{}`", recipe.handler))
+                .hint("the run was made by a windlass with other primitives")
+        })
+    }
+
+    /// A log line from the engine.
+    pub(crate) fn log(&self, step: Option<&str>, level: Level, text: impl Into<String>) {
+        self.tell(step, What::Log { level, text: text.into() });
+    }
+
+    pub(crate) fn state(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Value>> {
+        lock(&self.0.gathered.state)
+    }
+
+    pub(crate) fn results(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Value>> {
+        lock(&self.0.gathered.results)
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Session {} on {}", self.0.id, self.0.target.name())
+    }
+}

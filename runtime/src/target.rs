@@ -1,0 +1,114 @@
+//! What a session acts on: clusters, a network, a clock. Opening it is one place.
+
+mod live;
+
+use std::sync::Arc;
+
+use crate::clock::{BoxFuture, Clock};
+use crate::cluster::Cluster;
+use crate::{Error, Kind, Result};
+
+pub use live::{Live, LiveBuilder};
+
+/// What a session acts on.
+pub trait Target: Send + Sync + 'static {
+    /// What people call it: the context's name.
+    fn name(&self) -> String;
+
+    /// Whether what is done here stays: false for a simulated cluster.
+    fn is_live(&self) -> bool {
+        true
+    }
+
+    /// Opens a cluster: the one that is meant without a name, or the one of that name. Called once for each name.
+    fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>>;
+
+    /// The clock that everything on this target goes by.
+    fn clock(&self) -> Arc<dyn Clock>;
+
+    /// The network as the target sees it.
+    fn network(&self) -> Arc<dyn Network>;
+}
+
+/// A stream of bytes to a port.
+pub trait Connection: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
+impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Connection for T {}
+
+/// The network as the target sees it: a simulated one answers from its Services.
+pub trait Network: Send + Sync + 'static {
+    /// The addresses of a name.
+    fn resolve(&self, host: &str) -> BoxFuture<Result<Vec<std::net::IpAddr>>>;
+
+    /// A connection to a port.
+    fn dial(&self, host: &str, port: u16) -> BoxFuture<Result<Box<dyn Connection>>>;
+}
+
+/// The machine's own network.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct RealNetwork;
+
+impl Network for RealNetwork {
+    fn resolve(&self, host: &str) -> BoxFuture<Result<Vec<std::net::IpAddr>>> {
+        let host = host.to_owned();
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((host.as_str(), 0)).await;
+            let addresses = found.map_err(|e| {
+                Error::new(Kind::Unavailable, format!("the name {host} cannot be resolved"))
+                    .hint("is it in DNS or in /etc/hosts of this machine?")
+                    .source(e)
+            })?;
+            let mut addresses: Vec<_> = addresses.map(|a| a.ip()).collect();
+            addresses.dedup();
+            Ok(addresses)
+        })
+    }
+
+    fn dial(&self, host: &str, port: u16) -> BoxFuture<Result<Box<dyn Connection>>> {
+        let host = host.to_owned();
+        Box::pin(async move {
+            let stream = tokio::net::TcpStream::connect((host.as_str(), port)).await.map_err(|e| {
+                Error::new(Kind::Unavailable, format!("{host}:{port} does not accept a connection")).source(e)
+            })?;
+            Ok(Box::new(stream) as Box<dyn Connection>)
+        })
+    }
+}
+
+/// A target without any cluster: for scripts that only compute, and for `windlass eval`.
+pub struct NoTarget {
+    clock: Arc<dyn Clock>,
+}
+
+impl NoTarget {
+    /// A target on the machine's own clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { clock: Arc::new(crate::RealClock::new()) }
+    }
+}
+
+impl Default for NoTarget {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Target for NoTarget {
+    fn name(&self) -> String {
+        "none".to_owned()
+    }
+
+    fn cluster(&self, _: Option<&str>) -> BoxFuture<Result<Cluster>> {
+        Box::pin(async {
+            Err(Error::usage("this session has no cluster").hint("name one with --context, or set KUBECONFIG"))
+        })
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
+    fn network(&self) -> Arc<dyn Network> {
+        Arc::new(RealNetwork)
+    }
+}

@@ -1,0 +1,119 @@
+//! The live target: real clusters by kubeconfig and context.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::clock::{BoxFuture, Clock, RealClock};
+use crate::cluster::{Cluster, OpenOptions};
+use crate::target::{Network, RealNetwork, Target};
+use crate::{Error, Kind, Result};
+
+/// Sets up a [`Live`] target.
+#[derive(Debug, Clone, Default)]
+pub struct LiveBuilder {
+    kubeconfig: Option<PathBuf>,
+    context: Option<String>,
+    clusters: std::collections::BTreeMap<String, Option<String>>,
+    exec_plugins: Vec<String>,
+    insecure: bool,
+}
+
+impl LiveBuilder {
+    /// Reads this file instead of `KUBECONFIG` or `~/.kube/config`.
+    #[must_use]
+    pub fn kubeconfig(mut self, path: impl Into<PathBuf>) -> Self {
+        self.kubeconfig = Some(path.into());
+        self
+    }
+
+    /// Uses this context instead of the current one.
+    #[must_use]
+    pub fn context(mut self, context: impl Into<String>) -> Self {
+        self.context = Some(context.into());
+        self
+    }
+
+    /// Gives a cluster a name of its own in scripts; without a context it is the current one.
+    #[must_use]
+    pub fn cluster(mut self, name: impl Into<String>, context: Option<String>) -> Self {
+        self.clusters.insert(name.into(), context);
+        self
+    }
+
+    /// Lets a kubeconfig run this program for credentials.
+    #[must_use]
+    pub fn allow_exec(mut self, program: impl Into<String>) -> Self {
+        self.exec_plugins.push(program.into());
+        self
+    }
+
+    /// Accepts a kubeconfig that does not verify the server's certificate.
+    #[must_use]
+    pub fn allow_insecure(mut self) -> Self {
+        self.insecure = true;
+        self
+    }
+
+    /// The target. Nothing is opened before it is used.
+    #[must_use]
+    pub fn build(self) -> Live {
+        Live { options: Arc::new(self), clock: Arc::new(RealClock::new()) }
+    }
+}
+
+/// Real clusters.
+#[derive(Clone)]
+pub struct Live {
+    options: Arc<LiveBuilder>,
+    clock: Arc<RealClock>,
+}
+
+impl Live {
+    /// Starts to set one up.
+    #[must_use]
+    pub fn builder() -> LiveBuilder {
+        LiveBuilder::default()
+    }
+}
+
+impl Target for Live {
+    fn name(&self) -> String {
+        self.options.context.clone().unwrap_or_else(|| "current context".to_owned())
+    }
+
+    fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>> {
+        let options = self.options.clone();
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        let name = name.map(str::to_owned);
+        Box::pin(async move {
+            let context = match &name {
+                None => options.context.clone(),
+                Some(name) => match options.clusters.get(name) {
+                    Some(context) => context.clone().or_else(|| options.context.clone()),
+                    None if options.clusters.is_empty() => Some(name.clone()),
+                    None => {
+                        let known: Vec<&str> = options.clusters.keys().map(String::as_str).collect();
+                        return Err(Error::new(Kind::NotFound, format!("there is no cluster named {name}"))
+                            .hint(format!("customer.yaml names: {}", known.join(", "))));
+                    }
+                },
+            };
+            let connect = OpenOptions {
+                kubeconfig: options.kubeconfig.clone().into_iter().collect(),
+                context,
+                allow_programs: options.exec_plugins.clone(),
+                allow_insecure_tls: options.insecure,
+                ..OpenOptions::default()
+            };
+            Cluster::open(connect, clock).await
+        })
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
+    fn network(&self) -> Arc<dyn Network> {
+        Arc::new(RealNetwork)
+    }
+}
