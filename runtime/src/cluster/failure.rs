@@ -17,7 +17,7 @@ use crate::error::{Error, Kind};
 pub enum Failure {
     /// The API server's own answer.
     #[error("the API server answered {}: {}", .0.code, .0.message)]
-    Status(ApiStatus),
+    Status(Box<ApiStatus>),
     /// The history asked for is gone (410): list again.
     #[error("the API server no longer has that history: {0}")]
     Expired(String),
@@ -133,7 +133,7 @@ impl Failure {
     pub(crate) fn from_kube(error: kube::Error) -> Self {
         match error {
             kube::Error::Api(status) => {
-                Self::from_status(serde_json::to_value(&*status).unwrap_or_default(), status.code, None)
+                Self::from_status(&serde_json::to_value(&*status).unwrap_or_default(), status.code, None)
             }
             kube::Error::Service(source) => Self::from_transport(Arc::from(source)),
             other => Self::from_transport(Arc::new(other)),
@@ -141,7 +141,7 @@ impl Failure {
     }
 
     /// From an answer's body with an error's status code, or a watch's error event.
-    pub(crate) fn from_status(body: Json, code: u16, retry_after: Option<Duration>) -> Self {
+    pub(crate) fn from_status(body: &Json, code: u16, retry_after: Option<Duration>) -> Self {
         let text = |pointer: &str| body.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
         let code = body.get("code").and_then(Json::as_u64).and_then(|c| u16::try_from(c).ok()).unwrap_or(code);
         let causes = body.pointer("/details/causes").and_then(Json::as_array).map_or_else(Vec::new, |causes| {
@@ -163,7 +163,7 @@ impl Failure {
         if code == 410 || status.reason == "Expired" || status.reason == "Gone" {
             return Failure::Expired(status.message);
         }
-        Failure::Status(status)
+        Failure::Status(Box::new(status))
     }
 
     pub(crate) fn from_transport(source: Arc<dyn StdError + Send + Sync>) -> Self {
@@ -392,8 +392,9 @@ mod tests {
         }
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "the bodies are built in the calls")]
     fn error(verb: &'static str, body: Json) -> Error {
-        Failure::from_status(body, 500, None).into_error(&subject(verb))
+        Failure::from_status(&body, 500, None).into_error(&subject(verb))
     }
 
     #[test]
@@ -475,7 +476,7 @@ mod tests {
     #[test]
     fn gone_is_expired_and_an_outdated_version_a_conflict() {
         assert!(matches!(
-            Failure::from_status(json!({"code": 410, "reason": "Expired"}), 200, None),
+            Failure::from_status(&json!({"code": 410, "reason": "Expired"}), 200, None),
             Failure::Expired(_)
         ));
         let e = error(

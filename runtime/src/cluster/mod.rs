@@ -8,18 +8,25 @@
 //! - [`Cluster::kind`] finds a kind by any of its names; [`Cluster::resource`] names one object,
 //!   [`Cluster::collection`] all of a kind.
 //! - [`Cluster::get`], [`Cluster::list`], [`Cluster::apply`] and so on are the verbs, on plain JSON.
+//! - [`Cluster::watch`] follows objects over disconnections and expired history.
+//! - [`ownership`], [`fields`] and [`diff`] are functions on objects; [`schema`] knows how the API merges lists.
 
 mod connect;
+pub mod diff;
 pub mod discovery;
 mod exchange;
 mod failure;
+pub mod fields;
 mod kubeconfig;
 mod options;
+pub mod ownership;
 mod request;
 mod resource;
 mod retry;
+pub mod schema;
 #[cfg(test)]
 mod testing;
+mod watch;
 
 use std::fmt;
 use std::sync::Arc;
@@ -29,7 +36,7 @@ use tokio::sync::OnceCell;
 pub use connect::OpenOptions;
 pub use discovery::ApiKind;
 pub use failure::{ApiStatus, Cause, Failure, FieldConflict};
-
+pub use fields::{FieldPath, Segment};
 pub use kubeconfig::ContextInfo;
 pub use options::{
     ApplyOptions, DeleteOptions, Deleted, ListOptions, Listing, LogOptions, Patch, PatchOptions, Propagation, Selector,
@@ -37,10 +44,13 @@ pub use options::{
 };
 pub use resource::{Collection, ResourceId, ResourceRef};
 pub use retry::{RetryNote, RetryObserver, RetryPolicy};
+pub use watch::{Watch, WatchEvent};
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use discovery::DiscoveryCache;
+use schema::SchemaCache;
+use watch::WatchRegistry;
 
 /// An object, or any part of one, as the API sends it; the order of fields is kept.
 pub type Json = serde_json::Value;
@@ -60,8 +70,9 @@ struct Shared {
     clock: Arc<dyn Clock>,
     retry: RetryPolicy,
     discovery: DiscoveryCache,
-
+    schemas: SchemaCache,
     identity: OnceCell<String>,
+    watches: WatchRegistry,
 }
 
 impl Cluster {
@@ -93,8 +104,9 @@ impl Cluster {
             clock,
             retry,
             discovery: DiscoveryCache::default(),
-
+            schemas: SchemaCache::default(),
             identity: OnceCell::new(),
+            watches: WatchRegistry::default(),
         };
         Self { shared: Arc::new(shared), observer: None }
     }

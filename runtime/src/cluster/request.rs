@@ -66,20 +66,25 @@ impl Cluster {
     /// # Errors
     /// What the cluster or the connection says.
     pub async fn list(&self, of: &Collection, options: &ListOptions) -> Result<Listing> {
-        self.try_list(of, options).await.map_err(|failure| failure.into_error(&of.subject("list")))
+        self.try_list(of, options, Repeat::Always).await.map_err(|failure| failure.into_error(&of.subject("list")))
     }
 
-    pub(crate) async fn try_list(&self, of: &Collection, options: &ListOptions) -> Result<Listing, Failure> {
+    pub(crate) async fn try_list(
+        &self,
+        of: &Collection,
+        options: &ListOptions,
+        repeat: Repeat,
+    ) -> Result<Listing, Failure> {
         let mut restarts = 0;
         loop {
-            match self.list_pages(of, options).await {
+            match self.list_pages(of, options, repeat).await {
                 Err(Failure::Expired(_)) if restarts < 3 => restarts += 1,
                 other => return other,
             }
         }
     }
 
-    async fn list_pages(&self, of: &Collection, options: &ListOptions) -> Result<Listing, Failure> {
+    async fn list_pages(&self, of: &Collection, options: &ListOptions, repeat: Repeat) -> Result<Listing, Failure> {
         let mut listing = Listing::default();
         let mut next = String::new();
         loop {
@@ -90,7 +95,8 @@ impl Cluster {
             if !next.is_empty() {
                 query.push(("continue", &next));
             }
-            let exchange = Exchange::get(of.uri(&query), of.subject("list"));
+            let mut exchange = Exchange::get(of.uri(&query), of.subject("list"));
+            exchange.repeat = repeat;
             let mut page = self.exchange_json(&exchange).await?;
             let text = |pointer: &str| page.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
             let (version, token) = (text("/metadata/resourceVersion"), text("/metadata/continue"));
