@@ -29,6 +29,7 @@ pub mod state_folder;
 pub mod suggest;
 pub mod target;
 pub mod value;
+pub mod values;
 pub mod yaml;
 
 pub use call::Call;

@@ -6,7 +6,8 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 use serde_json::{Map, Value};
 
 use super::fault::Fault;
-use super::scalar::{Scalar, resolve};
+use super::indent::Stop;
+use super::scalar::{Scalar, resolve, shorten};
 use super::{Document, Limits};
 use crate::error::{Error, Place, Result};
 
@@ -99,12 +100,25 @@ impl<'a> Builder<'a> {
         }
     }
 
-    pub(super) fn documents(mut self) -> Result<Vec<Document>> {
+    /// Reads all documents, or stops at a line that kubectl would take as it is.
+    pub(super) fn documents(mut self) -> Result<Vec<Document>, Stop> {
         for event in Parser::new_from_str(self.cursor.text) {
-            let (event, span) = event.map_err(|e| self.fail(Fault::Syntax(e.info().to_owned()), *e.marker()))?;
-            self.event(event, span)?;
+            let (event, span) = event.map_err(|e| {
+                let error = self.fail(Fault::Syntax(e.info().to_owned()), *e.marker());
+                Stop::of(e.info(), e.marker().line(), self.deepest(), error)
+            })?;
+            self.event(event, span).map_err(Stop::Fault)?;
         }
         Ok(self.done)
+    }
+
+    /// The deepest column at which something is open.
+    fn deepest(&self) -> usize {
+        let frame = |frame: &Frame| match &frame.content {
+            Content::Mapping { key: Some(Key::Named(_, marker)), .. } => frame.start.col().max(marker.col()),
+            _ => frame.start.col(),
+        };
+        self.open.iter().map(frame).max().unwrap_or_default()
     }
 
     fn place(&self, marker: Marker) -> Place {
@@ -227,7 +241,7 @@ impl<'a> Builder<'a> {
         if self.in_flow() {
             let glued = matches!(after.as_bytes(), [b':', b',' | b'[' | b']' | b'{' | b'}', ..]);
             if glued || text.starts_with(':') {
-                return Err(self.fail(Fault::GluedColon(text.into()), span.start));
+                return Err(self.fail(Fault::GluedColon(shorten(text)), span.start));
             }
         } else if span.end.line() > span.start.line() {
             let mut lines = from[..self.cursor.at - start].split('\n').skip(1);
@@ -303,7 +317,7 @@ impl<'a> Builder<'a> {
                 Some(Key::Named(name, at)) => {
                     if let Some(first) = explicit.get(&name) {
                         let first = place(*first);
-                        return Err(Fault::Duplicate { key: name, first }.at(place(at)));
+                        return Err(Fault::Duplicate { key: shorten(&name), first }.at(place(at)));
                     }
                     let value = into_value(item).map_err(|f| f.at(place(marker)))?;
                     explicit.insert(name.clone(), at);

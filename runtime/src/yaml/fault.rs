@@ -59,6 +59,16 @@ impl Fault {
                 "put a value that contains `: ` in quotes, and see that the line is indented like its neighbours"
             }
             Fault::Syntax(text) if text.contains("tab") => Fault::Tab.hint(),
+            Fault::Syntax(text) if text.contains("<document start>") => {
+                "this does not continue what stands above: check its indentation, or put `---` before a new document"
+            }
+            Fault::Syntax(text) if text.contains("comment intercepting") => {
+                "put the text in quotes, or the comment elsewhere"
+            }
+            Fault::Syntax(text) if text.contains("indentation") => {
+                "indent what stands in brackets or quotes deeper than its key (kubectl is laxer here)"
+            }
+            Fault::Syntax(text) if text.contains("Unicode") => "write the character itself, or as \"\\U0001F600\"",
             Fault::Syntax(text) if text.contains("anchor") => "an alias (*name) needs its anchor (&name) before it",
             Fault::Syntax(_) => "see that quotes and brackets are closed and that lines are indented by spaces",
             Fault::Duplicate { .. } => "keep one of them, or rename one",
@@ -68,7 +78,7 @@ impl Fault {
             Fault::Merge => "write `<<: *name`, where name is the anchor of a mapping",
             Fault::UnknownAnchor => "an alias (*name) needs its anchor (&name) before it, in the same document",
             Fault::SelfReference => "write the value out: JSON has no cycles",
-            Fault::Character(_) => "write it as an escape in double quotes, such as \"\\x07\"",
+            Fault::Character(_) => "write it as an escape in double quotes, such as \"\\u001b\"",
             Fault::LineBreak(_) => "write it as an escape in double quotes (\"\\u2028\"), or as an ordinary line break",
             Fault::GluedColon(_) => "put a space after the colon, or quotes around the word",
             Fault::Tab => "indent with spaces: YAML takes no tab there",

@@ -5,6 +5,7 @@
 //! JSON. What kubectl takes in silence and nobody means is refused: a key that stands twice. Every bound on what a
 //! hostile text can cost is in [`Limits`].
 
+use std::borrow::Cow;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -14,11 +15,13 @@ use crate::error::{Error, Kind, Place, Result};
 
 mod build;
 mod fault;
+mod indent;
 mod scalar;
 mod write;
 
 use build::Builder;
 use fault::Fault;
+use indent::Stop;
 
 pub use write::write;
 
@@ -83,7 +86,25 @@ pub fn read_within(text: &str, source: &str, limits: &Limits) -> Result<Vec<Docu
     if let Some((fault, line, column)) = bad_character(text) {
         return Err(fault.at(place(line, column)));
     }
-    Builder::new(text, source, limits).documents()
+    let mut text = Cow::Borrowed(text);
+    // kubectl reads line by line, and ends the last one where it has no end.
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.to_mut().push('\n');
+    }
+    // What the repairs may cost together.
+    let mut budget = 4 * limits.text;
+    loop {
+        let shallow = match Builder::new(&text, source, limits).documents() {
+            Ok(documents) => return Ok(documents),
+            Err(Stop::Fault(error)) => return Err(error),
+            Err(Stop::Shallow(shallow)) => shallow,
+        };
+        budget = budget.saturating_sub(text.len().max(limits.text / 25));
+        match shallow.deepen(&text) {
+            Some(repaired) if budget > 0 => text = Cow::Owned(repaired),
+            _ => return Err(shallow.error),
+        }
+    }
 }
 
 /// Reads a text that holds one document. A text without any is null.
@@ -108,6 +129,16 @@ pub fn read_file(path: &Path) -> Result<Vec<Document>> {
     let source = path.display().to_string();
     let text = read_text(path, &source, Limits::default().text)?;
     read(&text, &source)
+}
+
+/// Reads a file that holds one document. A file without any is null.
+///
+/// # Errors
+/// As [`read_file`], and where there is a second document.
+pub fn read_one_file(path: &Path) -> Result<Value> {
+    let source = path.display().to_string();
+    let text = read_text(path, &source, Limits::default().text)?;
+    read_one(&text, &source)
 }
 
 fn read_text(path: &Path, source: &str, limit: usize) -> Result<String> {

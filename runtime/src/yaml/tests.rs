@@ -148,6 +148,34 @@ fn documents() {
     assert!(error.message().contains("the first starts at x:1"), "{error:?}");
 }
 
+/// Expected are kubectl's own answers.
+#[test]
+fn lines_in_brackets_and_quotes_may_stand_at_the_left() {
+    for (text, value) in [
+        ("a: [\n1\n]\n", json!({"a": [1]})),
+        ("a:\n  b: [\n    1\n]\n", json!({"a": {"b": [1]}})),
+        ("a:\n  b:\n    c: {\nd: [\ne\n]}\n  f: 1\n", json!({"a": {"b": {"c": {"d": ["e"]}}, "f": 1}})),
+        ("a: \"x\ny\"\n", json!({"a": "x y"})),
+        ("a:\n  b: \"x\n\n y\\\nz\n\"\nc: 1\n", json!({"a": {"b": "x\nyz "}, "c": 1})),
+        ("a: 'x\ny'\n", json!({"a": "x y"})),
+        ("a:\n- b:\n  - [\n1,\n\"x\ny\"\n]\n- c\n", json!({"a": [{"b": [[1, "x y"]]}, "c"]})),
+        ("- - - [\n1]\n", json!([[[[1]]]])),
+        ("a: [x\n y\nz]\n", json!({"a": ["x y z"]})),
+    ] {
+        assert_eq!(read_one(text, "x").unwrap(), value, "{text}");
+    }
+    refused("a: [\n---\n]\n", "2:1", "");
+    refused("a: [\n1\n", "3:1", "expected");
+    refused("a: [\n1]\nb: 1\nb: 2\n", "4:1", "stands twice");
+}
+
+#[test]
+fn the_last_line_needs_no_end() {
+    assert_eq!(read_one("a: |\n  x", "x").unwrap(), json!({"a": "x\n"}));
+    assert_eq!(read_one("a: |\n  x\n  ", "x").unwrap(), json!({"a": "x\n"}));
+    assert_eq!(read_one("a: |-\n  x", "x").unwrap(), json!({"a": "x"}));
+}
+
 #[test]
 fn keys_keep_the_order_of_the_text() {
     let value = read_one("z: 1\na: 2\nm: 3\n", "x").unwrap();
@@ -215,6 +243,7 @@ fn hostile_texts_end_soon() {
         ("a cycle", "&a [*a]".into(), false),
         ("many items in a line", format!("[{}]", "1,".repeat(100_000)), true),
         ("many lists in a line", format!("[{}]", "[],".repeat(100_000)), true),
+        ("many lines at the left", format!("a: [\n{}]", "1,\n".repeat(100_000)), false),
         ("many keys", (0..50_000).map(|i| format!("k{i}: 1\n")).collect(), true),
         ("many anchors", (0..50_000).map(|i| format!("- &a{i} x\n")).collect(), true),
         ("many documents", "---\na: 1\n".repeat(50_000), true),

@@ -1,12 +1,11 @@
 //! A running test bed.
 
-use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -16,12 +15,15 @@ use crate::binaries::{self, Binaries, cache_dir};
 use crate::builder::{Builder, node_name};
 use crate::config::{Config, Ports, SELF, kubeconfig_name, log_lines, token};
 use crate::error::{Error, Missing};
+use crate::nodes::{is_ready, items, node};
 use crate::pki::Pki;
+use crate::ports::free_port;
 use crate::process::{Output, Server, command, run, until};
 use crate::run_dir::RunDir;
-use crate::{KUBERNETES_VERSION, TESTER, VIEWER};
+use crate::{TESTER, VIEWER};
 
-const STARTING: Duration = Duration::from_secs(60);
+/// Enough for a machine that is busy with other things.
+const STARTING: Duration = Duration::from_secs(120);
 
 /// A real control plane with simulated nodes; it ends when this is dropped or the process ends.
 #[derive(Debug)]
@@ -152,6 +154,12 @@ impl Testbed {
             let list = self.api.get("/api/v1/nodes")?;
             let ready = items(&list).filter(|node| is_ready(node)).count();
             Ok(if ready == builder.nodes { Ok(()) } else { Err(format!("{ready} of {} are ready", builder.nodes)) })
+        })?;
+        until("the rules of the cluster role view", STARTING, || {
+            // A controller puts them together from other roles.
+            let role = self.api.get("/apis/rbac.authorization.k8s.io/v1/clusterroles/view")?;
+            let filled = role.get("rules").and_then(Value::as_array).is_some_and(|rules| !rules.is_empty());
+            Ok(if filled { Ok(()) } else { Err("there are none".to_owned()) })
         })?;
         self.wait_for_account("default")
     }
@@ -372,46 +380,6 @@ impl Testbed {
     }
 }
 
-fn node<'a>(number: usize, name: &str, labels: impl Iterator<Item = (&'a String, &'a String)>, kubelet: u16) -> Value {
-    let mut all = BTreeMap::from([
-        ("type", "kwok"),
-        ("kubernetes.io/hostname", name),
-        ("kubernetes.io/os", "linux"),
-        ("kubernetes.io/arch", "amd64"),
-    ]);
-    all.extend(labels.map(|(key, value)| (key.as_str(), value.as_str())));
-    let capacity = json!({"cpu": "8", "memory": "32Gi", "pods": "110", "ephemeral-storage": "150Gi"});
-    let version = format!("v{KUBERNETES_VERSION}");
-    json!({
-        "metadata": {"name": name, "labels": all},
-        "spec": {"podCIDR": format!("10.244.{number}.0/24"), "podCIDRs": [format!("10.244.{number}.0/24")]},
-        "status": {
-            "capacity": capacity,
-            "allocatable": capacity,
-            "addresses": [
-                {"type": "InternalIP", "address": format!("10.10.0.{number}")},
-                {"type": "Hostname", "address": name},
-                {"type": "InternalDNS", "address": "localhost"},
-            ],
-            "daemonEndpoints": {"kubeletEndpoint": {"Port": kubelet}},
-            "nodeInfo": {
-                "architecture": "amd64", "operatingSystem": "linux", "kubeletVersion": version, "kubeProxyVersion": version,
-                "osImage": "Simulated", "kernelVersion": "6.1.0", "containerRuntimeVersion": "containerd://2.2.1",
-                "machineID": name, "systemUUID": name, "bootID": name,
-            },
-        },
-    })
-}
-
-fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list.get("items").and_then(Value::as_array).into_iter().flatten()
-}
-
-fn is_ready(node: &Value) -> bool {
-    let conditions = node.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
-    conditions.into_iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
-}
-
 /// For `until`: what is not there yet may still come.
 fn found(answer: Result<Value, Error>) -> Result<Result<(), String>, Error> {
     match answer {
@@ -419,22 +387,4 @@ fn found(answer: Result<Value, Error>) -> Result<Result<(), String>, Error> {
         Err(Error::Refused { code: 404, .. }) => Ok(Err("it is not there".to_owned())),
         Err(error) => Err(error),
     }
-}
-
-/// A free port below those that the system gives to outgoing connections: one of them could otherwise take the API
-/// server's port while it is stopped.
-fn free_port() -> Result<u16, Error> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    const FIRST: u64 = 20_000;
-    const COUNT: u64 = 10_000;
-    let time = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| u64::from(time.subsec_nanos()));
-    let start = u64::from(std::process::id()) * 7919 + time;
-    for _ in 0..COUNT {
-        let offset = NEXT.fetch_add(1, Ordering::Relaxed);
-        let Ok(port) = u16::try_from(FIRST + (start + offset) % COUNT) else { continue };
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    Err(Error::Usage(format!("no free port between {FIRST} and {}", FIRST + COUNT)))
 }

@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crate::Error;
 
@@ -41,6 +43,19 @@ pub(crate) fn output(command: &mut Command) -> Result<(ExitStatus, String), Erro
 
 fn failed(command: &Command, source: std::io::Error) -> Error {
     Error::Tool { program: command.get_program().to_string_lossy().into_owned(), source }
+}
+
+/// A flag that Ctrl-C (or SIGTERM) sets from now on, instead of ending us: the programs that we run get the signal of a
+/// terminal too, and may have something to clean up in a test bed that we hold.
+pub(crate) fn interrupted() -> Result<Arc<AtomicBool>, Error> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // The second one ends us as usual.
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&flag))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
+            .map_err(|source| Error::Other(format!("listen to signals: {source}")))?;
+    }
+    Ok(flag)
 }
 
 /// A program's exit code as ours; 1 for one that a signal ended.

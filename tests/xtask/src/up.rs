@@ -1,11 +1,12 @@
 //! `cargo xtask testbed`.
 
 use std::process::ExitCode;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use windlass_testbed::{Binaries, Testbed};
 
-use crate::Error;
+use crate::{Error, tool};
 
 pub(crate) fn build() -> Result<ExitCode, Error> {
     let binaries = Binaries::ensure(&mut |line| eprintln!("{line}"))?;
@@ -32,6 +33,7 @@ pub(crate) fn seconds(since: Instant) -> String {
 
 pub(crate) fn run(nodes: usize) -> Result<ExitCode, Error> {
     let testbed = start(nodes)?;
+    let interrupted = tool::interrupted()?;
     let kubeconfig = testbed.kubeconfig().display();
     println!("{kubeconfig}");
     println!();
@@ -41,10 +43,13 @@ pub(crate) fn run(nodes: usize) -> Result<ExitCode, Error> {
     println!("  cargo run -- run examples/acme");
     println!("The servers' logs are in {}.", testbed.logs().display());
     println!("Ctrl-C ends it and removes everything.");
-    loop {
+    while !interrupted.load(Ordering::Relaxed) {
         testbed.check()?;
-        pause(Duration::from_secs(1));
+        pause(Duration::from_millis(100));
     }
+    drop(testbed);
+    eprintln!("the test bed has ended");
+    Ok(ExitCode::SUCCESS)
 }
 
 #[expect(clippy::disallowed_methods, reason = "a test bed lives in real time")]

@@ -1,0 +1,53 @@
+//! The simulated nodes as objects.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::KUBERNETES_VERSION;
+
+/// The object of a node, as a kubelet would register it.
+pub(crate) fn node<'a>(
+    number: usize,
+    name: &str,
+    labels: impl Iterator<Item = (&'a String, &'a String)>,
+    kubelet: u16,
+) -> Value {
+    let mut all = BTreeMap::from([
+        ("type", "kwok"),
+        ("kubernetes.io/hostname", name),
+        ("kubernetes.io/os", "linux"),
+        ("kubernetes.io/arch", "amd64"),
+    ]);
+    all.extend(labels.map(|(key, value)| (key.as_str(), value.as_str())));
+    let capacity = json!({"cpu": "8", "memory": "32Gi", "pods": "110", "ephemeral-storage": "150Gi"});
+    let version = format!("v{KUBERNETES_VERSION}");
+    json!({
+        "metadata": {"name": name, "labels": all},
+        "spec": {"podCIDR": format!("10.244.{number}.0/24"), "podCIDRs": [format!("10.244.{number}.0/24")]},
+        "status": {
+            "capacity": capacity,
+            "allocatable": capacity,
+            "addresses": [
+                {"type": "InternalIP", "address": format!("10.10.0.{number}")},
+                {"type": "Hostname", "address": name},
+                {"type": "InternalDNS", "address": "localhost"},
+            ],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": kubelet}},
+            "nodeInfo": {
+                "architecture": "amd64", "operatingSystem": "linux", "kubeletVersion": version, "kubeProxyVersion": version,
+                "osImage": "Simulated", "kernelVersion": "6.1.0", "containerRuntimeVersion": "containerd://2.2.1",
+                "machineID": name, "systemUUID": name, "bootID": name,
+            },
+        },
+    })
+}
+
+pub(crate) fn items(list: &Value) -> impl Iterator<Item = &Value> {
+    list.get("items").and_then(Value::as_array).into_iter().flatten()
+}
+
+pub(crate) fn is_ready(node: &Value) -> bool {
+    let conditions = node.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+    conditions.into_iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
+}
