@@ -298,6 +298,8 @@ fn status_error(status: &ApiStatus, failure: &Failure, subject: &Subject) -> Err
         (409, "AlreadyExists") => Error::new(Kind::AlreadyExists, format!("{resource} exists already")),
         (409, _) => conflict_error(failure, &said, subject),
         (400 | 405 | 406 | 413 | 415 | 422, _) => rejected(status, &said, subject),
+        // Server-side apply says so of an object that does not fit its schema.
+        (500, _) if said.starts_with(UNTYPED) => rejected(status, &said, subject),
         (429, _) => Error::new(Kind::Unavailable, format!("cannot {verb} {resource}: cluster {cluster}: {said}"))
             .hint("the API server is limiting requests; try again later"),
         _ => {
@@ -335,10 +337,8 @@ fn conflict_error(failure: &Failure, said: &str, subject: &Subject) -> Error {
 fn rejected(status: &ApiStatus, said: &str, subject: &Subject) -> Error {
     let line = |c: &Cause| if c.field.is_empty() { c.message.clone() } else { format!("{}: {}", c.field, c.message) };
     let mut lines: Vec<String> = status.causes.iter().map(line).collect();
-    if lines.is_empty()
-        && let Some((_, list)) = said.split_once("strict decoding error: ")
-    {
-        lines = list.split(", ").map(str::to_owned).collect();
+    if lines.is_empty() {
+        lines = listed_faults(said);
     }
     let head = format!("the cluster rejects {}", subject.resource);
     let message = match lines.as_slice() {
@@ -347,6 +347,27 @@ fn rejected(status: &ApiStatus, said: &str, subject: &Subject) -> Error {
         many => many.iter().fold(format!("{head}:"), |text, line| text + "\n  - " + line.as_str()),
     };
     Error::new(Kind::Rejected, message).details(json!({ "causes": lines }))
+}
+
+const UNTYPED: &str = "failed to create typed patch object";
+
+/// The single faults that a message lists, in the forms of strict decoding and of server-side apply.
+fn listed_faults(said: &str) -> Vec<String> {
+    if let Some((_, list)) = said.split_once("strict decoding error: ") {
+        return list.split(", ").map(str::to_owned).collect();
+    }
+    let Some((_, list)) = said.strip_prefix(UNTYPED).and_then(|rest| rest.split_once("): ")) else { return Vec::new() };
+    let list = list.strip_prefix("errors:").unwrap_or(list);
+    list.lines().map(str::trim).filter(|l| !l.is_empty()).map(without_go).collect()
+}
+
+/// `got &value.valueUnstructured{Value:map[string]interface {}{…}}`, as the server's own types print.
+fn without_go(fault: &str) -> String {
+    match fault.split_once(", got &value.valueUnstructured{Value:") {
+        Some((head, value)) if value.starts_with("map[") => format!("{head}, got a map"),
+        Some((head, _)) => format!("{head}, got a list"),
+        None => fault.to_owned(),
+    }
 }
 
 /// The user in `deployments.apps "web" is forbidden: User "jane" cannot patch resource "deployments" …`, the words of
@@ -454,6 +475,30 @@ mod tests {
             "Deployment in version \"v1\" cannot be handled as a Deployment: strict decoding error: unknown field \"spec.a\", unknown field \"spec.b\""}),
         );
         assert!(e.message().ends_with(":\n  - unknown field \"spec.a\"\n  - unknown field \"spec.b\""), "{e}");
+    }
+
+    #[test]
+    fn an_apply_that_does_not_fit_the_schema_is_a_rejection_and_not_the_servers_fault() {
+        let e = error(
+            "apply",
+            json!({"code": 500, "message": "failed to create typed patch object (/web; apps/v1, Kind=Deployment): errors:\n  \
+                .spec.replicas: expected numeric (int or float), got string\n  .spec.template.spec.containers: duplicate entries for key [name=\"c\"]"}),
+        );
+        assert_eq!(e.kind(), Kind::Rejected);
+        assert_eq!(
+            e.message(),
+            "the cluster rejects Deployment/web in shop:\n  - .spec.replicas: expected numeric (int or float), got string\n  \
+             - .spec.template.spec.containers: duplicate entries for key [name=\"c\"]"
+        );
+        let e = error(
+            "apply",
+            json!({"code": 500, "message": "failed to create typed patch object (/web; apps/v1, Kind=Deployment): \
+                .spec.x.image: expected string, got &value.valueUnstructured{Value:map[string]interface {}{}}"}),
+        );
+        assert_eq!(
+            e.message(),
+            "the cluster rejects Deployment/web in shop: .spec.x.image: expected string, got a map"
+        );
     }
 
     #[test]

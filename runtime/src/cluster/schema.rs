@@ -149,6 +149,17 @@ impl Schema {
         closed.unwrap_or(false).then_some(false)
     }
 
+    /// The field that was probably meant by one that the kind does not have.
+    #[must_use]
+    pub fn nearest(&self, path: &FieldPath) -> Option<FieldPath> {
+        let (Segment::Field(wrong), above) = path.segments().split_last()? else { return None };
+        let parent = above.iter().cloned().fold(FieldPath::root(), |p, s| p.child(s));
+        let (_, target) = self.at(&parent)?;
+        let score = |name: &String| strsim::jaro_winkler(name, wrong);
+        let best = target.properties.keys().max_by(|a, b| score(a).total_cmp(&score(b)).then(b.cmp(a)))?;
+        (score(best) > 0.8).then(|| parent.field(best))
+    }
+
     /// What the server fills in for a field that is left out, where the schema says it.
     #[must_use]
     pub fn default_at(&self, path: &FieldPath) -> Option<&Json> {

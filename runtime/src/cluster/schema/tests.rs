@@ -63,6 +63,10 @@ fn lists_are_known_by_path() {
         let has = |text: &str| schema.has_field(&FieldPath::parse(text).unwrap());
         assert_eq!((has(".spec.replicas"), has(".spec.replcas"), has(".spec.free.x")), (Some(true), Some(false), None));
         assert_eq!(has(".metadata.labels.app"), Some(true));
+        let nearest = |text: &str| schema.nearest(&FieldPath::parse(text).unwrap()).map(|p| p.to_string());
+        assert_eq!(nearest(".spec.replcas").as_deref(), Some(".spec.replicas"));
+        assert_eq!(nearest(".spec.containers[name=\"a\"].port").as_deref(), Some(".spec.containers[name=\"a\"].ports"));
+        assert_eq!(nearest(".spec.zzz"), None);
     });
 }
 
