@@ -51,7 +51,7 @@ mod write {
     #[primitive(module = "test", effect = Change)]
     pub fn set(call: &Call<'_>, key: String, value: i64, options: SetOptions) -> Result<Outcome> {
         let before = STORE.lock().unwrap().get(&key).copied();
-        let resource = Resource { at: "store".into(), kind: "Key".into(), namespace: None, name: key.clone() };
+        let resource = Resource { at: "store".into(), api_version: None, kind: "Key".into(), namespace: None, name: key.clone() };
         let plan = if before == Some(value) {
             Plan::Unchanged(format!("it is {value} already"))
         } else {

@@ -46,6 +46,12 @@ impl Bed {
         run_on(self.target(), script, set)
     }
 
+    /// Runs a script as another user.
+    pub fn run_as(&self, user: &str, script: &str) -> Ran {
+        let kubeconfig = self.testbed.kubeconfig_for(user).unwrap();
+        run_on(Live::builder().kubeconfig(kubeconfig).build(), script, |b| b)
+    }
+
     /// An object, by kubectl.
     pub fn kubectl_get(&self, what: &[&str]) -> Json {
         let mut arguments = vec!["get", "-o", "json", "--show-managed-fields"];

@@ -1,6 +1,18 @@
 //! `cluster::`: objects of a cluster.
 
+mod annotate;
+mod delete;
+mod delta;
+pub mod edit;
+mod exists;
 mod get;
+mod label;
+mod labels;
+mod list;
+mod namespace;
+pub mod objects;
+mod scale;
+mod secret_data;
 mod target;
 
 use windlass_runtime::Package;
@@ -11,10 +23,19 @@ pub use target::{OnCluster, Target};
 /// The primitives of this module.
 #[must_use]
 pub fn primitives() -> Vec<Primitive> {
-    vec![get::primitive()]
+    vec![
+        annotate::primitive(),
+        delete::primitive(),
+        exists::primitive(),
+        get::primitive(),
+        label::primitive(),
+        list::primitive(),
+        namespace::primitive(),
+        scale::primitive(),
+    ]
 }
 
 /// Adds the handlers of this module's changes.
 pub(crate) fn with_handlers(package: Package) -> Package {
-    package
+    package.handler(objects::Objects)
 }
