@@ -22,3 +22,33 @@ use super::{OnCluster, Target};
 pub fn annotate(call: &Call<'_>, target: Target, annotations: Marks, options: OnCluster) -> Result<Outcome> {
     mark(call, "annotations", &target, &annotations, &options)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::live;
+
+    #[test]
+    fn annotations_are_set_and_removed_and_come_back() {
+        let Some(live) = live() else { return };
+        let namespace = live.namespace();
+        live.testbed.kubectl_ok(&["create", "cm", "c", "-n", &namespace], "").unwrap();
+        live.testbed.kubectl_ok(&["annotate", "cm", "c", "-n", &namespace, "old=1"], "").unwrap();
+        let script = format!(
+            "cluster::annotate(\"cm/c\", #{{ old: (), text: \"a \\\"b\\\"\\nc\" }}, #{{ namespace: \"{namespace}\" }})"
+        );
+        let ran = live.converges_and_is_undone(&script, &["cm", "c", "-n", &namespace]);
+        assert_eq!(ran.value()["object"]["metadata"]["annotations"]["text"], "a \"b\"\nc");
+    }
+
+    #[test]
+    fn secrets_and_windlass_own_annotations_are_refused() {
+        let Some(live) = live() else { return };
+        let namespace = live.namespace();
+        live.testbed.kubectl_ok(&["create", "cm", "c", "-n", &namespace], "").unwrap();
+        let error = |what: &str| {
+            live.run(&format!("cluster::annotate(\"cm/c\", #{{ {what} }}, #{{ namespace: \"{namespace}\" }})")).error()
+        };
+        assert_eq!(error("\"windlass.dev/intent\": \"x\"")["kind"], "usage");
+        assert_eq!(error("\"a b\": \"x\"")["kind"], "rejected");
+    }
+}

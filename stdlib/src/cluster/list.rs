@@ -104,7 +104,7 @@ mod tests {
             ("cluster::list(\"Pod/x\")", "usage", "\"Pod/x\" is no kind"),
             ("cluster::list(\"Podd\")", "not_found", "knows no kind Podd"),
             ("cluster::list(\"Node\", #{ namespace: \"x\" })", "usage", "cluster-wide"),
-            ("cluster::list(\"Pod\", #{ labels: \"a b c\" })", "rejected", "a b c"),
+            ("cluster::list(\"Pod\", #{ labels: \"a b c\" })", "rejected", "unable to parse requirement"),
             ("cluster::list(\"Pod\", #{ limit: 0 })", "usage", "at least 1"),
             ("cluster::list(\"Pod\", #{ namespace: \"x\", all_namespaces: true })", "usage", "not both"),
             ("cluster::list(\"Pod\", #{ label: \"x\" })", "usage", "no option `label`"),
