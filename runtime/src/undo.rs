@@ -106,8 +106,8 @@ fn call(session: &Session, index: u32) -> Call<'static> {
     Call::new(scope, None, "undo".to_owned(), place)
 }
 
-/// The parts of an entry, the last one first, and whether each took effect. Where the journal does not know, it is
-/// looked up.
+/// The parts of an entry that were tried, the last one first, and whether each took effect. Where the journal does not
+/// know, it is looked up; what is known to have failed is left out.
 fn effective(call: &Call<'_>, intent: &Intent, result: Option<&ResultRecord>) -> Result<Vec<(PartImage, bool)>> {
     let word = |index: usize| result.and_then(|r| r.results.get(index)).copied().unwrap_or(ResultWord::Unknown);
     let mut found = Vec::new();
@@ -126,7 +126,7 @@ fn effective(call: &Call<'_>, intent: &Intent, result: Option<&ResultRecord>) ->
                     None => return Err(unclear(&part.resource, "nothing could be found out")),
                 }
             }
-            _ => false,
+            _ => continue,
         };
         found.push((part, took_effect));
     }

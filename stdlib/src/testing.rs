@@ -11,7 +11,7 @@ use windlass_runtime::session::SessionBuilder;
 use windlass_runtime::target::{Live, NoTarget, Target};
 use windlass_runtime::undo::Undone;
 use windlass_runtime::{Error, Kind, Runtime, Session};
-use windlass_testbed::Testbed;
+use windlass_testbed::{AuditMark, Testbed};
 
 /// A runtime with every primitive; one for all tests.
 pub fn runtime() -> &'static Runtime {
@@ -71,13 +71,23 @@ impl Bed {
         windlass_runtime::undo(&runtime().session(self.target()).open(), entries)
     }
 
-    /// An object as undo has to bring it back: without its version and generation, and without its status.
+    /// What the tests' user changed since then at paths that hold `part`; the tests that run beside are its too.
+    pub fn writes_since(&self, mark: AuditMark, part: &str) -> Vec<windlass_testbed::Event> {
+        let audit = self.testbed.audit_since(mark).unwrap();
+        let ours = |e: &&windlass_testbed::Event| e.uri.contains(part) && e.user_agent.starts_with("windlass");
+        audit.mutating_by(windlass_testbed::TESTER).into_iter().filter(|e| ours(&e)).cloned().collect()
+    }
+
+    /// An object as undo has to bring it back: without its version and generation, its status, and what controllers note.
     pub fn comparable(&self, what: &[&str]) -> Json {
         let mut object = self.kubectl_get(what);
         object.as_object_mut().unwrap().shift_remove("status");
         let metadata = object["metadata"].as_object_mut().unwrap();
         for name in ["resourceVersion", "generation"] {
             metadata.shift_remove(name);
+        }
+        if let Some(Json::Object(annotations)) = metadata.get_mut("annotations") {
+            annotations.shift_remove("deployment.kubernetes.io/revision");
         }
         let mut owners = metadata.get("managedFields").and_then(Json::as_array).cloned().unwrap_or_default();
         owners.retain(|o| o.get("subresource").and_then(Json::as_str) != Some("status"));
@@ -98,11 +108,14 @@ impl Bed {
         let second = self.run(script);
         assert!(second.value()["changed"] == false, "{:#}", second.value());
         assert!(second.value()["reason"].as_str().is_some_and(|r| !r.is_empty()), "{:#}", second.value());
-        let audit = self.testbed.audit_since(mark).unwrap();
-        assert!(audit.mutating_by("tester").is_empty(), "{:?}", audit.mutating_by("tester"));
+        let part = match what {
+            [_, _, "-n", namespace] => format!("/namespaces/{namespace}/"),
+            _ => format!("/{}?", what[1]),
+        };
+        assert!(self.writes_since(mark, &part).is_empty(), "{:?}", self.writes_since(mark, &part));
         assert_eq!(self.comparable(what), after);
         let undone = self.undo(&first).unwrap();
-        assert!(undone.iter().all(Undone::changed), "{undone:#?}");
+        assert!(undone.len() == 1 && undone[0].changed(), "{undone:#?}");
         let back = self.comparable(what);
         assert_eq!(back, before, "{back:#}\nis not\n{before:#}");
         first

@@ -153,24 +153,133 @@ async fn held(cluster: &Cluster, id: &ResourceId, timeout: Duration) -> Error {
     };
     let mut finalizers = list("/metadata/finalizers");
     finalizers.extend(list("/spec/finalizers").into_iter().filter(|_| id.kind == "Namespace"));
-    let conditions = live.pointer("/status/conditions").and_then(Json::as_array).into_iter().flatten();
-    let told: Vec<String> = conditions
-        .filter(|c| c["status"] == "True" && (id.kind == "Namespace" || c["type"] == "Terminating"))
-        .filter_map(|c| c["message"].as_str().map(str::to_owned))
-        .collect();
     let by = match finalizers.as_slice() {
         [] => "its pods or what it owns are still ending".to_owned(),
         some => format!("held by the finalizer {}", some.join(", ")),
     };
-    let more = if told.is_empty() { String::new() } else { format!(": {}", told.join("; ")) };
-    let hint = if finalizers.is_empty() {
-        "give it more time with the option `timeout`".to_owned()
-    } else {
-        "whoever set the finalizer must take it away: is its controller running? It is deleted as soon as that is done"
-            .to_owned()
+    // Where that cannot be looked up, the rest of the message still helps.
+    let inside = objects::contents::held_in(cluster, id, &live).await.unwrap_or_default();
+    let mut more = inside.clone();
+    more.truncate(5);
+    let more = if more.is_empty() { String::new() } else { format!("; in it: {}", more.join(", ")) };
+    let hint = match (finalizers.as_slice(), inside.as_slice()) {
+        ([], _) => "give it more time with the option `timeout`".to_owned(),
+        (_, []) if id.kind == "Namespace" => {
+            "what is in it is still being deleted: give it more time with the option `timeout`".to_owned()
+        }
+        _ => "whoever set the finalizer must take it away: does its controller still run?".to_owned(),
     };
     Error::new(Kind::Timeout, format!("{id} was not gone within {}: {by}{more}", duration::display(timeout)))
         .hint(hint)
         .resource(id)
-        .details(json!({ "finalizers": finalizers, "conditions": told }))
+        .details(json!({ "finalizers": finalizers, "inside": inside }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use serde_json::json;
+    use windlass_runtime::undo::Undoing;
+
+    use crate::testing::live;
+
+    #[test]
+    fn an_object_goes_once_and_comes_back_with_its_owners() {
+        let Some(live) = live() else { return };
+        let namespace = live.namespace();
+        live.testbed.kubectl_ok(&["create", "cm", "c", "-n", &namespace, "--from-literal=a=1"], "").unwrap();
+        live.testbed
+            .kubectl_ok(&["label", "cm", "c", "-n", &namespace, "--field-manager=labeller", "app=web"], "")
+            .unwrap();
+        let what = ["cm", "c", "-n", &namespace];
+        let before = live.comparable(&what);
+        let script = format!("cluster::delete(\"cm/c\", #{{ namespace: \"{namespace}\" }})");
+        let first = live.run(&script);
+        assert_eq!(first.value()["changed"], true);
+        assert!(live.testbed.kubectl_ok(&["get", "cm", "c", "-n", &namespace], "").is_err());
+        let mark = live.testbed.audit_mark().unwrap();
+        let second = live.run(&script).value();
+        assert_eq!((&second["changed"], &second["reason"]), (&json!(false), &json!("it is not there")));
+        assert!(live.writes_since(mark, &namespace).is_empty());
+        assert!(live.undo(&first).unwrap()[0].changed());
+        let mut back = live.comparable(&what);
+        for name in ["uid", "creationTimestamp"] {
+            back["metadata"][name] = before["metadata"][name].clone();
+        }
+        assert_eq!(back, before, "{back:#}\nis not\n{before:#}");
+        assert!(matches!(live.undo(&first), Err(e) if e.message().contains("was made anew")), "not over another one");
+    }
+
+    #[test]
+    fn workloads_come_back_too() {
+        let Some(live) = live() else { return };
+        let namespace = live.namespace();
+        for (kind, name, arguments) in [
+            ("deploy", "d", vec!["create", "deployment", "d", "--image=nginx", "--replicas=2"]),
+            ("job", "j", vec!["create", "job", "j", "--image=nginx"]),
+            ("svc", "s", vec!["create", "service", "clusterip", "s", "--tcp=80"]),
+        ] {
+            live.testbed.kubectl_ok(&[arguments, vec!["-n", &namespace]].concat(), "").unwrap();
+            let before = live.comparable(&[kind, name, "-n", &namespace]);
+            let ran = live.run(&format!("cluster::delete(\"{kind}/{name}\", #{{ namespace: \"{namespace}\" }})"));
+            assert_eq!(ran.value()["changed"], true);
+            let undone = live.undo(&ran).unwrap();
+            assert!(undone[0].changed(), "{undone:#?}");
+            let back = live.comparable(&[kind, name, "-n", &namespace]);
+            if kind != "job" {
+                assert_eq!(back["spec"], before["spec"]);
+                assert_eq!(back["metadata"]["managedFields"], before["metadata"]["managedFields"]);
+            }
+        }
+    }
+
+    #[test]
+    fn what_holds_an_object_is_named_in_time() {
+        let Some(live) = live() else { return };
+        let namespace = live.namespace();
+        let held = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"held","finalizers":["test.example/held"]}}"#;
+        live.testbed.kubectl_ok(&["create", "-n", &namespace, "-f", "-"], held).unwrap();
+        let begun = Instant::now();
+        let script = format!("cluster::delete(\"cm/held\", #{{ namespace: \"{namespace}\", timeout: \"2s\" }})");
+        let error = live.run(&script).error();
+        assert_eq!(error["kind"], "timeout");
+        assert!(error["message"].as_str().unwrap().contains("held by the finalizer test.example/held"), "{error}");
+        assert!(begun.elapsed() < Duration::from_secs(6));
+        let again = live.run(&script.replace("timeout: \"2s\"", "wait: false")).value();
+        assert_eq!(again["reason"], "it is being deleted already");
+        let patch = ["patch", "cm", "held", "-n", &namespace, "--type=merge", "-p", "{\"metadata\":{\"finalizers\":null}}"];
+        std::thread::scope(|threads| {
+            let waiting = threads.spawn(|| live.run(&script.replace("2s", "60s")).value());
+            live.testbed.kubectl_ok(&patch, "").unwrap();
+            assert_eq!(waiting.join().unwrap()["changed"], false);
+        });
+        assert_eq!(live.run(&format!("cluster::exists(\"cm/held\", #{{ namespace: \"{namespace}\" }})")).value(), false);
+    }
+
+    #[test]
+    fn what_cannot_come_back_is_said_beforehand() {
+        let Some(live) = live() else { return };
+        let namespace = live.namespace();
+        let ran = live.run(&format!("cluster::delete(\"ns/{namespace}\", #{{ wait: false }})"));
+        assert_eq!(ran.value()["changed"], true);
+        use windlass_runtime::journal::Journal;
+        let entries = ran.journal.entries().unwrap();
+        assert_eq!(windlass_runtime::undo::impossible(&entries).len(), 1);
+        let undone = live.undo(&ran).unwrap();
+        assert!(matches!(&undone[0].result, Undoing::Cannot(why) if why.contains("went with it")), "{undone:?}");
+    }
+
+    #[test]
+    fn without_the_right_nothing_happens() {
+        let Some(live) = live() else { return };
+        let namespace = live.namespace();
+        live.testbed.kubectl_ok(&["create", "cm", "c", "-n", &namespace], "").unwrap();
+        let script = format!("cluster::delete(\"cm/c\", #{{ namespace: \"{namespace}\" }})");
+        let error = live.run_as("viewer", &script).error();
+        assert_eq!(error["kind"], "forbidden");
+        assert!(error["message"].as_str().unwrap().contains("may not delete ConfigMap/c"), "{error}");
+        let error = live.run(&script.replace("namespace: ", "propagation: \"all\", namespace: ")).error();
+        assert!(error["message"].as_str().unwrap().contains("one of \"background\", \"foreground\", \"orphan\""), "{error}");
+    }
 }

@@ -11,8 +11,10 @@ mod labels;
 mod list;
 mod namespace;
 pub mod objects;
+mod patch;
 mod scale;
 mod secret_data;
+mod taint;
 mod target;
 
 use windlass_runtime::Package;
@@ -31,7 +33,9 @@ pub fn primitives() -> Vec<Primitive> {
         label::primitive(),
         list::primitive(),
         namespace::primitive(),
+        patch::primitive(),
         scale::primitive(),
+        taint::primitive(),
     ]
 }
 

@@ -39,7 +39,34 @@ fn is_passing(kind: &ApiKind) -> bool {
     kind.kind == "Event" || kind.group == "metrics.k8s.io"
 }
 
+/// What is still in a namespace that is going, or of a kind whose definition is: each with the finalizers that hold it.
+pub(in super::super) async fn held_in(cluster: &Cluster, id: &ResourceId, live: &Json) -> Result<Vec<String>> {
+    let objects = match id.kind.as_str() {
+        "Namespace" => all_in(cluster, &id.name).await?,
+        "CustomResourceDefinition" => all_of(cluster, live).await?,
+        _ => Vec::new(),
+    };
+    let line = |object: &Json| {
+        let finalizers = object.pointer("/metadata/finalizers").and_then(Json::as_array).into_iter().flatten();
+        let finalizers: Vec<&str> = finalizers.filter_map(Json::as_str).collect();
+        let name = named(object);
+        (!finalizers.is_empty()).then(|| format!("{name} (finalizer {})", finalizers.join(", ")))
+    };
+    Ok(objects.iter().filter_map(line).collect())
+}
+
+fn named(object: &Json) -> String {
+    format!("{}/{}", text(object, "/kind"), text(object, "/metadata/name"))
+}
+
 async fn in_namespace(cluster: &Cluster, namespace: &str) -> Result<Vec<String>> {
+    let objects = all_in(cluster, namespace).await?;
+    let discovery = cluster.discovery().await?;
+    let namespaced = |kind: &str| discovery.kinds().iter().any(|k| k.kind == kind && k.namespaced);
+    Ok(standing(&objects, &namespaced).into_iter().map(named).collect())
+}
+
+async fn all_in(cluster: &Cluster, namespace: &str) -> Result<Vec<Json>> {
     let discovery = cluster.refresh_discovery().await?;
     let mut seen = HashSet::new();
     let fits = |kind: &&Arc<ApiKind>| kind.namespaced && kind.has_verb("list") && !is_passing(kind);
@@ -56,13 +83,11 @@ async fn in_namespace(cluster: &Cluster, namespace: &str) -> Result<Vec<String>>
             match cluster.list(&of, &ListOptions::default()).await {
                 Ok(listing) => Ok(listing.items),
                 Err(error) if is_not_served(&error) => Ok(Vec::new()),
-                Err(error) => Err(error.context(format!("whether namespace {namespace} is empty cannot be told"))),
+                Err(error) => Err(error.context(format!("what is in namespace {namespace} cannot be told"))),
             }
         }
     });
-    let objects: Vec<Json> = stream::iter(lists).buffered(PARALLEL).try_concat().await?;
-    let namespaced = |kind: &str| discovery.kinds().iter().any(|k| k.kind == kind && k.namespaced);
-    Ok(standing(&objects, &namespaced).iter().map(|o| format!("{}/{}", text(o, "/kind"), text(o, "/metadata/name"))).collect())
+    stream::iter(lists).buffered(PARALLEL).try_concat().await
 }
 
 fn is_not_served(error: &Error) -> bool {
@@ -108,6 +133,12 @@ fn stands(
 }
 
 async fn of_definition(cluster: &Cluster, definition: &Json) -> Result<Vec<String>> {
+    let found = all_of(cluster, definition).await?;
+    let there = found.iter().filter(|o| o.pointer("/metadata/deletionTimestamp").is_none());
+    Ok(there.map(named).collect())
+}
+
+async fn all_of(cluster: &Cluster, definition: &Json) -> Result<Vec<Json>> {
     let versions = definition.pointer("/spec/versions").and_then(Json::as_array).into_iter().flatten();
     let Some(version) = versions.filter(|v| v["served"] == true).find_map(|v| v["name"].as_str()) else {
         return Ok(Vec::new());
@@ -119,13 +150,11 @@ async fn of_definition(cluster: &Cluster, definition: &Json) -> Result<Vec<Strin
         plural: text(definition, "/spec/names/plural"),
         namespace: None,
     };
-    let found = match cluster.list(&of, &ListOptions::default()).await {
-        Ok(listing) => listing.items,
-        Err(error) if is_not_served(&error) => Vec::new(),
-        Err(error) => return Err(error),
-    };
-    let there = found.iter().filter(|o| o.pointer("/metadata/deletionTimestamp").is_none());
-    Ok(there.map(|o| format!("{}/{}", of.kind, text(o, "/metadata/name"))).collect())
+    match cluster.list(&of, &ListOptions::default()).await {
+        Ok(listing) => Ok(listing.items),
+        Err(error) if is_not_served(&error) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@
 use serde_json::{Value as Json, json};
 use windlass_runtime::change::{Acted, Change, Inverse, Op, Part, PartImage, Plan};
 use windlass_runtime::cluster::diff::{Diff, ListTypes};
-use windlass_runtime::cluster::ownership::EDIT_MANAGER;
 use windlass_runtime::cluster::{
     Cluster, DeleteOptions, Deleted, Failure, FieldPath, Patch, PatchOptions, ResourceId, WriteOptions,
 };
@@ -17,6 +16,10 @@ use super::super::edit::{merge_patch, text};
 use super::restore::{changed_since, restored};
 use super::{Intent, Side, contents, intent_of, locate, owners, own, plain, recipe};
 
+/// The field manager of what is written to take something back; it owns nothing in the end. It is one of its own because
+/// the server keeps the times of entries of managedFields that differ in nothing else: a former entry of the manager of
+/// partial changes would not get its time back.
+const UNDO_MANAGER: &str = "windlass-undo";
 /// How often owners are written anew because somebody else wrote meanwhile.
 const ATTEMPTS: usize = 10;
 
@@ -301,7 +304,7 @@ async fn restore(
     owners: Json,
 ) -> Result<Json> {
     let Some(patch) = patch else { return give_back(cluster, id, live, owners).await };
-    let options = PatchOptions { manager: EDIT_MANAGER.to_owned(), dry_run: false, subresource };
+    let options = PatchOptions { manager: UNDO_MANAGER.to_owned(), dry_run: false, subresource };
     let written = cluster.patch(id, &Patch::Merge(patch), &options).await?;
     give_back(cluster, id, written, owners).await
 }
@@ -316,14 +319,14 @@ async fn remove(cluster: &Cluster, id: &ResourceId, live: &Json) -> Result<Optio
 }
 
 async fn make(cluster: &Cluster, id: &ResourceId, object: &Json, owners: Json) -> Result<Json> {
-    let options = WriteOptions { manager: EDIT_MANAGER.to_owned(), dry_run: false };
+    let options = WriteOptions { manager: UNDO_MANAGER.to_owned(), dry_run: false };
     let made = cluster.create(id, object, &options).await?;
     give_back(cluster, id, made, owners).await
 }
 
 /// Makes `wanted` the owners of the object's fields, whoever writes meanwhile keeping what is theirs.
 async fn give_back(cluster: &Cluster, id: &ResourceId, mut live: Json, mut wanted: Json) -> Result<Json> {
-    let options = PatchOptions { manager: EDIT_MANAGER.to_owned(), ..PatchOptions::default() };
+    let options = PatchOptions { manager: UNDO_MANAGER.to_owned(), ..PatchOptions::default() };
     for attempt in 1.. {
         let entries = wanted.as_array().map_or(0, Vec::len);
         if entries == 0 || owners::same(&wanted, &owners::of(&live)) {

@@ -3,7 +3,7 @@
 //! A recipe says, for each object, which fields are to have which values. That is what a probe compares after a cut. The
 //! values are those of the objects: a journal keeps recipes as safe as images.
 
-mod contents;
+pub(super) mod contents;
 mod inverse;
 pub mod owners;
 mod restore;
