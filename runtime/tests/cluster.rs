@@ -1,5 +1,6 @@
 //! The cluster's client on a real API server: the one whose kubeconfig `KUBECONFIG_TESTBED` names.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
+#![allow(clippy::disallowed_methods, reason = "a real server lives in real time")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -182,7 +183,6 @@ async fn a_new_kind_is_found_after_its_definition() {
     cluster.delete(&id, &DeleteOptions::default()).await.unwrap();
 }
 
-#[allow(clippy::disallowed_methods, reason = "a real server lives in real time")]
 async fn pause(milliseconds: u64) {
     tokio::time::sleep(Duration::from_millis(milliseconds)).await;
 }
@@ -506,4 +506,215 @@ async fn the_schema_knows_lists() {
     assert_eq!(protocol, Some(&json!("TCP")));
     assert_eq!(schema.has_field(&at(".spec.replcas")), Some(false));
     assert!(cluster.schema("v1", "Pod").await.unwrap().is_some());
+}
+
+/// Fields and owners, without what the server and the controllers keep for themselves.
+fn fields_and_owners(object: &Json) -> Json {
+    let mut object = object.clone();
+    object.as_object_mut().unwrap().remove("status");
+    let metadata = object["metadata"].as_object_mut().unwrap();
+    for name in ["resourceVersion", "generation", "uid", "creationTimestamp"] {
+        metadata.remove(name);
+    }
+    // The deployment controller counts on.
+    if let Some(annotations) = metadata.get_mut("annotations").and_then(Json::as_object_mut) {
+        annotations.remove("deployment.kubernetes.io/revision");
+    }
+    if let Some(owners) = metadata.get_mut("managedFields").and_then(Json::as_array_mut) {
+        owners.retain(|o| o.get("subresource").and_then(Json::as_str) != Some("status"));
+        // kube-controller-manager's entry grows with the annotation of the revision, when it comes.
+        owners.retain(|o| o["manager"] != "kube-controller-manager");
+    }
+    object
+}
+
+#[tokio::test]
+async fn undoing_gives_back_fields_and_owners_exactly() {
+    let Some(room) = Room::open("undo").await else { return };
+    let id = room.id("Deployment/web").await;
+    let foreign = PatchOptions { manager: "kubectl".into(), ..PatchOptions::default() };
+    let by_hand = WriteOptions { manager: "kubectl-create".into(), dry_run: false };
+    room.cluster.create(&id, &deployment(&room.namespace), &by_hand).await.unwrap();
+    room.cluster
+        .patch(&id, &Patch::Merge(json!({"metadata": {"labels": {"team": "a"}}, "spec": {"replicas": 2}})), &foreign)
+        .await
+        .unwrap();
+    // The deployment controller notes its revision.
+    let mut watch = room.cluster.watch_object(&id);
+    until(&mut watch, |o| {
+        o.pointer("/metadata/annotations/deployment.kubernetes.io~1revision").is_some()
+            && o.pointer("/status/observedGeneration") == o.pointer("/metadata/generation")
+    })
+    .await;
+    let before = room.cluster.get(&id).await.unwrap().unwrap();
+
+    let mut intent = intent_of(&deployment(&room.namespace), true);
+    intent["spec"]["template"]["spec"]["containers"][0]["image"] = json!("web:9");
+    intent["spec"]["template"]["spec"]["containers"][0]["env"].as_array_mut().unwrap().remove(0);
+    let force = ApplyOptions { force: true, ..apply_options() };
+    let after = room.cluster.apply(&id, &intent, &force).await.unwrap();
+    assert_ne!(fields_and_owners(&before), fields_and_owners(&after));
+    let restored = room.cluster.restore(&id, &before, &after).await.unwrap();
+    assert_eq!(fields_and_owners(&restored), fields_and_owners(&before));
+    let again = room.cluster.restore(&id, &before, &after).await.unwrap();
+    assert_eq!(again.pointer("/metadata/managedFields"), restored.pointer("/metadata/managedFields"), "done already");
+
+    let before = room.cluster.get(&id).await.unwrap().unwrap();
+    let edit = PatchOptions { manager: EDIT_MANAGER.into(), ..PatchOptions::default() };
+    let after = room
+        .cluster
+        .patch(
+            &id,
+            &Patch::Merge(json!({"spec": {"replicas": 5}, "metadata": {"labels": {"x": "y", "team": null}}})),
+            &edit,
+        )
+        .await
+        .unwrap();
+    room.cluster
+        .patch(&id, &Patch::Merge(json!({"metadata": {"annotations": {"note": "theirs"}}})), &foreign)
+        .await
+        .unwrap();
+    let restored = room.cluster.restore(&id, &before, &after).await.unwrap();
+    assert_eq!(
+        (&restored["spec"]["replicas"], &restored["metadata"]["annotations"]["note"]),
+        (&json!(2), &json!("theirs"))
+    );
+    let owner = |path: &str, of: &Json| {
+        owners_of(&FieldPath::parse(path).unwrap(), of).into_iter().map(|o| o.manager).collect::<Vec<_>>()
+    };
+    assert_eq!(owner(".spec.replicas", &restored), ["kubectl"]);
+    assert_eq!(owner(".metadata.labels.team", &restored), ["kubectl"]);
+    assert!(!restored["metadata"]["managedFields"].to_string().contains(EDIT_MANAGER));
+
+    let before = room.cluster.get(&id).await.unwrap().unwrap();
+    let after = room.cluster.patch(&id, &Patch::Merge(json!({"spec": {"replicas": 5}})), &edit).await.unwrap();
+    room.cluster.patch(&id, &Patch::Merge(json!({"spec": {"replicas": 6}})), &foreign).await.unwrap();
+    let error = room.cluster.restore(&id, &before, &after).await.unwrap_err();
+    assert_eq!((error.kind(), error.detail_value()), (Kind::Conflict, Some(&json!({"paths": [".spec.replicas"]}))));
+    room.close().await;
+}
+
+#[tokio::test]
+async fn a_deleted_object_comes_back_with_its_owners() {
+    let Some(room) = Room::open("redo").await else { return };
+    let id = room.id("ConfigMap/a").await;
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "labels": {"l": "1"}}, "data": {"k": "1"}});
+    room.cluster.create(&id, &object, &WriteOptions { manager: "helm".into(), dry_run: false }).await.unwrap();
+    room.patch(&id, json!({"data": {"k": "2"}}), "kubectl").await;
+    let before = room.cluster.get(&id).await.unwrap().unwrap();
+    room.cluster.delete(&id, &DeleteOptions::default()).await.unwrap();
+    let back = room.cluster.recreate(&id, &before).await.unwrap();
+    assert_eq!(fields_and_owners(&back), fields_and_owners(&before));
+    assert_eq!(room.cluster.recreate(&id, &before).await.unwrap_err().kind(), Kind::AlreadyExists);
+    assert_eq!(room.cluster.restore(&id, &before, &before).await.unwrap_err().kind(), Kind::Conflict, "another uid");
+    room.close().await;
+}
+
+/// Stands between a client and the API server, and can be cut.
+struct Proxy {
+    port: u16,
+    server: String,
+    running: Vec<tokio::task::JoinHandle<()>>,
+}
+
+impl Proxy {
+    async fn start(server: String) -> Self {
+        let mut proxy = Self { port: 0, server, running: Vec::new() };
+        proxy.listen().await;
+        proxy
+    }
+
+    async fn listen(&mut self) {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind(([127, 0, 0, 1], self.port).into()).unwrap();
+        let listener = socket.listen(64).unwrap();
+        self.port = listener.local_addr().unwrap().port();
+        let server = self.server.clone();
+        self.running.push(tokio::spawn(async move {
+            let mut connections = tokio::task::JoinSet::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                let server = server.clone();
+                connections.spawn(async move {
+                    if let Ok(mut far) = tokio::net::TcpStream::connect(server).await {
+                        let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
+                    }
+                });
+            }
+        }));
+    }
+
+    async fn cut(&mut self) {
+        for task in self.running.drain(..) {
+            task.abort();
+            let _ = task.await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn reads_and_watches_outlast_a_server_that_goes_away() {
+    let Some(room) = Room::open("away").await else { return };
+    let path = kubeconfig().unwrap();
+    let mut config = kube_yaml(&std::fs::read_to_string(&path).unwrap());
+    let server = config["clusters"][0]["cluster"]["server"].as_str().unwrap().trim_start_matches("https://").to_owned();
+    let mut proxy = Proxy::start(server).await;
+    config["clusters"][0]["cluster"]["server"] = format!("https://127.0.0.1:{}", proxy.port).into();
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("config");
+    std::fs::write(&copy, config.to_string()).unwrap();
+    let notes = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let told = Arc::clone(&notes);
+    let shaky = open(copy).await.observed(Arc::new(move |note| told.lock().unwrap().push(note)));
+
+    let all = room.id("ConfigMap/x").await.collection();
+    let make = |name: &'static str| {
+        let object =
+            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": {"away": "yes"}}});
+        let (cluster, id) = (room.cluster.clone(), all.member(name));
+        async move { cluster.create(&id, &object, &WriteOptions::default()).await.unwrap() }
+    };
+    let mut watch = shaky.watch(&all, Selector::labels("away"));
+    assert!(matches!(watch.next().await.unwrap(), WatchEvent::Snapshot(none) if none.is_empty()));
+    make("one").await;
+    assert!(matches!(watch.next().await.unwrap(), WatchEvent::Applied(_)));
+    proxy.cut().await;
+    assert!(matches!(watch.next().await.unwrap(), WatchEvent::Disconnected(_)));
+    make("two").await;
+
+    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "three"}});
+    let (writer, id) = (shaky.clone(), all.member("three"));
+    let write = tokio::spawn(async move { writer.create(&id, &object, &WriteOptions::default()).await });
+    let (reader, id) = (shaky.clone(), all.member("one"));
+    let read = tokio::spawn(async move { reader.get(&id).await });
+    pause(1500).await;
+    proxy.listen().await;
+    assert!(matches!(watch.next().await.unwrap(), WatchEvent::Reconnected));
+    let back = watch.next().await.unwrap();
+    assert!(matches!(&back, WatchEvent::Applied(o) if o["metadata"]["name"] == "two"), "{back:?}");
+    assert!(read.await.unwrap().unwrap().is_some());
+    write.await.unwrap().expect("a refused connection was never a request: it is repeated");
+    let told = notes.lock().unwrap().clone();
+    assert!(
+        told.iter().any(|n: &windlass_runtime::cluster::RetryNote| n.request.starts_with("create ConfigMap/three")),
+        "{told:?}"
+    );
+    room.close().await;
+}
+
+#[tokio::test]
+async fn the_steps_of_an_unchanged_apply_take_no_time() {
+    let Some(path) = kubeconfig() else { return };
+    let clock = std::time::Instant::now();
+    let cluster = open(path).await;
+    let opened = clock.elapsed();
+    cluster.discovery().await.unwrap();
+    let discovered = clock.elapsed() - opened;
+    let all = cluster.collection("ConfigMap", None, true).await.unwrap();
+    cluster.list(&all, &ListOptions::default()).await.unwrap();
+    eprintln!(
+        "opened in {opened:?}, discovered in {discovered:?}, listed in {:?}",
+        clock.elapsed() - opened - discovered
+    );
+    assert!(clock.elapsed() < Duration::from_secs(5));
 }

@@ -132,6 +132,11 @@ impl fmt::Display for Change {
             (None, Some(_)) if self.path.is_root() => f.write_str("created"),
             (Some(_), None) if self.path.is_root() => f.write_str("deleted"),
             (Some(before), Some(after)) if before == HIDDEN && after == HIDDEN => write!(f, "{path}: changed {HIDDEN}"),
+            (Some(Json::Array(before)), Some(Json::Array(after)))
+                if before.len() == after.len() && before.iter().all(|e| after.contains(e)) =>
+            {
+                write!(f, "{path}: in another order")
+            }
             (Some(before), Some(after)) => write!(f, "{path}: {} → {}", render::brief(before), render::brief(after)),
             (None, Some(after)) => write!(f, "{path}: added {}", render::brief(after)),
             (Some(before), None) => write!(f, "{path}: removed {}", render::brief(before)),
@@ -140,9 +145,25 @@ impl fmt::Display for Change {
     }
 }
 
+/// The differences between two states in full, a Secret's values included: for acting on, never for showing.
+pub(super) fn changes_in_full(before: &Json, after: &Json, lists: &dyn ListTypes) -> Vec<Change> {
+    let mut changes = Vec::new();
+    compare(before, after, &FieldPath::root(), lists, &mut changes);
+    changes
+}
+
 /// An object without what the server keeps for itself, its status, and our own notes.
 #[must_use]
 pub fn relevant(object: &Json) -> Json {
+    let mut object = content(object);
+    for annotation in [INTENT_ANNOTATION, EDITED_ANNOTATION] {
+        FieldPath::of(["metadata", "annotations", annotation]).remove(&mut object);
+    }
+    object
+}
+
+/// An object without what the server keeps for itself and its status.
+pub(super) fn content(object: &Json) -> Json {
     let mut object = object.clone();
     if let Some(fields) = object.as_object_mut() {
         fields.shift_remove("status");
@@ -151,9 +172,6 @@ pub fn relevant(object: &Json) -> Json {
         for name in ["managedFields", "resourceVersion", "generation", "uid", "creationTimestamp", "selfLink"] {
             metadata.shift_remove(name);
         }
-    }
-    for annotation in [INTENT_ANNOTATION, EDITED_ANNOTATION] {
-        FieldPath::of(["metadata", "annotations", annotation]).remove(&mut object);
     }
     object
 }
@@ -208,8 +226,7 @@ fn compare_elements(
     }
     // Only the order differs: init containers and environment variables depend on it.
     if into.len() == count && old_names != new_names {
-        let order = |names: &[Segment]| Json::Array(names.iter().map(|n| Json::String(n.to_string())).collect());
-        into.push(whole(&order(&old_names), &order(&new_names), path));
+        into.push(whole(&Json::Array(old.to_vec()), &Json::Array(new.to_vec()), path));
     }
 }
 

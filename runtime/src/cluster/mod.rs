@@ -8,6 +8,7 @@
 //! - [`Cluster::kind`] finds a kind by any of its names; [`Cluster::resource`] names one object,
 //!   [`Cluster::collection`] all of a kind.
 //! - [`Cluster::get`], [`Cluster::list`], [`Cluster::apply`] and so on are the verbs, on plain JSON.
+//! - [`Cluster::restore`] and [`Cluster::recreate`] undo, values and owners alike.
 //! - [`Cluster::watch`] follows objects over disconnections and expired history.
 //! - [`ownership`], [`fields`] and [`diff`] are functions on objects; [`schema`] knows how the API merges lists.
 
@@ -22,6 +23,7 @@ mod options;
 pub mod ownership;
 mod request;
 mod resource;
+mod restore;
 mod retry;
 pub mod schema;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::fields::FieldPath;
 use super::options::{
     ApplyOptions, DeleteOptions, Deleted, ListOptions, Listing, LogOptions, Patch, PatchOptions, WriteOptions,
 };
+use super::ownership::EDIT_MANAGER;
 use super::resource::{Collection, ResourceId};
 use super::retry::Repeat;
 use super::{Cluster, Json};
@@ -220,7 +221,7 @@ impl Cluster {
         body: &Json,
         dry_run: bool,
     ) -> Result<Json> {
-        let uri = uri(&format!("{}/{subresource}", id.path()), &write_query("", dry_run));
+        let uri = uri(&format!("{}/{subresource}", id.path()), dry_run_query(dry_run).as_slice());
         let mut exchange = self.writing(id, "create", Method::POST, uri, (JSON, body), false);
         exchange.repeat = Repeat::Never;
         self.exchange_json(&exchange).await.map_err(|failure| failure.into_error(&exchange.subject))
@@ -250,7 +251,7 @@ impl Cluster {
         if let Some(seconds) = options.grace_period_seconds {
             body["gracePeriodSeconds"] = seconds.into();
         }
-        let uri = uri(&id.path(), &write_query("", options.dry_run));
+        let uri = uri(&id.path(), dry_run_query(options.dry_run).as_slice());
         let exchange = self.writing(id, "delete", Method::DELETE, uri, (JSON, &body), options.dry_run);
         match self.exchange_json(&exchange).await {
             Ok(answer) if answer.pointer("/metadata/deletionTimestamp").is_some() => Ok(Deleted::Going(answer)),
@@ -294,9 +295,14 @@ impl Cluster {
     }
 }
 
+/// A manager is always named: the server would take one from the client's name, which is the one of whole objects.
 fn write_query(manager: &str, dry_run: bool) -> Vec<(&'static str, &str)> {
-    let manager = (!manager.is_empty()).then_some(("fieldManager", manager));
-    manager.into_iter().chain(dry_run.then_some(("dryRun", "All"))).collect()
+    let manager = if manager.is_empty() { EDIT_MANAGER } else { manager };
+    std::iter::once(("fieldManager", manager)).chain(dry_run_query(dry_run)).collect()
+}
+
+fn dry_run_query(dry_run: bool) -> Option<(&'static str, &'static str)> {
+    dry_run.then_some(("dryRun", "All"))
 }
 
 /// Whether the object is what is missing, and not its kind: then the status names it.

@@ -223,7 +223,7 @@ fn every_bound_holds_with_its_place() {
 #[test]
 fn hostile_texts_end_soon() {
     let bomb = |first: &str, row: &dyn Fn(usize) -> String| {
-        (1..12).map(row).fold(format!("a0: &a0 {first}\n"), |all, row| all + &row)
+        (1..12).map(row).fold(format!("a0: &a0 {first}\n"), |all, row| all + row.as_str())
     };
     let ten = |i: usize| vec![format!("*a{}", i - 1); 10].join(",");
     let texts: Vec<(&str, String, bool)> = vec![
@@ -232,7 +232,7 @@ fn hostile_texts_end_soon() {
         ("dashes", "- ".repeat(1_000_000), false),
         ("question marks", "? ".repeat(1_000_000), false),
         ("colons", "a:".repeat(500_000), false),
-        ("quotes", "{".to_owned() + &"\"a\":".repeat(100_000), false),
+        ("quotes", format!("{{{}", "\"a\":".repeat(100_000)), false),
         ("indentation", (0..2000).map(|i| format!("{}a:\n", " ".repeat(i))).collect(), false),
         ("a long scalar", format!("a: {}\n", "x".repeat(1_000_000)), true),
         ("a long quoted scalar", format!("a: \"{}\"\n", "x\\n".repeat(300_000)), true),

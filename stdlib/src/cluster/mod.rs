@@ -1,6 +1,9 @@
 //! `cluster::`: objects of a cluster.
 
 mod annotate;
+mod apply;
+pub mod applying;
+mod config_map;
 mod delete;
 mod delta;
 pub mod edit;
@@ -12,10 +15,13 @@ mod list;
 mod namespace;
 pub mod objects;
 mod patch;
+mod registry_secret;
 mod scale;
+mod secret;
 mod secret_data;
 mod taint;
 mod target;
+mod whole;
 
 use windlass_runtime::Package;
 use windlass_runtime::primitive::Primitive;
@@ -27,6 +33,8 @@ pub use target::{OnCluster, Target};
 pub fn primitives() -> Vec<Primitive> {
     vec![
         annotate::primitive(),
+        apply::primitive(),
+        config_map::primitive(),
         delete::primitive(),
         exists::primitive(),
         get::primitive(),
@@ -34,7 +42,9 @@ pub fn primitives() -> Vec<Primitive> {
         list::primitive(),
         namespace::primitive(),
         patch::primitive(),
+        registry_secret::primitive(),
         scale::primitive(),
+        secret::primitive(),
         taint::primitive(),
     ]
 }

@@ -11,7 +11,9 @@ use windlass_runtime::{Call, Result};
 /// # Errors
 /// Where the system has no random bytes.
 pub(crate) fn hide(call: &Call<'_>, object: &mut Json) -> Result<()> {
-    if object.get("kind").and_then(Json::as_str) != Some("Secret") || object.get("apiVersion").and_then(Json::as_str) != Some("v1") {
+    if object.get("kind").and_then(Json::as_str) != Some("Secret")
+        || object.get("apiVersion").and_then(Json::as_str) != Some("v1")
+    {
         return Ok(());
     }
     let at = |pointer: &str| object.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();

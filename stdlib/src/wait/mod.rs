@@ -1,9 +1,33 @@
-//! `wait::`.
+//! `wait::`: waiting for what a cluster or a script says, by watching; a wait that fails says why.
+
+mod aim;
+mod board;
+mod condition;
+mod deleted;
+mod diagnosis;
+mod exists;
+mod field;
+mod fields;
+mod path;
+mod readiness;
+mod ready;
+mod rollout;
+mod run;
+mod terms;
+mod trouble;
+mod vigil;
 
 use windlass_runtime::primitive::Primitive;
 
 /// The primitives of this module.
 #[must_use]
 pub fn primitives() -> Vec<Primitive> {
-    Vec::new()
+    vec![
+        condition::primitive(),
+        deleted::primitive(),
+        exists::primitive(),
+        field::primitive(),
+        ready::primitive(),
+        rollout::primitive(),
+    ]
 }

@@ -41,7 +41,7 @@ pub(crate) fn run(nodes: usize) -> Result<ExitCode, Error> {
 }
 
 /// Builds the `windlass` command in release and says where it is.
-fn build() -> Result<PathBuf, Error> {
+pub(crate) fn build() -> Result<PathBuf, Error> {
     eprintln!("building windlass in release (some minutes the first time)");
     let start = Instant::now();
     let mut cargo = tool::cargo();

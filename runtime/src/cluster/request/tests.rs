@@ -217,5 +217,9 @@ fn every_request_can_be_handed_to_another_thread() {
         let _ = cluster.apply(&id, &json!({}), &ApplyOptions::default()).await;
         let _ = cluster.delete(&id, &DeleteOptions::default()).await;
         let _ = cluster.kind("Pod").await;
+        let _ = cluster.restore(&id, &json!({}), &json!({})).await;
+        let _ = cluster.watch_object(&id).next().await;
+        let _ = cluster.schema("v1", "Pod").await;
+        let _ = cluster.identity().await;
     });
 }

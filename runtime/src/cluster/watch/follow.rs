@@ -158,9 +158,10 @@ impl Follow {
         }
     }
 
-    /// Goes on from this version, unless it is expired or has failed too often.
+    /// Goes on from this version, unless it is expired or the server has failed with it too often.
     fn keep(&mut self, version: String, failure: &Failure) {
-        let distrusted = matches!(failure, Failure::Expired(_)) || self.failures + 1 >= DISTRUST;
+        let answered = matches!(failure, Failure::Status(_) | Failure::Unreadable(_));
+        let distrusted = matches!(failure, Failure::Expired(_)) || (answered && self.failures + 1 >= DISTRUST);
         self.phase = if distrusted { Phase::List } else { Phase::Connect { version } };
     }
 

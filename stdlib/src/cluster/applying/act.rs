@@ -8,9 +8,9 @@ use windlass_runtime::cluster::ownership::{EDIT_MANAGER, EDITED_ANNOTATION};
 use windlass_runtime::cluster::{Cluster, Failure, Patch, PatchOptions, ResourceId, Selector, WatchEvent};
 use windlass_runtime::{Error, Kind, Result};
 
+use super::Action;
 use super::decide::request;
 use super::look::PARALLEL;
-use super::Action;
 
 /// How often an object is read again when its status moved on between look and change.
 const STALE_ATTEMPTS: usize = 5;
@@ -26,7 +26,11 @@ fn wave(id: &ResourceId) -> usize {
 }
 
 /// Carries out all actions; one answer each, in their order. A wave in which something failed is the last.
-pub(super) async fn all(cluster: &Cluster, actions: Vec<Action>, tell: &(dyn Fn(&str, &str) + Send + Sync)) -> Vec<Acted> {
+pub(super) async fn all(
+    cluster: &Cluster,
+    actions: Vec<Action>,
+    tell: &(dyn Fn(&str, &str) + Send + Sync),
+) -> Vec<Acted> {
     let mut answers: Vec<Acted> = vec![Acted::NotTried; actions.len()];
     let total = actions.len();
     let mut waves: Vec<Vec<(usize, Action)>> = vec![Vec::new(); 4];
@@ -94,7 +98,8 @@ async fn update(cluster: &Cluster, id: &ResourceId, body: &Json, mut before: Jso
             Ok(after) => return Ok(after),
             Err(error) => error,
         };
-        let stale = error.kind() == Kind::Conflict && Failure::of(&error).is_some_and(|f| f.field_conflicts().is_empty());
+        let stale =
+            error.kind() == Kind::Conflict && Failure::of(&error).is_some_and(|f| f.field_conflicts().is_empty());
         if !stale || attempts == STALE_ATTEMPTS {
             return Err(error);
         }

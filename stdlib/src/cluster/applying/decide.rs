@@ -66,7 +66,13 @@ fn body(intent: &Json, hash: &str) -> Result<Json> {
 
 type Verdict = (Part, Option<Action>, Option<String>);
 
-async fn one(cluster: &Cluster, object: Intended, live: Option<Json>, conflicts: Conflicts, salt: &str) -> Result<Verdict> {
+async fn one(
+    cluster: &Cluster,
+    object: Intended,
+    live: Option<Json>,
+    conflicts: Conflicts,
+    salt: &str,
+) -> Result<Verdict> {
     let Intended { id, intent, hash } = object;
     let part = |before: Option<Json>, plan| Part { resource: resource(&id), before, plan };
     let Some(live) = live else {
@@ -122,7 +128,8 @@ async fn one(cluster: &Cluster, object: Intended, live: Option<Json>, conflicts:
     let sent = without(&intent, &left_out);
     let diff = Diff::between(Some(&live), Some(&dry), &Guess);
     let settled = applied_fields(&live, &id.api_version).is_some_and(|fields| covers(fields, &sent, &[]))
-        && live.pointer("/metadata/annotations").and_then(|a| a.get(INTENT_ANNOTATION)).and_then(Json::as_str) == Some(&hash);
+        && live.pointer("/metadata/annotations").and_then(|a| a.get(INTENT_ANNOTATION)).and_then(Json::as_str)
+            == Some(&hash);
     if diff.is_empty() && settled && !force {
         let reason = match conflicts {
             Conflicts::Leave if !left.is_empty() => format!("as intended, but for {}", left_to(&left)),
@@ -150,7 +157,8 @@ pub(super) fn request(force: bool, dry_run: bool, live: &Json) -> Request {
 }
 
 fn kept_reason(kept: &[FieldPath], live: &Json) -> Option<String> {
-    let shown = kept.iter().map(|path| format!("{} kept at {}, as it was set since", shown(path), brief(path.get(live))));
+    let shown =
+        kept.iter().map(|path| format!("{} kept at {}, as it was set since", shown(path), brief(path.get(live))));
     let all: Vec<String> = shown.collect();
     (!all.is_empty()).then(|| all.join("; "))
 }
@@ -185,7 +193,13 @@ fn owner_conflict(id: &ResourceId, conflicts: &[FieldConflict], intent: &Json, l
         .iter()
         .map(|c| {
             let (live, ours) = (value(live, &c.field), value(intent, &c.field));
-            format!("{} belongs to {}: it is {}, the manifest says {}", c.field.trim_start_matches('.'), c.manager, brief(live.as_ref()), brief(ours.as_ref()))
+            format!(
+                "{} belongs to {}: it is {}, the manifest says {}",
+                c.field.trim_start_matches('.'),
+                c.manager,
+                brief(live.as_ref()),
+                brief(ours.as_ref())
+            )
         })
         .collect();
     let details: Vec<Json> = conflicts
@@ -208,7 +222,8 @@ fn paths_in(conflicts: &[FieldConflict]) -> Result<Vec<FieldPath>> {
 }
 
 fn left_to(conflicts: &[FieldConflict]) -> String {
-    let each: Vec<String> = conflicts.iter().map(|c| format!("{} left to {}", c.field.trim_start_matches('.'), c.manager)).collect();
+    let each: Vec<String> =
+        conflicts.iter().map(|c| format!("{} left to {}", c.field.trim_start_matches('.'), c.manager)).collect();
     each.join(", ")
 }
 

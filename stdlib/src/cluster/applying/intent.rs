@@ -20,10 +20,18 @@ pub fn objects_in(call: &Call<'_>, given: Value) -> Result<Vec<Value>> {
         Value::Map(_) => Ok(vec![given]),
         Value::List(items) => match items.iter().position(|item| !matches!(item, Value::Map(_))) {
             None => Ok(items),
-            Some(index) => Err(Error::usage(format!("item {index} of the list is {}, not an object", items[index].sort()))),
+            Some(index) => {
+                Err(Error::usage(format!("item {index} of the list is {}, not an object", items[index].sort())))
+            }
         },
-        Value::Text(path) => crate::manifest::read(call, &path),
-        other => Err(Error::usage(format!("{} is {}, not an object, a list of objects or a path", call.primitive(), other.sort()))),
+        Value::Text(path) => {
+            Ok(crate::manifest::load::read(&call.locate(&path)?)?.into_iter().map(Value::from).collect())
+        }
+        other => Err(Error::usage(format!(
+            "{} is {}, not an object, a list of objects or a path",
+            call.primitive(),
+            other.sort()
+        ))),
     }
 }
 
@@ -77,13 +85,19 @@ pub(super) fn is_definition(manifest: &Json) -> bool {
 }
 
 /// Names each object and hashes what is intended. The same object twice with the same contents counts once.
-pub(super) async fn intended(cluster: &Cluster, manifests: Vec<Json>, namespace: Option<&str>) -> Result<Vec<Intended>> {
+pub(super) async fn intended(
+    cluster: &Cluster,
+    manifests: Vec<Json>,
+    namespace: Option<&str>,
+) -> Result<Vec<Intended>> {
     let salt = cluster.identity().await?.to_owned();
     let mut intended: Vec<Intended> = Vec::with_capacity(manifests.len());
     let mut known: HashMap<_, usize> = HashMap::new();
     for mut manifest in manifests {
         let id = cluster.identify_object(&manifest, namespace).await?;
-        if let (Some(namespace), Some(metadata)) = (&id.namespace, manifest.get_mut("metadata").and_then(Json::as_object_mut)) {
+        if let (Some(namespace), Some(metadata)) =
+            (&id.namespace, manifest.get_mut("metadata").and_then(Json::as_object_mut))
+        {
             metadata.insert("namespace".to_owned(), namespace.clone().into());
         }
         let kind = cluster.kind_of(&id.api_version, &id.kind).await?;
@@ -92,9 +106,12 @@ pub(super) async fn intended(cluster: &Cluster, manifests: Vec<Json>, namespace:
         match known.get(&id) {
             Some(&first) if intended[first].intent == intent => {}
             Some(_) => {
-                return Err(Error::new(Kind::Conflict, format!("{id} stands twice in what is applied, with different contents"))
-                    .hint("leave one of them out")
-                    .resource(&id));
+                return Err(Error::new(
+                    Kind::Conflict,
+                    format!("{id} stands twice in what is applied, with different contents"),
+                )
+                .hint("leave one of them out")
+                .resource(&id));
             }
             None => {
                 known.insert(id.clone(), intended.len());

@@ -37,7 +37,8 @@ async fn group(cluster: &Cluster, collection: Collection, ids: Vec<ResourceId>) 
     let mut all_seen = false;
     if ids.len() >= FEW {
         let page = page_for(ids.len());
-        let listing = cluster.list(&collection, &ListOptions { limit: Some(page), page, ..ListOptions::default() }).await?;
+        let listing =
+            cluster.list(&collection, &ListOptions { limit: Some(page), page, ..ListOptions::default() }).await?;
         all_seen = !listing.more;
         for item in listing.items {
             if let Some(name) = item.pointer("/metadata/name").and_then(Json::as_str) {
@@ -53,7 +54,8 @@ async fn group(cluster: &Cluster, collection: Collection, ids: Vec<ResourceId>) 
             None => unknown.push(id),
         }
     }
-    let reads = unknown.into_iter().map(|id| async move { cluster.get(&id).await.map(|object| object.map(|o| (id, o))) });
+    let reads =
+        unknown.into_iter().map(|id| async move { cluster.get(&id).await.map(|object| object.map(|o| (id, o))) });
     let read: Vec<Option<(ResourceId, Json)>> = stream::iter(reads).buffer_unordered(PARALLEL).try_collect().await?;
     known.extend(read.into_iter().flatten());
     Ok(known)

@@ -22,10 +22,12 @@ impl Surroundings {
     /// Those of a session.
     pub(super) fn of(call: &Call<'_>) -> Result<Self> {
         let values = call.session().values();
-        let text = |pointer: &str| values.pointer(pointer).and_then(Json::as_str).filter(|t| !t.is_empty()).map(str::to_owned);
+        let text =
+            |pointer: &str| values.pointer(pointer).and_then(Json::as_str).filter(|t| !t.is_empty()).map(str::to_owned);
         let mut found = Self { registry: text("/images/registry"), ..Self::default() };
         if let Some(rewrite) = values.pointer("/images/rewrite").and_then(Json::as_object) {
-            found.rewrite = rewrite.iter().filter_map(|(from, to)| Some((from.clone(), to.as_str()?.to_owned()))).collect();
+            found.rewrite =
+                rewrite.iter().filter_map(|(from, to)| Some((from.clone(), to.as_str()?.to_owned()))).collect();
             found.rewrite.sort_by_key(|(from, _)| std::cmp::Reverse(from.len()));
         }
         if let Some(proxy) = text("/network/proxy") {
@@ -41,7 +43,10 @@ impl Surroundings {
         if let Some(path) = text("/network/ca_bundle") {
             let pem = call.locate(&path)?.read_text().map_err(|e| e.context("network.ca_bundle"))?;
             if !pem.contains("-----BEGIN CERTIFICATE-----") {
-                return Err(Error::new(Kind::Malformed, format!("network.ca_bundle: {path} holds no certificate in PEM form")));
+                return Err(Error::new(
+                    Kind::Malformed,
+                    format!("network.ca_bundle: {path} holds no certificate in PEM form"),
+                ));
             }
             found.ca_bundle = Some(pem);
         }
@@ -86,7 +91,11 @@ impl Surroundings {
         }
         if self.ca_bundle.is_some() {
             add_named(container, "env", json!({ "name": "SSL_CERT_FILE", "value": format!("{CA_FOLDER}/ca.pem") }));
-            add_named(container, "volumeMounts", json!({ "name": CA_CONFIG_MAP, "mountPath": CA_FOLDER, "readOnly": true }));
+            add_named(
+                container,
+                "volumeMounts",
+                json!({ "name": CA_CONFIG_MAP, "mountPath": CA_FOLDER, "readOnly": true }),
+            );
         }
     }
 
@@ -119,7 +128,9 @@ fn pod_spec(manifest: &mut Json) -> Option<&mut Map<String, Json>> {
     let pointer = match manifest.get("kind").and_then(Json::as_str)? {
         "Pod" => "/spec",
         "CronJob" => "/spec/jobTemplate/spec/template/spec",
-        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" => "/spec/template/spec",
+        "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ReplicationController" | "Job" => {
+            "/spec/template/spec"
+        }
         _ => return None,
     };
     manifest.pointer_mut(pointer)?.as_object_mut()
@@ -150,7 +161,8 @@ mod tests {
 
     #[test]
     fn pods_of_every_kind_get_proxy_and_authorities_once_and_keep_their_own() {
-        let pod = json!({ "containers": [{ "name": "a", "image": "a", "env": [{ "name": "HTTP_PROXY", "value": "own" }] }] });
+        let pod =
+            json!({ "containers": [{ "name": "a", "image": "a", "env": [{ "name": "HTTP_PROXY", "value": "own" }] }] });
         let mut manifests = vec![
             json!({ "kind": "Deployment", "metadata": { "namespace": "x" }, "spec": { "template": { "spec": pod } } }),
             json!({ "kind": "CronJob", "metadata": {}, "spec": { "jobTemplate": { "spec": { "template": { "spec": pod } } } } }),

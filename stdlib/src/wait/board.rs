@@ -1,0 +1,101 @@
+//! What the watches of one wait have told so far. Each kind and namespace stands on it once, whoever asks.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::Value as Json;
+use windlass_runtime::Error;
+use windlass_runtime::cluster::{Collection, Selector, WatchEvent};
+
+/// The number of a source on the board.
+pub(crate) type SourceId = usize;
+
+/// Objects that are followed, and where they come from.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    sources: Vec<Source>,
+    known: HashMap<(Collection, Selector), SourceId>,
+    fresh: Vec<SourceId>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub of: Collection,
+    pub selector: Selector,
+    /// By name; none before the first list.
+    objects: Option<BTreeMap<String, Json>>,
+    /// Why it cannot be followed.
+    pub error: Option<Error>,
+    /// Why the connection is lost, while it is.
+    pub lost: Option<String>,
+}
+
+impl Board {
+    /// The source of these objects; a new one is followed from now on.
+    pub fn source(&mut self, of: &Collection, selector: &Selector) -> SourceId {
+        let topic = (of.clone(), selector.clone());
+        *self.known.entry(topic).or_insert_with(|| {
+            let (of, selector) = (of.clone(), selector.clone());
+            self.sources.push(Source { of, selector, objects: None, error: None, lost: None });
+            self.fresh.push(self.sources.len() - 1);
+            self.sources.len() - 1
+        })
+    }
+
+    /// The sources that nobody follows yet.
+    pub fn take_fresh(&mut self) -> Vec<SourceId> {
+        std::mem::take(&mut self.fresh)
+    }
+
+    pub fn get(&self, source: SourceId) -> &Source {
+        &self.sources[source]
+    }
+
+    /// Takes in what a watch tells.
+    pub fn observe(&mut self, source: SourceId, told: Result<WatchEvent, Error>) {
+        let source = &mut self.sources[source];
+        match told {
+            Ok(WatchEvent::Snapshot(objects)) => {
+                source.objects = Some(objects.into_iter().map(|o| (super::fields::name(&o).to_owned(), o)).collect());
+            }
+            Ok(WatchEvent::Applied(object)) => {
+                let name = super::fields::name(&object).to_owned();
+                source.objects.get_or_insert_default().insert(name, object);
+            }
+            Ok(WatchEvent::Deleted(object)) => {
+                source.objects.get_or_insert_default().remove(super::fields::name(&object));
+            }
+            Ok(WatchEvent::Disconnected(reason)) => source.lost = Some(reason),
+            Ok(WatchEvent::Reconnected) => source.lost = None,
+            // Events of later versions of the runtime that say nothing about objects.
+            Ok(_) => {}
+            Err(error) => source.error = Some(error),
+        }
+    }
+
+    /// Whether any connection is lost at the moment.
+    pub fn is_cut_off(&self) -> bool {
+        self.sources.iter().any(|s| s.lost.is_some() && s.error.is_none())
+    }
+}
+
+impl Source {
+    /// Whether it is known what there is, or that it cannot be known.
+    pub fn is_settled(&self) -> bool {
+        self.objects.is_some() || self.error.is_some()
+    }
+
+    /// Whether it is known what there is.
+    pub fn is_known(&self) -> bool {
+        self.objects.is_some()
+    }
+
+    /// The object of this name.
+    pub fn find(&self, name: &str) -> Option<&Json> {
+        self.objects.as_ref()?.get(name)
+    }
+
+    /// All objects; none where they may not be read, or are not known yet.
+    pub fn all(&self) -> Option<impl Iterator<Item = &Json>> {
+        self.objects.as_ref().filter(|_| self.error.is_none()).map(BTreeMap::values)
+    }
+}

@@ -1,0 +1,143 @@
+//! Drives a [`Vigil`]: opens its watches, wakes it at its times, tells progress, and turns its end into a value or an error.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::{FutureExt as _, select};
+use futures::stream::{BoxStream, SelectAll, StreamExt as _, unfold};
+use serde_json::Value as Json;
+use windlass_runtime::cluster::{Cluster, WatchEvent};
+use windlass_runtime::{Call, Clock, Error, Result};
+
+use super::board::SourceId;
+use super::diagnosis;
+use super::vigil::{End, Goal, Vigil};
+
+/// How often a wait says that it still waits.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+
+/// Which of several goals must be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    All,
+    Any,
+}
+
+type Tell = Arc<dyn Fn(&str, &str) + Send + Sync>;
+type Told = (SourceId, Result<WatchEvent>);
+
+/// Waits for one goal; gives its object.
+pub(crate) fn wait_for_one(call: &Call<'_>, goal: Goal) -> Result<Json> {
+    Ok(wait_for(call, vec![goal], Mode::All)?.pop().unwrap_or_default())
+}
+
+/// Waits for all goals, or for the first of them; gives the objects of those that were reached.
+pub(crate) fn wait_for(call: &Call<'_>, goals: Vec<Goal>, mode: Mode) -> Result<Vec<Json>> {
+    let (clock, tell) = (call.clock(), call.teller());
+    call.wait(async move { keep(goals, mode, clock, tell).await })
+}
+
+async fn keep(goals: Vec<Goal>, mode: Mode, clock: Arc<dyn Clock>, tell: Tell) -> Result<Vec<Json>> {
+    let clusters: HashMap<String, Cluster> = goals.iter().map(|g| (g.id.cluster.clone(), g.cluster.clone())).collect();
+    let mut vigil = Vigil::new(goals, clock.now());
+    let mut watches: SelectAll<BoxStream<'static, Told>> = SelectAll::new();
+    let mut heartbeat = clock.now() + HEARTBEAT;
+    loop {
+        let now = clock.now();
+        vigil.look(now);
+        for (subject, status) in vigil.changes() {
+            tell(&subject, &status);
+        }
+        if let Some(result) = outcome(&vigil, mode) {
+            // The watches stay until the diagnosis is done: it may ask for what they know.
+            return match result {
+                Ok(objects) => Ok(objects),
+                Err(failed) => Err(diagnosis::explain(&mut vigil, &failed, &clock).await),
+            };
+        }
+        for source in vigil.board.take_fresh() {
+            watches.push(follow(&vigil, &clusters, source));
+        }
+        if now >= heartbeat {
+            heartbeat = now + HEARTBEAT;
+            let (subject, status) = summary(&vigil);
+            tell(&subject, &status);
+        }
+        let woken = match vigil.next_moment() {
+            Some(moment) => clock.sleep_until(moment),
+            None => futures::future::pending().boxed(),
+        };
+        let weakly = clock.sleep_weakly_until(if now < vigil.guards_at() {
+            vigil.guards_at().min(heartbeat)
+        } else {
+            heartbeat
+        });
+        let next = async {
+            // A set without watches ends at once; the clock decides then.
+            match watches.next().await {
+                Some(told) => told,
+                None => futures::future::pending().await,
+            }
+        };
+        let told = {
+            let timers = select(woken, weakly);
+            match select(Box::pin(next), timers).await {
+                futures::future::Either::Left((told, _)) => Some(told),
+                futures::future::Either::Right(_) => None,
+            }
+        };
+        if let Some((source, event)) = told {
+            vigil.observe(source, event);
+            while let Some(Some((source, event))) = watches.next().now_or_never() {
+                vigil.observe(source, event);
+            }
+        }
+    }
+}
+
+fn follow(vigil: &Vigil, clusters: &HashMap<String, Cluster>, id: SourceId) -> BoxStream<'static, Told> {
+    let source = vigil.board.get(id);
+    let Some(cluster) = clusters.get(&source.of.cluster) else {
+        let error = Error::internal(format!("cluster {} is not open", source.of.cluster));
+        return futures::stream::once(async move { (id, Err(error)) }).boxed();
+    };
+    let watch = cluster.watch(&source.of, source.selector.clone());
+    let events = unfold(Some(watch), move |watch| async move {
+        let mut watch = watch?;
+        let told = watch.next().await;
+        let watch = if told.is_ok() { Some(watch) } else { None };
+        Some(((id, told), watch))
+    });
+    events.boxed()
+}
+
+/// What has come of it, once that is decided: the objects, or which goals failed.
+fn outcome(vigil: &Vigil, mode: Mode) -> Option<Result<Vec<Json>, Vec<usize>>> {
+    let reached = |end: &Option<End>| if let Some(End::Reached(object)) = end { Some(object.clone()) } else { None };
+    let objects = || vigil.watched.iter().filter_map(|w| reached(&w.end));
+    let failed = || {
+        let failed = |(index, w): (usize, &super::vigil::Watched)| {
+            (w.end.is_some() && reached(&w.end).is_none()).then_some(index)
+        };
+        vigil.watched.iter().enumerate().filter_map(failed).collect::<Vec<usize>>()
+    };
+    let count = vigil.watched.len();
+    match mode {
+        Mode::All if !failed().is_empty() => Some(Err(failed())),
+        Mode::All => (objects().count() == count).then(|| Ok(objects().collect())),
+        Mode::Any if objects().next().is_some() => Some(Ok(objects().take(1).collect())),
+        Mode::Any => (failed().len() == count).then(|| Err(failed())),
+    }
+}
+
+fn summary(vigil: &Vigil) -> (String, String) {
+    let open = vigil.watched.iter().find(|w| w.end.is_none());
+    let words = open.map(|w| (w.goal.id.to_string(), w.status.clone())).unwrap_or_default();
+    let count = vigil.watched.len();
+    if count == 1 {
+        return words;
+    }
+    let done = vigil.watched.iter().filter(|w| matches!(w.end, Some(End::Reached(_)))).count();
+    (format!("{count} objects"), format!("{done} of {count} done; {}: {}", words.0, words.1))
+}

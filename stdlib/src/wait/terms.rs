@@ -1,0 +1,65 @@
+//! On which terms a wait waits: options that the functions of `wait` share.
+
+use std::time::Duration;
+
+use windlass_runtime::{Call, Options, Result};
+
+use super::aim::Aim;
+use super::vigil::Goal;
+use crate::cluster::{OnCluster, Target};
+
+/// How long something blocked is given without progress before a wait gives up.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The options of a wait for a state of an object.
+#[derive(Debug, Clone, Options)]
+pub struct Terms {
+    /// Where the object is.
+    #[option(flatten)]
+    pub on: OnCluster,
+    /// How long to wait.
+    #[option(default = "\"10m\"")]
+    pub timeout: Duration,
+    /// How long it must stay so before the wait ends; without it, the first moment is enough.
+    pub stable_for: Option<Duration>,
+    /// How long pods that are blocked (an image that cannot be pulled, a crash loop, no node that takes them, a quota)
+    /// are given without any progress before the wait fails as `hopeless`. Longer where something else mends it, such as
+    /// an autoscaler that adds nodes.
+    #[option(default = "\"60s\"")]
+    pub patience: Duration,
+}
+
+impl Terms {
+    /// What to wait for on these terms.
+    ///
+    /// # Errors
+    /// Where the cluster cannot be reached or does not know the kind.
+    pub(crate) fn goal(&self, call: &Call<'_>, target: &Target, aim: Aim) -> Result<Goal> {
+        let (cluster, id) = self.on.find(call, target)?;
+        let stable_for = self.stable_for.unwrap_or_default();
+        Ok(Goal { cluster, id, aim, timeout: self.timeout, stable_for, patience: self.patience })
+    }
+}
+
+/// The options of a wait for an object to come or go.
+#[derive(Debug, Clone, Options)]
+pub struct Presence {
+    /// Where the object is.
+    #[option(flatten)]
+    pub on: OnCluster,
+    /// How long to wait.
+    #[option(default = "\"10m\"")]
+    pub timeout: Duration,
+}
+
+impl Presence {
+    /// What to wait for on these terms.
+    ///
+    /// # Errors
+    /// Where the cluster cannot be reached or does not know the kind.
+    pub(crate) fn goal(&self, call: &Call<'_>, target: &Target, aim: Aim) -> Result<Goal> {
+        let (cluster, id) = self.on.find(call, target)?;
+        let (stable_for, patience) = (Duration::ZERO, PATIENCE);
+        Ok(Goal { cluster, id, aim, timeout: self.timeout, stable_for, patience })
+    }
+}

@@ -1,0 +1,398 @@
+//! The waiting itself, without any input or output: what is waited for, what the watches have told, what to look at next.
+//!
+//! [`super::run`] drives it; tests drive it with made-up objects and times.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde_json::Value as Json;
+use windlass_runtime::cluster::{Cluster, Collection, ResourceId, Selector, WatchEvent};
+use windlass_runtime::{Error, Moment, duration};
+
+use super::aim::{Aim, Sight};
+use super::board::{Board, SourceId};
+use super::fields::{kind, text};
+use super::readiness::{Readiness, Related, Want};
+use super::trouble::{self, Patience, Trouble};
+
+/// The first look is under way.
+const UNSEEN: &str = "it has not been looked at yet";
+/// How soon the pods of what is not ready are looked at: what is ready by then costs nothing more.
+const GUARD_AFTER: Duration = Duration::from_secs(1);
+
+/// One object, and what is waited for.
+#[derive(Debug, Clone)]
+pub(crate) struct Goal {
+    pub cluster: Cluster,
+    pub id: ResourceId,
+    pub aim: Aim,
+    pub timeout: Duration,
+    /// How long it must stay so.
+    pub stable_for: Duration,
+    /// How long something blocked is given without progress.
+    pub patience: Duration,
+}
+
+/// How a goal ended.
+#[derive(Debug, Clone)]
+pub(crate) enum End {
+    /// It came about; the object, or its last state where it is gone.
+    Reached(Json),
+    /// Its time was over.
+    TimedOut,
+    /// It cannot come about any more.
+    Hopeless(Vec<Trouble>),
+    /// It cannot be followed.
+    Failed(Error),
+}
+
+/// A goal and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    pub goal: Goal,
+    /// The first state of the object that was seen.
+    pub first: Option<Json>,
+    /// The last one.
+    pub last: Option<Json>,
+    /// How it stands, in words.
+    pub status: String,
+    pub end: Option<End>,
+    source: SourceId,
+    deadline: Moment,
+    reached_at: Option<Moment>,
+    patience: Patience,
+    hopeless_at: Option<Moment>,
+    told: Option<String>,
+}
+
+/// Everything that one call waits for.
+#[derive(Debug)]
+pub(crate) struct Vigil {
+    pub watched: Vec<Watched>,
+    pub board: Board,
+    begun: Moment,
+    /// How many goals look at each namespace: where there are several, its objects are followed together.
+    crowds: HashMap<(String, Option<String>), usize>,
+    cut_off: bool,
+}
+
+impl Vigil {
+    pub fn new(goals: Vec<Goal>, now: Moment) -> Self {
+        let mut board = Board::default();
+        let mut together: HashMap<Collection, usize> = HashMap::new();
+        let mut crowds = HashMap::new();
+        for goal in &goals {
+            *together.entry(goal.id.collection()).or_default() += 1;
+            *crowds.entry((goal.id.cluster.clone(), goal.id.namespace.clone())).or_default() += 1;
+        }
+        let watched = goals.into_iter().map(|goal| {
+            let of = goal.id.collection();
+            let alone = together.get(&of) == Some(&1);
+            let selector = if alone { Selector::name(&goal.id.name) } else { Selector::default() };
+            Watched {
+                source: board.source(&of, &selector),
+                deadline: now + goal.timeout,
+                goal,
+                first: None,
+                last: None,
+                status: UNSEEN.into(),
+                end: None,
+                reached_at: None,
+                patience: Patience::default(),
+                hopeless_at: None,
+                told: None,
+            }
+        });
+        let watched = watched.collect();
+        Self { watched, board, begun: now, crowds, cut_off: false }
+    }
+
+    /// Takes in what a watch tells.
+    pub fn observe(&mut self, source: SourceId, told: Result<WatchEvent, Error>) {
+        self.board.observe(source, told);
+    }
+
+    /// Looks at every goal that has not ended.
+    pub fn look(&mut self, now: Moment) {
+        let cut_off = self.board.is_cut_off();
+        if cut_off || self.cut_off {
+            for watched in &mut self.watched {
+                watched.patience.forget();
+                watched.reached_at = None;
+                watched.hopeless_at = None;
+            }
+        }
+        self.cut_off = cut_off;
+        for index in 0..self.watched.len() {
+            if self.watched[index].end.is_none() {
+                self.look_at(index, now);
+            }
+        }
+    }
+
+    /// When something happens by the clock alone: a deadline, the end of a time of grace.
+    pub fn next_moment(&self) -> Option<Moment> {
+        let open = self.watched.iter().filter(|w| w.end.is_none());
+        open.flat_map(|w| {
+            let stable = w.reached_at.map(|at| at + w.goal.stable_for);
+            [Some(w.deadline), stable, w.hopeless_at].into_iter().flatten()
+        })
+        .min()
+    }
+
+    /// When more is looked at, if nothing has happened until then.
+    pub fn guards_at(&self) -> Moment {
+        self.begun + GUARD_AFTER
+    }
+
+    /// What has changed since the last time that this was asked: subject and status.
+    pub fn changes(&mut self) -> Vec<(String, String)> {
+        let mut changes = Vec::new();
+        for watched in &mut self.watched {
+            let open = watched.end.is_none();
+            // What is reached at once is not worth a word.
+            let news = watched.told.as_ref() != Some(&watched.status) && (open || watched.told.is_some());
+            if news && watched.status != UNSEEN {
+                watched.told = Some(watched.status.clone());
+                changes.push((watched.goal.id.to_string(), watched.status.clone()));
+            }
+        }
+        changes
+    }
+
+    fn look_at(&mut self, index: usize, now: Moment) {
+        let Watched { goal, source, .. } = &self.watched[index];
+        let source = self.board.get(*source);
+        if let Some(error) = &source.error {
+            let error = error.clone();
+            self.end(index, End::Failed(error));
+            return;
+        }
+        let known = source.is_known();
+        let lost = source.lost.clone();
+        let object = source.find(&goal.id.name).cloned();
+        let readiness = if !known {
+            let why = lost.as_ref().map(|why| format!("the API server does not answer: {why}"));
+            Readiness::NotYet(why.unwrap_or_else(|| UNSEEN.into()))
+        } else {
+            self.note(index, object.as_ref());
+            self.judge(index, object.as_ref())
+        };
+        let troubles = match (&readiness, &lost) {
+            (Readiness::NotYet(_), None) if known => self.troubles(index, object.as_ref(), now),
+            _ => Vec::new(),
+        };
+        let watched = &mut self.watched[index];
+        watched.status = readiness.words().to_owned();
+        if let Some(trouble) = troubles.first().filter(|t| t.pod.is_some() || object.is_some()) {
+            watched.status = format!("{}; {}", watched.status, trouble.words());
+        }
+        if let (true, Some(why)) = (known, &lost) {
+            watched.status = format!("{} (the connection is lost: {why})", watched.status);
+        }
+        match readiness {
+            Readiness::Ready(_) if lost.is_some() => {}
+            Readiness::Ready(_) => {
+                let since = *watched.reached_at.get_or_insert(now);
+                let stable = watched.goal.stable_for;
+                if now.since(since) >= stable {
+                    let object = object.or_else(|| watched.first.take()).unwrap_or_default();
+                    self.end(index, End::Reached(object));
+                    return;
+                }
+                watched.status = format!("{}, and must stay so for {}", watched.status, duration::display(stable));
+            }
+            Readiness::Hopeless(_) if lost.is_none() => {
+                self.end(index, End::Hopeless(Vec::new()));
+                return;
+            }
+            Readiness::NotYet(_) | Readiness::Hopeless(_) => {
+                watched.reached_at = None;
+                if watched.hopeless_at.is_some_and(|at| at <= now) {
+                    self.end(index, End::Hopeless(troubles));
+                    return;
+                }
+            }
+        }
+        if self.watched[index].deadline <= now {
+            self.end(index, End::TimedOut);
+        }
+    }
+
+    fn end(&mut self, index: usize, end: End) {
+        self.watched[index].end = Some(end);
+    }
+
+    fn note(&mut self, index: usize, object: Option<&Json>) {
+        let watched = &mut self.watched[index];
+        if let Some(object) = object {
+            watched.first.get_or_insert_with(|| object.clone());
+            watched.last = Some(object.clone());
+        }
+    }
+
+    fn judge(&mut self, index: usize, object: Option<&Json>) -> Readiness {
+        let wants = self.watched[index].goal.aim.wants(object);
+        let sources: Vec<(Want, SourceId)> = wants.iter().map(|want| (*want, self.want(index, *want))).collect();
+        if sources.iter().any(|(_, source)| !self.board.get(*source).is_settled()) {
+            return Readiness::not_yet("what it depends on has not been looked at yet");
+        }
+        let mut related = Related::default();
+        let Watched { goal, first, .. } = &self.watched[index];
+        for (want, source) in sources {
+            let Some(all) = self.board.get(source).all() else { continue };
+            match want {
+                Want::EndpointSlices => {
+                    let own = |slice: &&Json| super::aim::label(slice, SERVICE) == Some(&goal.id.name);
+                    related.endpoint_slices = Some(all.filter(own).collect());
+                }
+                Want::Nodes => related.nodes = Some(all.collect()),
+                Want::Pods => related.pods = Some(all.collect()),
+                Want::StorageClasses => related.storage_classes = Some(all.collect()),
+            }
+        }
+        goal.aim.judge(&Sight { object, first: first.as_ref(), related })
+    }
+
+    fn want(&mut self, index: usize, want: Want) -> SourceId {
+        let goal = &self.watched[index].goal;
+        let crowded = self.is_crowded(goal);
+        let (of, selector) = match want {
+            Want::EndpointSlices => (
+                collection(goal, "discovery.k8s.io/v1", "EndpointSlice", "endpointslices"),
+                if crowded { Selector::default() } else { Selector::labels(format!("{SERVICE}={}", goal.id.name)) },
+            ),
+            Want::Nodes => (wide(goal, "v1", "Node", "nodes"), Selector::default()),
+            Want::Pods => (collection(goal, "v1", "Pod", "pods"), Selector::default()),
+            Want::StorageClasses => {
+                (wide(goal, "storage.k8s.io/v1", "StorageClass", "storageclasses"), Selector::default())
+            }
+        };
+        self.board.source(&of, &selector)
+    }
+
+    fn is_crowded(&self, goal: &Goal) -> bool {
+        self.crowds.get(&(goal.id.cluster.clone(), goal.id.namespace.clone())).is_some_and(|n| *n > 1)
+    }
+
+    /// What blocks the object; notes when that becomes hopeless.
+    fn troubles(&mut self, index: usize, object: Option<&Json>, now: Moment) -> Vec<Trouble> {
+        let waits = !matches!(self.watched[index].goal.aim, Aim::Deleted);
+        let (troubles, progress) = match object {
+            Some(object) if self.watched[index].goal.aim.needs_pods() && now >= self.guards_at() => {
+                let guards = self.guards(index, object);
+                let all = |source: Option<SourceId>| -> Vec<&Json> {
+                    source.and_then(|s| self.board.get(s).all()).map(Iterator::collect).unwrap_or_default()
+                };
+                let [pods, sets, refusals] = guards.map(all);
+                let own = trouble::pods_of(object, &pods, &sets);
+                // Until the pods are known, that there are none says nothing.
+                let settled = guards.into_iter().flatten().all(|s| self.board.get(s).is_settled());
+                let readable = guards[0].is_some_and(|s| self.board.get(s).is_known());
+                let troubles = match (settled, readable) {
+                    (true, true) if !super::fields::is_stale(object) => {
+                        trouble::troubles(object, &own, &sets, &refusals)
+                    }
+                    _ => Vec::new(),
+                };
+                (troubles, trouble::progress(object, &own))
+            }
+            Some(_) => (Vec::new(), trouble::Progress::default()),
+            None if waits && self.watched[index].first.is_some() => {
+                (vec![Trouble::deleted()], trouble::Progress::default())
+            }
+            None => (Vec::new(), trouble::Progress::default()),
+        };
+        let watched = &mut self.watched[index];
+        let since = watched.patience.look(now, !troubles.is_empty(), &progress);
+        watched.hopeless_at = since.map(|since| since + watched.goal.patience);
+        troubles
+    }
+
+    /// Where the pods of an object, its ReplicaSets and the refusals to make pods are told of.
+    fn guards(&mut self, index: usize, object: &Json) -> [Option<SourceId>; 3] {
+        let goal = &self.watched[index].goal;
+        let crowded = self.is_crowded(goal);
+        let selector = |labels: Option<String>| match (crowded, labels) {
+            (false, Some(labels)) => Selector::labels(labels),
+            _ => Selector::default(),
+        };
+        let pods = collection(goal, "v1", "Pod", "pods");
+        let sets = collection(goal, "apps/v1", "ReplicaSet", "replicasets");
+        let refusals = collection(goal, "v1", "Event", "events");
+        let refused = Selector { labels: None, fields: Some("reason=FailedCreate".into()) };
+        let labels = label_selector(object.pointer("/spec/selector"));
+        let (has_pods, has_sets, makes) = match kind(object) {
+            ("Deployment", "apps") => (true, true, true),
+            ("StatefulSet" | "DaemonSet" | "ReplicaSet", "apps") | ("Job", "batch") => (true, false, true),
+            ("Service", "") if text(object, "/spec/type") != Some("ExternalName") => (true, false, false),
+            // Its own source tells of it.
+            ("Pod", "") => return [Some(self.watched[index].source), None, None],
+            _ => (false, false, false),
+        };
+        let service = labels_of_service(object);
+        let labels = if kind(object) == ("Service", "") { service } else { labels };
+        let pods = has_pods.then(|| self.board.source(&pods, &selector(labels.clone())));
+        let sets = has_sets.then(|| self.board.source(&sets, &selector(labels)));
+        let refusals = makes.then(|| self.board.source(&refusals, &refused));
+        [pods, sets, refusals]
+    }
+
+    /// The pods, ReplicaSets and troubles that are known of a goal, for a diagnosis.
+    pub fn known_pods(&mut self, index: usize) -> Vec<Json> {
+        let Some(object) = self.watched[index].last.clone() else { return Vec::new() };
+        let guards = self.guards(index, &object);
+        let all = |source: Option<SourceId>| -> Vec<&Json> {
+            source.and_then(|s| self.board.get(s).all()).map(Iterator::collect).unwrap_or_default()
+        };
+        let [pods, sets, _] = guards.map(all);
+        trouble::pods_of(&object, &pods, &sets).into_iter().cloned().collect()
+    }
+}
+
+const SERVICE: &str = "kubernetes.io/service-name";
+
+fn collection(goal: &Goal, api_version: &str, kind: &str, plural: &str) -> Collection {
+    Collection { namespace: goal.id.namespace.clone(), ..wide(goal, api_version, kind, plural) }
+}
+
+fn wide(goal: &Goal, api_version: &str, kind: &str, plural: &str) -> Collection {
+    Collection {
+        cluster: goal.id.cluster.clone(),
+        api_version: api_version.into(),
+        kind: kind.into(),
+        plural: plural.into(),
+        namespace: None,
+    }
+}
+
+/// A workload's selector as a label selector of the API.
+fn label_selector(selector: Option<&Json>) -> Option<String> {
+    let selector = selector?;
+    let mut parts: Vec<String> = selector
+        .get("matchLabels")
+        .and_then(Json::as_object)
+        .map(|labels| labels.iter().filter_map(|(k, v)| Some(format!("{k}={}", v.as_str()?))).collect())
+        .unwrap_or_default();
+    for expression in super::fields::list(selector, "/matchExpressions") {
+        let key = text(expression, "/key")?;
+        let values: Vec<&str> = super::fields::list(expression, "/values").iter().filter_map(Json::as_str).collect();
+        parts.push(match text(expression, "/operator")? {
+            "In" => format!("{key} in ({})", values.join(",")),
+            "NotIn" => format!("{key} notin ({})", values.join(",")),
+            "Exists" => key.to_owned(),
+            "DoesNotExist" => format!("!{key}"),
+            _ => return None,
+        });
+    }
+    (!parts.is_empty()).then(|| parts.join(","))
+}
+
+fn labels_of_service(object: &Json) -> Option<String> {
+    let labels = object.pointer("/spec/selector").and_then(Json::as_object)?;
+    let parts: Vec<String> = labels.iter().filter_map(|(k, v)| Some(format!("{k}={}", v.as_str()?))).collect();
+    (!parts.is_empty()).then(|| parts.join(","))
+}
+
+#[cfg(test)]
+mod tests;
