@@ -78,6 +78,14 @@ impl<'a> Call<'a> {
         self.session().bridge().wait(&self.scope.cancel, self.session().clock(), future)
     }
 
+    /// Computes something that takes longer than a moment (a key pair), so that a cancel is acknowledged meanwhile.
+    ///
+    /// # Errors
+    /// The computation's own, or why it was stopped.
+    pub fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        self.session().bridge().compute(&self.scope.cancel, self.session().clock(), work)
+    }
+
     /// The cluster that the call is about: the one named, or else the one of `cluster::using`, or else the session's.
     ///
     /// # Errors

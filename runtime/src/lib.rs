@@ -38,7 +38,7 @@ pub mod yaml;
 pub use call::Call;
 pub use clock::{BoxFuture, Clock, Moment, RealClock};
 pub use error::{Error, Kind, Place, Result};
-pub use runtime::{Package, Runtime, RuntimeBuilder};
+pub use runtime::{Package, RegisterType, Runtime, RuntimeBuilder};
 pub use session::{Session, SessionBuilder};
 pub use undo::undo;
 pub use value::{IntoValue, Value};
