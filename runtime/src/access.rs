@@ -118,7 +118,13 @@ mod tests {
     use super::*;
 
     fn resource(kind: &str, namespace: Option<&str>, name: &str) -> Resource {
-        Resource { at: "c".into(), kind: kind.into(), namespace: namespace.map(Into::into), name: name.into() }
+        Resource {
+            at: "c".into(),
+            api_version: None,
+            kind: kind.into(),
+            namespace: namespace.map(Into::into),
+            name: name.into(),
+        }
     }
 
     #[test]

@@ -16,9 +16,10 @@ pub(crate) struct Found {
 /// The call in a node, if it is one, and where.
 pub(crate) fn call_in<'a>(node: &ASTNode<'a>) -> Option<(&'a FnCallExpr, Position, bool)> {
     match node {
-        ASTNode::Expr(Expr::FnCall(call, position)) => Some((call, *position, false)),
         ASTNode::Expr(Expr::MethodCall(call, position)) => Some((call, *position, true)),
-        ASTNode::Stmt(Stmt::FnCall(call, position)) => Some((call, *position, false)),
+        ASTNode::Expr(Expr::FnCall(call, position)) | ASTNode::Stmt(Stmt::FnCall(call, position)) => {
+            Some((call, *position, false))
+        }
         _ => None,
     }
 }

@@ -97,10 +97,30 @@ impl Bridge {
         if let Some(reason) = cancel.reason().or_else(|| cancel.check_deadline(&**clock)) {
             return Err(reason);
         }
-        let (cancel, clock) = (cancel.clone(), clock.clone());
+        self.spawn_and_wait(until_stopped(cancel.clone(), clock.clone(), grace, future))
+    }
+
+    /// As [`Bridge::wait`], for a future that watches the cancel token and the deadline by itself, because it must be able
+    /// to end in order.
+    ///
+    /// # Errors
+    /// As [`Bridge::wait`].
+    pub fn wait_to_end<T: Send + 'static>(
+        &self,
+        cancel: &Cancel,
+        clock: &Arc<dyn Clock>,
+        future: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        match cancel.reason().or_else(|| cancel.check_deadline(&**clock)) {
+            Some(reason) => Err(reason),
+            None => self.spawn_and_wait(future),
+        }
+    }
+
+    fn spawn_and_wait<T: Send + 'static>(&self, future: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
         let (sender, receiver) = mpsc::sync_channel(1);
         self.handle.spawn(async move {
-            let guarded = AssertUnwindSafe(until_stopped(cancel, clock, grace, future)).catch_unwind();
+            let guarded = AssertUnwindSafe(future).catch_unwind();
             let result = guarded.await.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
             let _ = sender.send(result);
         });

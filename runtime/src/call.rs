@@ -18,6 +18,9 @@ use crate::session::Session;
 use crate::value::Value;
 use crate::{Clock, Error, Kind, Place, Result, bridge, script_error};
 
+/// Tells progress from inside a future: the subject, and how far it is.
+pub type Teller = Arc<dyn Fn(&str, &str) + Send + Sync>;
+
 /// A call of a primitive. It lives as long as the call; what it lends out by clone (cluster, clock) lives longer.
 pub struct Call<'a> {
     pub(crate) scope: Arc<Scope>,
@@ -87,7 +90,7 @@ impl<'a> Call<'a> {
     /// Calls a closure of the script.
     ///
     /// # Errors
-    /// What the closure throws, or [`Kind::Script`] if it changed what it captured.
+    /// What the closure throws, or [`crate::Kind::Script`] if it changed what it captured.
     pub fn run(&self, closure: &Closure, arguments: Vec<Value>) -> Result<Value> {
         self.run_in(&self.scope, closure, arguments)
     }
@@ -139,7 +142,7 @@ impl<'a> Call<'a> {
     /// Makes a change: checks access, records the intent, acts, records the result, and tells what came of it.
     ///
     /// # Errors
-    /// [`Kind::Denied`] without access, the journal's error if the intent cannot be recorded (nothing is then done), and
+    /// [`crate::Kind::Denied`] without access, the journal's error if the intent cannot be recorded (nothing is then done), and
     /// what the change itself meets.
     pub fn change(&self, change: Change) -> Result<Outcome> {
         let session = self.session();
@@ -254,7 +257,7 @@ impl<'a> Call<'a> {
 
     /// A function that tells progress from inside a future.
     #[must_use]
-    pub fn teller(&self) -> Arc<dyn Fn(&str, &str) + Send + Sync> {
+    pub fn teller(&self) -> Teller {
         let (session, step) = (self.session().clone(), self.scope.step.key.clone());
         Arc::new(move |subject, text| {
             session.tell(Some(&step), What::Progress { subject: subject.to_owned(), text: text.to_owned() });
@@ -277,7 +280,7 @@ impl<'a> Call<'a> {
     /// A path that a script wrote: an absolute one as it is, a relative one from the script's own folder.
     ///
     /// # Errors
-    /// [`Kind::Denied`] outside the folders that the session may read.
+    /// [`crate::Kind::Denied`] outside the folders that the session may read.
     pub fn locate(&self, path: &str) -> Result<crate::files::Located> {
         self.session().files().locate(&self.place.source, path, self.session().access())
     }
@@ -293,7 +296,7 @@ impl<'a> Call<'a> {
     /// Records that this run intends `object` to look like `intent`.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] if the same run has applied the same object with another intent: the second would undo the first.
+    /// [`crate::Kind::Conflict`] if the same run has applied the same object with another intent: the second would undo the first.
     pub fn claim(&self, object: &str, intent: &str) -> Result<()> {
         self.session().claim(object, intent, &self.place)
     }

@@ -17,6 +17,9 @@ use crate::{Error, Result};
 pub struct Resource {
     /// The cluster or host it belongs to.
     pub at: String,
+    /// Group and version of a Kubernetes object: `apps/v1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
     /// What sort of thing: `Deployment`, `HelmRelease`, `File`.
     pub kind: String,
     /// The namespace, where the kind has one.

@@ -99,11 +99,6 @@ impl Scope {
         Arc::new(scope)
     }
 
-    /// The same scope with a cancel token of its own below.
-    pub(crate) fn narrowed(&self, cancel: Cancel) -> Arc<Self> {
-        Arc::new(self.below(self.phase.clone(), cancel))
-    }
-
     /// The same scope for another cluster.
     pub(crate) fn on_cluster(&self, cluster: &str) -> Arc<Self> {
         let mut scope = self.below(self.phase.clone(), self.cancel.clone());
@@ -212,7 +207,7 @@ pub(crate) fn progress() -> Option<Error> {
         if scope.cancel.is_stopped() {
             return scope.cancel.reason();
         }
-        if count % 4096 == 0
+        if count.is_multiple_of(4096)
             && let Some(reason) = scope.cancel.check_deadline(&**scope.session.clock())
         {
             return Some(reason);

@@ -1,5 +1,8 @@
 //! A session: one target, one set of values, one journal, and whatever runs under them.
 
+mod builder;
+mod seams;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
@@ -9,96 +12,21 @@ use serde_json::Value as Json;
 use crate::access::Access;
 use crate::bridge::Bridge;
 use crate::cancel::Cancel;
-use crate::change::{Change, Handler, OutcomeItem, Recipe};
+use crate::change::{Handler, OutcomeItem, Recipe};
 use crate::clock::Clock;
 use crate::cluster::Cluster;
-use crate::event::{Event, Level, Sink, Sinks, What};
+use crate::event::{Event, Level, Sinks, What};
 use crate::files::{Files, Home};
-use crate::journal::{Journal, MemoryJournal};
+use crate::journal::Journal;
 use crate::runtime::Runtime;
 use crate::scope::{Scope, lock};
-use crate::secret::{MemoryVault, Registry, Vault};
+use crate::secret::{Registry, Vault};
 use crate::target::Target;
 use crate::value::Value;
 use crate::{Error, Kind, Place, Result};
 
-/// The limits of what a script may compute.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Operations of the engine between two calls of primitives.
-    pub operations: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { operations: 5_000_000 }
-    }
-}
-
-/// Who is asked when a script needs a person.
-pub trait Prompter: crate::secret::Prompter + 'static {
-    /// Asks for approval.
-    ///
-    /// # Errors
-    /// Where nobody can be asked.
-    fn confirm(&self, key: &str, text: &str) -> Result<bool>;
-
-    /// Asks what to do about a failed step (`on_error: "ask"`).
-    ///
-    /// # Errors
-    /// Where nobody can be asked.
-    fn step_failed(&self, step: &str, error: &Error) -> Result<AfterFailure>;
-}
-
-/// What to do about a failed step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AfterFailure {
-    /// Run it again.
-    Retry,
-    /// Go on without it.
-    Continue,
-    /// Stop here.
-    Stop,
-}
-
-/// A failed primitive, before its error enters the script.
-#[derive(Debug)]
-pub struct Failure<'a> {
-    /// The primitive.
-    pub primitive: &'a str,
-    /// The step.
-    pub step: &'a str,
-    /// What went wrong, with its place.
-    pub error: &'a Error,
-    /// How often it has been tried.
-    pub attempt: u32,
-}
-
-/// What becomes of a failed primitive.
-#[derive(Debug, Clone)]
-pub enum Decision {
-    /// Its error enters the script.
-    Fail,
-    /// It is called again.
-    Retry,
-    /// The script gets this value in its place.
-    Take(Value),
-}
-
-/// Is asked about each failure of an outermost primitive.
-pub trait OnFailure: Send + Sync + 'static {
-    /// Decides.
-    fn decide(&self, failure: &Failure<'_>) -> Decision;
-}
-
-/// Is asked before each change acts.
-pub trait ChangeGate: Send + Sync + 'static {
-    /// Lets it pass.
-    ///
-    /// # Errors
-    /// The error that the change then ends with.
-    fn before_change(&self, change: &Change) -> Result<()>;
-}
+pub use builder::SessionBuilder;
+pub use seams::{AfterFailure, ChangeGate, Decision, Failure, Limits, OnFailure, Prompter};
 
 struct Inner {
     runtime: Runtime,
@@ -118,6 +46,12 @@ struct Inner {
     on_failure: Option<Arc<dyn OnFailure>>,
     change_gate: Option<Arc<dyn ChangeGate>>,
     limits: Limits,
+    gathered: Gathered,
+}
+
+/// What a session gathers on its way.
+#[derive(Default)]
+struct Gathered {
     files: Files,
     clusters: Mutex<HashMap<Option<String>, Cluster>>,
     claims: Mutex<HashMap<String, (String, Place)>>,
@@ -129,163 +63,6 @@ struct Inner {
 /// A session. Clones are the same session.
 #[derive(Clone)]
 pub struct Session(Arc<Inner>);
-
-/// Sets up a session: `runtime.session(target)…`.
-pub struct SessionBuilder {
-    runtime: Runtime,
-    target: Arc<dyn Target>,
-    values: Json,
-    secrets: Arc<Registry>,
-    vault: Arc<dyn Vault>,
-    access: Access,
-    journal: Arc<dyn Journal>,
-    sinks: Sinks,
-    cancel: Cancel,
-    prompter: Option<Arc<dyn Prompter>>,
-    approved: HashSet<String>,
-    on_failure: Option<Arc<dyn OnFailure>>,
-    change_gate: Option<Arc<dyn ChangeGate>>,
-    limits: Limits,
-}
-
-impl SessionBuilder {
-    pub(crate) fn new(runtime: Runtime, target: Arc<dyn Target>) -> Self {
-        Self {
-            runtime,
-            target,
-            values: Json::Object(serde_json::Map::new()),
-            secrets: Arc::new(Registry::new()),
-            vault: Arc::new(MemoryVault::new()),
-            access: Access::full(),
-            journal: Arc::new(MemoryJournal::new()),
-            sinks: Sinks::default(),
-            cancel: Cancel::root(),
-            prompter: None,
-            approved: HashSet::new(),
-            on_failure: None,
-            change_gate: None,
-            limits: Limits::default(),
-        }
-    }
-
-    /// The values that the script reads as `values`.
-    #[must_use]
-    pub fn values(mut self, values: Json) -> Self {
-        self.values = values;
-        self
-    }
-
-    /// Adds somebody who is told what happens.
-    #[must_use]
-    pub fn sink(mut self, sink: impl Sink) -> Self {
-        self.sinks.push(sink);
-        self
-    }
-
-    /// Limits what the session may touch.
-    #[must_use]
-    pub fn access(mut self, access: Access) -> Self {
-        self.access = access;
-        self
-    }
-
-    /// Keeps the journal there.
-    #[must_use]
-    pub fn journal(mut self, journal: Arc<dyn Journal>) -> Self {
-        self.journal = journal;
-        self
-    }
-
-    /// Keeps generated secrets there.
-    #[must_use]
-    pub fn vault(mut self, vault: Arc<dyn Vault>) -> Self {
-        self.vault = vault;
-        self
-    }
-
-    /// Asks this one when a person is needed.
-    #[must_use]
-    pub fn prompter(mut self, prompter: Arc<dyn Prompter>) -> Self {
-        self.prompter = Some(prompter);
-        self
-    }
-
-    /// Approves a confirmation beforehand (`--yes-to KEY`).
-    #[must_use]
-    pub fn yes_to(mut self, key: impl Into<String>) -> Self {
-        self.approved.insert(key.into());
-        self
-    }
-
-    /// Asks this one about each failed primitive.
-    #[must_use]
-    pub fn on_failure(mut self, on_failure: impl OnFailure) -> Self {
-        self.on_failure = Some(Arc::new(on_failure));
-        self
-    }
-
-    /// Asks this one before each change.
-    #[must_use]
-    pub fn change_gate(mut self, gate: impl ChangeGate) -> Self {
-        self.change_gate = Some(Arc::new(gate));
-        self
-    }
-
-    /// Puts the session below a cancel token.
-    #[must_use]
-    pub fn cancel(mut self, cancel: Cancel) -> Self {
-        self.cancel = cancel;
-        self
-    }
-
-    /// Sets what a script may compute.
-    #[must_use]
-    pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// Opens the session.
-    #[must_use]
-    pub fn open(self) -> Session {
-        let values_dynamic = Value::from(self.values.clone()).into_dynamic().into_read_only();
-        Session(Arc::new(Inner {
-            id: run_id(),
-            clock: self.target.clock(),
-            runtime: self.runtime,
-            target: self.target,
-            values: self.values,
-            values_dynamic,
-            secrets: self.secrets,
-            vault: self.vault,
-            access: self.access,
-            journal: self.journal,
-            sinks: self.sinks,
-            cancel: self.cancel,
-            prompter: self.prompter,
-            approved: self.approved,
-            on_failure: self.on_failure,
-            change_gate: self.change_gate,
-            limits: self.limits,
-            files: Files::default(),
-            clusters: Mutex::default(),
-            claims: Mutex::default(),
-            outcomes: Mutex::default(),
-            state: Mutex::default(),
-            results: Mutex::default(),
-        }))
-    }
-}
-
-fn run_id() -> String {
-    let now = jiff::Timestamp::now();
-    let mut bytes = [0_u8; 3];
-    // Only tells runs of one second apart; where the system gives no chance, the fraction of the second does.
-    if getrandom::fill(&mut bytes).is_err() {
-        bytes.copy_from_slice(&now.subsec_nanosecond().to_le_bytes()[..3]);
-    }
-    format!("{}-{:02x}{:02x}{:02x}", now.strftime("%Y%m%d-%H%M%S"), bytes[0], bytes[1], bytes[2])
-}
 
 impl Session {
     /// The session's id, which its runs are listed under.
@@ -367,12 +144,12 @@ impl Session {
     /// Where its scripts' files are.
     #[must_use]
     pub fn files(&self) -> &Files {
-        &self.0.files
+        &self.0.gathered.files
     }
 
     /// Says where a unit's folder is.
     pub fn add_home(&self, source: &str, home: Home) {
-        self.0.files.register(source, home);
+        self.0.gathered.files.register(source, home);
     }
 
     pub(crate) fn prompter(&self) -> Option<&Arc<dyn Prompter>> {
@@ -428,13 +205,13 @@ impl Session {
 
     pub(crate) fn outcome(&self, scope: &Scope, item: &OutcomeItem) {
         let item = self.masked_item(item.clone());
-        lock(&self.0.outcomes).push(item.clone());
+        lock(&self.0.gathered.outcomes).push(item.clone());
         self.tell(Some(&scope.step.key), What::Outcome { outcome: item });
     }
 
     /// The outcomes since this was last asked.
     pub(crate) fn take_outcomes(&self) -> Vec<OutcomeItem> {
-        std::mem::take(&mut lock(&self.0.outcomes))
+        std::mem::take(&mut lock(&self.0.gathered.outcomes))
     }
 
     /// The cluster of this name, opened at its first use.
@@ -443,7 +220,7 @@ impl Session {
     /// Where it cannot be opened.
     pub fn cluster(&self, name: Option<&str>, cancel: &Cancel) -> Result<Cluster> {
         let key = name.map(str::to_owned);
-        if let Some(cluster) = lock(&self.0.clusters).get(&key) {
+        if let Some(cluster) = lock(&self.0.gathered.clusters).get(&key) {
             return Ok(cluster.clone());
         }
         let opening = self.0.target.cluster(name);
@@ -455,14 +232,14 @@ impl Session {
                 Session(inner).tell(None, What::Connection { peer: peer.clone(), text: note.to_string() });
             }
         }));
-        Ok(lock(&self.0.clusters).entry(key).or_insert(cluster).clone())
+        Ok(lock(&self.0.gathered.clusters).entry(key).or_insert(cluster).clone())
     }
 
     /// Asks the clusters that are open for their identities, so that intents can name them. One that may not be asked stays
     /// without.
     pub(crate) fn ask_identities(&self, cancel: &Cancel) -> Result<()> {
         let unknown: Vec<Cluster> =
-            lock(&self.0.clusters).values().filter(|c| c.known_identity().is_none()).cloned().collect();
+            lock(&self.0.gathered.clusters).values().filter(|c| c.known_identity().is_none()).cloned().collect();
         for cluster in unknown {
             let asked = self.bridge().wait(cancel, &self.0.clock, async move { cluster.identity().await.map(|_| ()) });
             if let Err(error) = asked
@@ -477,13 +254,13 @@ impl Session {
     /// The identities of the clusters that are open, by name.
     #[must_use]
     pub fn identities(&self) -> Json {
-        let clusters = lock(&self.0.clusters);
+        let clusters = lock(&self.0.gathered.clusters);
         let entry = |c: &Cluster| c.known_identity().map(|id| (c.name().to_owned(), Json::String(id.to_owned())));
         Json::Object(clusters.values().filter_map(entry).collect())
     }
 
     pub(crate) fn claim(&self, object: &str, intent: &str, place: &Place) -> Result<()> {
-        let mut claims = lock(&self.0.claims);
+        let mut claims = lock(&self.0.gathered.claims);
         match claims.get(object) {
             Some((first, at)) if first != intent => {
                 Err(Error::new(Kind::Conflict, format!("{object} is applied twice in this run, with different contents (first at {at})"))
@@ -555,11 +332,11 @@ impl Session {
     }
 
     pub(crate) fn state(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Value>> {
-        lock(&self.0.state)
+        lock(&self.0.gathered.state)
     }
 
     pub(crate) fn results(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Value>> {
-        lock(&self.0.results)
+        lock(&self.0.gathered.results)
     }
 }
 

@@ -55,7 +55,6 @@ impl Value {
     }
 
     /// Gives a value to a script.
-    #[must_use]
     pub fn into_dynamic(self) -> Dynamic {
         match self {
             Value::Null => Dynamic::UNIT,
@@ -70,6 +69,12 @@ impl Value {
             Value::Closure(closure) => Dynamic::from(closure.into_pointer()),
             Value::Handle(handle) => handle,
         }
+    }
+
+    /// A text of a script: one with placeholders is a [`Value::Template`].
+    #[must_use]
+    pub fn text(text: &str, registry: &Registry) -> Self {
+        inspect(text, registry)
     }
 
     /// As plain JSON.
@@ -200,10 +205,7 @@ fn walk(dynamic: &Dynamic, registry: &Registry, depth: usize) -> Result<Value> {
     }
     if let Some(map) = dynamic.read_lock::<Map>() {
         let entry = |(k, v): (&rhai::Identifier, &Dynamic)| {
-            let key = match inspect(k, registry) {
-                Value::Text(key) => key,
-                _ => return Err(damaged("a key")),
-            };
+            let Value::Text(key) = inspect(k, registry) else { return Err(damaged("a key")) };
             Ok((key, walk(v, registry, depth + 1)?))
         };
         return map.iter().map(entry).collect::<Result<_>>().map(Value::Map);
@@ -252,9 +254,7 @@ impl From<Json> for Value {
         match json {
             Json::Null => Value::Null,
             Json::Bool(b) => Value::Bool(b),
-            Json::Number(n) => {
-                n.as_i64().map(Value::Int).unwrap_or_else(|| Value::Float(n.as_f64().unwrap_or(f64::NAN)))
-            }
+            Json::Number(n) => n.as_i64().map_or_else(|| Value::Float(n.as_f64().unwrap_or(f64::NAN)), Value::Int),
             Json::String(text) => Value::Text(text),
             Json::Array(items) => Value::List(items.into_iter().map(Into::into).collect()),
             Json::Object(map) => Value::Map(map.into_iter().map(|(k, v)| (k, v.into())).collect()),

@@ -1,4 +1,5 @@
 //! The boundary, tried with three primitives of different kinds and every way in which a script can go wrong.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "a test")]
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -51,7 +52,8 @@ mod write {
     #[primitive(module = "test", effect = Change)]
     pub fn set(call: &Call<'_>, key: String, value: i64, options: SetOptions) -> Result<Outcome> {
         let before = STORE.lock().unwrap().get(&key).copied();
-        let resource = Resource { at: "store".into(), kind: "Key".into(), namespace: None, name: key.clone() };
+        let resource =
+            Resource { at: "store".into(), api_version: None, kind: "Key".into(), namespace: None, name: key.clone() };
         let plan = if before == Some(value) {
             Plan::Unchanged(format!("it is {value} already"))
         } else {
@@ -563,7 +565,7 @@ fn imports_stay_inside() {
         .session(NoTarget::new())
         .sink(move |e: &Event| {
             if let What::Log { text, .. } = &e.what {
-                sink.lock().unwrap().push(text.clone())
+                sink.lock().unwrap().push(text.clone());
             }
         })
         .open();

@@ -94,10 +94,11 @@ impl Cluster {
                 return read(response).await;
             }
             let (code, after) = (response.status().as_u16(), retry_after(&response));
-            let body = response.into_body().collect().await.map(|b| b.to_bytes()).unwrap_or_default();
+            let body =
+                response.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
             let status = serde_json::from_slice(&body).ok().filter(Json::is_object);
             let status = status.unwrap_or_else(|| plain_status(code, &body));
-            Err(Failure::from_status(status, code, after))
+            Err(Failure::from_status(&status, code, after))
         };
         let within = self.shared.retry.answer_within;
         let limit = self.clock().sleep_weakly_until(self.clock().now() + within);

@@ -17,7 +17,7 @@ use crate::error::{Error, Kind};
 pub enum Failure {
     /// The API server's own answer.
     #[error("the API server answered {}: {}", .0.code, .0.message)]
-    Status(ApiStatus),
+    Status(Box<ApiStatus>),
     /// The history asked for is gone (410): list again.
     #[error("the API server no longer has that history: {0}")]
     Expired(String),
@@ -133,7 +133,7 @@ impl Failure {
     pub(crate) fn from_kube(error: kube::Error) -> Self {
         match error {
             kube::Error::Api(status) => {
-                Self::from_status(serde_json::to_value(&*status).unwrap_or_default(), status.code, None)
+                Self::from_status(&serde_json::to_value(&*status).unwrap_or_default(), status.code, None)
             }
             kube::Error::Service(source) => Self::from_transport(Arc::from(source)),
             other => Self::from_transport(Arc::new(other)),
@@ -141,7 +141,7 @@ impl Failure {
     }
 
     /// From an answer's body with an error's status code, or a watch's error event.
-    pub(crate) fn from_status(body: Json, code: u16, retry_after: Option<Duration>) -> Self {
+    pub(crate) fn from_status(body: &Json, code: u16, retry_after: Option<Duration>) -> Self {
         let text = |pointer: &str| body.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
         let code = body.get("code").and_then(Json::as_u64).and_then(|c| u16::try_from(c).ok()).unwrap_or(code);
         let causes = body.pointer("/details/causes").and_then(Json::as_array).map_or_else(Vec::new, |causes| {
@@ -163,7 +163,7 @@ impl Failure {
         if code == 410 || status.reason == "Expired" || status.reason == "Gone" {
             return Failure::Expired(status.message);
         }
-        Failure::Status(status)
+        Failure::Status(Box::new(status))
     }
 
     pub(crate) fn from_transport(source: Arc<dyn StdError + Send + Sync>) -> Self {
@@ -298,6 +298,8 @@ fn status_error(status: &ApiStatus, failure: &Failure, subject: &Subject) -> Err
         (409, "AlreadyExists") => Error::new(Kind::AlreadyExists, format!("{resource} exists already")),
         (409, _) => conflict_error(failure, &said, subject),
         (400 | 405 | 406 | 413 | 415 | 422, _) => rejected(status, &said, subject),
+        // Server-side apply says so of an object that does not fit its schema.
+        (500, _) if said.starts_with(UNTYPED) => rejected(status, &said, subject),
         (429, _) => Error::new(Kind::Unavailable, format!("cannot {verb} {resource}: cluster {cluster}: {said}"))
             .hint("the API server is limiting requests; try again later"),
         _ => {
@@ -335,10 +337,8 @@ fn conflict_error(failure: &Failure, said: &str, subject: &Subject) -> Error {
 fn rejected(status: &ApiStatus, said: &str, subject: &Subject) -> Error {
     let line = |c: &Cause| if c.field.is_empty() { c.message.clone() } else { format!("{}: {}", c.field, c.message) };
     let mut lines: Vec<String> = status.causes.iter().map(line).collect();
-    if lines.is_empty()
-        && let Some((_, list)) = said.split_once("strict decoding error: ")
-    {
-        lines = list.split(", ").map(str::to_owned).collect();
+    if lines.is_empty() {
+        lines = listed_faults(said);
     }
     let head = format!("the cluster rejects {}", subject.resource);
     let message = match lines.as_slice() {
@@ -347,6 +347,27 @@ fn rejected(status: &ApiStatus, said: &str, subject: &Subject) -> Error {
         many => many.iter().fold(format!("{head}:"), |text, line| text + "\n  - " + line.as_str()),
     };
     Error::new(Kind::Rejected, message).details(json!({ "causes": lines }))
+}
+
+const UNTYPED: &str = "failed to create typed patch object";
+
+/// The single faults that a message lists, in the forms of strict decoding and of server-side apply.
+fn listed_faults(said: &str) -> Vec<String> {
+    if let Some((_, list)) = said.split_once("strict decoding error: ") {
+        return list.split(", ").map(str::to_owned).collect();
+    }
+    let Some((_, list)) = said.strip_prefix(UNTYPED).and_then(|rest| rest.split_once("): ")) else { return Vec::new() };
+    let list = list.strip_prefix("errors:").unwrap_or(list);
+    list.lines().map(str::trim).filter(|l| !l.is_empty()).map(without_go).collect()
+}
+
+/// `got &value.valueUnstructured{Value:map[string]interface {}{…}}`, as the server's own types print.
+fn without_go(fault: &str) -> String {
+    match fault.split_once(", got &value.valueUnstructured{Value:") {
+        Some((head, value)) if value.starts_with("map[") => format!("{head}, got a map"),
+        Some((head, _)) => format!("{head}, got a list"),
+        None => fault.to_owned(),
+    }
 }
 
 /// The user in `deployments.apps "web" is forbidden: User "jane" cannot patch resource "deployments" …`, the words of
@@ -392,8 +413,9 @@ mod tests {
         }
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "the bodies are built in the calls")]
     fn error(verb: &'static str, body: Json) -> Error {
-        Failure::from_status(body, 500, None).into_error(&subject(verb))
+        Failure::from_status(&body, 500, None).into_error(&subject(verb))
     }
 
     #[test]
@@ -456,6 +478,30 @@ mod tests {
     }
 
     #[test]
+    fn an_apply_that_does_not_fit_the_schema_is_a_rejection_and_not_the_servers_fault() {
+        let e = error(
+            "apply",
+            json!({"code": 500, "message": "failed to create typed patch object (/web; apps/v1, Kind=Deployment): errors:\n  \
+                .spec.replicas: expected numeric (int or float), got string\n  .spec.template.spec.containers: duplicate entries for key [name=\"c\"]"}),
+        );
+        assert_eq!(e.kind(), Kind::Rejected);
+        assert_eq!(
+            e.message(),
+            "the cluster rejects Deployment/web in shop:\n  - .spec.replicas: expected numeric (int or float), got string\n  \
+             - .spec.template.spec.containers: duplicate entries for key [name=\"c\"]"
+        );
+        let e = error(
+            "apply",
+            json!({"code": 500, "message": "failed to create typed patch object (/web; apps/v1, Kind=Deployment): \
+                .spec.x.image: expected string, got &value.valueUnstructured{Value:map[string]interface {}{}}"}),
+        );
+        assert_eq!(
+            e.message(),
+            "the cluster rejects Deployment/web in shop: .spec.x.image: expected string, got a map"
+        );
+    }
+
+    #[test]
     fn missing_things_are_told_apart() {
         let e =
             error("get", json!({"code": 404, "reason": "NotFound", "details": {"name": "web", "kind": "deployments"}}));
@@ -475,7 +521,7 @@ mod tests {
     #[test]
     fn gone_is_expired_and_an_outdated_version_a_conflict() {
         assert!(matches!(
-            Failure::from_status(json!({"code": 410, "reason": "Expired"}), 200, None),
+            Failure::from_status(&json!({"code": 410, "reason": "Expired"}), 200, None),
             Failure::Expired(_)
         ));
         let e = error(

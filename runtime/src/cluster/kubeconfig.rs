@@ -95,12 +95,10 @@ fn merge<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<Kubeconfig> {
 
 /// The context that is meant, and everything in it that is refused.
 pub(super) fn choose(config: &Kubeconfig, options: &OpenOptions) -> Result<String> {
-    let name = match options.context.as_ref().or(config.current_context.as_ref()).filter(|n| !n.is_empty()) {
-        Some(name) => name,
-        None => {
-            return Err(Error::usage("the kubeconfig has no current context")
-                .hint(format!("name one of: {}", names(config.contexts.iter().map(|c| c.name.as_str())))));
-        }
+    let wanted = options.context.as_ref().or(config.current_context.as_ref()).filter(|n| !n.is_empty());
+    let Some(name) = wanted else {
+        return Err(Error::usage("the kubeconfig has no current context")
+            .hint(format!("name one of: {}", names(config.contexts.iter().map(|c| c.name.as_str())))));
     };
     let Some(context) = config.contexts.iter().find(|c| c.name == *name).and_then(|c| c.context.as_ref()) else {
         return Err(unknown_context(name, config));

@@ -8,8 +8,12 @@
 //! - [`Cluster::kind`] finds a kind by any of its names; [`Cluster::resource`] names one object,
 //!   [`Cluster::collection`] all of a kind.
 //! - [`Cluster::get`], [`Cluster::list`], [`Cluster::apply`] and so on are the verbs, on plain JSON.
+//! - [`Cluster::restore`] and [`Cluster::recreate`] undo, values and owners alike.
+//! - [`Cluster::watch`] follows objects over disconnections and expired history.
+//! - [`ownership`], [`fields`] and [`diff`] are functions on objects; [`schema`] knows how the API merges lists.
 
 mod connect;
+pub mod diff;
 pub mod discovery;
 mod exchange;
 mod failure;
@@ -19,7 +23,9 @@ mod options;
 pub mod ownership;
 mod request;
 mod resource;
+mod restore;
 mod retry;
+pub mod schema;
 #[cfg(test)]
 mod testing;
 mod watch;
@@ -32,7 +38,6 @@ use tokio::sync::OnceCell;
 pub use connect::OpenOptions;
 pub use discovery::ApiKind;
 pub use failure::{ApiStatus, Cause, Failure, FieldConflict};
-
 pub use fields::{FieldPath, Segment};
 pub use kubeconfig::ContextInfo;
 pub use options::{
@@ -41,12 +46,12 @@ pub use options::{
 };
 pub use resource::{Collection, ResourceId, ResourceRef};
 pub use retry::{RetryNote, RetryObserver, RetryPolicy};
-
 pub use watch::{Watch, WatchEvent};
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use discovery::DiscoveryCache;
+use schema::SchemaCache;
 use watch::WatchRegistry;
 
 /// An object, or any part of one, as the API sends it; the order of fields is kept.
@@ -67,7 +72,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     retry: RetryPolicy,
     discovery: DiscoveryCache,
-
+    schemas: SchemaCache,
     identity: OnceCell<String>,
     watches: WatchRegistry,
 }
@@ -101,7 +106,7 @@ impl Cluster {
             clock,
             retry,
             discovery: DiscoveryCache::default(),
-
+            schemas: SchemaCache::default(),
             identity: OnceCell::new(),
             watches: WatchRegistry::default(),
         };

@@ -68,7 +68,7 @@ pub struct Listing {
 /// How to create or replace.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WriteOptions {
-    /// The field manager.
+    /// The field manager; [`EDIT_MANAGER`](super::ownership::EDIT_MANAGER) if empty.
     pub manager: String,
     /// Only try it: everything is checked, nothing kept.
     pub dry_run: bool,
@@ -77,7 +77,7 @@ pub struct WriteOptions {
 /// How to apply.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApplyOptions {
-    /// The field manager.
+    /// The field manager; [`EDIT_MANAGER`](super::ownership::EDIT_MANAGER) if empty.
     pub manager: String,
     /// Take fields that others own.
     pub force: bool,
@@ -112,7 +112,7 @@ impl Patch {
 /// How to patch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PatchOptions {
-    /// The field manager.
+    /// The field manager; [`EDIT_MANAGER`](super::ownership::EDIT_MANAGER) if empty.
     pub manager: String,
     /// Only try it: everything is checked, nothing kept.
     pub dry_run: bool,

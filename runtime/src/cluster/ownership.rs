@@ -5,6 +5,7 @@
 //! the entry of that apply still covers every field of the intent. No request is needed to know that.
 
 mod edits;
+mod merge;
 mod standing;
 
 use base64::Engine as _;
@@ -12,6 +13,7 @@ use hmac::{Hmac, Mac as _};
 use sha2::Sha256;
 
 pub use edits::Edits;
+pub(crate) use merge::merged_owners;
 pub use standing::{Difference, Standing, standing};
 
 use super::Json;
@@ -296,7 +298,7 @@ pub(crate) fn is_secret(object: &Json) -> bool {
 ///
 /// It is keyed by `salt`, the cluster's identity, so that equal intents on two clusters do not show as equal. The values
 /// of a Secret do not go into it, only their names: annotations are copied to where data is not (descriptions, exports,
-/// logs), and a hash of a short password is as good as the password. [`standing`] compares a Secret's values with the
+/// logs), and a hash of a short password is as good as the password. [`standing()`] compares a Secret's values with the
 /// live ones instead, which it has at hand anyway.
 #[must_use]
 pub fn intent_hash(intent: &Json, salt: &str) -> String {

@@ -6,13 +6,15 @@ use serde_json::json;
 
 use super::exchange::{Exchange, parse, uri};
 use super::failure::Failure;
+use super::fields::FieldPath;
 use super::options::{
     ApplyOptions, DeleteOptions, Deleted, ListOptions, Listing, LogOptions, Patch, PatchOptions, WriteOptions,
 };
+use super::ownership::EDIT_MANAGER;
 use super::resource::{Collection, ResourceId};
 use super::retry::Repeat;
 use super::{Cluster, Json};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 const JSON: &str = "application/json";
 /// JSON is YAML, and this is the only name that every supported server takes.
@@ -123,7 +125,7 @@ impl Cluster {
     /// Creates the object; it must not exist.
     ///
     /// # Errors
-    /// [`Kind::AlreadyExists`](crate::Kind::AlreadyExists), [`Kind::Rejected`](crate::Kind::Rejected) and what else the
+    /// [`Kind::AlreadyExists`], [`Kind::Rejected`] and what else the
     /// cluster or the connection says.
     pub async fn create(&self, id: &ResourceId, object: &Json, options: &WriteOptions) -> Result<Json> {
         let mut query = write_query(&options.manager, options.dry_run);
@@ -136,7 +138,7 @@ impl Cluster {
     /// without one never conflicts, and so may undo somebody's work.
     ///
     /// # Errors
-    /// [`Kind::Conflict`](crate::Kind::Conflict) if it has changed since, and what else the cluster or the connection
+    /// [`Kind::Conflict`] if it has changed since, and what else the cluster or the connection
     /// says.
     pub async fn update(&self, id: &ResourceId, object: &Json, options: &WriteOptions) -> Result<Json> {
         if object.pointer("/metadata/resourceVersion").and_then(Json::as_str).is_none_or(str::is_empty) {
@@ -152,7 +154,7 @@ impl Cluster {
     /// owned and `intent` no longer says is removed. Unknown fields are refused.
     ///
     /// # Errors
-    /// [`Kind::Conflict`](crate::Kind::Conflict) with [`Failure::field_conflicts`] if fields belong to others, or without any
+    /// [`Kind::Conflict`] with [`Failure::field_conflicts`] if fields belong to others, or without any
     /// if the object is no longer at `resource_version`; and what else the cluster or the connection says.
     pub async fn apply(&self, id: &ResourceId, intent: &Json, options: &ApplyOptions) -> Result<Json> {
         let mut query = write_query(&options.manager, options.dry_run);
@@ -171,13 +173,31 @@ impl Cluster {
                 &versioned
             }
         };
-        self.write(id, "apply", Method::PATCH, uri, (APPLY, body), options.dry_run).await
+        match self.write(id, "apply", Method::PATCH, uri, (APPLY, body), options.dry_run).await {
+            Err(error) if error.kind() == Kind::Rejected => Err(self.with_nearest_field(id, error).await),
+            other => other,
+        }
+    }
+
+    /// Adds, to the refusal of an unknown field, the one that was probably meant.
+    async fn with_nearest_field(&self, id: &ResourceId, error: Error) -> Error {
+        let unknown = error.message().split_once(": field not declared in schema").map(|(before, _)| before);
+        let path = unknown.and_then(|u| u.rsplit(' ').next()).and_then(|p| FieldPath::parse(p).ok());
+        let Some(path) = path else { return error };
+        match self.schema(&id.api_version, &id.kind).await {
+            Ok(Some(schema)) => match schema.nearest(&path) {
+                Some(meant) => error.hint(format!("did you mean {meant}?")),
+                None => error,
+            },
+            // The refusal is what counts, not that the schema could not be read.
+            _ => error,
+        }
     }
 
     /// Changes a part of the object, or of one of its subresources.
     ///
     /// # Errors
-    /// [`Kind::NotFound`](crate::Kind::NotFound) if it is not there, [`Kind::Conflict`](crate::Kind::Conflict) if the
+    /// [`Kind::NotFound`] if it is not there, [`Kind::Conflict`] if the
     /// patch names a resourceVersion that has passed, and what else the cluster or the connection says.
     pub async fn patch(&self, id: &ResourceId, patch: &Patch, options: &PatchOptions) -> Result<Json> {
         let path = match &options.subresource {
@@ -201,7 +221,7 @@ impl Cluster {
         body: &Json,
         dry_run: bool,
     ) -> Result<Json> {
-        let uri = uri(&format!("{}/{subresource}", id.path()), &write_query("", dry_run));
+        let uri = uri(&format!("{}/{subresource}", id.path()), dry_run_query(dry_run).as_slice());
         let mut exchange = self.writing(id, "create", Method::POST, uri, (JSON, body), false);
         exchange.repeat = Repeat::Never;
         self.exchange_json(&exchange).await.map_err(|failure| failure.into_error(&exchange.subject))
@@ -210,7 +230,7 @@ impl Cluster {
     /// Deletes the object, if it is there.
     ///
     /// # Errors
-    /// [`Kind::Conflict`](crate::Kind::Conflict) if uid or version are others by now, and what else the cluster or the
+    /// [`Kind::Conflict`] if uid or version are others by now, and what else the cluster or the
     /// connection says.
     pub async fn delete(&self, id: &ResourceId, options: &DeleteOptions) -> Result<Deleted> {
         let mut body = json!({
@@ -231,7 +251,7 @@ impl Cluster {
         if let Some(seconds) = options.grace_period_seconds {
             body["gracePeriodSeconds"] = seconds.into();
         }
-        let uri = uri(&id.path(), &write_query("", options.dry_run));
+        let uri = uri(&id.path(), dry_run_query(options.dry_run).as_slice());
         let exchange = self.writing(id, "delete", Method::DELETE, uri, (JSON, &body), options.dry_run);
         match self.exchange_json(&exchange).await {
             Ok(answer) if answer.pointer("/metadata/deletionTimestamp").is_some() => Ok(Deleted::Going(answer)),
@@ -275,9 +295,14 @@ impl Cluster {
     }
 }
 
+/// A manager is always named: the server would take one from the client's name, which is the one of whole objects.
 fn write_query(manager: &str, dry_run: bool) -> Vec<(&'static str, &str)> {
-    let manager = (!manager.is_empty()).then_some(("fieldManager", manager));
-    manager.into_iter().chain(dry_run.then_some(("dryRun", "All"))).collect()
+    let manager = if manager.is_empty() { EDIT_MANAGER } else { manager };
+    std::iter::once(("fieldManager", manager)).chain(dry_run_query(dry_run)).collect()
+}
+
+fn dry_run_query(dry_run: bool) -> Option<(&'static str, &'static str)> {
+    dry_run.then_some(("dryRun", "All"))
 }
 
 /// Whether the object is what is missing, and not its kind: then the status names it.

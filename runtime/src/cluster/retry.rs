@@ -94,8 +94,8 @@ impl RetryPolicy {
 fn may_repeat(failure: &Failure, repeat: Repeat) -> bool {
     match (repeat, failure) {
         (Repeat::Never, _) | (_, Failure::Transport { lasting: true, .. } | Failure::Expired(_)) => false,
-        (_, Failure::Transport { sent: false, .. }) => true,
-        (Repeat::Always, Failure::Transport { .. } | Failure::Silent(_)) => true,
+        (_, Failure::Transport { sent: false, .. })
+        | (Repeat::Always, Failure::Transport { .. } | Failure::Silent(_)) => true,
         (Repeat::Always, Failure::Status(s)) => {
             matches!(s.code, 429 | 502 | 503 | 504) || (s.code == 500 && s.retry_after.is_some())
         }

@@ -138,6 +138,7 @@ struct LineState {
 }
 
 impl Lines {
+    #[allow(clippy::needless_pass_by_value, reason = "tests build the object in the call")]
     pub(crate) fn event(&self, kind: &str, object: Json) -> &Self {
         self.raw(&format!("{}\n", json!({"type": kind, "object": object})))
     }

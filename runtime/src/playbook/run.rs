@@ -345,7 +345,10 @@ impl<'a> Runner<'a> {
         let entered = scope.enter();
         let result = called.call_raw(&context, None, arguments);
         drop(entered);
-        let value = result.map_err(|e| from_script(*e, &source, Some(scope)))?;
+        let value = result.or_else(|error| match *error {
+            rhai::EvalAltResult::Exit(value, _) => Ok(value),
+            other => Err(from_script(other, &source, Some(scope))),
+        })?;
         closure.check_unchanged(&called, &captured_names(&context, closure)).map_err(|e| e.at(step.place.clone()))?;
         Ok(value)
     }

@@ -11,6 +11,9 @@ use super::MIN_MASKED;
 /// Shorter lines of a value of several lines are too common to be masked.
 const MIN_LINE: usize = 6;
 
+/// Of values of more bytes, fewer forms are made.
+const LONG: usize = 16 * 1024;
+
 /// One form of a value.
 pub(super) struct Form {
     pub(super) text: Zeroizing<String>,
@@ -27,18 +30,24 @@ pub(super) struct Edges {
 /// Every form of `value`, each once.
 pub(super) fn forms(value: &str) -> Vec<Form> {
     let mut forms = Forms::default();
-    for value in [value, value.trim()] {
-        if value.trim().chars().count() < MIN_MASKED {
-            continue;
-        }
+    let trimmed = value.trim();
+    if trimmed.chars().count() < MIN_MASKED {
+        return Vec::new();
+    }
+    for value in [Some(value), (trimmed.len() < value.len()).then_some(trimmed)].into_iter().flatten() {
         forms.quoted(value);
         forms.url(value);
         forms.hex(value);
         forms.base64(value);
         if value.contains('\n') {
             for line in value.lines().map(str::trim) {
-                // A key's first and last line are the same in every key and in every certificate.
-                if line.chars().count() >= MIN_LINE && !line.starts_with("-----") {
+                // A key's first and last line are the same in every key, and rules of one character are everywhere.
+                let mut characters = line.chars();
+                let first = characters.next();
+                if line.chars().count() >= MIN_LINE
+                    && !line.starts_with("-----")
+                    && characters.any(|c| Some(c) != first)
+                {
                     forms.quoted(line);
                 }
             }
@@ -66,6 +75,9 @@ impl Forms {
     /// Rust, HTML, and between single quotes in a shell and in YAML.
     fn quoted(&mut self, value: &str) {
         self.add(value, None);
+        if is_plain(value) {
+            return;
+        }
         for once in [json(value), go_json(value), ascii_json(value)] {
             self.add(json(&once), None);
             self.add(once.replace('/', "\\/"), None);
@@ -93,7 +105,12 @@ impl Forms {
             "-._~$&+=:@",
             "-._~/",
         ];
-        for kept in KEPT {
+        if is_plain(value) {
+            return;
+        }
+        // A whole file is not put into a URL piece by piece; its forms would take their time.
+        let usual = if value.len() > LONG { &KEPT[..1] } else { &KEPT[..] };
+        for kept in usual {
             for space in ["%20", "+"] {
                 let encoded = percent(value, kept, space);
                 self.add(lower_hex(&encoded), None);
@@ -124,6 +141,11 @@ impl Forms {
             }
         }
     }
+}
+
+/// Whether neither URLs nor the usual languages write it otherwise.
+fn is_plain(value: &str) -> bool {
+    value.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
 }
 
 /// The inside of the string that `value` is in JSON.

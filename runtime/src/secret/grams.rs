@@ -19,31 +19,49 @@ const ENCODED: usize = 11;
 const DEPTH: usize = 3;
 
 /// The set of traces. Secrets go by their index.
+#[derive(Default)]
 pub(super) struct Grams {
     /// A bitmap that rules out nearly everything at once.
-    filter: Box<[u64]>,
+    filter: Vec<u64>,
     shift: u32,
     exact: HashMap<u64, usize>,
 }
 
 impl Grams {
-    pub(super) fn new<'a>(placeholders: impl Iterator<Item = &'a Placeholder>) -> Self {
-        let mut exact = HashMap::new();
-        for (secret, placeholder) in placeholders.enumerate() {
-            for gram in placeholder.as_str().as_bytes().windows(PIECE) {
-                exact.insert(gram.iter().fold(0, |w, b| push(w, *b)), secret);
-                exact.insert(gram.iter().rev().fold(0, |w, b| push(w, *b)), secret);
+    pub(super) fn add(&mut self, secret: usize, placeholder: &Placeholder) {
+        let mut new = Vec::new();
+        for gram in placeholder.as_str().as_bytes().windows(PIECE) {
+            new.push(gram.iter().fold(0, |w, b| push(w, *b)));
+            new.push(gram.iter().rev().fold(0, |w, b| push(w, *b)));
+        }
+        self.exact.extend(new.iter().map(|gram| (*gram, secret)));
+        // Some 64 bits a trace, so that one window in 64 or fewer goes on to the exact set.
+        let bits = (self.exact.len() * 64).next_power_of_two().clamp(1 << 12, 1 << 23);
+        if bits > self.filter.len() * 64 {
+            self.filter = vec![0; bits / 64];
+            self.shift = 64 - bits.trailing_zeros();
+            new = self.exact.keys().copied().collect();
+        }
+        for gram in new {
+            let bit = slot(gram, self.shift);
+            self.filter[bit / 64] |= 1 << (bit % 64);
+        }
+    }
+
+    /// The secrets whose whole placeholders begin in `text`, where, in order. `whole` says whether a secret's does.
+    pub(super) fn starts(&self, text: &[u8], whole: impl Fn(usize, &[u8]) -> bool) -> Vec<(usize, usize)> {
+        let mut starts = Vec::new();
+        let mut window = 0;
+        for (i, byte) in text.iter().enumerate() {
+            window = push(window, *byte);
+            if i + 1 >= PIECE
+                && let Some(secret) = self.exact.get(&window)
+                && whole(*secret, &text[i + 1 - PIECE..])
+            {
+                starts.push((i + 1 - PIECE, *secret));
             }
         }
-        // Some 64 bits a trace, so that one window in 64 or fewer goes on to the exact set.
-        let bits = (exact.len() * 64).next_power_of_two().clamp(1 << 12, 1 << 23);
-        let shift = 64 - bits.trailing_zeros();
-        let mut filter = vec![0_u64; bits / 64].into_boxed_slice();
-        for gram in exact.keys() {
-            let bit = slot(*gram, shift);
-            filter[bit / 64] |= 1 << (bit % 64);
-        }
-        Self { filter, shift, exact }
+        starts
     }
 
     /// The secrets whose placeholders have left a trace in `text`.
@@ -62,7 +80,7 @@ impl Grams {
             self.scan(&unescaped, found);
         }
         if depth > 0 && text.len() >= ENCODED {
-            decode::decoded_runs(text, &mut Vec::new(), |run| self.look(run, depth - 1, found));
+            decode::decoded_runs(text, |run| self.look(run, depth - 1, found));
         }
     }
 

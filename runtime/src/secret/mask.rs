@@ -5,17 +5,24 @@
 //! each position of the text by a rolling hash. A block alone is masked too, so that a value that was cut off is.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 use aho_corasick::{AhoCorasick, MatchKind};
+use zeroize::Zeroizing;
 
+use super::MIN_MASKED;
 use super::forms::{Edges, forms};
-use super::intervals::{Hit, merged, outside};
-use super::{MIN_MASKED, Placeholder, Secret};
+use super::intervals::{Hit, Hits};
+use super::origin::MARK;
+use super::registry::Entry;
 
 const LONG: usize = 100;
 const BLOCK: usize = 32;
+
+/// A block of no more different bytes (a rule, an indentation) counts only beside other blocks.
+const PLAIN: usize = 3;
 
 /// Shorter pieces of base64 are not looked for across line breaks.
 const WRAPPED: usize = 16;
@@ -24,75 +31,66 @@ const WRAPPED: usize = 16;
 struct Pattern {
     secret: usize,
     base64: Option<Edges>,
+    weak: bool,
 }
 
-/// Masks the values of a fixed set of secrets.
-pub(super) struct Masker {
-    marks: Vec<String>,
-    /// The marks themselves, which stay as they are.
-    kept: Option<AhoCorasick>,
+impl Pattern {
+    fn hit(&self, range: Range<usize>) -> Hit {
+        Hit { range, secret: self.secret, weak: self.weak }
+    }
+}
+
+/// Finds the values of some of the session's secrets.
+pub(super) struct Matcher {
+    /// The secrets' indices.
+    secrets: Range<usize>,
     short: Option<AhoCorasick>,
     patterns: Vec<Pattern>,
     blocks: HashMap<u64, Pattern>,
 }
 
-impl Masker {
-    pub(super) fn new<'a>(secrets: impl Iterator<Item = (&'a Secret, &'a Placeholder)>) -> Self {
-        let mut masker =
-            Self { marks: Vec::new(), kept: None, short: None, patterns: Vec::new(), blocks: HashMap::new() };
+impl Matcher {
+    fn new(secrets: Range<usize>, entries: &[Entry]) -> Self {
+        let mut matcher = Self { secrets: secrets.clone(), short: None, patterns: Vec::new(), blocks: HashMap::new() };
         let mut texts = Vec::new();
-        for (index, (secret, placeholder)) in secrets.enumerate() {
-            masker.marks.push(secret.origin().mark());
-            masker.patterns.push(Pattern { secret: index, base64: None });
-            texts.push(zeroize::Zeroizing::new(placeholder.as_str().to_owned()));
-            for form in forms(secret.expose()) {
-                let pattern = Pattern { secret: index, base64: form.base64 };
+        for secret in secrets {
+            let Entry { placeholder, secret: value } = &entries[secret];
+            matcher.patterns.push(Pattern { secret, base64: None, weak: false });
+            texts.push(Zeroizing::new(placeholder.as_str().to_owned()));
+            for form in forms(value.expose()) {
+                let pattern = Pattern { secret, base64: form.base64, weak: false };
                 if form.text.len() > LONG {
-                    masker.add_blocks(form.text.as_bytes(), pattern);
+                    matcher.add_blocks(form.text.as_bytes(), pattern);
                 } else {
-                    masker.patterns.push(pattern);
+                    matcher.patterns.push(pattern);
                     texts.push(form.text);
                 }
             }
         }
         // Building fails only beyond 2^31 states; each secret has at most some thousands.
-        masker.short =
+        matcher.short =
             AhoCorasick::builder().match_kind(MatchKind::Standard).build(texts.iter().map(|t| t.as_bytes())).ok();
-        masker.kept = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&masker.marks).ok();
-        masker
+        matcher
     }
 
     fn add_blocks(&mut self, form: &[u8], pattern: Pattern) {
         let last = form.len() - BLOCK;
-        for start in (0..last).step_by(BLOCK).chain([last]) {
+        let starts = || (0..last).step_by(BLOCK).chain([last]);
+        let plain = |start: usize| {
+            let mut seen = form[start..start + BLOCK].to_vec();
+            seen.sort_unstable();
+            seen.dedup();
+            seen.len() <= PLAIN
+        };
+        let all = starts().all(plain);
+        for start in starts() {
             let edges =
                 |edges: Edges| Edges { before: edges.before && start == 0, after: edges.after && start == last };
-            let pattern = Pattern { secret: pattern.secret, base64: pattern.base64.map(edges) };
+            let pattern =
+                Pattern { base64: pattern.base64.map(edges), weak: !all && plain(start), secret: pattern.secret };
             let hash = form[start..start + BLOCK].iter().fold(0, |hash, byte| roll(hash, *byte));
-            self.blocks.entry(hash).or_insert(pattern);
+            self.blocks.entry(hash).and_modify(|known| known.weak &= pattern.weak).or_insert(pattern);
         }
-    }
-
-    pub(super) fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let mut hits = Vec::new();
-        self.find(text.as_bytes(), |range, pattern| hits.push(Hit { range, secret: pattern.secret }));
-        self.find_wrapped(text.as_bytes(), &mut hits);
-        if hits.is_empty() {
-            return Cow::Borrowed(text);
-        }
-        let kept: Vec<Range<usize>> =
-            self.kept.iter().flat_map(|kept| kept.find_iter(text)).map(|found| found.range()).collect();
-        let hits = merged(outside(hits, &kept));
-        let mut out = String::with_capacity(text.len());
-        let mut from = 0;
-        for hit in hits {
-            let start = text.floor_char_boundary(hit.range.start).max(from);
-            out.push_str(&text[from..start]);
-            out.push_str(&self.marks[hit.secret]);
-            from = text.ceil_char_boundary(hit.range.end);
-        }
-        out.push_str(&text[from..]);
-        Cow::Owned(out)
     }
 
     fn find(&self, text: &[u8], mut each: impl FnMut(Range<usize>, &Pattern)) {
@@ -116,14 +114,93 @@ impl Masker {
             }
         }
     }
+}
 
-    /// Finds base64 that is wrapped over lines (as `base64`, PEM and YAML do), also where line breaks stand as `\n`.
-    fn find_wrapped(&self, text: &[u8], hits: &mut Vec<Hit>) {
-        if !text.iter().any(|b| matches!(b, b'\n' | b'\\')) {
-            return;
+/// The matchers of all secrets. A new secret does not have all of them made anew: matchers of few secrets are joined when
+/// as many have come in, so that each secret is worked in at most log₂ n times.
+#[derive(Default)]
+pub(super) struct Matchers {
+    list: Vec<Arc<Matcher>>,
+}
+
+impl Matchers {
+    /// The matchers that together know all of `entries`.
+    pub(super) fn of(&mut self, entries: &[Entry]) -> Vec<Arc<Matcher>> {
+        let mut start = self.list.last().map_or(0, |last| last.secrets.end);
+        if start < entries.len() {
+            while let Some(last) = self.list.pop_if(|last| last.secrets.len() <= entries.len() - start) {
+                start = last.secrets.start;
+            }
+            self.list.push(Arc::new(Matcher::new(start..entries.len(), entries)));
         }
-        let mut joined = Vec::with_capacity(text.len());
-        let mut places = Vec::with_capacity(text.len());
+        self.list.clone()
+    }
+}
+
+/// The text with the marks of the secrets in the place of what `matchers` find.
+pub(super) fn mask<'t>(
+    text: &'t str,
+    matchers: &[Arc<Matcher>],
+    entries: &[Entry],
+    marks: &HashSet<String>,
+) -> Cow<'t, str> {
+    let mut hits = Hits::new(marked(text, marks));
+    let wrapped = Joined::new(text.as_bytes());
+    for matcher in matchers {
+        matcher.find(text.as_bytes(), |range, pattern| hits.add(pattern.hit(range)));
+        if let Some(wrapped) = &wrapped {
+            matcher.find(&wrapped.text, |range, pattern| {
+                if pattern.base64.is_some() && range.len() >= WRAPPED {
+                    hits.add(pattern.hit(wrapped.places[range.start]..wrapped.places[range.end - 1] + 1));
+                }
+            });
+        }
+    }
+    let hits = hits.merged();
+    if hits.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut from = 0;
+    for hit in hits {
+        let start = text.floor_char_boundary(hit.range.start).max(from);
+        out.push_str(&text[from..start]);
+        out.push_str(&entries[hit.secret].secret.origin().mark());
+        from = text.ceil_char_boundary(hit.range.end);
+    }
+    out.push_str(&text[from..]);
+    Cow::Owned(out)
+}
+
+/// Where the text has marks already.
+fn marked(text: &str, marks: &HashSet<String>) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    let longest = marks.iter().map(String::len).max().unwrap_or(0);
+    for (start, _) in text.match_indices(MARK) {
+        if ranges.last().is_some_and(|last| start < last.end) {
+            continue;
+        }
+        let end = text.floor_char_boundary(start + longest);
+        let mut ends = text[start..end].match_indices(']').map(|(at, _)| start + at + 1);
+        ranges.extend(ends.rfind(|end| marks.contains(&text[start..*end])).map(|end| start..end));
+    }
+    ranges
+}
+
+/// A text without its white space, also where that stands as `\n`: base64 that is wrapped over lines (as `base64`, PEM and
+/// YAML do) is in one piece in it.
+struct Joined {
+    text: Vec<u8>,
+    /// Where each byte stands in the text.
+    places: Vec<usize>,
+}
+
+impl Joined {
+    fn new(text: &[u8]) -> Option<Self> {
+        if !text.iter().any(|b| matches!(b, b'\n' | b'\\')) {
+            return None;
+        }
+        let mut joined = Self { text: Vec::with_capacity(text.len()), places: Vec::with_capacity(text.len()) };
         let mut i = 0;
         while let Some(&byte) = text.get(i) {
             if byte == b'\\' && matches!(text.get(i + 1), Some(b'n' | b'r')) {
@@ -131,16 +208,12 @@ impl Masker {
                 continue;
             }
             if !byte.is_ascii_whitespace() {
-                joined.push(byte);
-                places.push(i);
+                joined.text.push(byte);
+                joined.places.push(i);
             }
             i += 1;
         }
-        self.find(&joined, |range, pattern| {
-            if pattern.base64.is_some() && range.len() >= WRAPPED {
-                hits.push(Hit { range: places[range.start]..places[range.end - 1] + 1, secret: pattern.secret });
-            }
-        });
+        Some(joined)
     }
 }
 

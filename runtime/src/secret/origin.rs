@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+/// How every mark begins.
+pub(super) const MARK: &str = "[secret ";
+
 /// Where a secret comes from. It holds no value, so it may be shown, journaled and kept in a run's state.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -63,7 +66,7 @@ impl Origin {
     /// What stands in a text in the secret's place.
     #[must_use]
     pub fn mark(&self) -> String {
-        format!("[secret {}]", self.name())
+        format!("{MARK}{}]", self.name())
     }
 }
 

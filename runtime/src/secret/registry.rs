@@ -1,14 +1,12 @@
 //! The session's secrets.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
-
-use aho_corasick::AhoCorasick;
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 use super::grams::Grams;
-use super::mask::Masker;
+use super::mask::{self, Matchers};
 use super::{Inspection, Origin, Piece, Placeholder, Secret, Template};
 use crate::{Error, Result};
 
@@ -17,8 +15,7 @@ pub const MIN_MASKED: usize = 4;
 
 /// A session's secrets: gives placeholders for them, finds these in texts, and masks the values.
 ///
-/// It is shared by all threads of a session. What is derived from the secrets is made when it is first needed after a
-/// change. Without secrets, inspecting and masking cost nothing.
+/// It is shared by all threads of a session. What masking needs is made when it is first needed after a change. Without secrets, inspecting and masking cost nothing.
 ///
 /// ```
 /// use windlass_runtime::secret::{Inspection, Origin, Registry, Secret};
@@ -32,27 +29,21 @@ pub const MIN_MASKED: usize = 4;
 /// ```
 #[derive(Default)]
 pub struct Registry {
-    state: RwLock<Arc<State>>,
+    state: RwLock<State>,
+    matchers: Mutex<Matchers>,
 }
 
-#[derive(Clone)]
-struct Entry {
-    placeholder: Placeholder,
-    secret: Secret,
+pub(super) struct Entry {
+    pub(super) placeholder: Placeholder,
+    pub(super) secret: Secret,
 }
 
 #[derive(Default)]
 struct State {
     entries: Vec<Entry>,
     by_placeholder: HashMap<Placeholder, usize>,
-    finder: OnceLock<Finder>,
-    masker: OnceLock<Masker>,
-}
-
-struct Finder {
     grams: Grams,
-    /// Finds whole placeholders; `None` only if it could not be built, and then every trace counts as damage.
-    whole: Option<AhoCorasick>,
+    marks: HashSet<String>,
 }
 
 impl Registry {
@@ -84,11 +75,11 @@ impl Registry {
             return Ok(known.placeholder.clone());
         }
         let placeholder = Placeholder::random()?;
-        let mut next = State { entries: state.entries.clone(), ..State::default() };
-        next.by_placeholder.clone_from(&state.by_placeholder);
-        next.by_placeholder.insert(placeholder.clone(), next.entries.len());
-        next.entries.push(Entry { placeholder: placeholder.clone(), secret });
-        *state = Arc::new(next);
+        let index = state.entries.len();
+        state.by_placeholder.insert(placeholder.clone(), index);
+        state.grams.add(index, &placeholder);
+        state.marks.insert(secret.origin().mark());
+        state.entries.push(Entry { placeholder: placeholder.clone(), secret });
         Ok(placeholder)
     }
 
@@ -125,17 +116,16 @@ impl Registry {
         if state.entries.is_empty() || text.len() < super::grams::PIECE {
             return Inspection::Clean;
         }
-        let finder = state.finder.get_or_init(|| Finder::new(&state.entries));
-        let mut traces = finder.grams.traces(text);
+        let mut traces = state.grams.traces(text);
         if traces.is_empty() {
             return Inspection::Clean;
         }
-        let pieces = finder.pieces(text, &state.entries);
+        let pieces = state.pieces(text);
         if pieces.iter().any(|piece| matches!(piece, Piece::Secret { .. })) {
             traces.clear();
             for piece in &pieces {
                 if let Piece::Text(text) = piece {
-                    traces.append(&mut finder.grams.traces(text));
+                    traces.append(&mut state.grams.traces(text));
                 }
             }
             if traces.is_empty() {
@@ -164,30 +154,31 @@ impl Registry {
         if state.entries.is_empty() || text.len() < MIN_MASKED {
             return Cow::Borrowed(text);
         }
-        state.masker.get_or_init(|| Masker::new(state.entries.iter().map(|e| (&e.secret, &e.placeholder)))).mask(text)
+        let matchers = self.matchers.lock().unwrap_or_else(PoisonError::into_inner).of(&state.entries);
+        mask::mask(text, &matchers, &state.entries, &state.marks)
     }
 
-    fn state(&self) -> Arc<State> {
-        Arc::clone(&self.state.read().unwrap_or_else(PoisonError::into_inner))
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Finder {
-    fn new(entries: &[Entry]) -> Self {
-        let whole = AhoCorasick::new(entries.iter().map(|entry| entry.placeholder.as_str())).ok();
-        Self { grams: Grams::new(entries.iter().map(|entry| &entry.placeholder)), whole }
-    }
-
-    fn pieces(&self, text: &str, entries: &[Entry]) -> Vec<Piece> {
+impl State {
+    /// The text, cut at its whole placeholders.
+    fn pieces(&self, text: &str) -> Vec<Piece> {
+        let whole = |secret: usize, rest: &[u8]| rest.starts_with(self.entries[secret].placeholder.as_str().as_bytes());
         let mut pieces = Vec::new();
         let mut from = 0;
-        for found in self.whole.iter().flat_map(|whole| whole.find_iter(text)) {
-            if from < found.start() {
-                pieces.push(Piece::Text(text[from..found.start()].to_owned()));
+        for (start, secret) in self.grams.starts(text.as_bytes(), whole) {
+            if start < from {
+                continue;
             }
-            let Entry { placeholder, secret } = &entries[found.pattern().as_usize()];
+            if from < start {
+                pieces.push(Piece::Text(text[from..start].to_owned()));
+            }
+            let Entry { placeholder, secret } = &self.entries[secret];
             pieces.push(Piece::Secret { placeholder: placeholder.clone(), origin: secret.origin().clone() });
-            from = found.end();
+            from = start + Placeholder::LENGTH;
         }
         if from < text.len() {
             pieces.push(Piece::Text(text[from..].to_owned()));

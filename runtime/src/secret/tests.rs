@@ -243,6 +243,20 @@ fn nothing_public_shows_a_value() {
 }
 
 #[test]
+fn a_secret_cannot_be_serialised() {
+    trait MaybeSerialize<T> {
+        fn check() {}
+    }
+    struct Yes;
+    impl<T> MaybeSerialize<()> for T {}
+    impl<T: serde::Serialize> MaybeSerialize<Yes> for T {}
+    // Ambiguous, and so an error of the compiler, as soon as one of them is `Serialize`.
+    <Secret as MaybeSerialize<_>>::check();
+    <Registry as MaybeSerialize<_>>::check();
+    <Template as MaybeSerialize<_>>::check();
+}
+
+#[test]
 fn a_name_with_control_characters_does_not_reach_the_terminal() {
     assert_eq!(Origin::File("/tmp/\u{1b}[31m\n".into()).mark(), "[secret /tmp/ [31m ]");
 }
@@ -411,6 +425,55 @@ fn many_threads_share_a_registry() {
         }
     });
     assert_eq!(format!("{registry:?}").matches("Env").count(), 10);
+}
+
+#[test]
+fn secrets_that_come_one_by_one_are_all_known() {
+    let registry = Registry::new();
+    let value = |i: usize| format!("value-{i:03}-{}", "x".repeat(i % 3 * 60));
+    let mut placeholders = Vec::new();
+    for i in 0..70 {
+        placeholders.push(registry.register(Secret::new(env(&format!("E{i}")), value(i))).unwrap());
+        for known in [0, i / 2, i] {
+            assert_eq!(registry.mask(&format!("<{}>", value(known))), format!("<[secret E{known}]>"));
+            let text = format!("{}{}", placeholders[known], placeholders[i]);
+            let template = registry.inspect(&text).template("x").unwrap().unwrap();
+            assert_eq!(*template.resolve(&registry).unwrap(), format!("{}{}", value(known), value(i)));
+        }
+    }
+}
+
+#[test]
+fn the_largest_file_and_a_text_of_nothing_but_hits_are_masked() {
+    let lines: String = (0..6_000).map(|i| format!("{:>49}\n", i * 7919)).collect();
+    let (registry, _) = registry_with(&lines);
+    assert_eq!(registry.mask(&lines).trim(), "[secret DB]");
+    assert_eq!(registry.mask(&format!("a {} b", &lines[150_000..150_100])).matches("[secret DB]").count(), 1);
+    let (registry, _) = registry_with("aaaa");
+    registry.register(Secret::new(env("OTHER"), "aaaaaa")).unwrap();
+    assert_eq!(registry.mask(&"a".repeat(100_000)), "[secret OTHER]");
+}
+
+#[test]
+fn runs_of_one_character_are_masked_only_beside_more_of_the_secret() {
+    let rule = "#".repeat(80);
+    let config = format!("{rule}\n# the credentials\n{rule}\n\npassword = {}\n{rule}\n", "p4ss".repeat(30));
+    let (registry, _) = registry_with(&config);
+    let other = format!("{rule}\nanother file\n{rule}\n");
+    assert_eq!(registry.mask(&other), other);
+    assert_eq!(registry.mask(&config).trim_matches(['#', '\n']), "[secret DB]");
+    let (registry, _) = registry_with(&rule);
+    assert_eq!(registry.mask(&other), "[secret DB]\nanother file\n[secret DB]\n");
+}
+
+#[test]
+fn marks_are_recognised_whatever_their_names_hold() {
+    let registry = Registry::new();
+    registry.register(Secret::new(Origin::Prompt("a] [secret b]".into()), "secret")).unwrap();
+    registry.register(Secret::new(Origin::Prompt("b".into()), "[secret")).unwrap();
+    let once = registry.mask("the secret, [secret c]").into_owned();
+    assert_eq!(registry.mask(&once), once);
+    assert_eq!(once.matches("[secret ").count(), 2 + 1, "{once}");
 }
 
 /// `cargo test --release -p windlass-runtime -- --ignored --nocapture inspecting_is_cheap`

@@ -6,6 +6,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 use serde_json::{Map, Value};
 
 use super::fault::Fault;
+use super::indent::Stop;
 use super::scalar::{Scalar, resolve, shorten};
 use super::{Document, Limits};
 use crate::error::{Error, Place, Result};
@@ -99,12 +100,25 @@ impl<'a> Builder<'a> {
         }
     }
 
-    pub(super) fn documents(mut self) -> Result<Vec<Document>> {
+    /// Reads all documents, or stops at a line that kubectl would take as it is.
+    pub(super) fn documents(mut self) -> Result<Vec<Document>, Stop> {
         for event in Parser::new_from_str(self.cursor.text) {
-            let (event, span) = event.map_err(|e| self.fail(Fault::Syntax(e.info().to_owned()), *e.marker()))?;
-            self.event(event, span)?;
+            let (event, span) = event.map_err(|e| {
+                let error = self.fail(Fault::Syntax(e.info().to_owned()), *e.marker());
+                Stop::of(e.info(), e.marker().line(), self.deepest(), error)
+            })?;
+            self.event(event, span).map_err(Stop::Fault)?;
         }
         Ok(self.done)
+    }
+
+    /// The deepest column at which something is open.
+    fn deepest(&self) -> usize {
+        let frame = |frame: &Frame| match &frame.content {
+            Content::Mapping { key: Some(Key::Named(_, marker)), .. } => frame.start.col().max(marker.col()),
+            _ => frame.start.col(),
+        };
+        self.open.iter().map(frame).max().unwrap_or_default()
     }
 
     fn place(&self, marker: Marker) -> Place {

@@ -5,6 +5,7 @@
 //! JSON. What kubectl takes in silence and nobody means is refused: a key that stands twice. Every bound on what a
 //! hostile text can cost is in [`Limits`].
 
+use std::borrow::Cow;
 use std::io::Read as _;
 use std::path::Path;
 
@@ -14,11 +15,13 @@ use crate::error::{Error, Kind, Place, Result};
 
 mod build;
 mod fault;
+mod indent;
 mod scalar;
 mod write;
 
 use build::Builder;
 use fault::Fault;
+use indent::Stop;
 
 pub use write::write;
 
@@ -83,10 +86,24 @@ pub fn read_within(text: &str, source: &str, limits: &Limits) -> Result<Vec<Docu
     if let Some((fault, line, column)) = bad_character(text) {
         return Err(fault.at(place(line, column)));
     }
+    let mut text = Cow::Borrowed(text);
     // kubectl reads line by line, and ends the last one where it has no end.
-    match text.is_empty() || text.ends_with('\n') {
-        true => Builder::new(text, source, limits).documents(),
-        false => Builder::new(&format!("{text}\n"), source, limits).documents(),
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.to_mut().push('\n');
+    }
+    // What the repairs may cost together.
+    let mut budget = 4 * limits.text;
+    loop {
+        let shallow = match Builder::new(&text, source, limits).documents() {
+            Ok(documents) => return Ok(documents),
+            Err(Stop::Fault(error)) => return Err(error),
+            Err(Stop::Shallow(shallow)) => shallow,
+        };
+        budget = budget.saturating_sub(text.len().max(limits.text / 25));
+        match shallow.deepen(&text) {
+            Some(repaired) if budget > 0 => text = Cow::Owned(repaired),
+            _ => return Err(shallow.error),
+        }
     }
 }
 

@@ -148,6 +148,27 @@ fn documents() {
     assert!(error.message().contains("the first starts at x:1"), "{error:?}");
 }
 
+/// Expected are kubectl's own answers.
+#[test]
+fn lines_in_brackets_and_quotes_may_stand_at_the_left() {
+    for (text, value) in [
+        ("a: [\n1\n]\n", json!({"a": [1]})),
+        ("a:\n  b: [\n    1\n]\n", json!({"a": {"b": [1]}})),
+        ("a:\n  b:\n    c: {\nd: [\ne\n]}\n  f: 1\n", json!({"a": {"b": {"c": {"d": ["e"]}}, "f": 1}})),
+        ("a: \"x\ny\"\n", json!({"a": "x y"})),
+        ("a:\n  b: \"x\n\n y\\\nz\n\"\nc: 1\n", json!({"a": {"b": "x\nyz "}, "c": 1})),
+        ("a: 'x\ny'\n", json!({"a": "x y"})),
+        ("a:\n- b:\n  - [\n1,\n\"x\ny\"\n]\n- c\n", json!({"a": [{"b": [[1, "x y"]]}, "c"]})),
+        ("- - - [\n1]\n", json!([[[[1]]]])),
+        ("a: [x\n y\nz]\n", json!({"a": ["x y z"]})),
+    ] {
+        assert_eq!(read_one(text, "x").unwrap(), value, "{text}");
+    }
+    refused("a: [\n---\n]\n", "2:1", "");
+    refused("a: [\n1\n", "3:1", "expected");
+    refused("a: [\n1]\nb: 1\nb: 2\n", "4:1", "stands twice");
+}
+
 #[test]
 fn the_last_line_needs_no_end() {
     assert_eq!(read_one("a: |\n  x", "x").unwrap(), json!({"a": "x\n"}));
@@ -202,7 +223,7 @@ fn every_bound_holds_with_its_place() {
 #[test]
 fn hostile_texts_end_soon() {
     let bomb = |first: &str, row: &dyn Fn(usize) -> String| {
-        (1..12).map(row).fold(format!("a0: &a0 {first}\n"), |all, row| all + &row)
+        (1..12).map(row).fold(format!("a0: &a0 {first}\n"), |all, row| all + row.as_str())
     };
     let ten = |i: usize| vec![format!("*a{}", i - 1); 10].join(",");
     let texts: Vec<(&str, String, bool)> = vec![
@@ -211,7 +232,7 @@ fn hostile_texts_end_soon() {
         ("dashes", "- ".repeat(1_000_000), false),
         ("question marks", "? ".repeat(1_000_000), false),
         ("colons", "a:".repeat(500_000), false),
-        ("quotes", "{".to_owned() + &"\"a\":".repeat(100_000), false),
+        ("quotes", format!("{{{}", "\"a\":".repeat(100_000)), false),
         ("indentation", (0..2000).map(|i| format!("{}a:\n", " ".repeat(i))).collect(), false),
         ("a long scalar", format!("a: {}\n", "x".repeat(1_000_000)), true),
         ("a long quoted scalar", format!("a: \"{}\"\n", "x\\n".repeat(300_000)), true),
@@ -222,6 +243,7 @@ fn hostile_texts_end_soon() {
         ("a cycle", "&a [*a]".into(), false),
         ("many items in a line", format!("[{}]", "1,".repeat(100_000)), true),
         ("many lists in a line", format!("[{}]", "[],".repeat(100_000)), true),
+        ("many lines at the left", format!("a: [\n{}]", "1,\n".repeat(100_000)), false),
         ("many keys", (0..50_000).map(|i| format!("k{i}: 1\n")).collect(), true),
         ("many anchors", (0..50_000).map(|i| format!("- &a{i} x\n")).collect(), true),
         ("many documents", "---\na: 1\n".repeat(50_000), true),

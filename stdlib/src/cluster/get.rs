@@ -21,11 +21,13 @@ pub fn get(call: &Call<'_>, target: Target, options: OnCluster) -> Result<Json> 
     let (cluster, id) = options.find(call, &target)?;
     let (asked, name) = (id.clone(), id.to_string());
     let found = call.wait(async move { cluster.get(&asked).await })?;
-    found.ok_or_else(|| {
+    let mut object = found.ok_or_else(|| {
         Error::new(Kind::NotFound, format!("there is no {name}"))
             .hint("see what there is with cluster::list")
             .resource(&name)
-    })
+    })?;
+    super::secret_data::hide(call, &mut object)?;
+    Ok(object)
 }
 
 #[cfg(test)]

@@ -1,9 +1,12 @@
-//! `text::`.
+//! `text::`: looking at texts.
+
+mod matches;
+pub(crate) mod pattern;
 
 use windlass_runtime::primitive::Primitive;
 
 /// The primitives of this module.
 #[must_use]
 pub fn primitives() -> Vec<Primitive> {
-    Vec::new()
+    vec![matches::primitive()]
 }

@@ -1,7 +1,7 @@
 //! `cargo xtask demo`.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{ExitCode, ExitStatus};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -19,11 +19,11 @@ pub(crate) fn run(nodes: usize) -> Result<ExitCode, Error> {
     heading("2/4 a test bed");
     let testbed = start(nodes)?;
     let interrupted = tool::interrupted()?;
-    for (title, expectation) in
-        [("3/4 the first run", "everything is made"), ("4/4 the second run", "nothing is left to do")]
+    for (title, changing) in
+        [("3/4 the first run makes everything", true), ("4/4 the second run changes nothing", false)]
     {
-        heading(&format!("{title}: {expectation}"));
-        let status = windlass_run(&windlass, &testbed)?;
+        heading(title);
+        let (status, changes) = windlass_run(&windlass, &testbed)?;
         if interrupted.load(Ordering::Relaxed) {
             eprintln!("interrupted");
             return Ok(tool::exit_code(status));
@@ -32,12 +32,16 @@ pub(crate) fn run(nodes: usize) -> Result<ExitCode, Error> {
             eprintln!("windlass run {EXAMPLE} ended with {status}");
             return Ok(tool::exit_code(status));
         }
+        if changes.is_empty() == changing {
+            let what = if changing { "nothing".to_owned() } else { changes.join(", ") };
+            return Err(Error::Other(format!("by the audit log, this run changed {what}")));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Builds the `windlass` command in release and says where it is.
-fn build() -> Result<PathBuf, Error> {
+pub(crate) fn build() -> Result<PathBuf, Error> {
     eprintln!("building windlass in release (some minutes the first time)");
     let start = Instant::now();
     let mut cargo = tool::cargo();
@@ -65,8 +69,8 @@ fn build() -> Result<PathBuf, Error> {
     Ok(windlass)
 }
 
-/// One run on the test bed, and what the API server's audit log says of it.
-fn windlass_run(windlass: &Path, testbed: &Testbed) -> Result<std::process::ExitStatus, Error> {
+/// One run on the test bed: how it ended, and what it changed by the API server's audit log.
+fn windlass_run(windlass: &Path, testbed: &Testbed) -> Result<(ExitStatus, Vec<String>), Error> {
     let mark = testbed.audit_mark()?;
     let start = Instant::now();
     eprintln!("$ KUBECONFIG={} windlass run {EXAMPLE}", testbed.kubeconfig().display());
@@ -81,7 +85,7 @@ fn windlass_run(windlass: &Path, testbed: &Testbed) -> Result<std::process::Exit
         changes.len(),
         lock.len()
     );
-    Ok(status)
+    Ok((status, changes.iter().map(|event| format!("{} {}", event.verb, event.uri)).collect()))
 }
 
 /// Whether a request is about the lock of a run, which is not part of what it deploys.

@@ -1,6 +1,7 @@
 //! The chores of the workspace: `cargo xtask`.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command that prints")]
 
+mod bench;
 mod demo;
 mod test;
 mod tool;
@@ -32,6 +33,8 @@ enum Chore {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Measure windlass beside its peers, and print the ratios
+    Bench,
     /// A real control plane with simulated nodes
     #[command(subcommand)]
     Testbed(TestbedChore),
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Chore::Demo { nodes } => demo::run(nodes),
         Chore::Test { arguments } => test::run(&arguments),
+        Chore::Bench => bench::run(),
         Chore::Testbed(TestbedChore::Build) => up::build(),
         Chore::Testbed(TestbedChore::Up { nodes }) => up::run(nodes),
     };

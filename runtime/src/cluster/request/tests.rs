@@ -3,7 +3,6 @@ use std::time::Duration;
 use super::*;
 use crate::cluster::Selector;
 use crate::cluster::testing::{Answer, Mock, config_map, run};
-use crate::error::Kind;
 
 fn busy_until(succeeds_at: usize, busy: impl Fn() -> Answer + Send + Sync + 'static) -> Mock {
     Mock::new(move |_, n| if n < succeeds_at { busy() } else { Answer::ok(json!({"kind": "ConfigMap"})) })
@@ -218,5 +217,9 @@ fn every_request_can_be_handed_to_another_thread() {
         let _ = cluster.apply(&id, &json!({}), &ApplyOptions::default()).await;
         let _ = cluster.delete(&id, &DeleteOptions::default()).await;
         let _ = cluster.kind("Pod").await;
+        let _ = cluster.restore(&id, &json!({}), &json!({})).await;
+        let _ = cluster.watch_object(&id).next().await;
+        let _ = cluster.schema("v1", "Pod").await;
+        let _ = cluster.identity().await;
     });
 }

@@ -158,9 +158,10 @@ impl Follow {
         }
     }
 
-    /// Goes on from this version, unless it is expired or has failed too often.
+    /// Goes on from this version, unless it is expired or the server has failed with it too often.
     fn keep(&mut self, version: String, failure: &Failure) {
-        let distrusted = matches!(failure, Failure::Expired(_)) || self.failures + 1 >= DISTRUST;
+        let answered = matches!(failure, Failure::Status(_) | Failure::Unreadable(_));
+        let distrusted = matches!(failure, Failure::Expired(_)) || (answered && self.failures + 1 >= DISTRUST);
         self.phase = if distrusted { Phase::List } else { Phase::Connect { version } };
     }
 
@@ -237,7 +238,7 @@ impl Reading {
         let kind = event.get("type").and_then(Json::as_str).unwrap_or_default().to_owned();
         let object = event.get_mut("object").map(Json::take).unwrap_or_default();
         if kind == "ERROR" {
-            return Err(Failure::from_status(object, 500, None));
+            return Err(Failure::from_status(&object, 500, None));
         }
         if let Some(version) = object.pointer("/metadata/resourceVersion").and_then(Json::as_str) {
             version.clone_into(&mut self.version);

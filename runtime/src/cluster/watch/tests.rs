@@ -119,8 +119,12 @@ fn a_server_that_stays_away_is_asked_ever_more_rarely_and_listed_again() {
         let lines = Lines::default();
         let line = lines.clone();
         let mock = server(
-            move |n| if n == 0 || state.load(Ordering::SeqCst) { list(&["a"], "50") } else { Answer::Refused },
-            move |n| if n == 0 { Answer::Stream(line.clone()) } else { Answer::Refused },
+            |_| list(&["a"], "50"),
+            move |n| match n {
+                0 => Answer::Stream(line.clone()),
+                _ if state.load(Ordering::SeqCst) => Answer::status(410, "Expired", "too old"),
+                _ => Answer::Refused,
+            },
         );
         let mut watch = watch(&mock);
         assert_eq!(told(&mock, &mut watch, 1).await, ["snapshot a"]);

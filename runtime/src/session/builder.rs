@@ -1,0 +1,168 @@
+//! Setting up a session.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::{ChangeGate, Inner, Limits, OnFailure, Prompter, Session};
+use crate::access::Access;
+use crate::cancel::Cancel;
+use crate::event::{Sink, Sinks};
+use crate::journal::{Journal, MemoryJournal};
+use crate::runtime::Runtime;
+use crate::secret::{MemoryVault, Registry, Vault};
+use crate::target::Target;
+use crate::value::Value;
+
+/// Sets up a session: `runtime.session(target)…`.
+pub struct SessionBuilder {
+    runtime: Runtime,
+    target: Arc<dyn Target>,
+    values: Json,
+    secrets: Arc<Registry>,
+    vault: Arc<dyn Vault>,
+    access: Access,
+    journal: Arc<dyn Journal>,
+    sinks: Sinks,
+    cancel: Cancel,
+    prompter: Option<Arc<dyn Prompter>>,
+    approved: HashSet<String>,
+    on_failure: Option<Arc<dyn OnFailure>>,
+    change_gate: Option<Arc<dyn ChangeGate>>,
+    limits: Limits,
+}
+
+impl SessionBuilder {
+    pub(crate) fn new(runtime: Runtime, target: Arc<dyn Target>) -> Self {
+        Self {
+            runtime,
+            target,
+            values: Json::Object(serde_json::Map::new()),
+            secrets: Arc::new(Registry::new()),
+            vault: Arc::new(MemoryVault::new()),
+            access: Access::full(),
+            journal: Arc::new(MemoryJournal::new()),
+            sinks: Sinks::default(),
+            cancel: Cancel::root(),
+            prompter: None,
+            approved: HashSet::new(),
+            on_failure: None,
+            change_gate: None,
+            limits: Limits::default(),
+        }
+    }
+
+    /// The values that the script reads as `values`.
+    #[must_use]
+    pub fn values(mut self, values: Json) -> Self {
+        self.values = values;
+        self
+    }
+
+    /// Adds somebody who is told what happens.
+    #[must_use]
+    pub fn sink(mut self, sink: impl Sink) -> Self {
+        self.sinks.push(sink);
+        self
+    }
+
+    /// Limits what the session may touch.
+    #[must_use]
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = access;
+        self
+    }
+
+    /// Keeps the journal there.
+    #[must_use]
+    pub fn journal(mut self, journal: Arc<dyn Journal>) -> Self {
+        self.journal = journal;
+        self
+    }
+
+    /// Keeps generated secrets there.
+    #[must_use]
+    pub fn vault(mut self, vault: Arc<dyn Vault>) -> Self {
+        self.vault = vault;
+        self
+    }
+
+    /// Asks this one when a person is needed.
+    #[must_use]
+    pub fn prompter(mut self, prompter: Arc<dyn Prompter>) -> Self {
+        self.prompter = Some(prompter);
+        self
+    }
+
+    /// Approves a confirmation beforehand (`--yes-to KEY`).
+    #[must_use]
+    pub fn yes_to(mut self, key: impl Into<String>) -> Self {
+        self.approved.insert(key.into());
+        self
+    }
+
+    /// Asks this one about each failed primitive.
+    #[must_use]
+    pub fn on_failure(mut self, on_failure: impl OnFailure) -> Self {
+        self.on_failure = Some(Arc::new(on_failure));
+        self
+    }
+
+    /// Asks this one before each change.
+    #[must_use]
+    pub fn change_gate(mut self, gate: impl ChangeGate) -> Self {
+        self.change_gate = Some(Arc::new(gate));
+        self
+    }
+
+    /// Puts the session below a cancel token.
+    #[must_use]
+    pub fn cancel(mut self, cancel: Cancel) -> Self {
+        self.cancel = cancel;
+        self
+    }
+
+    /// Sets what a script may compute.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Opens the session.
+    #[must_use]
+    pub fn open(self) -> Session {
+        let values_dynamic = Value::from(self.values.clone()).into_dynamic().into_read_only();
+        Session(Arc::new(Inner {
+            id: run_id(),
+            clock: self.target.clock(),
+            runtime: self.runtime,
+            target: self.target,
+            values: self.values,
+            values_dynamic,
+            secrets: self.secrets,
+            vault: self.vault,
+            access: self.access,
+            journal: self.journal,
+            sinks: self.sinks,
+            cancel: self.cancel,
+            prompter: self.prompter,
+            approved: self.approved,
+            on_failure: self.on_failure,
+            change_gate: self.change_gate,
+            limits: self.limits,
+            gathered: super::Gathered::default(),
+        }))
+    }
+}
+
+fn run_id() -> String {
+    let now = jiff::Timestamp::now();
+    let mut bytes = [0_u8; 3];
+    // Only tells runs of one second apart; where the system gives no chance, the fraction of the second does.
+    if getrandom::fill(&mut bytes).is_err() {
+        bytes.copy_from_slice(&now.subsec_nanosecond().to_le_bytes()[..3]);
+    }
+    format!("{}-{:02x}{:02x}{:02x}", now.strftime("%Y%m%d-%H%M%S"), bytes[0], bytes[1], bytes[2])
+}

@@ -1,0 +1,84 @@
+//! Where others may have a say in a session: persons who are asked, failures that are decided on, changes that are let
+//! pass.
+
+use crate::change::Change;
+use crate::value::Value;
+use crate::{Error, Result};
+
+/// The limits of what a script may compute.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Operations of the engine between two calls of primitives.
+    pub operations: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { operations: 5_000_000 }
+    }
+}
+
+/// Who is asked when a script needs a person.
+pub trait Prompter: crate::secret::Prompter + 'static {
+    /// Asks for approval.
+    ///
+    /// # Errors
+    /// Where nobody can be asked.
+    fn confirm(&self, key: &str, text: &str) -> Result<bool>;
+
+    /// Asks what to do about a failed step (`on_error: "ask"`).
+    ///
+    /// # Errors
+    /// Where nobody can be asked.
+    fn step_failed(&self, step: &str, error: &Error) -> Result<AfterFailure>;
+}
+
+/// What to do about a failed step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterFailure {
+    /// Run it again.
+    Retry,
+    /// Go on without it.
+    Continue,
+    /// Stop here.
+    Stop,
+}
+
+/// A failed primitive, before its error enters the script.
+#[derive(Debug)]
+pub struct Failure<'a> {
+    /// The primitive.
+    pub primitive: &'a str,
+    /// The step.
+    pub step: &'a str,
+    /// What went wrong, with its place.
+    pub error: &'a Error,
+    /// How often it has been tried.
+    pub attempt: u32,
+}
+
+/// What becomes of a failed primitive.
+#[derive(Debug, Clone)]
+pub enum Decision {
+    /// Its error enters the script.
+    Fail,
+    /// It is called again.
+    Retry,
+    /// The script gets this value in its place.
+    Take(Value),
+}
+
+/// Is asked about each failure of an outermost primitive.
+pub trait OnFailure: Send + Sync + 'static {
+    /// Decides.
+    fn decide(&self, failure: &Failure<'_>) -> Decision;
+}
+
+/// Is asked before each change acts.
+pub trait ChangeGate: Send + Sync + 'static {
+    /// Lets it pass.
+    ///
+    /// # Errors
+    /// The error that the change then ends with.
+    fn before_change(&self, change: &Change) -> Result<()>;
+}

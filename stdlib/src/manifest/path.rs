@@ -1,0 +1,453 @@
+//! A path into an object: `spec.template.spec.containers[name=web].image`.
+
+use std::fmt;
+
+use windlass_runtime::options::{FromValue, Mismatch};
+use windlass_runtime::{Error, Kind, Result, Value};
+
+use super::manifests::Object;
+
+/// More than any object is deep.
+const MAX_STEPS: usize = 64;
+
+/// A path into an object.
+///
+/// Keys are joined by dots; one with dots of its own stands in quotes (`metadata.annotations."a.b/c"`). An entry of a list
+/// is named by its number, from 0 (`containers[0]`), or by one of its fields (`containers[name=web]`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Path(Vec<Step>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    Key(String),
+    Index(usize),
+    Entry { field: String, value: String },
+}
+
+impl FromValue for Path {
+    fn expects() -> String {
+        "a path such as \"spec.template.spec.containers[0].image\"".to_owned()
+    }
+
+    fn from_value(value: Value) -> Result<Self, Mismatch> {
+        match &value {
+            Value::Text(text) => Path::parse(text).map_err(Mismatch::Refused),
+            _ => Err(Mismatch::sort(&value)),
+        }
+    }
+}
+
+impl Path {
+    /// Reads a path.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`], showing where it stops being one.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut reader = Reader { text, at: 0 };
+        let mut steps = vec![Step::Key(reader.key()?)];
+        while let Some(next) = reader.peek() {
+            let step = match next {
+                '.' => {
+                    reader.at += 1;
+                    Step::Key(reader.key()?)
+                }
+                '[' => reader.bracket()?,
+                _ => return Err(reader.stops("a dot, a bracket or the end")),
+            };
+            steps.push(step);
+            if steps.len() > MAX_STEPS {
+                return Err(reader.stops(&format!("the end, after {MAX_STEPS} steps")));
+            }
+        }
+        Ok(Self(steps))
+    }
+
+    /// Puts a value there. Maps on the way are made; lists are not.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] where the path stops matching.
+    pub fn set(&self, object: &mut Object, value: Value) -> Result<()> {
+        let Some((Step::Key(first), rest)) = self.0.split_first() else { return Ok(()) };
+        let mut at = object.entry(first.clone()).or_insert(Value::Null);
+        for (done, step) in rest.iter().enumerate() {
+            at = self.enter(at, step, done + 1)?;
+        }
+        *at = value;
+        Ok(())
+    }
+
+    /// Takes away what is there; says whether there was something.
+    pub fn remove(&self, object: &mut Object) -> bool {
+        let Some((last, way)) = self.0.split_last() else { return false };
+        let Some((Step::Key(first), way)) = way.split_first() else {
+            return matches!(last, Step::Key(key) if object.remove(key).is_some());
+        };
+        let Some(mut at) = object.get_mut(first) else { return false };
+        for step in way {
+            let Some(next) = find(at, step) else { return false };
+            at = next;
+        }
+        match (at, last) {
+            (Value::Map(map), Step::Key(key)) => map.remove(key).is_some(),
+            (Value::List(items), step) => {
+                // By number one entry goes, by a field each that has it.
+                let before = items.len();
+                while let Some(index) = position(items, step) {
+                    items.remove(index);
+                    if matches!(step, Step::Index(_)) {
+                        break;
+                    }
+                }
+                items.len() < before
+            }
+            _ => false,
+        }
+    }
+
+    /// One step further down, for [`Path::set`]. `done` steps have been gone.
+    fn enter<'v>(&self, at: &'v mut Value, step: &Step, done: usize) -> Result<&'v mut Value> {
+        let here = Shown(&self.0[..done]);
+        if let (Value::Null, Step::Key(_)) = (&*at, step) {
+            *at = Value::Map(Object::new());
+        }
+        let stops = |why: String, hint: String| {
+            let error = Error::new(Kind::NotFound, format!("the path {self} stops matching: {why}"));
+            Err(error.hint(hint))
+        };
+        match (at, step) {
+            (Value::Map(map), Step::Key(key)) => Ok(map.entry(key.clone()).or_insert(Value::Null)),
+            (Value::List(items), Step::Index(_) | Step::Entry { .. }) => match position(items, step) {
+                Some(index) => Ok(&mut items[index]),
+                None => {
+                    let (why, hint) = match step {
+                        Step::Entry { field, value } => {
+                            (format!("no entry of `{here}` has the {field} {value:?}"), entries(items, field))
+                        }
+                        _ => (format!("`{here}` has {} entries", items.len()), "the first one is [0]".to_owned()),
+                    };
+                    stops(why, hint)
+                }
+            },
+            (Value::List(_), Step::Key(_)) => {
+                let hint = format!("name an entry of it: {here}[0] or {here}[name=…]");
+                stops(format!("`{here}` is a list"), hint)
+            }
+            (Value::Null, _) => stops(
+                format!("`{here}` is not there"),
+                "maps on the way are made, lists are not: set the whole list".to_owned(),
+            ),
+            (other, _) => {
+                let wanted = if matches!(step, Step::Key(_)) { "a map" } else { "a list" };
+                stops(format!("`{here}` is {}, not {wanted}", other.sort()), "look at the object with log::info".into())
+            }
+        }
+    }
+}
+
+fn find<'v>(at: &'v mut Value, step: &Step) -> Option<&'v mut Value> {
+    match (at, step) {
+        (Value::Map(map), Step::Key(key)) => map.get_mut(key),
+        (Value::List(items), step) => position(items, step).map(|index| &mut items[index]),
+        _ => None,
+    }
+}
+
+fn position(items: &[Value], step: &Step) -> Option<usize> {
+    match step {
+        Step::Key(_) => None,
+        Step::Index(index) => (*index < items.len()).then_some(*index),
+        Step::Entry { field, value } => items.iter().position(|item| match item {
+            Value::Map(map) => map.get(field).and_then(plain).is_some_and(|own| own == *value),
+            _ => false,
+        }),
+    }
+}
+
+/// A scalar as a path would name it.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::Text(text) => Some(text.clone()),
+        Value::Int(i) => Some(i.to_string()),
+        Value::Bool(b) => Some(b.to_string()),
+        _ => None,
+    }
+}
+
+fn entries(items: &[Value], field: &str) -> String {
+    let of = |item: &Value| match item {
+        Value::Map(map) => map.get(field).and_then(plain),
+        _ => None,
+    };
+    let found: Vec<String> = items.iter().filter_map(of).take(20).collect();
+    if found.is_empty() {
+        format!("none of its entries has a {field}")
+    } else {
+        format!("there are: {}", found.join(", "))
+    }
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Option<char> {
+        self.text[self.at..].chars().next()
+    }
+
+    /// What stands there up to one of these characters.
+    fn until(&mut self, ends: &[char]) -> String {
+        let rest = &self.text[self.at..];
+        let found = &rest[..rest.find(ends).unwrap_or(rest.len())];
+        self.at += found.len();
+        found.to_owned()
+    }
+
+    /// What stands in quotes; a quote or backslash inside has a backslash before it.
+    fn quoted(&mut self) -> Result<String> {
+        let begin = self.at;
+        self.at += 1;
+        let mut found = String::new();
+        loop {
+            let Some(c) = self.peek() else {
+                self.at = begin;
+                return Err(self.stops("a closing quote"));
+            };
+            self.at += c.len_utf8();
+            match c {
+                '"' => return Ok(found),
+                '\\' => {
+                    let Some(escaped @ ('"' | '\\')) = self.peek() else { return Err(self.stops("\\\" or \\\\")) };
+                    self.at += 1;
+                    found.push(escaped);
+                }
+                c => found.push(c),
+            }
+        }
+    }
+
+    fn key(&mut self) -> Result<String> {
+        if self.peek() == Some('"') {
+            return self.quoted();
+        }
+        let key = self.until(&['.', '[', ']', '"']);
+        if key.is_empty() { Err(self.stops("a key")) } else { Ok(key) }
+    }
+
+    fn bracket(&mut self) -> Result<Step> {
+        let begin = self.at;
+        self.at += 1;
+        let step = if self.peek() == Some('"') {
+            Step::Key(self.quoted()?)
+        } else {
+            let word = self.until(&['=', ']', '[', '"']);
+            match self.peek() {
+                Some('=') if !word.is_empty() => {
+                    self.at += 1;
+                    let value = if self.peek() == Some('"') { self.quoted()? } else { self.until(&[']', '[', '"']) };
+                    Step::Entry { field: word, value }
+                }
+                _ => {
+                    let Ok(index) = word.parse() else {
+                        self.at = begin + 1;
+                        return Err(self.stops("a number from 0 up, or field=value"));
+                    };
+                    Step::Index(index)
+                }
+            }
+        };
+        if self.peek() != Some(']') {
+            return Err(self.stops("]"));
+        }
+        self.at += 1;
+        Ok(step)
+    }
+
+    fn stops(&self, expected: &str) -> Error {
+        let (good, rest) = self.text.split_at(self.at);
+        let found = if rest.is_empty() { "it ends".to_owned() } else { format!("{rest:?} stands there") };
+        Error::usage(format!("the path {:?} is wrong after {good:?}: expected {expected}, but {found}", self.text))
+            .hint("a path looks like spec.containers[0].image, containers[name=web] or metadata.annotations.\"a.b/c\"")
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Shown(&self.0).fmt(f)
+    }
+}
+
+struct Shown<'p>(&'p [Step]);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quoted = |text: &str| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""));
+        for (index, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Key(key) => {
+                    let dot = if index == 0 { "" } else { "." };
+                    let plain = !key.is_empty() && !key.contains(['.', '[', ']', '"']);
+                    write!(f, "{dot}{}", if plain { key.clone() } else { quoted(key) })?;
+                }
+                Step::Index(number) => write!(f, "[{number}]")?,
+                Step::Entry { field, value } if value.contains(['[', ']', '"']) => {
+                    write!(f, "[{field}={}]", quoted(value))?;
+                }
+                Step::Entry { field, value } => write!(f, "[{field}={value}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    fn set(path: &str, object: Json, value: Json) -> Result<Json> {
+        let Value::Map(mut map) = Value::from(object) else { panic!("a map") };
+        Path::parse(path)?.set(&mut map, value.into())?;
+        Value::Map(map).into_json()
+    }
+
+    fn removed(path: &str, object: Json) -> Json {
+        let Value::Map(mut map) = Value::from(object) else { panic!("a map") };
+        Path::parse(path).unwrap().remove(&mut map);
+        Value::Map(map).into_json().unwrap()
+    }
+
+    #[test]
+    fn keys_numbers_fields_and_quotes_lead_there() {
+        let pod = json!({"spec": {"containers": [{"name": "a"}, {"name": "b", "port": 80}]}, "metadata": null});
+        for (path, at) in [
+            ("spec.containers[0].image", "/spec/containers/0/image"),
+            ("spec.containers[name=b].image", "/spec/containers/1/image"),
+            ("spec.containers[name=\"b\"].image", "/spec/containers/1/image"),
+            ("spec.containers[port=80].image", "/spec/containers/1/image"),
+            ("spec[\"node.name\"]", "/spec/node.name"),
+            ("metadata.annotations.\"a.b/c\"", "/metadata/annotations/a.b~1c"),
+            ("metadata.annotations.a/c", "/metadata/annotations/a~1c"),
+            ("\"a\\\"b\\\\c\".d", "/a\"b\\c/d"),
+            ("new", "/new"),
+        ] {
+            let set = set(path, pod.clone(), json!(7)).unwrap();
+            assert_eq!(set.pointer(at), Some(&json!(7)), "{path}: {set}");
+            assert_eq!(removed(path, set).pointer(at), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_error_shows_where_the_path_stops_matching() {
+        let pod = json!({"spec": {"containers": [{"name": "a"}, {"name": "b"}], "replicas": 3}});
+        for (path, message, hint) in [
+            ("spec.containers[name=c].image", "no entry of `spec.containers` has the name \"c\"", "there are: a, b"),
+            ("spec.containers[2].image", "`spec.containers` has 2 entries", "[0]"),
+            ("spec.containers.image", "`spec.containers` is a list", "spec.containers[0]"),
+            ("spec.replicas.x", "`spec.replicas` is a whole number, not a map", "look"),
+            ("spec.replicas[0]", "`spec.replicas` is a whole number, not a list", "look"),
+            ("spec.volumes[0]", "`spec.volumes` is not there", "set the whole list"),
+            ("spec[0]", "`spec` is a map, not a list", "look"),
+        ] {
+            let error = set(path, pod.clone(), json!(1)).unwrap_err();
+            assert_eq!(error.kind(), Kind::NotFound);
+            assert!(error.message().starts_with(&format!("the path {path} stops matching: ")), "{error}");
+            assert!(error.message().contains(message) && error.hint_text().unwrap().contains(hint), "{error:?}");
+            assert_eq!(removed(path, pod.clone()), pod, "what is not there is not removed");
+        }
+    }
+
+    #[test]
+    fn what_is_no_path_is_refused_and_shown() {
+        for (path, good, expected) in [
+            ("", "", "a key"),
+            (".", "", "a key"),
+            ("a..b", "a.", "a key"),
+            ("a.", "a.", "a key"),
+            ("a[", "a[", "a number"),
+            ("a[x]", "a[", "a number"),
+            ("a[-1]", "a[", "a number"),
+            ("a[99999999999999999999]", "a[", "a number"),
+            ("a[=b]", "a[", "a number"),
+            ("a[0", "a[0", "]"),
+            ("a[0]b", "a[0]", "a dot"),
+            ("a.\"b", "a.", "a closing quote"),
+            ("a]", "a", "a dot"),
+        ] {
+            let error = Path::parse(path).unwrap_err();
+            let shown = format!("is wrong after {good:?}: expected {expected}");
+            assert!(error.message().contains(&shown), "{path}: {error}");
+        }
+        assert!(Path::parse(&vec!["a"; 65].join(".")).is_err());
+        assert!(Path::parse(&vec!["a"; 64].join(".")).is_ok());
+    }
+
+    fn steps() -> impl Strategy<Value = Path> {
+        let key = prop_oneof!["[a-z]{1,4}", "[a-z.\\[\\]\"\\\\/= ]{0,6}", "\\PC{0,4}"];
+        let step = prop_oneof![
+            4 => key.clone().prop_map(Step::Key),
+            1 => (0..4_usize).prop_map(Step::Index),
+            1 => ("[a-z]{1,3}", key.clone()).prop_map(|(field, value)| Step::Entry { field, value }),
+        ];
+        (key, prop::collection::vec(step, 0..6))
+            .prop_map(|(first, rest)| Path(std::iter::once(Step::Key(first)).chain(rest).collect()))
+    }
+
+    fn values() -> impl Strategy<Value = Json> {
+        let leaf = prop_oneof![
+            Just(Json::Null),
+            any::<bool>().prop_map(Json::from),
+            any::<i32>().prop_map(Json::from),
+            "[a-z]{0,3}".prop_map(Json::from)
+        ];
+        leaf.prop_recursive(4, 40, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+                prop::collection::btree_map("[a-z]{1,2}", inner, 0..4)
+                    .prop_map(|m| Json::Object(m.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn any_text_is_read_or_refused_and_never_more(text in "\\PC{0,30}|[a.\\[\\]\"=0\\\\]{0,12}") {
+            if let Ok(path) = Path::parse(&text) {
+                prop_assert_eq!(Path::parse(&path.to_string()).unwrap(), path);
+            }
+        }
+
+        #[test]
+        fn a_path_is_shown_as_it_is_read(path in steps()) {
+            prop_assert_eq!(Path::parse(&path.to_string()).unwrap(), path);
+        }
+
+        #[test]
+        fn what_was_set_is_there_and_setting_it_again_changes_nothing(path in steps(), object in values(), value in values()) {
+            let Value::Map(mut object) = Value::from(json!({"a": object.clone(), "b": object})) else { unreachable!() };
+            if path.set(&mut object, value.clone().into()).is_ok() {
+                let once = Value::Map(object.clone()).into_json().unwrap();
+                // An entry that is named by a field may not have that field any more.
+                if !path.0.iter().any(|s| matches!(s, Step::Entry { .. })) {
+                    path.set(&mut object, value.into()).unwrap();
+                    prop_assert_eq!(&Value::Map(object.clone()).into_json().unwrap(), &once);
+                    prop_assert!(path.remove(&mut object));
+                }
+            }
+        }
+
+        #[test]
+        fn removing_never_fails_and_adds_nothing(path in steps(), object in values()) {
+            let Value::Map(mut object) = Value::from(json!({"a": object})) else { unreachable!() };
+            let before = Value::Map(object.clone()).into_json().unwrap().to_string();
+            let there = path.remove(&mut object);
+            let after = Value::Map(object).into_json().unwrap().to_string();
+            prop_assert_eq!(there, before != after);
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Tests that cross the crates, in one binary: one control plane serves them all.
+
+mod yaml_as_kubectl;

@@ -1,0 +1,17 @@
+//! `cargo xtask bench`.
+
+use std::process::ExitCode;
+
+use windlass_testbed::cache_dir;
+
+use crate::{Error, demo, tool};
+
+pub(crate) fn run() -> Result<ExitCode, Error> {
+    let windlass = demo::build()?;
+    let mut cargo = tool::cargo();
+    cargo
+        .args(["bench", "--package", "windlass-tests", "--bench", "speed"])
+        .env("WINDLASS_BIN", windlass)
+        .env("WINDLASS_TESTBED_CACHE", cache_dir());
+    Ok(tool::exit_code(tool::run(&mut cargo)?))
+}
