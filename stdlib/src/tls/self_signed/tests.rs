@@ -90,7 +90,11 @@ fn the_key_is_in_no_output() {
     let vault = Arc::new(MemoryVault::new());
     let script = "let c = tls::self_signed(\"a.b\", #{ key: \"ecdsa-p256\" }); log::info(c); log::info(`${c} ${c.key}`); print(c); #{ key: c.key, text: `${c}` }";
     let ran = run_on(On::day(0), script, |b| b.vault(vault.clone()));
-    assert!(ran.logs()[1] == "certificate of a.b until 2039-12-29T23:55:00Z [secret tls/a.b/1.key]", "{:?}", ran.logs());
+    assert!(
+        ran.logs()[1] == "certificate of a.b until 2039-12-29T23:55:00Z [secret tls/a.b/1.key]",
+        "{:?}",
+        ran.logs()
+    );
     assert_eq!(ran.logs()[0], "[Certificate]");
     let key = vault.read("tls/a.b/1.key").unwrap().unwrap();
     let everything = ran.everything();
