@@ -27,6 +27,14 @@ impl Tree {
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
         self.0.iter().map(|(p, _)| *p).filter(move |p| p.starts_with(&prefix))
     }
+
+    /// The names of the playbooks in it: the folders that have a `playbook.rhai`.
+    #[must_use]
+    pub fn playbooks(&self) -> Vec<&'static str> {
+        let mut names: Vec<_> = self.0.iter().filter_map(|(p, _)| p.strip_suffix("/playbook.rhai")).collect();
+        names.sort_unstable();
+        names
+    }
 }
 
 impl std::fmt::Debug for Tree {

@@ -1,15 +1,20 @@
 //! Playbooks: units that declare steps, the order of the steps, and running them.
 
+mod configure;
 mod context;
 mod declare;
+mod eval;
+mod find;
 mod load;
 mod order;
 mod run;
 mod select;
 
+pub use configure::{Layers, Setting};
 pub(crate) use context::register as register_context;
 pub use declare::{Body, OnError, Step, Unit};
 pub(crate) use declare::{Collector, StepOptions, declare, include};
+pub use find::{Chosen, choose};
 pub use load::{Playbook, Prepared};
 pub use run::{CancelHandle, Run};
 pub use select::Selection;

@@ -1,21 +1,23 @@
 //! A playbook's values: layers that are merged, the schema they must fit, and where each value comes from.
 //!
 //! The order is that of the calls: the playbook's defaults, the customer folder's `values.yaml`, files given with `-f`,
-//! then `--set`. Maps are merged key by key; everything else replaces what was there; an explicit null removes the key.
+//! then `--set`. Maps are merged key by key; everything else replaces what was there, and so does a map that the schema marks
+//! with `x-windlass-replace` (a choice between alternatives); an explicit null removes the key. A relative path (a text that
+//! the schema marks with `format: path`) is taken from the folder of the layer that sets it.
 
 use std::collections::BTreeMap;
-use std::path::Path as FilePath;
 
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Kind, Result};
-use crate::yaml;
 
+mod layers;
 mod path;
 mod problem;
 mod schema;
 mod set;
 
+pub use layers::Builder;
 pub use path::{Path, Segment};
 pub use schema::{Schema, combine};
 pub use set::{Assignment, Typing, parse_set};
@@ -38,87 +40,6 @@ pub struct Leaf<'a> {
     pub value: Option<&'a Value>,
     /// The layer that set it.
     pub layer: &'a str,
-}
-
-enum Source {
-    Value(Value),
-    Set(Vec<Assignment>),
-}
-
-/// Collects the layers of [`Values`].
-#[derive(Default)]
-pub struct Builder {
-    layers: Vec<(String, Result<Source>)>,
-}
-
-impl Builder {
-    /// Puts a layer on top, named as people know it: `values.yaml of the playbook`.
-    #[must_use]
-    pub fn layer(mut self, name: &str, value: Value) -> Self {
-        self.layers.push((name.into(), Ok(Source::Value(value))));
-        self
-    }
-
-    /// Puts a YAML file on top, named by its path.
-    #[must_use]
-    pub fn file(mut self, path: &FilePath) -> Self {
-        let name = path.display().to_string();
-        let value = yaml::read_one_file(path).map(Source::Value);
-        self.layers.push((name, value));
-        self
-    }
-
-    /// Puts the assignments of one `--set` or `--set-string` on top.
-    #[must_use]
-    pub fn set(mut self, text: &str, typing: Typing) -> Self {
-        let parsed = parse_set(text, typing);
-        let name = match parsed.as_deref() {
-            Ok([first, ..]) => format!("{} {}", typing.option(), first.path),
-            _ => typing.option().to_owned(),
-        };
-        self.layers.push((name, parsed.map(Source::Set)));
-        self
-    }
-
-    /// Merges the layers.
-    ///
-    /// # Errors
-    /// Those of the layers: a file that cannot be read or is no map of values, an assignment that cannot be read or goes
-    /// through something that is no map or list.
-    pub fn build(self) -> Result<Values> {
-        let mut values = Values::default();
-        for (name, source) in self.layers {
-            let source = source?;
-            let layer = values.layers.len();
-            values.layers.push(name);
-            match source {
-                Source::Value(Value::Null) => {}
-                Source::Value(Value::Object(map)) => values.merge(map, layer),
-                Source::Value(other) => {
-                    let name = &values.layers[layer];
-                    return Err(Error::new(
-                        Kind::Values,
-                        format!("{name} is {}, not a map of values", kind_of(&other)),
-                    )
-                    .hint("write it as `key: value` lines"));
-                }
-                Source::Set(assignments) => {
-                    let option = &values.layers[layer];
-                    let option = option.split(' ').next().unwrap_or(option).to_owned();
-                    for assignment in assignments {
-                        // Each assignment is named by its own path.
-                        let name = format!("{option} {}", assignment.path);
-                        let layer = values.layers.iter().position(|l| *l == name).unwrap_or_else(|| {
-                            values.layers.push(name);
-                            values.layers.len() - 1
-                        });
-                        values.assign(&assignment, layer)?;
-                    }
-                }
-            }
-        }
-        Ok(values)
-    }
 }
 
 impl Values {
@@ -178,13 +99,20 @@ impl Values {
         Value::Object(self.root.clone())
     }
 
-    fn merge(&mut self, map: Map<String, Value>, layer: usize) {
+    fn merge(&mut self, map: Map<String, Value>, layer: usize, schema: Option<&Schema>) {
         let mut root = std::mem::take(&mut self.root);
-        self.merge_into(&mut root, map, &mut Path::default(), layer);
+        self.merge_into(&mut root, map, &mut Path::default(), (layer, schema));
         self.root = root;
     }
 
-    fn merge_into(&mut self, target: &mut Map<String, Value>, map: Map<String, Value>, at: &mut Path, layer: usize) {
+    fn merge_into(
+        &mut self,
+        target: &mut Map<String, Value>,
+        map: Map<String, Value>,
+        at: &mut Path,
+        from: (usize, Option<&Schema>),
+    ) {
+        let (layer, schema) = from;
         for (key, value) in map {
             at.push(Segment::Key(key.clone()));
             match value {
@@ -192,6 +120,14 @@ impl Values {
                     // The order of the other keys stays as it is in the text.
                     target.shift_remove(&key);
                     self.forget(at);
+                }
+                // Of alternatives, the upper layer's takes the place of the lower one's.
+                Value::Object(mut map) if !map.is_empty() && schema.is_some_and(|s| s.is_replaced(at)) => {
+                    map.retain(|_, value| !value.is_null());
+                    let value = Value::Object(map);
+                    self.forget(at);
+                    self.remember(&value, at, layer);
+                    target.insert(key, value);
                 }
                 Value::Object(map) => {
                     // What becomes a map is no leaf any more; an empty one will be if nothing comes in.
@@ -203,7 +139,7 @@ impl Values {
                         self.origins.remove(at);
                     }
                     if let Some(Value::Object(inner)) = target.get_mut(&key) {
-                        self.merge_into(inner, map, at, layer);
+                        self.merge_into(inner, map, at, from);
                         if inner.is_empty() {
                             self.origins.insert(at.clone(), layer);
                         }

@@ -84,6 +84,22 @@ impl Schema {
         self.walk(path).secret
     }
 
+    /// Whether a map at this path replaces the one of a lower layer as a whole: `x-windlass-replace`.
+    #[must_use]
+    pub fn is_replaced(&self, path: &Path) -> bool {
+        self.says(path, "x-windlass-replace", &Value::Bool(true))
+    }
+
+    /// Whether a text at this path is the path of a file or folder: `format: path`.
+    #[must_use]
+    pub fn is_path(&self, path: &Path) -> bool {
+        self.says(path, "format", &Value::String("path".into()))
+    }
+
+    fn says(&self, path: &Path, keyword: &str, value: &Value) -> bool {
+        self.walk(path).here.iter().any(|part| part.schema.get(keyword) == Some(value))
+    }
+
     /// What the schema says the value at this path is.
     #[must_use]
     pub fn description(&self, path: &Path) -> Option<&str> {

@@ -53,7 +53,15 @@ async fn keep(goals: Vec<Goal>, mode: Mode, clock: Arc<dyn Clock>, tell: Tell) -
             // The watches stay until the diagnosis is done: it may ask for what they know.
             return match result {
                 Ok(objects) => Ok(objects),
-                Err(failed) => Err(diagnosis::explain(&mut vigil, &failed, &clock).await),
+                Err(failed) => {
+                    let error = diagnosis::explain(&mut vigil, &failed, &clock).await;
+                    let count = vigil.watched.len();
+                    Err(if mode == Mode::Any && count > 1 {
+                        error.context(format!("none of {count} has come about"))
+                    } else {
+                        error
+                    })
+                }
             };
         }
         for source in vigil.board.take_fresh() {

@@ -1,0 +1,219 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit;
+use crate::io::Io;
+
+const AFTER: &str = "WHAT is a customer folder, the name of a stock playbook (windlass list), a playbook's folder, or a .rhai file; \
+without it, the customer folder that you are in.\n\nExit codes: 0 done, 1 failed, 2 wrong before anything ran, 3 cancelled.";
+
+/// Deployment playbooks for Kubernetes: run them, look into them, check them.
+#[derive(Debug, Parser)]
+#[command(name = "windlass", version, about, after_help = AFTER, max_term_width = 100, disable_help_subcommand = false)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) shared: Shared,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct Shared {
+    /// When to use colour; `auto` follows NO_COLOR and whether this is a terminal
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
+    pub(crate) color: When,
+    /// Say only what went wrong, and the result
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub(crate) quiet: bool,
+    /// Say more: what was unchanged, whole diffs; twice for debug lines too
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run a playbook on a cluster
+    Run(Run),
+    /// List the stock playbooks, or the steps of one
+    List(List),
+    /// Show a playbook: its description, its values, its steps; or the source of one step
+    Show(Show),
+    /// Check a playbook and its values without running anything
+    Check(Check),
+    /// Evaluate an expression and print its value
+    Eval(Eval),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which playbook, and with which values.
+#[derive(Debug, Args, Default)]
+pub(crate) struct What {
+    /// A customer folder, a stock playbook, a playbook's folder, or a .rhai file
+    #[arg(value_name = "WHAT")]
+    pub(crate) what: Option<String>,
+    /// Take values and secrets from this customer folder, for a playbook other than its own
+    #[arg(long, value_name = "DIR")]
+    pub(crate) customer: Option<PathBuf>,
+    /// Take values from this YAML file; a later one wins
+    #[arg(short = 'f', long = "values", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Set a value: a.b=1,list={x,y}
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Set a value that is always a text
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set_string: Vec<String>,
+}
+
+/// Which cluster.
+#[derive(Debug, Args, Default)]
+pub(crate) struct Cluster {
+    /// The kubeconfig's context; the customer's, or the current one, without it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// The kubeconfig; KUBECONFIG or ~/.kube/config without it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+    /// Let the kubeconfig run this program for its credentials
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) allow_exec: Vec<String>,
+}
+
+/// `windlass run`.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) what: What,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+    /// Start at this step
+    #[arg(long, value_name = "STEP|TAG")]
+    pub(crate) from: Option<String>,
+    /// Run only these steps
+    #[arg(long, value_name = "STEP|TAG")]
+    pub(crate) only: Vec<String>,
+    /// Leave these steps out
+    #[arg(long, value_name = "STEP|TAG")]
+    pub(crate) skip: Vec<String>,
+    /// Answer the question of this key with yes, beforehand
+    #[arg(long, value_name = "KEY")]
+    pub(crate) yes_to: Vec<String>,
+    /// Refuse every change
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    /// What goes to stdout
+    #[arg(short, long, value_enum, default_value_t = RunOutput::Text, value_name = "FORMAT")]
+    pub(crate) output: RunOutput,
+    /// Keep everything that is said in this file, as JSON lines where its name ends in .jsonl
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log: Option<PathBuf>,
+}
+
+/// What a run writes to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RunOutput {
+    /// A summary.
+    Text,
+    /// The report.
+    Json,
+    /// Each event, as it happens.
+    Jsonl,
+}
+
+/// What other commands write to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Text,
+    /// JSON.
+    Json,
+}
+
+/// `windlass list`.
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    pub(crate) what: What,
+    /// What goes to stdout
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) output: Format,
+}
+
+/// `windlass show`.
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// A customer folder, a stock playbook, a playbook's folder, or a .rhai file
+    #[arg(value_name = "WHAT")]
+    pub(crate) what: String,
+    /// Show the source of this step
+    #[arg(value_name = "STEP")]
+    pub(crate) step: Option<String>,
+    /// What goes to stdout
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) output: Format,
+}
+
+/// `windlass check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    pub(crate) what: What,
+    /// What goes to stdout
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) output: Format,
+}
+
+/// `windlass eval`.
+#[derive(Debug, Args)]
+pub(crate) struct Eval {
+    /// The expression, or a script whose last expression counts
+    #[arg(value_name = "EXPR")]
+    pub(crate) expression: String,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+    /// What goes to stdout
+    #[arg(short, long, value_enum, default_value_t = EvalOutput::Text, value_name = "FORMAT")]
+    pub(crate) output: EvalOutput,
+}
+
+/// How a value is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EvalOutput {
+    /// A text as it is, the rest as JSON.
+    Text,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+/// Tells what clap has to say: the help that was asked for, or what is wrong with the arguments.
+pub(crate) fn refused(error: &clap::Error, io: &Io) -> u8 {
+    let output = if error.use_stderr() { &io.err } else { &io.out };
+    let text = error.render();
+    let text = if output.is_terminal() && crate::style::wanted() { text.ansi().to_string() } else { text.to_string() };
+    // What was typed is repeated in it.
+    output.write(&crate::clean::but_styles(&text));
+    if error.use_stderr() { exit::USAGE } else { exit::OK }
+}

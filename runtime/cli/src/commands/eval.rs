@@ -1,0 +1,87 @@
+//! `windlass eval`.
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+use windlass_runtime::playbook::Playbook;
+use windlass_runtime::{Error, Kind, Value, yaml};
+
+use crate::args::{Eval, EvalOutput};
+use crate::clean::clean;
+use crate::exit;
+use crate::failed::Failed;
+use crate::io::Ui;
+use crate::progress::Progress;
+use crate::prompt::Terminal;
+use crate::render::Sources;
+use crate::{signals, vault, workspace};
+
+const SOURCE: &str = "<eval>";
+
+pub(crate) fn run(eval: &Eval, ui: &Ui) -> Result<u8, Failed> {
+    let mut sources = Sources::new(windlass_playbooks::tree());
+    sources.add(SOURCE, &eval.expression);
+    let runtime = workspace::runtime()?;
+    let target = workspace::target(&eval.cluster, None)?;
+    let progress = Progress::new(ui, sources.clone(), false);
+    let screen = progress.screen();
+    let mut builder = runtime.session(target).vault(vault::of(None)).sink(progress.sink());
+    let cancel = windlass_runtime::cancel::Cancel::root();
+    builder = builder.cancel(cancel.clone());
+    let listening = if ui.io.process {
+        if Terminal::is_there() {
+            builder = builder.prompter(Arc::new(Terminal {
+                cancel: cancel.clone(),
+                screen: screen.clone(),
+                style: ui.err_style,
+            }));
+        }
+        Some(signals::listen(runtime.bridge(), &cancel, screen)?)
+    } else {
+        None
+    };
+    let session = builder.open();
+    let result = session.evaluate(&Playbook::text(SOURCE, &eval.expression));
+    drop(listening);
+    progress.finish();
+    let value = result.map_err(|error| match error.detail_value() {
+        // It does not parse: known before anything ran.
+        Some(details) if details.get("parse").is_some() => Failed::before(vec![error], sources.clone()),
+        _ => Failed::while_running(error, sources.clone()),
+    })?;
+    let json = match plain(value) {
+        Ok(json) => json,
+        Err(error) => return Err(Failed::while_running(error, sources)),
+    };
+    let text = match (eval.output, &json) {
+        (EvalOutput::Json, json) => pretty(json),
+        (EvalOutput::Yaml, json) => yaml::write(json)?,
+        (EvalOutput::Text, Json::Null) => String::new(),
+        (EvalOutput::Text, Json::String(text)) => format!("{text}\n"),
+        (EvalOutput::Text, json) => pretty(json),
+    };
+    let text = session.mask(&text);
+    ui.out(&if ui.io.out.is_terminal() { clean(&text) } else { text });
+    Ok(exit::OK)
+}
+
+fn pretty(json: &Json) -> String {
+    format!("{json:#}\n")
+}
+
+/// A value as it is printed: secrets, closures and objects are named.
+fn plain(value: Value) -> Result<Json, Error> {
+    fn named(value: Value) -> Value {
+        match value {
+            Value::List(items) => Value::List(items.into_iter().map(named).collect()),
+            Value::Map(map) => Value::Map(map.into_iter().map(|(key, item)| (key, named(item))).collect()),
+            Value::Closure(_) | Value::Handle(_) => Value::Text(format!("[{}]", value.sort())),
+            other => other,
+        }
+    }
+    named(value).json_with(&mut |_, secret| match secret {
+        Value::Template(template) => Ok(Json::String(format!("[{template}]"))),
+        other => Err(Error::new(Kind::Secret, format!("the value holds {}", other.sort()))
+            .hint("a secret that was cut up or encoded is not shown")),
+    })
+}

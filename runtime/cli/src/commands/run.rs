@@ -1,0 +1,108 @@
+//! `windlass run`.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use windlass_runtime::access::Access;
+use windlass_runtime::cancel::Cancel;
+use windlass_runtime::event::Event;
+use windlass_runtime::playbook::Selection;
+use windlass_runtime::report::{Report, RunStatus};
+use windlass_runtime::{Error, Session};
+
+use crate::args::{Run, RunOutput};
+use crate::exit;
+use crate::failed::Failed;
+use crate::io::{Output, Ui};
+use crate::progress::{LogFile, Progress};
+use crate::prompt::Terminal;
+use crate::workspace::Workspace;
+use crate::{signals, vault, workspace};
+
+pub(crate) fn run(run: &Run, ui: &Ui) -> Result<u8, Failed> {
+    match attempt(run, ui) {
+        Ok(report) => {
+            if run.output == RunOutput::Json {
+                ui.out_json(&report);
+            }
+            Ok(match report.status {
+                RunStatus::Ok => exit::OK,
+                RunStatus::Failed => exit::FAILED,
+                RunStatus::Cancelled => exit::CANCELLED,
+            })
+        }
+        Err(failed) => {
+            if run.output != RunOutput::Text {
+                let errors: Vec<_> = failed.errors.iter().map(Error::to_json).collect();
+                let status = if failed.code == exit::CANCELLED { "cancelled" } else { "failed" };
+                let report = json!({ "status": status, "changed": 0, "unchanged": 0, "steps": [], "error": errors.first(), "errors": errors });
+                match run.output {
+                    RunOutput::Json => ui.out_json(&report),
+                    _ => ui.out(&format!("{report}\n")),
+                }
+            }
+            Err(failed)
+        }
+    }
+}
+
+fn attempt(run: &Run, ui: &Ui) -> Result<Report, Failed> {
+    let workspace = Workspace::open(&run.what)?;
+    let runtime = workspace::runtime()?;
+    let target = workspace::target(&run.cluster, workspace.customer.as_ref())?;
+    let progress = Progress::new(ui, workspace.sources.clone(), run.output == RunOutput::Text);
+    let screen = progress.screen();
+    let cancel = Cancel::root();
+    let mut builder = runtime
+        .session(target)
+        .values(workspace.values_json())
+        .vault(vault::of(workspace.customer.as_ref()))
+        .cancel(cancel.clone())
+        .sink(progress.sink());
+    if run.read_only {
+        builder = builder.access(Access::read_only());
+    }
+    for key in &run.yes_to {
+        builder = builder.yes_to(key);
+    }
+    if run.output == RunOutput::Jsonl {
+        builder = builder.sink(json_lines(ui.io.out.clone()));
+    }
+    if let Some(path) = &run.log {
+        builder = builder.sink(LogFile::create(path)?);
+    }
+    let listening = if ui.io.process {
+        if Terminal::is_there() {
+            let prompter = Terminal { cancel: cancel.clone(), screen: screen.clone(), style: ui.err_style };
+            builder = builder.prompter(Arc::new(prompter));
+        }
+        Some(signals::listen(runtime.bridge(), &cancel, screen)?)
+    } else {
+        None
+    };
+    let session = builder.open();
+    let result = prepared(run, &workspace, &session);
+    drop(listening);
+    progress.finish();
+    result
+}
+
+fn prepared(run: &Run, workspace: &Workspace, session: &Session) -> Result<Report, Failed> {
+    let before = |errors: Vec<Error>| Failed::before(errors, workspace.sources.clone());
+    let problems = workspace.value_problems();
+    if !problems.is_empty() {
+        return Err(before(problems));
+    }
+    let selection = Selection { from: run.from.clone(), only: run.only.clone(), skip: run.skip.clone() };
+    let prepared = session.prepare(&workspace.playbook).map_err(|e| before(vec![e]))?;
+    let run = prepared.start(&selection).map_err(|e| before(vec![e]))?;
+    run.wait().map_err(|e| Failed::while_running(e, workspace.sources.clone()))
+}
+
+fn json_lines(output: Output) -> impl Fn(&Event) + Send + Sync + 'static {
+    move |event: &Event| {
+        if let Ok(text) = serde_json::to_string(event) {
+            output.write(&format!("{text}\n"));
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! A command that did not do what it was asked: what is said, and the exit code.
+
+use windlass_runtime::{Error, Kind};
+
+use crate::exit;
+use crate::io::Ui;
+use crate::render::{Shown, Sources, diagnostic};
+
+/// What went wrong.
+pub(crate) struct Failed {
+    pub(crate) errors: Vec<Error>,
+    pub(crate) code: u8,
+    pub(crate) sources: Sources,
+}
+
+impl Failed {
+    /// What could be known before anything ran.
+    pub(crate) fn before(errors: Vec<Error>, sources: Sources) -> Self {
+        let cancelled = errors.iter().any(|e| e.kind() == Kind::Cancelled);
+        Self { errors, code: if cancelled { exit::CANCELLED } else { exit::USAGE }, sources }
+    }
+
+    /// What went wrong on the way.
+    pub(crate) fn while_running(error: Error, sources: Sources) -> Self {
+        let code = if error.kind() == Kind::Cancelled { exit::CANCELLED } else { exit::FAILED };
+        Self { errors: vec![error], code, sources }
+    }
+
+    /// Says it, and gives the exit code.
+    pub(crate) fn report(self, ui: &Ui) -> u8 {
+        for error in &self.errors {
+            ui.err(&diagnostic(&Shown::of(error), &self.sources, ui.err_style));
+        }
+        self.code
+    }
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::before(vec![error], Sources::default())
+    }
+}

@@ -1,0 +1,101 @@
+//! Where the command reads and writes, and how.
+
+use std::io::{IsTerminal as _, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::args::{Shared, When};
+use crate::style::Style;
+
+/// Something to write to. Clones are the same.
+#[derive(Clone)]
+pub struct Output {
+    to: Arc<Mutex<dyn Write + Send>>,
+    terminal: bool,
+}
+
+impl Output {
+    /// Writes to this; `terminal` says whether a person looks at it.
+    pub fn new(to: impl Write + Send + 'static, terminal: bool) -> Self {
+        Self { to: Arc::new(Mutex::new(to)), terminal }
+    }
+
+    /// Whether a person looks at it.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        self.terminal
+    }
+
+    /// Writes a text whole. A reader that has gone away is no error: the work goes on.
+    pub fn write(&self, text: &str) {
+        let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
+        // There is nobody left to tell.
+        let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+    }
+}
+
+/// Where the command reads and writes.
+#[derive(Clone)]
+pub struct Io {
+    /// Results.
+    pub out: Output,
+    /// Progress and errors.
+    pub err: Output,
+    /// Whether this is the whole process: then signals stop the run, and questions are asked on the terminal.
+    pub process: bool,
+}
+
+impl Io {
+    /// The process's own.
+    #[must_use]
+    pub fn of_process() -> Self {
+        Self {
+            out: Output::new(std::io::stdout(), std::io::stdout().is_terminal()),
+            err: Output::new(std::io::stderr(), std::io::stderr().is_terminal()),
+            process: true,
+        }
+    }
+}
+
+/// How to talk to the person: derived from [`Io`] and the options.
+pub(crate) struct Ui {
+    pub(crate) io: Io,
+    pub(crate) quiet: bool,
+    pub(crate) verbose: u8,
+    pub(crate) out_style: Style,
+    pub(crate) err_style: Style,
+}
+
+impl Ui {
+    pub(crate) fn new(io: &Io, shared: &Shared) -> Self {
+        let style = |output: &Output| match shared.color {
+            When::Always => Style::on(),
+            When::Never => Style::off(),
+            When::Auto if output.is_terminal() && crate::style::wanted() => Style::on(),
+            When::Auto => Style::off(),
+        };
+        Self {
+            io: io.clone(),
+            quiet: shared.quiet,
+            verbose: shared.verbose,
+            out_style: style(&io.out),
+            err_style: style(&io.err),
+        }
+    }
+
+    /// Writes a result.
+    pub(crate) fn out(&self, text: &str) {
+        self.io.out.write(text);
+    }
+
+    /// Writes a result as JSON.
+    pub(crate) fn out_json(&self, value: &impl serde::Serialize) {
+        if let Ok(text) = serde_json::to_string_pretty(value) {
+            self.out(&format!("{text}\n"));
+        }
+    }
+
+    /// Writes to the person.
+    pub(crate) fn err(&self, text: &str) {
+        self.io.err.write(text);
+    }
+}

@@ -1,0 +1,56 @@
+//! The command `windlass` as a function: [`run`] takes arguments and where to write, and gives the exit code.
+
+mod args;
+mod clean;
+mod commands;
+mod failed;
+mod io;
+mod progress;
+mod prompt;
+mod render;
+mod signals;
+mod style;
+mod vault;
+mod workspace;
+
+use std::ffi::OsString;
+
+use clap::Parser as _;
+
+pub use io::{Io, Output};
+
+use args::{Cli, Command};
+use io::Ui;
+
+/// The exit codes of the command.
+pub mod exit {
+    /// Done.
+    pub const OK: u8 = 0;
+    /// Something failed while it ran.
+    pub const FAILED: u8 = 1;
+    /// What could be known to be wrong before anything ran: usage, values, the check.
+    pub const USAGE: u8 = 2;
+    /// Cancelled.
+    pub const CANCELLED: u8 = 3;
+}
+
+/// Runs the command with these arguments (the first is the program's name) and gives its exit code.
+pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>, io: &Io) -> u8 {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return args::refused(&error, io),
+    };
+    let ui = Ui::new(io, &cli.shared);
+    let result = match cli.command {
+        Command::Run(run) => commands::run::run(&run, &ui),
+        Command::List(list) => commands::list::run(&list, &ui),
+        Command::Show(show) => commands::show::run(&show, &ui),
+        Command::Check(check) => commands::check::run(&check, &ui),
+        Command::Eval(eval) => commands::eval::run(&eval, &ui),
+        Command::Completions { shell } => commands::completions::run(shell, &ui),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failed) => failed.report(&ui),
+    }
+}

@@ -1,0 +1,134 @@
+//! Questions to the person at the terminal. A cancel ends them, and the terminal is left as it was found.
+
+use std::fs::{File, OpenOptions};
+use std::io::Read as _;
+use std::os::fd::AsFd as _;
+use std::sync::Arc;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use windlass_runtime::cancel::Cancel;
+use windlass_runtime::secret::Prompter as SecretPrompter;
+use windlass_runtime::session::{AfterFailure, Prompter};
+use windlass_runtime::{Error, Kind, Result};
+use zeroize::Zeroizing;
+
+use crate::clean::clean;
+use crate::progress::Screen;
+use crate::style::Style;
+
+/// The longest answer.
+const LONGEST: usize = 64 * 1024;
+
+/// Asks on the terminal.
+pub(crate) struct Terminal {
+    pub(crate) cancel: Cancel,
+    pub(crate) screen: Arc<Screen>,
+    pub(crate) style: Style,
+}
+
+impl Terminal {
+    /// Whether there is a terminal to ask on.
+    pub(crate) fn is_there() -> bool {
+        use std::io::IsTerminal as _;
+        std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+    }
+
+    /// Shows a question and reads a line; `hidden` does not show what is typed.
+    fn ask(&self, question: &str, hidden: bool) -> Result<Zeroizing<String>> {
+        let _quiet = self.screen.pause();
+        self.screen.raw(question);
+        let answer = self.read(hidden);
+        if hidden || answer.is_err() {
+            self.screen.raw("\n");
+        }
+        answer
+    }
+
+    fn read(&self, hidden: bool) -> Result<Zeroizing<String>> {
+        let failed = |e: std::io::Error| Error::new(Kind::Unavailable, "the terminal cannot be read").source(e);
+        let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(failed)?;
+        let _hidden = if hidden { Some(Hidden::begin(&terminal).map_err(failed)?) } else { None };
+        let mut line = Zeroizing::new(Vec::new());
+        let mut piece = Zeroizing::new([0_u8; 1024]);
+        loop {
+            if let Some(reason) = self.cancel.reason() {
+                return Err(reason);
+            }
+            let tick = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+            match poll(&mut [PollFd::new(&terminal, PollFlags::IN)], Some(&tick)) {
+                Ok(0) | Err(rustix::io::Errno::INTR) => continue,
+                Ok(_) => {}
+                Err(e) => return Err(failed(e.into())),
+            }
+            let count = terminal.read(&mut piece[..]).map_err(failed)?;
+            if count == 0 {
+                return Err(Error::new(Kind::Cancelled, "the question was not answered"));
+            }
+            line.extend_from_slice(&piece[..count]);
+            if line.last() == Some(&b'\n') {
+                break;
+            }
+            if line.len() > LONGEST {
+                return Err(Error::new(Kind::Malformed, "the answer is too long"));
+            }
+        }
+        let text = std::str::from_utf8(&line).map_err(|_| Error::new(Kind::Malformed, "the answer is no UTF-8"))?;
+        Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()))
+    }
+}
+
+/// While it lives, what is typed is not shown.
+struct Hidden {
+    terminal: File,
+    before: Termios,
+}
+
+impl Hidden {
+    fn begin(terminal: &File) -> std::io::Result<Self> {
+        let before = tcgetattr(terminal.as_fd())?;
+        let mut modes = before.clone();
+        modes.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(terminal.as_fd(), OptionalActions::Flush, &modes)?;
+        Ok(Self { terminal: terminal.try_clone()?, before })
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        // A terminal that is gone needs no order.
+        let _ = tcsetattr(self.terminal.as_fd(), OptionalActions::Now, &self.before);
+    }
+}
+
+impl SecretPrompter for Terminal {
+    fn secret(&self, text: &str) -> Result<Zeroizing<String>> {
+        self.ask(&format!("{} ", self.style.bold(format!("{} (not shown):", clean(text)))), true)
+    }
+}
+
+impl Prompter for Terminal {
+    fn confirm(&self, key: &str, text: &str) -> Result<bool> {
+        let key = self.style.dim(format!("[{}]", clean(key)));
+        let question = format!("{} {key} {} ", self.style.bold_yellow(clean(text)), self.style.bold("go on? [y/N]"));
+        let answer = self.ask(&question, false)?;
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    fn step_failed(&self, step: &str, error: &Error) -> Result<AfterFailure> {
+        self.screen.raw(&format!(
+            "{} {}\n",
+            self.style.bold_red(format!("step {} failed:", clean(step))),
+            clean(error.message())
+        ));
+        loop {
+            let question = self.style.bold("[r]etry, [c]ontinue without it, [s]top? ");
+            match self.ask(&question, false)?.trim().to_ascii_lowercase().as_str() {
+                "r" | "retry" => return Ok(AfterFailure::Retry),
+                "c" | "continue" => return Ok(AfterFailure::Continue),
+                "s" | "stop" => return Ok(AfterFailure::Stop),
+                _ => {}
+            }
+        }
+    }
+}

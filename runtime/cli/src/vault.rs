@@ -1,0 +1,36 @@
+//! Where this user's and this customer's secrets are kept.
+
+use std::sync::Arc;
+
+use windlass_runtime::customer::Customer;
+use windlass_runtime::secret::{AgeVault, Secret, Vault};
+use windlass_runtime::state_folder::UserFolders;
+use windlass_runtime::{Error, Result};
+
+/// The customer folder's vault, or the user's own. Nothing is read or made before it is used.
+pub(crate) fn of(customer: Option<&Customer>) -> Arc<dyn Vault> {
+    match (UserFolders::find(), customer) {
+        (Ok(folders), Some(customer)) => {
+            Arc::new(AgeVault::of_customer(&customer.folder, &folders, customer.recipients.clone()))
+        }
+        (Ok(folders), None) => Arc::new(AgeVault::of_user(&folders)),
+        (Err(error), _) => Arc::new(Nowhere(error)),
+    }
+}
+
+/// A machine without a place for secrets: whoever needs one is told why.
+struct Nowhere(Error);
+
+impl Vault for Nowhere {
+    fn read(&self, _: &str) -> Result<Option<Secret>> {
+        Err(self.0.clone())
+    }
+
+    fn keep(&self, _: &str, _: &Secret) -> Result<()> {
+        Err(self.0.clone())
+    }
+
+    fn place(&self) -> String {
+        "nowhere".to_owned()
+    }
+}
