@@ -228,8 +228,7 @@ fn found(intent: Option<&Intent>, part: &PartImage, live: Option<&Json>) -> Prob
         (Op::Delete, Some(live)) if !same || live.pointer("/metadata/deletionTimestamp").is_some() => {
             Probed::TookEffect
         }
-        (Op::Delete, Some(_)) => Probed::DidNot,
-        (Op::Create, None) => Probed::DidNot,
+        (Op::Delete, Some(_)) | (Op::Create, None) => Probed::DidNot,
         (_, None) => Probed::Unclear(format!("{name} is gone")),
         (Op::Update, Some(live)) if !same => Probed::Unclear(format!("{name} was made anew since (uid {})", uid(live))),
         (Op::Update, Some(live))

@@ -139,15 +139,18 @@ fn what_others_did_elsewhere_stays_theirs() {
     config_map(&live, &namespace, "c");
     let what = ["cm", "c", "-n", &namespace];
     let before = live.comparable(&what);
-    let ran = live.run(&format!("cluster::patch(\"cm/c\", #{{ data: #{{ a: \"9\" }} }}, #{{ namespace: \"{namespace}\" }})"));
+    let ran =
+        live.run(&format!("cluster::patch(\"cm/c\", #{{ data: #{{ a: \"9\" }} }}, #{{ namespace: \"{namespace}\" }})"));
     ran.value();
-    let patch = ["patch", "cm", "c", "-n", &namespace, "--field-manager=other", "-p", "{\"data\":{\"b\":\"3\",\"c\":\"4\"}}"];
+    let patch =
+        ["patch", "cm", "c", "-n", &namespace, "--field-manager=other", "-p", "{\"data\":{\"b\":\"3\",\"c\":\"4\"}}"];
     live.testbed.kubectl_ok(&patch, "").unwrap();
     assert!(live.undo(&ran).unwrap()[0].changed());
     let back = live.kubectl_get(&what);
     assert_eq!(back["data"], json!({ "a": "1", "b": "3", "c": "4" }));
     let owners = back["metadata"]["managedFields"].as_array().unwrap();
-    let fields = |manager: &str| owners.iter().find(|o| o["manager"] == manager).map(|o| o["fieldsV1"]["f:data"].clone());
+    let fields =
+        |manager: &str| owners.iter().find(|o| o["manager"] == manager).map(|o| o["fieldsV1"]["f:data"].clone());
     assert_eq!(fields("kubectl-create"), Some(json!({ ".": {}, "f:a": {} })));
     assert_eq!(fields("other"), Some(json!({ "f:b": {}, "f:c": {} })));
     assert_eq!(owners.len(), 2, "{owners:?} {before}");
@@ -230,7 +233,9 @@ fn an_undo_can_be_undone() {
     config_map(&live, &namespace, "c");
     let what = ["cm", "c", "-n", &namespace];
     let before = live.comparable(&what);
-    let ran = live.run(&format!("cluster::patch(\"cm/c\", #{{ data: #{{ a: \"9\", c: \"3\" }} }}, #{{ namespace: \"{namespace}\" }})"));
+    let ran = live.run(&format!(
+        "cluster::patch(\"cm/c\", #{{ data: #{{ a: \"9\", c: \"3\" }} }}, #{{ namespace: \"{namespace}\" }})"
+    ));
     ran.value();
     let after = live.comparable(&what);
     let session = crate::testing::runtime().session(live.target()).open();
@@ -275,7 +280,9 @@ fn another_cluster_of_the_same_name_is_refused() {
 fn apply_and_edits_live_side_by_side() {
     let Some(live) = live() else { return };
     let namespace = live.namespace();
-    live.testbed.kubectl_ok(&["create", "-f", "-"], r#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"side-by-side"}}"#).unwrap();
+    live.testbed
+        .kubectl_ok(&["create", "-f", "-"], r#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"side-by-side"}}"#)
+        .unwrap();
     let script = format!(
         r#"
         let on = #{{ namespace: "{namespace}" }};
@@ -312,4 +319,28 @@ fn apply_and_edits_live_side_by_side() {
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("spec.replicas is 3") && message.contains("the manifest now says 2"), "{error}");
     live.testbed.kubectl_ok(&["delete", "node", "side-by-side"], "").unwrap();
+}
+
+#[test]
+fn a_part_that_was_removed_stays_away_until_the_manifest_changes() {
+    let Some(live) = live() else { return };
+    let namespace = live.namespace();
+    let script = format!(
+        r#"
+        let on = #{{ namespace: "{namespace}" }};
+        let gone = #{{ spec: #{{ template: #{{ spec: #{{ containers: [#{{ name: "side", "$patch": "delete" }}] }} }} }} }};
+        [
+            cluster::apply({DEPLOYMENT}, on),
+            cluster::patch("deploy/web", gone, #{{ namespace: "{namespace}", type: "strategic" }}),
+            cluster::apply({DEPLOYMENT}, on),
+        ].map(|o| o.changed)
+    "#
+    );
+    assert_eq!(live.run(&script).value(), json!([true, true, false]));
+    assert_eq!(live.run(&script).value(), json!([false, false, false]));
+    let spec = live.kubectl_get(&["deploy", "web", "-n", &namespace])["spec"]["template"]["spec"].clone();
+    assert_eq!(spec["containers"].as_array().map(Vec::len), Some(1));
+    let changed = DEPLOYMENT.replace("side:1", "side:2");
+    let error = live.run(&format!("cluster::apply({changed}, #{{ namespace: \"{namespace}\" }})")).error();
+    assert_eq!(error["kind"], "conflict", "{error}");
 }
