@@ -238,7 +238,8 @@ mod tests {
     fn what_holds_an_object_is_named_in_time() {
         let Some(live) = live() else { return };
         let namespace = live.namespace();
-        let held = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"held","finalizers":["test.example/held"]}}"#;
+        let held =
+            r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"held","finalizers":["test.example/held"]}}"#;
         live.testbed.kubectl_ok(&["create", "-n", &namespace, "-f", "-"], held).unwrap();
         let begun = Instant::now();
         let script = format!("cluster::delete(\"cm/held\", #{{ namespace: \"{namespace}\", timeout: \"2s\" }})");
@@ -248,13 +249,17 @@ mod tests {
         assert!(begun.elapsed() < Duration::from_secs(6));
         let again = live.run(&script.replace("timeout: \"2s\"", "wait: false")).value();
         assert_eq!(again["reason"], "it is being deleted already");
-        let patch = ["patch", "cm", "held", "-n", &namespace, "--type=merge", "-p", "{\"metadata\":{\"finalizers\":null}}"];
+        let patch =
+            ["patch", "cm", "held", "-n", &namespace, "--type=merge", "-p", "{\"metadata\":{\"finalizers\":null}}"];
         std::thread::scope(|threads| {
             let waiting = threads.spawn(|| live.run(&script.replace("2s", "60s")).value());
             live.testbed.kubectl_ok(&patch, "").unwrap();
             assert_eq!(waiting.join().unwrap()["changed"], false);
         });
-        assert_eq!(live.run(&format!("cluster::exists(\"cm/held\", #{{ namespace: \"{namespace}\" }})")).value(), false);
+        assert_eq!(
+            live.run(&format!("cluster::exists(\"cm/held\", #{{ namespace: \"{namespace}\" }})")).value(),
+            false
+        );
     }
 
     #[test]
@@ -280,6 +285,9 @@ mod tests {
         assert_eq!(error["kind"], "forbidden");
         assert!(error["message"].as_str().unwrap().contains("may not delete ConfigMap/c"), "{error}");
         let error = live.run(&script.replace("namespace: ", "propagation: \"all\", namespace: ")).error();
-        assert!(error["message"].as_str().unwrap().contains("one of \"background\", \"foreground\", \"orphan\""), "{error}");
+        assert!(
+            error["message"].as_str().unwrap().contains("one of \"background\", \"foreground\", \"orphan\""),
+            "{error}"
+        );
     }
 }

@@ -30,8 +30,7 @@ struct Written {
 
 impl Serialize for Delta {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let written =
-            Written { path: self.path.to_string(), before: self.before.clone(), after: self.after.clone() };
+        let written = Written { path: self.path.to_string(), before: self.before.clone(), after: self.after.clone() };
         written.serialize(serializer)
     }
 }

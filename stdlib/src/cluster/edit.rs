@@ -122,9 +122,7 @@ pub(super) fn change(call: &Call<'_>, cluster: &Cluster, id: &ResourceId, live: 
     let (cluster, id, predicted) = (cluster.clone(), id.clone(), intended.predicted);
     Ok(Change {
         parts: vec![part],
-        act: Box::new(move || {
-            Box::pin(async move { Ok(vec![act(&cluster, &id, &request, &live, &predicted).await]) })
-        }),
+        act: Box::new(move || Box::pin(async move { Ok(vec![act(&cluster, &id, &request, &live, &predicted).await]) })),
         probe: recipe.clone(),
         inverse: Inverse::By(recipe),
     })
@@ -161,11 +159,8 @@ async fn prepare(cluster: &Cluster, id: &ResourceId, live: &Json, wished: Wish) 
         }
         Wish::Patched(patch, subresource) => {
             let patch = under_version(patch, &version);
-            let options = PatchOptions {
-                manager: EDIT_MANAGER.to_owned(),
-                dry_run: true,
-                subresource: subresource.clone(),
-            };
+            let options =
+                PatchOptions { manager: EDIT_MANAGER.to_owned(), dry_run: true, subresource: subresource.clone() };
             let predicted = cluster.patch(id, &patch, &options).await?;
             let lists = objects::lists(cluster, id).await?;
             let side = objects::Side::of(cluster, id, subresource.as_deref()).await?;
@@ -177,7 +172,10 @@ async fn prepare(cluster: &Cluster, id: &ResourceId, live: &Json, wished: Wish) 
                 Some(note) if subresource.is_none() => with_note(patch, &note),
                 _ => patch,
             };
-            Ok(Prepared::Send { request: Request { patch, subresource }, intended: Intended { predicted, changes, lists } })
+            Ok(Prepared::Send {
+                request: Request { patch, subresource },
+                intended: Intended { predicted, changes, lists },
+            })
         }
         Wish::Replicas(replicas) => {
             let mut predicted = live.clone();
@@ -274,11 +272,8 @@ pub(super) fn merge_patch(from: &Json, to: &Json) -> Json {
 }
 
 async fn act(cluster: &Cluster, id: &ResourceId, request: &Request, before: &Json, predicted: &Json) -> Acted {
-    let options = PatchOptions {
-        manager: EDIT_MANAGER.to_owned(),
-        dry_run: false,
-        subresource: request.subresource.clone(),
-    };
+    let options =
+        PatchOptions { manager: EDIT_MANAGER.to_owned(), dry_run: false, subresource: request.subresource.clone() };
     let answer = cluster.patch(id, &request.patch, &options).await;
     let after = match answer {
         Ok(scale) if request.subresource.as_deref() == Some("scale") => {

@@ -125,8 +125,9 @@ mod tests {
             for number in 0..6 {
                 let (live, namespace) = (&live, &namespace);
                 threads.spawn(move || {
-                    let script =
-                        format!("cluster::label(\"cm/c\", #{{ l{number}: \"{number}\" }}, #{{ namespace: \"{namespace}\" }})");
+                    let script = format!(
+                        "cluster::label(\"cm/c\", #{{ l{number}: \"{number}\" }}, #{{ namespace: \"{namespace}\" }})"
+                    );
                     assert_eq!(live.run(&script).value()["changed"], true);
                 });
             }

@@ -84,13 +84,18 @@ mod tests {
         let (one, two) = (live.namespace(), live.namespace());
         for (namespace, name, label) in [(&one, "a", "x"), (&one, "b", "y"), (&two, "c", "x")] {
             live.testbed.kubectl_ok(&["create", "cm", name, "-n", namespace], "").unwrap();
-            live.testbed.kubectl_ok(&["label", "cm", name, "-n", namespace, &format!("list-test={label}")], "").unwrap();
+            live.testbed
+                .kubectl_ok(&["label", "cm", name, "-n", namespace, &format!("list-test={label}")], "")
+                .unwrap();
         }
         let names = |options: &str| {
             live.run(&format!("cluster::list(\"cm\", #{{ {options} }}).map(|o| o.metadata.name)")).value()
         };
         assert_eq!(names(&format!("namespace: \"{one}\", labels: \"list-test\"")), serde_json::json!(["a", "b"]));
-        assert_eq!(names(&format!("namespace: \"{one}\", labels: #{{ \"list-test\": \"y\" }}")), serde_json::json!(["b"]));
+        assert_eq!(
+            names(&format!("namespace: \"{one}\", labels: #{{ \"list-test\": \"y\" }}")),
+            serde_json::json!(["b"])
+        );
         assert_eq!(names("all_namespaces: true, labels: \"list-test=x\"").as_array().unwrap().len(), 2);
         assert_eq!(names(&format!("namespace: \"{one}\", fields: \"metadata.name=a\"")), serde_json::json!(["a"]));
         assert_eq!(names(&format!("namespace: \"{one}\", limit: 1")).as_array().unwrap().len(), 1);

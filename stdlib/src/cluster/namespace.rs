@@ -106,13 +106,16 @@ mod tests {
     fn a_namespace_is_made_once_and_goes_with_the_undo() {
         let Some(live) = live() else { return };
         let name = format!("{}-made", live.namespace());
-        let script = format!("cluster::namespace(\"{name}\", #{{ labels: #{{ a: \"1\" }}, annotations: #{{ b: \"2\" }} }})");
+        let script =
+            format!("cluster::namespace(\"{name}\", #{{ labels: #{{ a: \"1\" }}, annotations: #{{ b: \"2\" }} }})");
         let first = live.run(&script);
         assert_eq!(first.value()["changed"], true);
         assert_eq!(first.value()["object"]["metadata"]["labels"]["a"], "1");
         let object = live.kubectl_get(&["ns", &name]);
         assert_eq!(object["metadata"]["annotations"], json!({ "b": "2" }));
-        assert!(object.to_string().contains("windlass-edit") && !object.to_string().contains("\"manager\":\"windlass\""));
+        assert!(
+            object.to_string().contains("windlass-edit") && !object.to_string().contains("\"manager\":\"windlass\"")
+        );
         let mark = live.testbed.audit_mark().unwrap();
         let second = live.run(&script).value();
         assert_eq!((&second["changed"], &second["reason"]), (&json!(false), &json!("it is there already")));
@@ -154,12 +157,14 @@ mod tests {
     #[test]
     fn bad_names_and_one_that_is_going_are_refused() {
         let Some(live) = live() else { return };
-        for (name, kind) in [("a b", "usage"), ("a/b", "usage"), ("Upper", "usage"), ("a.b", "rejected"), ("", "usage")] {
+        for (name, kind) in [("a b", "usage"), ("a/b", "usage"), ("Upper", "usage"), ("a.b", "rejected"), ("", "usage")]
+        {
             let error = live.run(&format!("cluster::namespace(\"{name}\")")).error();
             assert_eq!(error["kind"], kind, "{name}: {error}");
         }
         let name = live.namespace();
-        let held = r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"held","finalizers":["test.example/held"]}}"#;
+        let held =
+            r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"held","finalizers":["test.example/held"]}}"#;
         live.testbed.kubectl_ok(&["create", "-n", &name, "-f", "-"], held).unwrap();
         live.testbed.kubectl_ok(&["delete", "ns", &name, "--wait=false"], "").unwrap();
         let error = live.run(&format!("cluster::namespace(\"{name}\")")).error();
@@ -171,7 +176,10 @@ mod tests {
         let message = error["message"].as_str().unwrap();
         assert!(message.contains("finalizer kubernetes") && message.contains("test.example/held"), "{error}");
         live.testbed
-            .kubectl_ok(&["patch", "cm", "held", "-n", &name, "--type=merge", "-p", "{\"metadata\":{\"finalizers\":null}}"], "")
+            .kubectl_ok(
+                &["patch", "cm", "held", "-n", &name, "--type=merge", "-p", "{\"metadata\":{\"finalizers\":null}}"],
+                "",
+            )
             .unwrap();
     }
 }

@@ -237,14 +237,17 @@ spec:
             ("#{ spec: #{ replicas: 1 } }", "subresource: \"nope\",", "usage", "no subresource \"nope\""),
             ("#{ spec: #{ replicas: 1 } }", "tipe: \"merge\",", "usage", "no option `tipe`"),
         ] {
-            let script = format!("cluster::patch(\"deploy/web\", {patch}, #{{ {options} namespace: \"{namespace}\" }})");
+            let script =
+                format!("cluster::patch(\"deploy/web\", {patch}, #{{ {options} namespace: \"{namespace}\" }})");
             let error = live.run(&script).error();
             assert_eq!(error["kind"], kind, "{script}: {error}");
             assert!(error["message"].as_str().unwrap().contains(said), "{script}: {error}");
         }
         assert!(live.writes_since(mark, &namespace).is_empty());
         assert_eq!(live.comparable(&["deploy", "web", "-n", &namespace]), before);
-        let script = format!("cluster::patch(\"deploy/web\", #{{ spec: #{{ paused: true }} }}, #{{ namespace: \"{namespace}\" }})");
+        let script = format!(
+            "cluster::patch(\"deploy/web\", #{{ spec: #{{ paused: true }} }}, #{{ namespace: \"{namespace}\" }})"
+        );
         let error = live.run_as("viewer", &script).error();
         assert_eq!(error["kind"], "forbidden");
         assert!(error["message"].as_str().unwrap().contains("user viewer may not patch Deployment/web"), "{error}");
@@ -257,7 +260,9 @@ spec:
         live.testbed
             .kubectl_ok(&["create", "secret", "generic", "s", "-n", &namespace, "--from-literal=p=hunter2-patch"], "")
             .unwrap();
-        let script = format!("cluster::patch(\"Secret/s\", #{{ data: #{{ q: \"aHVudGVyMy1wYXRjaA==\" }} }}, #{{ namespace: \"{namespace}\" }})");
+        let script = format!(
+            "cluster::patch(\"Secret/s\", #{{ data: #{{ q: \"aHVudGVyMy1wYXRjaA==\" }} }}, #{{ namespace: \"{namespace}\" }})"
+        );
         let ran = live.converges_and_is_undone(&script, &["secret", "s", "-n", &namespace]);
         let told = [serde_json::to_string(&ran.events).unwrap(), serde_json::to_string(&ran.report).unwrap()].concat();
         for value in ["hunter2-patch", "aHVudGVyMi1wYXRjaA==", "aHVudGVyMy1wYXRjaA=="] {

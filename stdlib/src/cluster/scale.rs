@@ -152,9 +152,8 @@ spec:
     fn what_cannot_be_scaled_is_refused() {
         let Some(live) = live() else { return };
         let namespace = deployment(&live, false);
-        let error = |what: &str| {
-            live.run(&format!("cluster::scale({what}, #{{ namespace: \"{namespace}\" }})")).error()
-        };
+        let error =
+            |what: &str| live.run(&format!("cluster::scale({what}, #{{ namespace: \"{namespace}\" }})")).error();
         for (what, kind, said) in [
             ("\"deploy/web\", -1", "usage", "whole number from 0 up, not the number -1"),
             ("\"deploy/web\", \"3\"", "usage", "not the text \"3\""),

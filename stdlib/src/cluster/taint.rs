@@ -150,9 +150,15 @@ mod tests {
         let ran = live.converges_and_is_undone(set, &what);
         let taints = ran.value()["object"]["spec"]["taints"].clone();
         assert!(taints.as_array().unwrap().contains(&json!({ "key": "own", "effect": "NoSchedule" })), "{taints}");
-        assert!(taints.as_array().unwrap().contains(&json!({ "key": "a", "value": "1", "effect": "NoSchedule" })), "{taints}");
+        assert!(
+            taints.as_array().unwrap().contains(&json!({ "key": "a", "value": "1", "effect": "NoSchedule" })),
+            "{taints}"
+        );
         live.run(set).value();
-        live.converges_and_is_undone(r#"cluster::taint("Node/taint-1", #{ key: "a", value: "2", effect: "NoSchedule" })"#, &what);
+        live.converges_and_is_undone(
+            r#"cluster::taint("Node/taint-1", #{ key: "a", value: "2", effect: "NoSchedule" })"#,
+            &what,
+        );
         let ran = live.converges_and_is_undone(r#"cluster::taint("Node/taint-1", #{ key: "a", remove: true })"#, &what);
         let taints = ran.value()["object"]["spec"]["taints"].to_string();
         assert!(taints.contains("own") && !taints.contains("\"a\""), "{taints}");
@@ -167,7 +173,9 @@ mod tests {
             for number in 0..4 {
                 let live = &live;
                 threads.spawn(move || {
-                    let script = format!(r#"cluster::taint("Node/taint-2", #{{ key: "k{number}", effect: "PreferNoSchedule" }})"#);
+                    let script = format!(
+                        r#"cluster::taint("Node/taint-2", #{{ key: "k{number}", effect: "PreferNoSchedule" }})"#
+                    );
                     assert_eq!(live.run(&script).value()["changed"], true);
                 });
             }
@@ -196,7 +204,8 @@ mod tests {
         }
         let error = live.run(r#"cluster::taint("ns/default", #{ key: "a", remove: true })"#).error();
         assert!(error["message"].as_str().unwrap().contains("only a Node has taints"), "{error}");
-        let error = live.run_as("viewer", r#"cluster::taint("Node/taint-3", #{ key: "a", effect: "NoSchedule" })"#).error();
+        let error =
+            live.run_as("viewer", r#"cluster::taint("Node/taint-3", #{ key: "a", effect: "NoSchedule" })"#).error();
         assert_eq!(error["kind"], "forbidden", "{error}");
         live.testbed.kubectl_ok(&["delete", "node", "taint-3"], "").unwrap();
     }

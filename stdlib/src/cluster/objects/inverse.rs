@@ -14,7 +14,7 @@ use windlass_runtime::{Call, Error, Kind, Result};
 use super::super::delta::Delta;
 use super::super::edit::{merge_patch, text};
 use super::restore::{changed_since, restored};
-use super::{Intent, Side, contents, intent_of, locate, owners, own, plain, recipe};
+use super::{Intent, Side, contents, intent_of, locate, own, owners, plain, recipe};
 
 /// The field manager of what is written to take something back; it owns nothing in the end. It is one of its own because
 /// the server keeps the times of entries of managedFields that differ in nothing else: a former entry of the manager of
@@ -177,7 +177,9 @@ impl Looked<'_> {
             None => {
                 let intended = self.intent.map(|i| i.changes.as_slice()).unwrap_or_default();
                 let other = intended.iter().filter(|d| d.path.get(&live) != d.after.as_ref());
-                other.map(|d| Delta { path: d.path.clone(), before: d.after.clone(), after: d.path.get(&live).cloned() }).collect()
+                other
+                    .map(|d| Delta { path: d.path.clone(), before: d.after.clone(), after: d.path.get(&live).cloned() })
+                    .collect()
             }
         };
         if live.pointer("/metadata/deletionTimestamp").is_some() {
@@ -211,8 +213,11 @@ impl Looked<'_> {
         if changes.is_empty() && owners::same(&former, &owners::of(&live)) {
             return Ok(Ok(self.nothing("it is as it was before")));
         }
-        let mut lines: Vec<String> =
-            Diff::between(Some(&live), Some(&back.object), &*self.lists).changes().iter().map(ToString::to_string).collect();
+        let mut lines: Vec<String> = Diff::between(Some(&live), Some(&back.object), &*self.lists)
+            .changes()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         if lines.is_empty() {
             lines.push("its fields go back to their former owners".to_owned());
         }
@@ -264,7 +269,9 @@ fn makeable(before: &Json, side: Side) -> Json {
     if text(&object, "/kind") == "Job" && !manual {
         // What the server derives from the Job's uid, and makes anew.
         FieldPath::of(["spec", "selector"]).remove(&mut object);
-        for label in ["controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name"] {
+        for label in
+            ["controller-uid", "batch.kubernetes.io/controller-uid", "job-name", "batch.kubernetes.io/job-name"]
+        {
             for at in [["metadata", "labels"].as_slice(), &["spec", "template", "metadata", "labels"]] {
                 FieldPath::of(at.iter().copied().chain([label])).remove(&mut object);
             }
@@ -338,7 +345,8 @@ async fn give_back(cluster: &Cluster, id: &ResourceId, mut live: Json, mut wante
             Ok(written) => return Ok(written),
             Err(error) => error,
         };
-        let stale = error.kind() == Kind::Conflict && Failure::of(&error).is_some_and(|f| f.field_conflicts().is_empty());
+        let stale =
+            error.kind() == Kind::Conflict && Failure::of(&error).is_some_and(|f| f.field_conflicts().is_empty());
         if !stale || attempt == ATTEMPTS {
             return Err(error.context("the former values are back, but not their owners"));
         }

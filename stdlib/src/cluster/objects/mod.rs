@@ -139,7 +139,11 @@ pub async fn lists(cluster: &Cluster, id: &ResourceId) -> Result<Box<dyn ListTyp
 pub async fn after_silence(cluster: &Cluster, id: &ResourceId, before: &Json, wanted: &Json, error: Error) -> Acted {
     let Ok(Some(live)) = cluster.get(id).await else { return Acted::Failed(error) };
     let wanted = differences(before, wanted, Side::Own, &Guess);
-    if !wanted.is_empty() && wanted.iter().all(|d| holds(d, &live)) { Acted::Done(Some(live)) } else { Acted::Failed(error) }
+    if !wanted.is_empty() && wanted.iter().all(|d| holds(d, &live)) {
+        Acted::Done(Some(live))
+    } else {
+        Acted::Failed(error)
+    }
 }
 
 /// Whether a field has the value that was intended.
@@ -207,15 +211,16 @@ fn found(intent: Option<&Intent>, part: &PartImage, live: Option<&Json>) -> Prob
     let name = &part.resource;
     match (part.op, live) {
         (Op::Delete, None) => Probed::TookEffect,
-        (Op::Delete, Some(live)) if !same || live.pointer("/metadata/deletionTimestamp").is_some() => Probed::TookEffect,
+        (Op::Delete, Some(live)) if !same || live.pointer("/metadata/deletionTimestamp").is_some() => {
+            Probed::TookEffect
+        }
         (Op::Delete, Some(_)) => Probed::DidNot,
         (Op::Create, None) => Probed::DidNot,
         (_, None) => Probed::Unclear(format!("{name} is gone")),
-        (Op::Update, Some(live)) if !same => {
-            Probed::Unclear(format!("{name} was made anew since (uid {})", uid(live)))
-        }
+        (Op::Update, Some(live)) if !same => Probed::Unclear(format!("{name} was made anew since (uid {})", uid(live))),
         (Op::Update, Some(live))
-            if before.is_some_and(|b| text(b, "/metadata/resourceVersion") == text(live, "/metadata/resourceVersion")) =>
+            if before
+                .is_some_and(|b| text(b, "/metadata/resourceVersion") == text(live, "/metadata/resourceVersion")) =>
         {
             Probed::DidNot
         }

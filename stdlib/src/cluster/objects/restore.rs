@@ -36,11 +36,7 @@ pub(super) fn restored(
             put(&delta.path, delta.before.as_ref(), &mut found.object, before)?;
         } else if now != delta.before.as_ref() && delta.path != annotation(INTENT_ANNOTATION) {
             // A later apply's own mark stays; everything else that is neither is somebody else's work.
-            found.clashes.push(Delta {
-                path: delta.path.clone(),
-                before: delta.after.clone(),
-                after: now.cloned(),
-            });
+            found.clashes.push(Delta { path: delta.path.clone(), before: delta.after.clone(), after: now.cloned() });
         }
     }
     for delta in &changed {
@@ -159,7 +155,10 @@ mod tests {
         let live = json!({ "data": { "a": "3" } });
         let back = restored(&before, &after, &live, Side::Own, &Guess).unwrap();
         assert_eq!(back.clashes.len(), 1, "what is back already is none: {:?}", back.clashes);
-        assert_eq!((back.clashes[0].before.as_ref(), back.clashes[0].after.as_ref()), (Some(&json!("2")), Some(&json!("3"))));
+        assert_eq!(
+            (back.clashes[0].before.as_ref(), back.clashes[0].after.as_ref()),
+            (Some(&json!("2")), Some(&json!("3")))
+        );
     }
 
     #[test]

@@ -98,7 +98,9 @@ fn a_stateful_set_looks_at_revisions_and_partition() {
     not_yet(&with(&s, "/status/replicas", json!(4)), "4 replicas are more than the 3 asked for");
     let on_delete = with(&updating, "/spec/updateStrategy", json!({"type": "OnDelete"}));
     ready(&on_delete, "3 of 3 replicas ready");
-    assert!(matches!(rollout(&on_delete, &Related::default()), Some(Readiness::Hopeless(words)) if words.contains("OnDelete")));
+    assert!(
+        matches!(rollout(&on_delete, &Related::default()), Some(Readiness::Hopeless(words)) if words.contains("OnDelete"))
+    );
     let zero = json!({
         "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"generation": 1}, "spec": {"replicas": 0},
         "status": {"observedGeneration": 1, "replicas": 0, "updateRevision": "db-1"}
@@ -119,7 +121,8 @@ fn a_daemon_set_of_none_is_not_ready_while_a_node_matches() {
     not_yet(&with(&d, "/status/updatedNumberScheduled", json!(1)), "1 of 2 pods updated");
     let none = with(&d, "/status", json!({"observedGeneration": 1, "desiredNumberScheduled": 0}));
     assert_eq!(wants(&none), [super::Want::Nodes]);
-    let node = |labels: Json, taints: Json| json!({"metadata": {"name": "n1", "labels": labels}, "spec": {"taints": taints}});
+    let node =
+        |labels: Json, taints: Json| json!({"metadata": {"name": "n1", "labels": labels}, "spec": {"taints": taints}});
     let on = |template: Json, node: &Json| {
         let set = with(&none, "/spec/template/spec", template);
         of(&set, &Related { nodes: Some(vec![node]), ..Related::default() })
@@ -138,11 +141,10 @@ fn a_daemon_set_of_none_is_not_ready_while_a_node_matches() {
         let template = json!({"nodeSelector": {"role": "edge"}, "tolerations": tolerations});
         assert_eq!(on(template, &tainted), matching);
     }
-    let cordoned = node(json!({"role": "edge"}), json!([{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}]));
+    let cordoned =
+        node(json!({"role": "edge"}), json!([{"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}]));
     assert_eq!(on(selector, &cordoned), matching, "the controller tolerates it for its pods");
-    let affinity = |expressions: Json| {
-        json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": expressions}]}}}})
-    };
+    let affinity = |expressions: Json| json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": expressions}]}}}});
     for (operator, values, matches) in [
         ("In", json!(["edge", "x"]), true),
         ("NotIn", json!(["edge"]), false),
@@ -161,20 +163,31 @@ fn replica_sets_and_pods() {
     let r = json!({"apiVersion": "apps/v1", "kind": "ReplicaSet", "metadata": {"generation": 1}, "spec": {"replicas": 2},
         "status": {"observedGeneration": 1, "replicas": 2, "availableReplicas": 2}});
     ready(&r, "2 of 2 replicas available");
-    let refused = with(&r, "/status", json!({"observedGeneration": 1, "conditions": [
-        {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"}]}));
+    let refused = with(
+        &r,
+        "/status",
+        json!({"observedGeneration": 1, "conditions": [
+        {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"}]}),
+    );
     not_yet(&refused, "0 of 2 replicas available: FailedCreate: exceeded quota");
 
     let p = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "web-1"}, "status": {"phase": "Running", "conditions": [
         {"type": "Ready", "status": "True"}]}});
     ready(&p, "it is ready");
     let starting = json!([{"type": "Ready", "status": "False", "reason": "ContainersNotReady", "message": "containers with unready status: [main]"}]);
-    not_yet(&with(&p, "/status/conditions", starting), "it is not ready: ContainersNotReady: containers with unready status: [main]");
+    not_yet(
+        &with(&p, "/status/conditions", starting),
+        "it is not ready: ContainersNotReady: containers with unready status: [main]",
+    );
     let unscheduled = json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available"}]);
     not_yet(&with(&p, "/status/conditions", unscheduled), "Unschedulable: 0/3 nodes are available");
     ready(&with(&p, "/status/phase", json!("Succeeded")), "it has completed");
-    let failed = with(&p, "/status", json!({"phase": "Failed", "containerStatuses": [
-        {"name": "main", "state": {"terminated": {"exitCode": 3}}}]}));
+    let failed = with(
+        &p,
+        "/status",
+        json!({"phase": "Failed", "containerStatuses": [
+        {"name": "main", "state": {"terminated": {"exitCode": 3}}}]}),
+    );
     hopeless(&failed, "it has failed: container main ended with exit code 3");
     let evicted = with(&p, "/status", json!({"phase": "Failed", "reason": "Evicted", "message": "disk pressure"}));
     hopeless(&evicted, "it has failed: Evicted: disk pressure");
@@ -203,7 +216,10 @@ fn a_service_is_ready_when_something_answers_behind_it() {
         of(service, &Related { endpoint_slices: Some(slices.iter().collect()), ..Related::default() })
     };
     assert_eq!(wants(&s), [super::Want::EndpointSlices]);
-    assert_eq!(behind(&s, &[slice(&[Some(true), Some(false)]), slice(&[None])]), Readiness::ready("2 of 3 endpoints ready"));
+    assert_eq!(
+        behind(&s, &[slice(&[Some(true), Some(false)]), slice(&[None])]),
+        Readiness::ready("2 of 3 endpoints ready")
+    );
     assert_eq!(behind(&s, &[slice(&[Some(false)])]), Readiness::not_yet("none of its 1 endpoints is ready"));
     assert_eq!(behind(&s, &[json!({"endpoints": null})]), Readiness::not_yet("no pod that it selects has an address"));
     let headless = with(&s, "/spec/clusterIP", json!("None"));
@@ -221,13 +237,27 @@ fn a_claim_is_bound_or_waits_for_a_consumer_that_is_not_there() {
     let c = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"},
         "spec": {"storageClassName": "local"}, "status": {"phase": "Pending"}});
     let class = |mode: &str| json!({"metadata": {"name": "local"}, "volumeBindingMode": mode});
-    let pod = json!({"metadata": {"name": "db-0"}, "spec": {"volumes": [{"persistentVolumeClaim": {"claimName": "data"}}]}});
+    let pod =
+        json!({"metadata": {"name": "db-0"}, "spec": {"volumes": [{"persistentVolumeClaim": {"claimName": "data"}}]}});
     let around = |claim: &Json, class: Option<&Json>, pods: &[&Json]| {
-        of(claim, &Related { storage_classes: Some(class.into_iter().collect()), pods: Some(pods.to_vec()), ..Related::default() })
+        of(
+            claim,
+            &Related {
+                storage_classes: Some(class.into_iter().collect()),
+                pods: Some(pods.to_vec()),
+                ..Related::default()
+            },
+        )
     };
     let (late, early) = (class("WaitForFirstConsumer"), class("Immediate"));
-    assert_eq!(around(&c, Some(&late), &[]), Readiness::ready("it is bound when the first pod uses it (WaitForFirstConsumer)"));
-    assert_eq!(around(&c, Some(&late), &[&pod]), Readiness::not_yet("it is not bound: its first pod, db-0, is not scheduled yet"));
+    assert_eq!(
+        around(&c, Some(&late), &[]),
+        Readiness::ready("it is bound when the first pod uses it (WaitForFirstConsumer)")
+    );
+    assert_eq!(
+        around(&c, Some(&late), &[&pod]),
+        Readiness::not_yet("it is not bound: its first pod, db-0, is not scheduled yet")
+    );
     assert_eq!(around(&c, Some(&early), &[]), Readiness::not_yet("its volume is being made by StorageClass local"));
     assert_eq!(around(&c, None, &[]), Readiness::not_yet("it is not bound: there is no StorageClass local"));
     let planned = with(&c, "/metadata/annotations", json!({"volume.kubernetes.io/selected-node": "node-1"}));
@@ -241,28 +271,41 @@ fn a_claim_is_bound_or_waits_for_a_consumer_that_is_not_there() {
 
 #[test]
 fn what_belongs_to_the_cluster() {
-    let condition = |kind: &str, status: &str| json!({"type": kind, "status": status, "reason": "Why", "message": "so"});
+    let condition =
+        |kind: &str, status: &str| json!({"type": kind, "status": status, "reason": "Why", "message": "so"});
     let object = |version: &str, kind: &str, conditions: Json| json!({"apiVersion": version, "kind": kind, "status": {"conditions": conditions}});
     let node = |conditions| object("v1", "Node", conditions);
     ready(&node(json!([condition("Ready", "True")])), "it is ready");
     not_yet(&node(json!([condition("Ready", "False")])), "it is not ready: Why: so");
     not_yet(&node(json!([condition("Ready", "Unknown")])), "its kubelet does not answer: Why: so");
-    not_yet(&node(json!([condition("Ready", "True"), condition("NetworkUnavailable", "True")])), "its network is not there: Why: so");
+    not_yet(
+        &node(json!([condition("Ready", "True"), condition("NetworkUnavailable", "True")])),
+        "its network is not there: Why: so",
+    );
     not_yet(&node(json!([])), "its kubelet has not reported yet");
     let namespace = |phase: &str| json!({"apiVersion": "v1", "kind": "Namespace", "status": {"phase": phase}});
     ready(&namespace("Active"), "it is active");
     not_yet(&namespace("Terminating"), "its phase is Terminating");
     let crd = |conditions| object("apiextensions.k8s.io/v1", "CustomResourceDefinition", conditions);
     ready(&crd(json!([condition("NamesAccepted", "True"), condition("Established", "True")])), "it is established");
-    not_yet(&crd(json!([condition("NamesAccepted", "True"), condition("Established", "False")])), "it is not established: Why: so");
+    not_yet(
+        &crd(json!([condition("NamesAccepted", "True"), condition("Established", "False")])),
+        "it is not established: Why: so",
+    );
     hopeless(&crd(json!([condition("NamesAccepted", "False")])), "its names are taken: Why: so");
     not_yet(&crd(json!([])), "its names are not accepted yet");
     let api = |conditions| object("apiregistration.k8s.io/v1", "APIService", conditions);
     ready(&api(json!([condition("Available", "True")])), "it is available");
     not_yet(&api(json!([condition("Available", "False")])), "it is not available: Why: so");
     let hpa = |conditions| object("autoscaling/v2", "HorizontalPodAutoscaler", conditions);
-    ready(&hpa(json!([condition("AbleToScale", "True"), condition("ScalingActive", "True")])), "it is active, at 0 replicas");
-    not_yet(&hpa(json!([condition("AbleToScale", "True"), condition("ScalingActive", "False")])), "it is not active: Why: so");
+    ready(
+        &hpa(json!([condition("AbleToScale", "True"), condition("ScalingActive", "True")])),
+        "it is active, at 0 replicas",
+    );
+    not_yet(
+        &hpa(json!([condition("AbleToScale", "True"), condition("ScalingActive", "False")])),
+        "it is not active: Why: so",
+    );
     not_yet(&hpa(json!([condition("AbleToScale", "False")])), "it cannot scale: Why: so");
     not_yet(&hpa(json!([])), "its controller has not looked at it yet");
     for (version, kind) in [
@@ -275,7 +318,10 @@ fn what_belongs_to_the_cluster() {
         ready(&json!({"apiVersion": version, "kind": kind}), "it exists");
     }
     ready(&json!({"apiVersion": "v1", "kind": "PersistentVolume", "status": {"phase": "Bound"}}), "its phase is Bound");
-    not_yet(&json!({"apiVersion": "v1", "kind": "PersistentVolume", "status": {"phase": "Pending"}}), "its phase is Pending");
+    not_yet(
+        &json!({"apiVersion": "v1", "kind": "PersistentVolume", "status": {"phase": "Pending"}}),
+        "its phase is Pending",
+    );
 }
 
 #[test]
@@ -287,10 +333,16 @@ fn custom_resources_by_conditions_phase_or_presence() {
     let condition = |kind: &str, status: &str| json!({"type": kind, "status": status, "reason": "DoesNotExist", "message": "no Secret yet"});
     ready(&certificate(json!([condition("Ready", "True")])), "Ready is True");
     not_yet(&certificate(json!([condition("Ready", "False")])), "Ready is False: DoesNotExist: no Secret yet");
-    not_yet(&certificate(json!([condition("Ready", "True"), condition("Reconciling", "True")])), "Reconciling: DoesNotExist: no Secret yet");
+    not_yet(
+        &certificate(json!([condition("Ready", "True"), condition("Reconciling", "True")])),
+        "Reconciling: DoesNotExist: no Secret yet",
+    );
     not_yet(&certificate(json!([condition("Progressing", "True")])), "Progressing: DoesNotExist: no Secret yet");
     ready(&certificate(json!([condition("Ready", "True"), condition("Progressing", "True")])), "Ready is True");
-    hopeless(&certificate(json!([condition("Ready", "True"), condition("Stalled", "True")])), "Stalled: DoesNotExist: no Secret yet");
+    hopeless(
+        &certificate(json!([condition("Ready", "True"), condition("Stalled", "True")])),
+        "Stalled: DoesNotExist: no Secret yet",
+    );
     ready(&certificate(json!([condition("Available", "True"), condition("Stalled", "False")])), "Available is True");
     not_yet(
         &with(&certificate(json!([condition("Ready", "True")])), "/metadata/generation", json!(3)),

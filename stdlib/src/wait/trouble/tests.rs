@@ -38,10 +38,14 @@ fn what_blocks_a_pod_and_what_does_not() {
         assert_eq!(found.words(), format!("pod web-1: {reason}: why"));
         assert!(!found.hint().is_empty());
     }
-    let init = json!({"initContainerStatuses": [{"name": "prepare", "state": {"waiting": {"reason": "ErrImagePull"}}}]});
+    let init =
+        json!({"initContainerStatuses": [{"name": "prepare", "state": {"waiting": {"reason": "ErrImagePull"}}}]});
     assert_eq!(of_pod(&pod("web-1", "s", &init)).unwrap().container.as_deref(), Some("prepare"));
     let found = of_pod(&pod("web-1", "s", &crashing())).unwrap();
-    assert_eq!(found.words(), "pod web-1: CrashLoopBackOff: container main ended with exit code 137, OOMKilled, 4 restarts");
+    assert_eq!(
+        found.words(),
+        "pod web-1: CrashLoopBackOff: container main ended with exit code 137, OOMKilled, 4 restarts"
+    );
     let unschedulable = json!({"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available"}]});
     assert_eq!(of_pod(&pod("web-1", "s", &unschedulable)).unwrap().reason, "Unschedulable");
     let starting = json!({"phase": "Running", "containerStatuses": [
@@ -53,9 +57,12 @@ fn what_blocks_a_pod_and_what_does_not() {
 
 #[test]
 fn only_pods_of_the_newest_revision_count() {
-    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"uid": "d"}, "spec": {"replicas": 1}});
-    let replica_set = |uid: &str, revision: &str| json!({"metadata": {"uid": uid, "ownerReferences": [{"uid": "d", "controller": true}],
-        "annotations": {"deployment.kubernetes.io/revision": revision}}});
+    let deployment =
+        json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"uid": "d"}, "spec": {"replicas": 1}});
+    let replica_set = |uid: &str, revision: &str| {
+        json!({"metadata": {"uid": uid, "ownerReferences": [{"uid": "d", "controller": true}],
+        "annotations": {"deployment.kubernetes.io/revision": revision}}})
+    };
     let (old, new) = (replica_set("r9", "9"), replica_set("r10", "10"));
     let (broken, fine) = (pod("old", "r9", &crashing()), pod("new", "r10", &json!({})));
     let own = pods_of(&deployment, &[&broken, &fine], &[&old, &new]);
