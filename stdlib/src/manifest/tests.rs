@@ -32,7 +32,7 @@ fn workload(kind: &str, name: &str, pod: Json) -> Json {
 }
 
 /// Where a kind describes its pods.
-fn pod_of<'m>(manifest: &'m Json) -> &'m Json {
+fn pod_of(manifest: &Json) -> &Json {
     let at = match manifest["kind"].as_str().unwrap() {
         "Pod" => "/spec",
         "CronJob" => "/spec/jobTemplate/spec/template/spec",
