@@ -15,9 +15,9 @@ use crate::runtime::RegisterType;
 use crate::scope::{self, Scope};
 use crate::script_error::Uncatchable;
 
-pub(crate) use boundary::place_of;
+pub(crate) use boundary::{impure, place_of};
 pub(crate) use builtin::{own_primitives, seal, too_deep};
-pub(crate) use modules::check_import;
+pub(crate) use modules::{check_import, find_module};
 
 /// How deeply functions may call each other: the same in debug and release builds.
 pub const MAX_CALL_LEVELS: usize = 64;

@@ -8,6 +8,8 @@ mod condition;
 mod deleted;
 mod description;
 mod diagnosis;
+mod discovery;
+mod evidence;
 mod exists;
 mod field;
 mod fields;
