@@ -1,5 +1,7 @@
 //! A call of a primitive: everything that it may ask of its session.
 
+mod changing;
+
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -8,15 +10,14 @@ use std::time::Duration;
 use rhai::{Dynamic, NativeCallContext};
 
 use crate::cancel::Deadline;
-use crate::change::{Acted, Change, Op, Outcome, OutcomeItem, PartImage, Plan, ResultWord};
+use crate::change::Op;
 use crate::closure::Closure;
 use crate::cluster::Cluster;
 use crate::event::{Level, What};
-use crate::journal::{EntryId, Intent, ResultRecord};
 use crate::scope::{Scope, lock};
 use crate::session::Session;
 use crate::value::Value;
-use crate::{Clock, Error, Kind, Place, Result, bridge, script_error};
+use crate::{Clock, Error, Kind, Place, Result, script_error};
 
 /// Tells progress from inside a future: the subject, and how far it is.
 pub type Teller = Arc<dyn Fn(&str, &str) + Send + Sync>;
@@ -79,12 +80,28 @@ impl<'a> Call<'a> {
         self.session().bridge().wait(&self.scope.cancel, self.session().clock(), future)
     }
 
+    /// Computes something that takes longer than a moment (a key pair), so that a cancel is acknowledged meanwhile.
+    ///
+    /// # Errors
+    /// The computation's own, or why it was stopped.
+    pub fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        self.session().bridge().compute(&self.scope.cancel, self.session().clock(), work)
+    }
+
     /// The cluster that the call is about: the one named, or else the one of `cluster::using`, or else the session's.
     ///
     /// # Errors
     /// Where it cannot be reached or is not known.
     pub fn cluster(&self, name: Option<&str>) -> Result<Cluster> {
         self.session().cluster(name.or(self.scope.cluster.as_deref()), &self.scope.cancel)
+    }
+
+    /// The cluster that a change recorded as [`crate::change::Resource::at`].
+    ///
+    /// # Errors
+    /// Where it cannot be reached or is not one of this session's.
+    pub fn cluster_called(&self, own_name: &str) -> Result<Cluster> {
+        self.session().cluster_called(own_name, &self.scope.cancel)
     }
 
     /// Calls a closure of the script.
@@ -137,112 +154,6 @@ impl<'a> Call<'a> {
             return Err(Error::internal("a closure was called outside a script"));
         };
         crate::branch::side_by_side(self, context, closure, items, parallel)
-    }
-
-    /// Makes a change: checks access, records the intent, acts, records the result, and tells what came of it.
-    ///
-    /// # Errors
-    /// [`crate::Kind::Denied`] without access, the journal's error if the intent cannot be recorded (nothing is then done), and
-    /// what the change itself meets.
-    pub fn change(&self, change: Change) -> Result<Outcome> {
-        let session = self.session();
-        for part in &change.parts {
-            if part.acts() {
-                session.access().check_change(&part.resource)?;
-            }
-        }
-        if !change.parts.iter().any(crate::change::Part::acts) {
-            return Ok(self.tell(&change, &[]));
-        }
-        if let Some(gate) = session.change_gate() {
-            gate.before_change(&change)?;
-        }
-        session.ask_identities(&self.scope.cancel)?;
-        let id = self.scope.next_id();
-        session.journal().intent(&self.intent(&id, &change))?;
-        let Change { parts, act, probe, inverse } = change;
-        let acting = parts.iter().filter(|p| p.acts()).count();
-        let answer =
-            session.bridge().wait_with_grace(&self.scope.cancel, session.clock(), bridge::CHANGE_GRACE, (act)());
-        let (acted, stopped) = match answer {
-            Ok(acted) if acted.len() == acting => (acted, None),
-            Ok(acted) => {
-                let error =
-                    Error::internal(format!("{} answered for {} of {acting} resources", self.primitive, acted.len()));
-                (vec![Acted::Unknown; acting], Some(error))
-            }
-            Err(error) if error.kind().is_final() => (vec![Acted::Unknown; acting], Some(error)),
-            Err(error) => (vec![Acted::Failed(error.clone()); acting], Some(error)),
-        };
-        let record = ResultRecord {
-            results: acted.iter().map(word).collect(),
-            after: acted.iter().map(|a| if let Acted::Done(after) = a { after.clone() } else { None }).collect(),
-        };
-        session.journal().result(&id, &record)?;
-        let change = Change { parts, act: Box::new(|| Box::pin(async { Ok(Vec::new()) })), probe, inverse };
-        let outcome = self.tell(&change, &acted);
-        if let Some(error) = stopped {
-            return Err(error);
-        }
-        match first_failure(&change, &acted) {
-            Some(error) => Err(error),
-            None => Ok(outcome),
-        }
-    }
-
-    fn intent(&self, id: &EntryId, change: &Change) -> Intent {
-        let parts = change.parts.iter().filter_map(|p| match &p.plan {
-            Plan::Act { op, .. } => {
-                Some(PartImage { resource: p.resource.clone(), op: *op, before: p.before.clone(), after: None })
-            }
-            Plan::Unchanged(_) => None,
-        });
-        Intent {
-            id: id.clone(),
-            step: self.step().to_owned(),
-            primitive: self.primitive.clone(),
-            identity: self.session().identities(),
-            parts: parts.collect(),
-            probe: change.probe.clone(),
-            inverse: change.inverse.clone(),
-            permits: lock(&self.permits).clone(),
-        }
-    }
-
-    fn tell(&self, change: &Change, acted: &[Acted]) -> Outcome {
-        let mut outcome = Outcome { items: Vec::new(), objects: Vec::new() };
-        let mut acted = acted.iter();
-        for part in &change.parts {
-            let mut item = OutcomeItem {
-                op: None,
-                resource: part.resource.to_string(),
-                cluster: part.resource.at.clone(),
-                result: ResultWord::Unchanged,
-                reason: None,
-                diff: Vec::new(),
-            };
-            let mut object = part.before.clone();
-            match &part.plan {
-                Plan::Unchanged(reason) => item.reason = Some(reason.clone()),
-                Plan::Act { op, diff, note } => {
-                    let result = acted.next().unwrap_or(&Acted::NotTried);
-                    item.op = Some(*op);
-                    item.diff = diff.clone();
-                    item.reason = note.clone();
-                    item.result = word(result);
-                    match result {
-                        Acted::Done(after) => object = after.clone(),
-                        Acted::Failed(error) => item.reason = Some(error.to_string()),
-                        Acted::NotTried => item.reason = Some("not tried".into()),
-                        Acted::Unknown => item.reason = Some("its answer was not seen".into()),
-                    }
-                }
-            }
-            self.scope.session.outcome(&self.scope, &item);
-            outcome.items.push(item);
-            outcome.objects.push(object);
-        }
-        outcome
     }
 
     /// Notes something explicitly allowed beyond the ordinary; it goes into the journal with the next change.
@@ -339,34 +250,6 @@ pub(crate) fn captured_names(context: &NativeCallContext<'_>, closure: &Closure)
             function.params.iter().take(closure.captures()).map(ToString::to_string).collect()
         })
         .unwrap_or_default()
-}
-
-fn word(acted: &Acted) -> ResultWord {
-    match acted {
-        Acted::Done(_) => ResultWord::Changed,
-        Acted::Failed(_) | Acted::NotTried => ResultWord::Failed,
-        Acted::Unknown => ResultWord::Unknown,
-    }
-}
-
-fn first_failure(change: &Change, acted: &[Acted]) -> Option<Error> {
-    let failures: Vec<&Error> =
-        acted.iter().filter_map(|a| if let Acted::Failed(e) = a { Some(e) } else { None }).collect();
-    let first = (*failures.first()?).clone();
-    let (done, of) = (acted.iter().filter(|a| matches!(a, Acted::Done(_))).count(), acted.len());
-    if of == 1 {
-        return Some(first);
-    }
-    let names: Vec<String> = change
-        .parts
-        .iter()
-        .filter(|p| p.acts())
-        .zip(acted)
-        .filter(|(_, a)| matches!(a, Acted::Failed(_)))
-        .map(|(p, _)| p.resource.to_string())
-        .collect();
-    let summary = format!("{} of {of} objects failed ({done} done): {}", names.len(), names.join(", "));
-    Some(first.context(summary))
 }
 
 impl Op {

@@ -11,6 +11,7 @@ use rhai::{Dynamic, Engine, FnNamespace, FuncRegistration, ImmutableString, Modu
 
 use crate::event::Level;
 use crate::primitive::Primitive;
+use crate::runtime::RegisterType;
 use crate::scope::{self, Scope};
 use crate::script_error::Uncatchable;
 
@@ -24,7 +25,7 @@ pub const MAX_CALL_LEVELS: usize = 64;
 /// The stack that this depth needs in a debug build.
 pub const STACK: usize = 16 << 20;
 
-pub(crate) fn build(primitives: &[Primitive]) -> Engine {
+pub(crate) fn build(primitives: &[Primitive], types: &[RegisterType]) -> Engine {
     let mut engine = Engine::new();
     engine.set_max_call_levels(MAX_CALL_LEVELS);
     engine.set_max_expr_depths(64, 64);
@@ -54,6 +55,7 @@ pub(crate) fn build(primitives: &[Primitive]) -> Engine {
         Ok(Scope::from_tag(context.tag()).map(|scope| scope.session.values_dynamic()))
     });
     builtin::register(&mut engine);
+    types.iter().for_each(|register| register(&mut engine));
     register(&mut engine, primitives);
     engine
 }

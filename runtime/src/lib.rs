@@ -30,6 +30,7 @@ pub mod session;
 pub mod state_folder;
 pub mod suggest;
 pub mod target;
+pub mod undo;
 pub mod value;
 pub mod values;
 pub mod yaml;
@@ -37,8 +38,9 @@ pub mod yaml;
 pub use call::Call;
 pub use clock::{BoxFuture, Clock, Moment, RealClock};
 pub use error::{Error, Kind, Place, Result};
-pub use runtime::{Package, Runtime, RuntimeBuilder};
+pub use runtime::{Package, RegisterType, Runtime, RuntimeBuilder};
 pub use session::{Session, SessionBuilder};
+pub use undo::undo;
 pub use value::{IntoValue, Value};
 pub use windlass_macros::{Options, primitive};
 

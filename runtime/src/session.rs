@@ -235,6 +235,22 @@ impl Session {
         Ok(lock(&self.0.gathered.clusters).entry(key).or_insert(cluster).clone())
     }
 
+    /// The cluster that is called so in what was recorded: [`crate::change::Resource::at`] has its own name, which need
+    /// not be the one that scripts use.
+    ///
+    /// # Errors
+    /// Where it cannot be opened, or is not one of this session's.
+    pub(crate) fn cluster_called(&self, own_name: &str, cancel: &Cancel) -> Result<Cluster> {
+        let is_it = |cluster: &&Cluster| cluster.name() == own_name;
+        if let Some(cluster) = lock(&self.0.gathered.clusters).values().find(is_it) {
+            return Ok(cluster.clone());
+        }
+        match self.cluster(None, cancel) {
+            Ok(cluster) if cluster.name() == own_name => Ok(cluster),
+            _ => self.cluster(Some(own_name), cancel),
+        }
+    }
+
     /// Asks the clusters that are open for their identities, so that intents can name them. One that may not be asked stays
     /// without.
     pub(crate) fn ask_identities(&self, cancel: &Cancel) -> Result<()> {

@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value as Json;
 use windlass_runtime::event::{Event, What};
-use windlass_runtime::journal::{Journal, MemoryJournal};
+use windlass_runtime::journal::{EntryId, Intent, Journal, MemoryJournal, ResultRecord, StepRecord};
 use windlass_runtime::playbook::{Playbook, Selection};
 use windlass_runtime::report::Report;
 use windlass_runtime::session::SessionBuilder;
 use windlass_runtime::target::{Live, NoTarget, Target};
-use windlass_runtime::{Runtime, Session};
-use windlass_testbed::Testbed;
+use windlass_runtime::undo::Undone;
+use windlass_runtime::{Error, Kind, Runtime, Session};
+use windlass_testbed::{AuditMark, Testbed};
 
 /// A runtime with every primitive; one for all tests.
 pub fn runtime() -> &'static Runtime {
@@ -46,11 +47,78 @@ impl Bed {
         run_on(self.target(), script, set)
     }
 
+    /// Runs a script as another user.
+    pub fn run_as(&self, user: &str, script: &str) -> Ran {
+        let kubeconfig = self.testbed.kubeconfig_for(user).unwrap();
+        run_on(Live::builder().kubeconfig(kubeconfig).build(), script, |b| b)
+    }
+
     /// An object, by kubectl.
     pub fn kubectl_get(&self, what: &[&str]) -> Json {
         let mut arguments = vec!["get", "-o", "json", "--show-managed-fields"];
         arguments.extend(what);
         serde_json::from_str(&self.testbed.kubectl_ok(&arguments, "").unwrap()).unwrap()
+    }
+}
+
+impl Bed {
+    /// Takes back what a run changed, in a session of its own.
+    pub fn undo(&self, ran: &Ran) -> windlass_runtime::Result<Vec<Undone>> {
+        self.undo_entries(&ran.journal.entries().unwrap())
+    }
+
+    pub fn undo_entries(&self, entries: &[(Intent, Option<ResultRecord>)]) -> windlass_runtime::Result<Vec<Undone>> {
+        windlass_runtime::undo(&runtime().session(self.target()).open(), entries)
+    }
+
+    /// What the tests' user changed since then at paths that hold `part`; the tests that run beside are its too.
+    pub fn writes_since(&self, mark: AuditMark, part: &str) -> Vec<windlass_testbed::Event> {
+        let audit = self.testbed.audit_since(mark).unwrap();
+        let ours = |e: &&windlass_testbed::Event| e.uri.contains(part) && e.user_agent.starts_with("windlass");
+        audit.mutating_by(windlass_testbed::TESTER).into_iter().filter(|e| ours(&e)).cloned().collect()
+    }
+
+    /// An object as undo has to bring it back: without its version and generation, its status, and what controllers note.
+    pub fn comparable(&self, what: &[&str]) -> Json {
+        let mut object = self.kubectl_get(what);
+        object.as_object_mut().unwrap().shift_remove("status");
+        let metadata = object["metadata"].as_object_mut().unwrap();
+        for name in ["resourceVersion", "generation"] {
+            metadata.shift_remove(name);
+        }
+        if let Some(Json::Object(annotations)) = metadata.get_mut("annotations") {
+            annotations.shift_remove("deployment.kubernetes.io/revision");
+        }
+        let mut owners = metadata.get("managedFields").and_then(Json::as_array).cloned().unwrap_or_default();
+        owners.retain(|o| o.get("subresource").and_then(Json::as_str) != Some("status"));
+        owners.sort_by_key(ToString::to_string);
+        metadata.insert("managedFields".to_owned(), owners.into());
+        object
+    }
+
+    /// Runs a script that changes one object: the first time it does, the second time it sends nothing, and undo brings
+    /// back fields and owners exactly. Gives the first run.
+    pub fn converges_and_is_undone(&self, script: &str, what: &[&str]) -> Ran {
+        let before = self.comparable(what);
+        let first = self.run(script);
+        assert!(first.value()["changed"] == true, "{:#}", first.value());
+        let after = self.comparable(what);
+        assert_ne!(after, before);
+        let mark = self.testbed.audit_mark().unwrap();
+        let second = self.run(script);
+        assert!(second.value()["changed"] == false, "{:#}", second.value());
+        assert!(second.value()["reason"].as_str().is_some_and(|r| !r.is_empty()), "{:#}", second.value());
+        let part = match what {
+            [_, _, "-n", namespace] => format!("/namespaces/{namespace}/"),
+            _ => format!("/{}?", what[1]),
+        };
+        assert!(self.writes_since(mark, &part).is_empty(), "{:?}", self.writes_since(mark, &part));
+        assert_eq!(self.comparable(what), after);
+        let undone = self.undo(&first).unwrap();
+        assert!(undone.len() == 1 && undone[0].changed(), "{undone:#?}");
+        let back = self.comparable(what);
+        assert_eq!(back, before, "{back:#}\nis not\n{before:#}");
+        first
     }
 }
 
@@ -113,5 +181,36 @@ mod erased {
         fn json(&self) -> String {
             serde_json::to_string(self).unwrap()
         }
+    }
+}
+
+/// A journal of a run that dies: at the intent (nothing is done then), or after acting, before the result is written.
+pub struct Cut {
+    pub kept: MemoryJournal,
+    pub before_acting: bool,
+}
+
+impl Cut {
+    pub fn new(before_acting: bool) -> Arc<Self> {
+        Arc::new(Self { kept: MemoryJournal::new(), before_acting })
+    }
+}
+
+impl Journal for Cut {
+    fn intent(&self, intent: &Intent) -> windlass_runtime::Result<()> {
+        self.kept.intent(intent)?;
+        if self.before_acting { Err(Error::new(Kind::System, "cut before acting")) } else { Ok(()) }
+    }
+    fn result(&self, _: &EntryId, _: &ResultRecord) -> windlass_runtime::Result<()> {
+        Err(Error::new(Kind::System, "cut after acting"))
+    }
+    fn decision(&self, id: &EntryId, text: &str) -> windlass_runtime::Result<()> {
+        self.kept.decision(id, text)
+    }
+    fn step_ended(&self, record: &StepRecord) -> windlass_runtime::Result<()> {
+        self.kept.step_ended(record)
+    }
+    fn entries(&self) -> windlass_runtime::Result<Vec<(Intent, Option<ResultRecord>)>> {
+        self.kept.entries()
     }
 }

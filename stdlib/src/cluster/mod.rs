@@ -1,12 +1,25 @@
 //! `cluster::`: objects of a cluster.
 
+mod annotate;
 mod apply;
 pub mod applying;
 mod config_map;
+mod delete;
+mod delta;
+pub mod edit;
+mod exists;
 mod get;
+mod label;
+mod labels;
+mod list;
+mod namespace;
+pub mod objects;
+mod patch;
 mod registry_secret;
+mod scale;
 mod secret;
 mod secret_data;
+mod taint;
 mod target;
 mod whole;
 
@@ -19,15 +32,24 @@ pub use target::{OnCluster, Target};
 #[must_use]
 pub fn primitives() -> Vec<Primitive> {
     vec![
+        annotate::primitive(),
         apply::primitive(),
         config_map::primitive(),
+        delete::primitive(),
+        exists::primitive(),
         get::primitive(),
+        label::primitive(),
+        list::primitive(),
+        namespace::primitive(),
+        patch::primitive(),
         registry_secret::primitive(),
+        scale::primitive(),
         secret::primitive(),
+        taint::primitive(),
     ]
 }
 
 /// Adds the handlers of this module's changes.
 pub(crate) fn with_handlers(package: Package) -> Package {
-    package
+    package.handler(objects::Objects)
 }

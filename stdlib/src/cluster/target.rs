@@ -30,6 +30,16 @@ impl OnCluster {
 #[derive(Debug, Clone)]
 pub struct Target(pub ResourceRef);
 
+impl Target {
+    /// The object of a known kind that has this name.
+    ///
+    /// # Errors
+    /// [`windlass_runtime::Kind::Usage`] for a name that no object can have.
+    pub fn of_kind(kind: &str, name: &str) -> Result<Self> {
+        ResourceRef::parse(&format!("{kind}/{name}")).map(Self)
+    }
+}
+
 impl FromValue for Target {
     fn expects() -> String {
         "an object's name such as \"Deployment/web\"".to_owned()

@@ -1,0 +1,54 @@
+//! `cluster::annotate`.
+
+use windlass_runtime::change::Outcome;
+use windlass_runtime::{Call, Result, primitive};
+
+use super::labels::{Marks, mark};
+use super::{OnCluster, Target};
+
+/// Sets annotations of an object, and removes those that are given as `()`. Its other annotations stay.
+///
+/// An annotation that has another value is changed, whoever set it; the outcome's diff shows the former value.
+///
+/// # Errors
+/// `not_found` if there is no such object, `rejected` with the API server's reason for a key that no annotation can have,
+/// `usage` for keys below `windlass.dev/`.
+///
+/// # Example
+/// ```rhai
+/// cluster::annotate("Namespace/default", #{ "example.com/contact": "operations" });
+/// ```
+#[primitive(module = "cluster", effect = Change)]
+pub fn annotate(call: &Call<'_>, target: Target, annotations: Marks, options: OnCluster) -> Result<Outcome> {
+    mark(call, "annotations", &target, &annotations, &options)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::live;
+
+    #[test]
+    fn annotations_are_set_and_removed_and_come_back() {
+        let Some(live) = live() else { return };
+        let namespace = live.namespace();
+        live.testbed.kubectl_ok(&["create", "cm", "c", "-n", &namespace], "").unwrap();
+        live.testbed.kubectl_ok(&["annotate", "cm", "c", "-n", &namespace, "old=1"], "").unwrap();
+        let script = format!(
+            "cluster::annotate(\"cm/c\", #{{ old: (), text: \"a \\\"b\\\"\\nc\" }}, #{{ namespace: \"{namespace}\" }})"
+        );
+        let ran = live.converges_and_is_undone(&script, &["cm", "c", "-n", &namespace]);
+        assert_eq!(ran.value()["object"]["metadata"]["annotations"]["text"], "a \"b\"\nc");
+    }
+
+    #[test]
+    fn secrets_and_windlass_own_annotations_are_refused() {
+        let Some(live) = live() else { return };
+        let namespace = live.namespace();
+        live.testbed.kubectl_ok(&["create", "cm", "c", "-n", &namespace], "").unwrap();
+        let error = |what: &str| {
+            live.run(&format!("cluster::annotate(\"cm/c\", #{{ {what} }}, #{{ namespace: \"{namespace}\" }})")).error()
+        };
+        assert_eq!(error("\"windlass.dev/intent\": \"x\"")["kind"], "usage");
+        assert_eq!(error("\"a b\": \"x\"")["kind"], "rejected");
+    }
+}

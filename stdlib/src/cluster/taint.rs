@@ -1,0 +1,212 @@
+//! `cluster::taint`.
+
+use serde_json::{Value as Json, json};
+use windlass_runtime::change::Outcome;
+use windlass_runtime::cluster::FieldPath;
+use windlass_runtime::options::{FromValue, Mismatch, OptionReader, Options as _};
+use windlass_runtime::{Call, Error, Options, Result, Value, primitive, words};
+
+use super::edit::{self, Wish};
+use super::{OnCluster, Target};
+
+words! {
+    /// What a taint does to pods that do not tolerate it.
+    pub enum Effect {
+        /// They are not scheduled there.
+        NoSchedule = "NoSchedule",
+        /// They are scheduled there only if there is no other place.
+        PreferNoSchedule = "PreferNoSchedule",
+        /// They are not scheduled there, and those that run there are evicted.
+        NoExecute = "NoExecute",
+    }
+}
+
+/// One taint.
+#[derive(Debug, Clone, Options)]
+pub struct Taint {
+    /// Its key.
+    pub key: String,
+    /// Its value.
+    #[option(default = "\"\"")]
+    pub value: String,
+    /// What it does. Key and effect together tell taints apart; to remove all of a key, it can be left out.
+    pub effect: Option<Effect>,
+    /// Take it away instead.
+    #[option(default = "false")]
+    pub remove: bool,
+}
+
+impl FromValue for Taint {
+    fn expects() -> String {
+        "a taint such as #{ key: \"dedicated\", value: \"storage\", effect: \"NoSchedule\" }".to_owned()
+    }
+
+    fn from_value(value: Value) -> Result<Self, Mismatch> {
+        let Value::Map(_) = &value else { return Err(Mismatch::sort(&value)) };
+        let mut reader = OptionReader::new("a taint", value).map_err(Mismatch::Refused)?;
+        let taint = Self::take(&mut reader).map_err(Mismatch::Refused)?;
+        reader.finish(&Self::fields()).map_err(Mismatch::Refused)?;
+        if taint.effect.is_none() && !taint.remove {
+            let error = Error::usage(format!("the taint {} has no effect", taint.key));
+            return Err(Mismatch::Refused(error.hint(format!("add `effect:`, {}", Effect::expects()))));
+        }
+        Ok(taint)
+    }
+}
+
+/// One taint or a list of them.
+#[derive(Debug, Clone)]
+pub struct Taints(Vec<Taint>);
+
+impl FromValue for Taints {
+    fn expects() -> String {
+        format!("{}, or a list of taints", Taint::expects())
+    }
+
+    fn from_value(value: Value) -> Result<Self, Mismatch> {
+        match value {
+            Value::List(_) => Vec::from_value(value).map(Self),
+            one => Taint::from_value(one).map(|taint| Self(vec![taint])),
+        }
+    }
+}
+
+/// Taints a node, or takes taints away from it with `remove: true`. Its other taints stay.
+///
+/// A taint is known by its key and effect: one that is there with another value is changed.
+///
+/// # Errors
+/// `not_found` if there is no such node, `rejected` with the API server's reason for a key or value that no taint can
+/// have, `usage` for anything else than a node.
+///
+/// # Example
+/// ```rhai
+/// let node = cluster::list("Node", #{ limit: 1 })[0].metadata.name;
+/// cluster::taint(`Node/${node}`, #{ key: "example.com/maintenance", effect: "PreferNoSchedule" });
+/// cluster::taint(`Node/${node}`, #{ key: "example.com/maintenance", remove: true });
+/// ```
+#[primitive(module = "cluster", effect = Change)]
+pub fn taint(call: &Call<'_>, target: Target, taints: Taints, options: OnCluster) -> Result<Outcome> {
+    let (cluster, id) = options.find(call, &target)?;
+    if id.kind != "Node" || !id.group().is_empty() {
+        return Err(Error::usage(format!("{id} cannot be tainted: only a Node has taints")));
+    }
+    edit::edit(call, &cluster, &id, |live| wish(live, &taints.0))
+}
+
+fn wish(live: &Json, taints: &[Taint]) -> Result<Wish> {
+    let path = FieldPath::of(["spec", "taints"]);
+    let before = path.get(live).and_then(Json::as_array).cloned().unwrap_or_default();
+    let mut after = before.clone();
+    for taint in taints {
+        let effect = taint.effect.map(Effect::as_str);
+        let is_it = |t: &Json| t["key"] == taint.key && effect.is_none_or(|effect| t["effect"] == effect);
+        if taint.remove {
+            after.retain(|t| !is_it(t));
+            continue;
+        }
+        let mut wanted = json!({ "key": taint.key, "effect": effect });
+        if !taint.value.is_empty() {
+            wanted["value"] = taint.value.as_str().into();
+        }
+        match after.iter_mut().find(|t| is_it(t)) {
+            // When it was added is the server's to say, and stays.
+            Some(there) if there.get("value").and_then(Json::as_str).unwrap_or_default() == taint.value => {}
+            Some(there) => *there = wanted,
+            None => after.push(wanted),
+        }
+    }
+    if after == before {
+        return Ok(Wish::Nothing("its taints are so already".to_owned()));
+    }
+    let mut wanted = live.clone();
+    if after.is_empty() {
+        path.remove(&mut wanted);
+    } else {
+        path.set(&mut wanted, Json::Array(after))?;
+    }
+    Ok(Wish::Become(wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::testing::live;
+
+    /// A node that no other test touches.
+    fn node(live: &crate::testing::Bed, name: &str) {
+        let node = json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": name, "labels": { "test": "taint" } },
+            "spec": { "taints": [{ "key": "own", "effect": "NoSchedule" }] } });
+        live.testbed.kubectl_ok(&["create", "-f", "-"], &node.to_string()).unwrap();
+    }
+
+    #[test]
+    fn taints_are_set_changed_and_removed_and_come_back() {
+        let Some(live) = live() else { return };
+        node(&live, "taint-1");
+        let what = ["node", "taint-1"];
+        let set = r#"cluster::taint("Node/taint-1", [#{ key: "a", value: "1", effect: "NoSchedule" }, #{ key: "a", effect: "PreferNoSchedule" }])"#;
+        let ran = live.converges_and_is_undone(set, &what);
+        let taints = ran.value()["object"]["spec"]["taints"].clone();
+        assert!(taints.as_array().unwrap().contains(&json!({ "key": "own", "effect": "NoSchedule" })), "{taints}");
+        assert!(
+            taints.as_array().unwrap().contains(&json!({ "key": "a", "value": "1", "effect": "NoSchedule" })),
+            "{taints}"
+        );
+        live.run(set).value();
+        live.converges_and_is_undone(
+            r#"cluster::taint("Node/taint-1", #{ key: "a", value: "2", effect: "NoSchedule" })"#,
+            &what,
+        );
+        let ran = live.converges_and_is_undone(r#"cluster::taint("Node/taint-1", #{ key: "a", remove: true })"#, &what);
+        let taints = ran.value()["object"]["spec"]["taints"].to_string();
+        assert!(taints.contains("own") && !taints.contains("\"a\""), "{taints}");
+        live.testbed.kubectl_ok(&["delete", "node", "taint-1"], "").unwrap();
+    }
+
+    #[test]
+    fn two_at_once_lose_nothing() {
+        let Some(live) = live() else { return };
+        node(&live, "taint-2");
+        std::thread::scope(|threads| {
+            for number in 0..4 {
+                let live = &live;
+                threads.spawn(move || {
+                    let script = format!(
+                        r#"cluster::taint("Node/taint-2", #{{ key: "k{number}", effect: "PreferNoSchedule" }})"#
+                    );
+                    assert_eq!(live.run(&script).value()["changed"], true);
+                });
+            }
+        });
+        let taints = live.kubectl_get(&["node", "taint-2"])["spec"]["taints"].to_string();
+        assert!((0..4).all(|n| taints.contains(&format!("k{n}"))) && taints.contains("own"), "{taints}");
+        live.testbed.kubectl_ok(&["delete", "node", "taint-2"], "").unwrap();
+    }
+
+    #[test]
+    fn wrong_taints_say_what_is_wrong() {
+        let Some(live) = live() else { return };
+        node(&live, "taint-3");
+        for (taint, kind, said) in [
+            (r#"#{ key: "a" }"#, "usage", "the taint a has no effect"),
+            (r#"#{ key: "a", effect: "NoWay" }"#, "usage", "one of \"NoSchedule\""),
+            (r#"#{ effect: "NoSchedule" }"#, "usage", "needs the option `key`"),
+            (r#"#{ key: "a", efect: "NoSchedule" }"#, "usage", "no option `efect`"),
+            (r#""a=b:NoSchedule""#, "usage", "must be a taint such as"),
+            (r#"[1]"#, "usage", "item 0"),
+            (r#"#{ key: "a b", effect: "NoSchedule" }"#, "rejected", "taints"),
+        ] {
+            let error = live.run(&format!("cluster::taint(\"Node/taint-3\", {taint})")).error();
+            assert_eq!(error["kind"], kind, "{error}");
+            assert!(error["message"].as_str().unwrap().contains(said), "{error}");
+        }
+        let error = live.run(r#"cluster::taint("ns/default", #{ key: "a", remove: true })"#).error();
+        assert!(error["message"].as_str().unwrap().contains("only a Node has taints"), "{error}");
+        let error =
+            live.run_as("viewer", r#"cluster::taint("Node/taint-3", #{ key: "a", effect: "NoSchedule" })"#).error();
+        assert_eq!(error["kind"], "forbidden", "{error}");
+        live.testbed.kubectl_ok(&["delete", "node", "taint-3"], "").unwrap();
+    }
+}
