@@ -75,7 +75,7 @@ impl Trouble {
             "CreateContainerConfigError" | "CreateContainerError" => {
                 "create the ConfigMap or Secret, or the key in it, that the message names"
             }
-            "Unschedulable" | "SchedulingGated" => {
+            "Unschedulable" => {
                 "no node takes the pod: look at requests, node selector, affinity, taints and volumes, or add a node"
             }
             "ProgressDeadlineExceeded" => "look at the pods and events in e.details",
@@ -169,7 +169,7 @@ pub(crate) fn of_pod(pod: &Json) -> Option<Trouble> {
     };
     if let Some(scheduled) = condition(pod, "PodScheduled")
         && scheduled.is_false()
-        && matches!(scheduled.reason, "Unschedulable")
+        && scheduled.reason == "Unschedulable"
     {
         return Some(trouble(None, scheduled.reason, scheduled.message));
     }
