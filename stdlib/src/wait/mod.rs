@@ -3,6 +3,7 @@
 mod aim;
 mod all;
 mod any;
+mod around;
 mod board;
 mod condition;
 mod deleted;
@@ -39,4 +40,19 @@ pub fn primitives() -> Vec<Primitive> {
         rollout::primitive(),
         until::primitive(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::live;
+
+    #[test]
+    fn every_example_runs() {
+        let Some(live) = live() else { return };
+        for primitive in super::primitives() {
+            let example = primitive.doc.split("```rhai\n").nth(1).and_then(|rest| rest.split("```").next());
+            let example = example.unwrap_or_else(|| panic!("{} has no example", primitive.id()));
+            live.run(example).value();
+        }
+    }
 }

@@ -4,7 +4,8 @@ use serde_json::{Value as Json, json};
 use windlass_runtime::cluster::{ResourceId, Selector, WatchEvent};
 use windlass_runtime::{Error, Kind, Moment};
 
-use super::{Aim, End, Goal, Vigil, label_selector};
+use super::{Aim, End, Goal, Vigil};
+use crate::wait::around::label_selector;
 
 fn at(seconds: u64) -> Moment {
     Moment(Duration::from_secs(seconds))
