@@ -37,7 +37,7 @@ pub(crate) fn build(primitives: &[Primitive], types: &[RegisterType]) -> Engine 
     engine.set_max_modules(1000);
     engine.set_optimization_level(rhai::OptimizationLevel::None);
     engine.disable_symbol("eval");
-    // `wait::until` and `log::debug` are ours; Rhai's `do { … } until` goes without.
+    // `wait::until` and `log::debug` are ours; Rhai's `do { … } until` goes without, its `debug(…)` stays.
     #[allow(deprecated)] // marked as subject to change, not as going away
     engine.on_parse_token(|token, _, _| match token {
         rhai::Token::Until => rhai::Token::Identifier(Box::new("until".into())),

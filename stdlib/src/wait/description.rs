@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value as Json;
+use windlass_runtime::cluster::Cluster;
 use windlass_runtime::options::{FromValue, Mismatch, Options as _};
 use windlass_runtime::{Call, Error, Options, Result, Value};
 
@@ -73,7 +74,7 @@ impl Description {
     ///
     /// # Errors
     /// Where the cluster cannot be reached or does not know the kind.
-    pub(crate) fn goal(&self, call: &Call<'_>, together: &Together) -> Result<Goal> {
+    pub(crate) fn goal(&self, call: &Call<'_>, together: &Together) -> Result<(Cluster, Goal)> {
         let cluster = call.cluster(self.on.cluster.as_deref().or(together.on.cluster.as_deref()))?;
         let (inner, reference) = (cluster.clone(), self.target.0.clone());
         let (own, shared) = (self.on.namespace.clone(), together.on.namespace.clone());
@@ -84,7 +85,6 @@ impl Description {
             inner.identify(&kind, &reference.name, namespace.as_deref())
         })?;
         let goal = Goal {
-            cluster,
             id,
             aim: self.aim.clone(),
             timeout: self.timeout.unwrap_or(together.timeout),
@@ -94,7 +94,7 @@ impl Description {
         if matches!(goal.aim, Aim::Rollout) {
             super::rollout::check_kind(&goal)?;
         }
-        Ok(goal)
+        Ok((cluster, goal))
     }
 
     fn read(value: Value) -> Result<Self> {

@@ -3,11 +3,14 @@
 mod aim;
 mod all;
 mod any;
+mod around;
 mod board;
 mod condition;
 mod deleted;
 mod description;
 mod diagnosis;
+mod discovery;
+mod evidence;
 mod exists;
 mod field;
 mod fields;
@@ -37,4 +40,19 @@ pub fn primitives() -> Vec<Primitive> {
         rollout::primitive(),
         until::primitive(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::live;
+
+    #[test]
+    fn every_example_runs() {
+        let Some(live) = live() else { return };
+        for primitive in super::primitives() {
+            let example = primitive.doc.split("```rhai\n").nth(1).and_then(|rest| rest.split("```").next());
+            let example = example.unwrap_or_else(|| panic!("{} has no example", primitive.id()));
+            live.run(example).value();
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use windlass_runtime::Moment;
 
-use super::fields::{condition, int, is_going, kind, list, name, text, uid};
+use super::fields::{condition, holds, int, is_going, kind, list, name, text, uid};
 
 /// Reasons for which a container waits that do not go away by waiting a little.
 const BLOCKED: [&str; 11] = [
@@ -75,7 +75,7 @@ impl Trouble {
             "CreateContainerConfigError" | "CreateContainerError" => {
                 "create the ConfigMap or Secret, or the key in it, that the message names"
             }
-            "Unschedulable" | "SchedulingGated" => {
+            "Unschedulable" => {
                 "no node takes the pod: look at requests, node selector, affinity, taints and volumes, or add a node"
             }
             "ProgressDeadlineExceeded" => "look at the pods and events in e.details",
@@ -169,7 +169,7 @@ pub(crate) fn of_pod(pod: &Json) -> Option<Trouble> {
     };
     if let Some(scheduled) = condition(pod, "PodScheduled")
         && scheduled.is_false()
-        && matches!(scheduled.reason, "Unschedulable")
+        && scheduled.reason == "Unschedulable"
     {
         return Some(trouble(None, scheduled.reason, scheduled.message));
     }
@@ -197,9 +197,7 @@ pub(crate) fn of_pod(pod: &Json) -> Option<Trouble> {
 
 /// How far a workload is: a number that only progress raises.
 pub(crate) fn progress(object: &Json, own: &[&Json]) -> Progress {
-    let is_up = |p: &&&Json| {
-        condition(p, "Ready").is_some_and(|c| c.is_true()) || text(p, "/status/phase") == Some("Succeeded")
-    };
+    let is_up = |p: &&&Json| holds(p, "Ready") || text(p, "/status/phase") == Some("Succeeded");
     let counters = [
         "updatedReplicas",
         "availableReplicas",

@@ -10,11 +10,13 @@ mod look;
 mod surroundings;
 
 use serde_json::Value as Json;
-use windlass_runtime::change::{Change, Inverse, Outcome, Recipe};
+use windlass_runtime::change::{Change, Inverse, Outcome};
 use windlass_runtime::cluster::{Cluster, ResourceId};
 use windlass_runtime::{Call, Options, Result, Value, words};
 
 pub use intent::objects_in;
+
+use super::objects;
 
 words! {
     /// What becomes of a field that somebody else owns.
@@ -43,9 +45,6 @@ pub struct ApplyOptions {
     pub secret_fields: Vec<String>,
 }
 
-/// The handler that probes and takes back changes of objects.
-pub const HANDLER: &str = "cluster/objects";
-
 /// An object as it is intended, and where it goes.
 #[derive(Debug, Clone)]
 pub(super) struct Intended {
@@ -68,6 +67,8 @@ pub(super) struct Action {
     pub force: bool,
     /// What partial changes had noted, where the manifest has overtaken it: the annotation's new content.
     pub edited: Option<Option<String>>,
+    /// What is to differ afterwards.
+    pub intent: objects::Intent,
 }
 
 /// Applies objects as one change: the one function behind `apply`, `config_map`, `secret` and the like.
@@ -107,21 +108,16 @@ fn apply_stage(call: &Call<'_>, cluster: &Cluster, manifests: Vec<Json>, options
     for permit in looked.permits {
         call.permit(permit);
     }
+    let recipe = objects::recipe(looked.actions.iter().map(|action| &action.intent));
     let (cluster, actions, teller) = (cluster.clone(), looked.actions, call.teller());
     let mut outcome = call.change(Change {
         parts: looked.parts,
         act: Box::new(move || Box::pin(async move { Ok(act::all(&cluster, actions, &*teller).await) })),
-        probe: recipe(),
-        inverse: Inverse::By(recipe()),
+        probe: recipe.clone(),
+        inverse: Inverse::By(recipe),
     })?;
     for object in outcome.objects.iter_mut().flatten() {
         super::secret_data::hide(call, object)?;
     }
     Ok(outcome)
-}
-
-/// How the change of an object is probed and taken back: by its images alone.
-#[must_use]
-pub fn recipe() -> Recipe {
-    Recipe { handler: HANDLER.to_owned(), data: Json::Null }
 }
