@@ -32,7 +32,7 @@ pub(crate) fn run(eval: &Eval, ui: &Ui) -> Result<u8, Failed> {
         if Terminal::is_there() {
             builder = builder.prompter(Arc::new(Terminal {
                 cancel: cancel.clone(),
-                screen: screen.clone(),
+                progress: progress.clone(),
                 style: ui.err_style,
             }));
         }
