@@ -334,7 +334,7 @@ fn endless_loops_and_deep_recursion_end_with_a_place() {
     let begun = Instant::now();
     let ran = run("let x = 0;\nloop { x += 1; }");
     assert_eq!(ran.step("main").error.as_ref().unwrap()["kind"], "budget");
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(60), "it ends, however busy the machine is: {:?}", begun.elapsed());
     let ran = run("try { loop {} } catch (e) { print(\"caught\") } print(\"after\");");
     assert_eq!(ran.report.status, RunStatus::Failed);
     assert!(ran.logs().is_empty(), "nobody catches that");
