@@ -117,6 +117,29 @@ impl Bridge {
         }
     }
 
+    /// Runs something that computes for longer than a moment on a thread of its own, and gives its result. When `cancel` is
+    /// stopped, the wait ends at once; the computation goes on to its end, and its result is dropped.
+    ///
+    /// # Errors
+    /// As [`Bridge::wait`].
+    pub fn compute<T: Send + 'static>(
+        &self,
+        cancel: &Cancel,
+        clock: &Arc<dyn Clock>,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let handle = self.handle.clone();
+        self.wait(cancel, clock, async move {
+            match handle.spawn_blocking(work).await {
+                Ok(result) => result,
+                Err(failed) => match failed.try_into_panic() {
+                    Ok(panic) => Err(panicked(panic.as_ref())),
+                    Err(_) => Err(Error::internal("the worker threads ended before the computation did")),
+                },
+            }
+        })
+    }
+
     fn spawn_and_wait<T: Send + 'static>(&self, future: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
         let (sender, receiver) = mpsc::sync_channel(1);
         self.handle.spawn(async move {
@@ -195,6 +218,23 @@ mod tests {
         let error = bridge.wait::<()>(&Cancel::root(), &clock(), async { panic!("boom") }).unwrap_err();
         assert_eq!(error.kind(), Kind::Internal);
         assert!(error.to_string().contains("boom"));
+    }
+
+    #[test]
+    fn a_computation_gives_its_result_its_panic_or_the_reason_of_a_stop() {
+        let bridge = Bridge::new().unwrap();
+        assert_eq!(bridge.compute(&Cancel::root(), &clock(), || Ok(7)).unwrap(), 7);
+        let error = bridge.compute::<()>(&Cancel::root(), &clock(), || panic!("boom")).unwrap_err();
+        assert!(error.to_string().contains("boom"));
+        let (begun, cancel) = (Instant::now(), Cancel::root());
+        let inner = cancel.clone();
+        let work = move || {
+            inner.stop(Error::new(Kind::Cancelled, "stopped by a person"));
+            std::thread::park_timeout(Duration::from_secs(5));
+            Ok(())
+        };
+        assert_eq!(bridge.compute(&cancel, &clock(), work).unwrap_err().kind(), Kind::Cancelled);
+        assert!(begun.elapsed() < Duration::from_secs(2));
     }
 
     #[test]

@@ -5,9 +5,11 @@ mod changing;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rhai::{Dynamic, NativeCallContext};
 
+use crate::cancel::Deadline;
 use crate::change::Op;
 use crate::closure::Closure;
 use crate::cluster::Cluster;
@@ -15,7 +17,7 @@ use crate::event::{Level, What};
 use crate::scope::{Scope, lock};
 use crate::session::Session;
 use crate::value::Value;
-use crate::{Clock, Error, Place, Result, script_error};
+use crate::{Clock, Error, Kind, Place, Result, script_error};
 
 /// Tells progress from inside a future: the subject, and how far it is.
 pub type Teller = Arc<dyn Fn(&str, &str) + Send + Sync>;
@@ -78,6 +80,14 @@ impl<'a> Call<'a> {
         self.session().bridge().wait(&self.scope.cancel, self.session().clock(), future)
     }
 
+    /// Computes something that takes longer than a moment (a key pair), so that a cancel is acknowledged meanwhile.
+    ///
+    /// # Errors
+    /// The computation's own, or why it was stopped.
+    pub fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        self.session().bridge().compute(&self.scope.cancel, self.session().clock(), work)
+    }
+
     /// The cluster that the call is about: the one named, or else the one of `cluster::using`, or else the session's.
     ///
     /// # Errors
@@ -108,6 +118,22 @@ impl<'a> Call<'a> {
     /// As [`Call::run`].
     pub fn run_on_cluster(&self, cluster: &str, closure: &Closure) -> Result<Value> {
         self.run_in(&self.scope.on_cluster(cluster), closure, Vec::new())
+    }
+
+    /// Calls a closure of the script for `limit` at most; none if it did not end by then.
+    ///
+    /// # Errors
+    /// As [`Call::run`]; a deadline or a cancel from outside stays the error that it is.
+    pub fn run_within(&self, limit: Duration, closure: &Closure, arguments: Vec<Value>) -> Result<Option<Value>> {
+        let clock = self.session().clock();
+        let deadline = Deadline { at: clock.now() + limit, limit, what: self.primitive.clone() };
+        let scope = self.scope.narrowed(self.scope.cancel.child_until(deadline));
+        match self.run_in(&scope, closure, arguments) {
+            Err(error) if error.kind() == Kind::Deadline && self.scope.cancel.reason().is_none() => {
+                self.scope.cancel.check_deadline(&**clock).map_or(Ok(None), Err)
+            }
+            result => result.map(Some),
+        }
     }
 
     pub(crate) fn run_in(&self, scope: &Arc<Scope>, closure: &Closure, arguments: Vec<Value>) -> Result<Value> {

@@ -11,12 +11,13 @@ use rhai::{Dynamic, Engine, FnNamespace, FuncRegistration, ImmutableString, Modu
 
 use crate::event::Level;
 use crate::primitive::Primitive;
+use crate::runtime::RegisterType;
 use crate::scope::{self, Scope};
 use crate::script_error::Uncatchable;
 
-pub(crate) use boundary::place_of;
+pub(crate) use boundary::{impure, place_of};
 pub(crate) use builtin::{own_primitives, seal, too_deep};
-pub(crate) use modules::check_import;
+pub(crate) use modules::{check_import, find_module};
 
 /// How deeply functions may call each other: the same in debug and release builds.
 pub const MAX_CALL_LEVELS: usize = 64;
@@ -24,7 +25,7 @@ pub const MAX_CALL_LEVELS: usize = 64;
 /// The stack that this depth needs in a debug build.
 pub const STACK: usize = 16 << 20;
 
-pub(crate) fn build(primitives: &[Primitive]) -> Engine {
+pub(crate) fn build(primitives: &[Primitive], types: &[RegisterType]) -> Engine {
     let mut engine = Engine::new();
     engine.set_max_call_levels(MAX_CALL_LEVELS);
     engine.set_max_expr_depths(64, 64);
@@ -36,10 +37,11 @@ pub(crate) fn build(primitives: &[Primitive]) -> Engine {
     engine.set_max_modules(1000);
     engine.set_optimization_level(rhai::OptimizationLevel::None);
     engine.disable_symbol("eval");
-    // `wait::until` is ours; Rhai's `do { … } until` goes without.
+    // `wait::until` and `log::debug` are ours; Rhai's `do { … } until` goes without, its `debug(…)` stays.
     #[allow(deprecated)] // marked as subject to change, not as going away
     engine.on_parse_token(|token, _, _| match token {
         rhai::Token::Until => rhai::Token::Identifier(Box::new("until".into())),
+        rhai::Token::Reserved(word) if *word == "debug" => rhai::Token::Identifier(word),
         token => token,
     });
     engine.set_module_resolver(modules::Resolver);
@@ -54,6 +56,7 @@ pub(crate) fn build(primitives: &[Primitive]) -> Engine {
         Ok(Scope::from_tag(context.tag()).map(|scope| scope.session.values_dynamic()))
     });
     builtin::register(&mut engine);
+    types.iter().for_each(|register| register(&mut engine));
     register(&mut engine, primitives);
     engine
 }

@@ -14,11 +14,16 @@ use crate::suggest::did_you_mean;
 use crate::target::Target;
 use crate::{Error, Result, engine};
 
-/// What a crate brings: primitives, and the handlers that probe and take back their changes.
+/// Registers a type that scripts hold and look at, with its properties.
+pub type RegisterType = fn(&mut Engine);
+
+/// What a crate brings: primitives, the types that they return, and the handlers that probe and take back their changes.
 #[derive(Default, Clone)]
 pub struct Package {
     /// The primitives.
     pub primitives: Vec<Primitive>,
+    /// The types, beyond plain data.
+    pub types: Vec<RegisterType>,
     /// The handlers.
     pub handlers: Vec<Arc<dyn Handler>>,
 }
@@ -27,7 +32,14 @@ impl Package {
     /// A package of these primitives.
     #[must_use]
     pub fn new(primitives: Vec<Primitive>) -> Self {
-        Self { primitives, handlers: Vec::new() }
+        Self { primitives, ..Self::default() }
+    }
+
+    /// Adds a type.
+    #[must_use]
+    pub fn type_of(mut self, register: RegisterType) -> Self {
+        self.types.push(register);
+        self
     }
 
     /// Adds a handler.
@@ -74,9 +86,10 @@ impl RuntimeBuilder {
     /// [`crate::Kind::Usage`] if two packages bring the same primitive; [`crate::Kind::System`] without worker threads.
     pub fn build(self) -> Result<Runtime> {
         let mut primitives: Vec<Primitive> = engine::own_primitives();
-        let mut handlers = HashMap::new();
+        let (mut types, mut handlers) = (Vec::new(), HashMap::new());
         for package in self.packages {
             primitives.extend(package.primitives);
+            types.extend(package.types);
             for handler in package.handlers {
                 handlers.insert(handler.name().to_owned(), handler);
             }
@@ -89,7 +102,7 @@ impl RuntimeBuilder {
             Some(bridge) => bridge,
             None => Bridge::new()?,
         };
-        let engine = engine::build(&primitives);
+        let engine = engine::build(&primitives, &types);
         Ok(Runtime(Arc::new(Inner { engine, primitives, handlers, bridge, stock: self.stock })))
     }
 }

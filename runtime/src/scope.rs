@@ -99,6 +99,11 @@ impl Scope {
         Arc::new(scope)
     }
 
+    /// The same scope with a cancel token of its own below.
+    pub(crate) fn narrowed(&self, cancel: Cancel) -> Arc<Self> {
+        Arc::new(self.below(self.phase.clone(), cancel))
+    }
+
     /// The same scope for another cluster.
     pub(crate) fn on_cluster(&self, cluster: &str) -> Arc<Self> {
         let mut scope = self.below(self.phase.clone(), self.cancel.clone());

@@ -171,8 +171,8 @@ fn to_json(value: Value, path: &mut String, secret: &mut dyn FnMut(&str, Value) 
             return Err(Error::usage(format!("{} is a closure, where data is needed", or_value(path))));
         }
         Value::Handle(handle) => {
-            let sort = handle.type_name();
-            return Err(Error::usage(format!("{} is {sort}, where data is needed", or_value(path))));
+            let sort = short_type(&handle);
+            return Err(Error::usage(format!("{} is a {sort}, where data is needed", or_value(path))));
         }
         special @ (Value::Template(_) | Value::Damaged(_)) => secret(path, special)?,
     })
@@ -222,6 +222,11 @@ fn walk(dynamic: &Dynamic, registry: &Registry, depth: usize) -> Result<Value> {
     Ok(Value::Handle(dynamic.flatten_clone()))
 }
 
+/// The name of a Rust type as people use it: without the modules.
+fn short_type(handle: &Dynamic) -> &str {
+    handle.type_name().rsplit("::").next().unwrap_or_default()
+}
+
 fn inspect(text: &str, registry: &Registry) -> Value {
     match registry.inspect(text) {
         Inspection::Clean => Value::Text(text.to_owned()),
@@ -244,7 +249,7 @@ impl fmt::Debug for Value {
             Value::List(list) => f.debug_list().entries(list).finish(),
             Value::Map(map) => f.debug_map().entries(map).finish(),
             Value::Closure(_) => f.write_str("[closure]"),
-            Value::Handle(handle) => write!(f, "[{}]", handle.type_name()),
+            Value::Handle(handle) => write!(f, "[{}]", short_type(handle)),
         }
     }
 }

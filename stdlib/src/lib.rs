@@ -27,5 +27,6 @@ pub fn all() -> Package {
         tls::primitives(),
         wait::primitives(),
     ];
-    cluster::with_handlers(Package::new(modules.into_iter().flatten().collect()))
+    let package = Package::new(modules.into_iter().flatten().collect()).type_of(tls::Certificate::register);
+    cluster::with_handlers(package)
 }

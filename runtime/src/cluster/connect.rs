@@ -10,7 +10,7 @@ use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
 use super::exchange::Exchange;
-use super::failure::Subject;
+use super::failure::{Subject, credentials_fault};
 use super::kubeconfig;
 use super::retry::{Repeat, RetryPolicy};
 use super::{Cluster, Json};
@@ -76,7 +76,7 @@ impl Cluster {
         let (server, namespace) = (config.cluster_url.to_string(), config.default_namespace.clone());
         // A credential program that is allowed runs while the client is made, and blocks.
         let built = blocking(move || ClientBuilder::try_from(config).map(ClientBuilder::build)).await?;
-        let client = built.map_err(|e| unusable(&name, e))?;
+        let client = built.map_err(|e| unbuilt(&name, e))?;
         Ok(Cluster::assemble(name, Some(server), client, namespace, clock, options.retry))
     }
 
@@ -144,6 +144,14 @@ fn environment_proxy(server: &Uri) -> Result<Option<Uri>> {
     text.parse()
         .map(Some)
         .map_err(|e| Error::new(Kind::Malformed, format!("{variable} is no address of a proxy")).source(e))
+}
+
+fn unbuilt(context: &str, error: kube::Error) -> Error {
+    match &error {
+        kube::Error::Auth(auth) => Error::new(Kind::System, format!("context {context}: {}", credentials_fault(auth)))
+            .hint("if a program gives them, run it by hand: its command and arguments are in the kubeconfig"),
+        _ => unusable(context, error),
+    }
 }
 
 fn unusable(context: &str, source: impl std::error::Error + Send + Sync + 'static) -> Error {

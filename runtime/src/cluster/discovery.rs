@@ -4,6 +4,7 @@ mod parse;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::try_join;
 use tokio::sync::Mutex;
@@ -16,6 +17,33 @@ use crate::error::{Error, Kind, Result};
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
                           application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,\
                           application/json";
+
+/// The groups that come with Kubernetes: their kinds are meant where others have the same names (Calico has a
+/// NetworkPolicy of its own, Volcano a Job).
+const BUILT_IN: [&str; 22] = [
+    "admissionregistration.k8s.io",
+    "apiextensions.k8s.io",
+    "apiregistration.k8s.io",
+    "apps",
+    "authentication.k8s.io",
+    "authorization.k8s.io",
+    "autoscaling",
+    "batch",
+    "certificates.k8s.io",
+    "coordination.k8s.io",
+    "discovery.k8s.io",
+    "events.k8s.io",
+    "flowcontrol.apiserver.k8s.io",
+    "internal.apiserver.k8s.io",
+    "networking.k8s.io",
+    "node.k8s.io",
+    "policy",
+    "rbac.authorization.k8s.io",
+    "resource.k8s.io",
+    "scheduling.k8s.io",
+    "storage.k8s.io",
+    "storagemigration.k8s.io",
+];
 
 /// A kind of object that the cluster serves, in one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +172,7 @@ impl Discovery {
                 groups.push(kind);
             }
         }
-        let built_in: Vec<_> = groups.iter().filter(|k| !k.group.contains('.')).cloned().collect();
+        let built_in: Vec<_> = groups.iter().filter(|k| BUILT_IN.contains(&k.group.as_str())).cloned().collect();
         if let Some(core) = groups.iter().find(|k| k.group.is_empty()) {
             return Found::One(Arc::clone(core));
         }
@@ -247,6 +275,24 @@ impl Cluster {
         }
         let message = format!("cluster {} does not serve {kind} in {api_version}", self.name());
         Err(Error::new(Kind::NotFound, message).hint(format!("it serves {kind} in {}", others.join(", "))))
+    }
+
+    /// The kind of a manifest's `apiVersion` and `kind`, waited for: it is served a moment after its definition says
+    /// that it is established.
+    ///
+    /// # Errors
+    /// What [`Cluster::kind_of`] says when the time is over.
+    pub async fn kind_of_within(&self, api_version: &str, kind: &str, within: Duration) -> Result<Arc<ApiKind>> {
+        let clock = Arc::clone(self.clock());
+        let end = clock.now() + within;
+        loop {
+            match self.kind_of(api_version, kind).await {
+                Err(error) if error.kind() == Kind::NotFound && clock.now() < end => {
+                    clock.sleep(Duration::from_millis(200)).await;
+                }
+                other => return other,
+            }
+        }
     }
 
     fn unknown_kind(&self, word: &str, discovery: &Discovery) -> Error {

@@ -1,15 +1,17 @@
 //! What can go wrong with one request, and how it reads.
 
+mod explain;
+
 use std::error::Error as StdError;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
-use serde_json::json;
+use kube::client::AuthError;
 
 use super::Json;
-use crate::error::{Error, Kind};
+use super::fields::FieldPath;
+use crate::error::{Error, Kind, Result};
+use serde::Serialize;
 
 /// Why a request failed. It is kept as the source of the [`Error`] that leaves this module: see [`Failure::of`].
 #[derive(Debug, Clone, thiserror::Error)]
@@ -96,6 +98,16 @@ pub(crate) struct Subject {
     pub cluster: String,
 }
 
+impl FieldConflict {
+    /// The field as a path, to look it up in the object and in the intent, or to leave it out.
+    ///
+    /// # Errors
+    /// If the server writes it in a way that is not known.
+    pub fn path(&self) -> Result<FieldPath> {
+        FieldPath::parse(&self.field)
+    }
+}
+
 impl Failure {
     /// The failure behind an error of this module, for callers that need to know more than its kind.
     #[must_use]
@@ -170,7 +182,7 @@ impl Failure {
         let mut sent = true;
         let mut lasting = false;
         let mut last = String::new();
-        let mut credentials = false;
+        let mut credentials = None;
         walk(source.as_ref(), &mut |error| {
             if let Some(e) = error.downcast_ref::<hyper_util::client::legacy::Error>() {
                 sent &= !e.is_connect();
@@ -187,32 +199,37 @@ impl Failure {
                         | rustls::Error::PeerIncompatible(_)
                 );
             }
-            if error.is::<kube::client::AuthError>() {
-                (sent, lasting, credentials) = (false, true, true);
+            if let Some(e) = error.downcast_ref::<AuthError>() {
+                credentials.get_or_insert_with(|| credentials_fault(e));
             }
             last = error.to_string();
         });
-        let what = if credentials { "the credentials could not be made" } else { "the connection failed" };
-        Failure::Transport { message: format!("{what}: {last}"), sent, lasting, source }
+        match credentials {
+            Some(message) => {
+                let source = Arc::new(std::io::Error::other(message.clone()));
+                Failure::Transport { message, sent: false, lasting: true, source }
+            }
+            None => Failure::Transport { message: format!("the connection failed: {last}"), sent, lasting, source },
+        }
     }
 
     /// The fields that others own, of a failed server-side apply.
     #[must_use]
     pub fn field_conflicts(&self) -> Vec<FieldConflict> {
         let causes = self.status().map(|s| s.causes.as_slice()).unwrap_or_default();
-        let conflict = |c: &Cause| FieldConflict { manager: manager_in(&c.message), field: c.field.clone() };
+        let conflict = |c: &Cause| FieldConflict { manager: explain::manager_in(&c.message), field: c.field.clone() };
         causes.iter().filter(|c| c.reason == "FieldManagerConflict").map(conflict).collect()
     }
 
     pub(crate) fn into_error(self, subject: &Subject) -> Error {
         let error = match &self {
-            Failure::Status(status) => status_error(status, &self, subject),
+            Failure::Status(status) => explain::status(status, &self, subject),
             Failure::Expired(_) => Error::new(
                 Kind::Unavailable,
                 format!("{}: the API server no longer has the history that was asked for", subject.resource),
             )
             .hint("read it again from the start"),
-            Failure::Transport { message, lasting: true, .. } => transport_error(message, subject),
+            Failure::Transport { message, lasting: true, .. } => explain::lasting(message, subject),
             Failure::Transport { message, sent, .. } => {
                 let done = if *sent && subject.writes() { "; it may have been done" } else { "" };
                 Error::new(
@@ -248,140 +265,26 @@ impl Subject {
     }
 }
 
-fn transport_error(message: &str, subject: &Subject) -> Error {
-    let error = Error::new(
-        Kind::Unavailable,
-        format!("cannot {} {}: cluster {}: {message}", subject.verb, subject.resource, subject.cluster),
-    );
-    if message.contains("credentials") {
-        error.hint("the context's credentials need renewing: see its user in the kubeconfig")
-    } else {
-        error.hint(
-            "the server's certificate must be signed by the kubeconfig's certificate-authority and name the address that is used",
-        )
-    }
-}
-
-fn status_error(status: &ApiStatus, failure: &Failure, subject: &Subject) -> Error {
-    let Subject { verb, resource, cluster, .. } = subject;
-    let said = if status.message.is_empty() { format!("status {}", status.code) } else { status.message.clone() };
-    match (status.code, status.reason.as_str()) {
-        (401, _) => Error::new(Kind::Forbidden, format!("cluster {cluster} does not accept the credentials (401)"))
-            .hint("renew them: has the token or the client certificate of this context expired?"),
-        (403, _) if status.causes.iter().any(|c| c.reason == "NamespaceTerminating") => {
-            Error::new(Kind::Rejected, format!("cannot {verb} {resource}: its namespace is being deleted"))
-                .hint("wait until it is gone (wait::deleted), then make it anew")
+/// Why there are no credentials, in words of our own: kube's quote what the credential program printed, which may be the
+/// credentials themselves. Only its last line on stderr is shown.
+pub(super) fn credentials_fault(error: &AuthError) -> String {
+    let what = match error {
+        AuthError::AuthExecRun { out, .. } => {
+            let said = String::from_utf8_lossy(&out.stderr);
+            let last = said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or_default();
+            let last: String = last.chars().filter(|c| !c.is_control()).take(200).collect();
+            let gap = if last.is_empty() { "" } else { ": " };
+            format!("the program that gives them failed ({}){gap}{last}", out.status)
         }
-        (403, _) => match access_refused(&said) {
-            Some(user) => {
-                let place = subject.namespace.as_deref().map_or(String::new(), |n| format!(" -n {n}"));
-                let verb = if *verb == "apply" { "patch" } else { verb };
-                Error::new(Kind::Forbidden, format!("user {user} may not {verb} {resource} in cluster {cluster}")).hint(
-                    format!(
-                        "ask for the right, then check it: kubectl auth can-i {verb} {}{place}",
-                        subject.group_resource
-                    ),
-                )
-            }
-            None => Error::new(Kind::Rejected, format!("the cluster refuses to {verb} {resource}: {said}")),
-        },
-        (404, _) if status.name.is_empty() && status.kind.is_empty() => {
-            Error::new(Kind::NotFound, format!("cluster {cluster} does not serve {}", subject.group_resource))
-                .hint("is the CustomResourceDefinition or the API that it comes from still there?")
-        }
-        (404, _) if status.kind == "namespaces" && subject.group_resource != "namespaces" => {
-            Error::new(Kind::NotFound, format!("cannot {verb} {resource}: there is no namespace {}", status.name))
-                .hint(format!("make it first: cluster::namespace(\"{}\")", status.name))
-        }
-        (404, _) if subject.single => Error::new(Kind::NotFound, format!("there is no {resource}")),
-        (404, _) => Error::new(Kind::NotFound, format!("cannot {verb} {resource}: {said}")),
-        (409, "AlreadyExists") => Error::new(Kind::AlreadyExists, format!("{resource} exists already")),
-        (409, _) => conflict_error(failure, &said, subject),
-        (400 | 405 | 406 | 413 | 415 | 422, _) => rejected(status, &said, subject),
-        // Server-side apply says so of an object that does not fit its schema.
-        (500, _) if said.starts_with(UNTYPED) => rejected(status, &said, subject),
-        (429, _) => Error::new(Kind::Unavailable, format!("cannot {verb} {resource}: cluster {cluster}: {said}"))
-            .hint("the API server is limiting requests; try again later"),
-        _ => {
-            let error = Error::new(Kind::Unavailable, format!("cannot {verb} {resource}: cluster {cluster}: {said}"));
-            if said.contains("webhook") {
-                error.hint("an admission webhook does not answer: look at its Service and its pods")
-            } else {
-                error.hint("look at the API server's own log")
-            }
-        }
-    }
-}
-
-fn conflict_error(failure: &Failure, said: &str, subject: &Subject) -> Error {
-    let resource = &subject.resource;
-    let conflicts = failure.field_conflicts();
-    if conflicts.is_empty() {
-        let text = if said.contains("object has been modified") || said.contains("Precondition failed") {
-            format!("{resource} has been changed since it was read")
-        } else {
-            format!("cannot {} {resource}: {said}", subject.verb)
-        };
-        return Error::new(Kind::Conflict, text).hint("read it again, and decide anew");
-    }
-    let mut text = format!("{resource}: ");
-    for (index, conflict) in conflicts.iter().enumerate() {
-        let gap = if index == 0 { "" } else { ", " };
-        let _ = write!(text, "{gap}{} belongs to {}", conflict.field, conflict.manager);
-    }
-    Error::new(Kind::Conflict, text)
-        .hint("conflicts: \"take\" takes the fields over, \"leave\" leaves them as they are")
-        .details(json!({ "conflicts": conflicts }))
-}
-
-fn rejected(status: &ApiStatus, said: &str, subject: &Subject) -> Error {
-    let line = |c: &Cause| if c.field.is_empty() { c.message.clone() } else { format!("{}: {}", c.field, c.message) };
-    let mut lines: Vec<String> = status.causes.iter().map(line).collect();
-    if lines.is_empty() {
-        lines = listed_faults(said);
-    }
-    let head = format!("the cluster rejects {}", subject.resource);
-    let message = match lines.as_slice() {
-        [] => format!("{head}: {said}"),
-        [one] => format!("{head}: {one}"),
-        many => many.iter().fold(format!("{head}:"), |text, line| text + "\n  - " + line.as_str()),
+        AuthError::AuthExecStart(e) => format!("the program that gives them cannot be run: {e}"),
+        AuthError::ReadTokenFile(e, path) => format!("{} cannot be read: {e}", path.display()),
+        AuthError::AuthExecParse(_)
+        | AuthError::AuthExec(_)
+        | AuthError::ParseTokenKey(_)
+        | AuthError::ExecPluginFailed => "the program that gives them answered with something else".to_owned(),
+        _ => "the kubeconfig's user is not complete".to_owned(),
     };
-    Error::new(Kind::Rejected, message).details(json!({ "causes": lines }))
-}
-
-const UNTYPED: &str = "failed to create typed patch object";
-
-/// The single faults that a message lists, in the forms of strict decoding and of server-side apply.
-fn listed_faults(said: &str) -> Vec<String> {
-    if let Some((_, list)) = said.split_once("strict decoding error: ") {
-        return list.split(", ").map(str::to_owned).collect();
-    }
-    let Some((_, list)) = said.strip_prefix(UNTYPED).and_then(|rest| rest.split_once("): ")) else { return Vec::new() };
-    let list = list.strip_prefix("errors:").unwrap_or(list);
-    list.lines().map(str::trim).filter(|l| !l.is_empty()).map(without_go).collect()
-}
-
-/// `got &value.valueUnstructured{Value:map[string]interface {}{…}}`, as the server's own types print.
-fn without_go(fault: &str) -> String {
-    match fault.split_once(", got &value.valueUnstructured{Value:") {
-        Some((head, value)) if value.starts_with("map[") => format!("{head}, got a map"),
-        Some((head, _)) => format!("{head}, got a list"),
-        None => fault.to_owned(),
-    }
-}
-
-/// The user in `deployments.apps "web" is forbidden: User "jane" cannot patch resource "deployments" …`, the words of
-/// the API server's authorizer; admission rules use others.
-fn access_refused(message: &str) -> Option<&str> {
-    let (_, rest) = message.split_once("User \"")?;
-    let (user, rest) = rest.split_once('"')?;
-    rest.trim_start().starts_with("cannot ").then_some(user)
-}
-
-/// The manager in `conflict with "kubectl" using apps/v1 at …`.
-fn manager_in(message: &str) -> String {
-    let name = message.split_once("conflict with \"").and_then(|(_, rest)| rest.split_once('"')).map(|(name, _)| name);
-    name.unwrap_or(message).to_owned()
+    format!("the credentials cannot be made: {what}")
 }
 
 /// Visits an error and all that caused it. What an `io::Error` wraps is no `source()` of it, hence `get_ref`.
@@ -399,149 +302,4 @@ fn walk(error: &(dyn StdError + 'static), visit: &mut dyn FnMut(&(dyn StdError +
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn subject(verb: &'static str) -> Subject {
-        Subject {
-            verb,
-            resource: "Deployment/web in shop".into(),
-            group_resource: "deployments.apps".into(),
-            namespace: Some("shop".into()),
-            single: true,
-            cluster: "prod".into(),
-        }
-    }
-
-    #[allow(clippy::needless_pass_by_value, reason = "the bodies are built in the calls")]
-    fn error(verb: &'static str, body: Json) -> Error {
-        Failure::from_status(&body, 500, None).into_error(&subject(verb))
-    }
-
-    #[test]
-    fn a_refused_right_names_verb_resource_and_user() {
-        let e = error(
-            "apply",
-            json!({"code": 403, "reason": "Forbidden", "message":
-            "deployments.apps \"web\" is forbidden: User \"jane\" cannot patch resource \"deployments\" in API group \"apps\" in the namespace \"shop\""}),
-        );
-        assert_eq!(e.kind(), Kind::Forbidden);
-        assert_eq!(e.message(), "user jane may not patch Deployment/web in shop in cluster prod");
-        assert!(e.hint_text().unwrap().contains("can-i patch deployments.apps -n shop"));
-    }
-
-    #[test]
-    fn admission_that_says_forbidden_is_a_rejection() {
-        let e = error(
-            "create",
-            json!({"code": 403, "reason": "Forbidden", "message":
-            "pods \"web\" is forbidden: exceeded quota: small"}),
-        );
-        assert_eq!(e.kind(), Kind::Rejected);
-        assert!(e.message().contains("exceeded quota"));
-    }
-
-    #[test]
-    fn conflicts_of_server_side_apply_name_manager_and_field() {
-        let e = error(
-            "apply",
-            json!({"code": 409, "reason": "Conflict", "message": "Apply failed with 2 conflicts", "details": {"causes": [
-            {"reason": "FieldManagerConflict", "message": "conflict with \"kubectl-scale\" with subresource \"scale\" using apps/v1", "field": ".spec.replicas"},
-            {"reason": "FieldManagerConflict", "message": "conflict with \"helm\" using apps/v1 at 2026-01-01T00:00:00Z", "field": ".spec.template.spec.containers[name=\"web\"].image"}]}}),
-        );
-        assert_eq!(e.kind(), Kind::Conflict);
-        let conflicts = Failure::of(&e).unwrap().field_conflicts();
-        assert_eq!(conflicts[0], FieldConflict { manager: "kubectl-scale".into(), field: ".spec.replicas".into() });
-        assert_eq!(conflicts[1].manager, "helm");
-        assert_eq!(e.detail_value().unwrap().pointer("/conflicts/1/manager").unwrap(), "helm");
-    }
-
-    #[test]
-    fn causes_stand_on_lines_of_their_own() {
-        let e = error(
-            "apply",
-            json!({"code": 422, "reason": "Invalid", "message": "…", "details": {"causes": [
-            {"reason": "FieldValueRequired", "message": "Required value", "field": "spec.selector"},
-            {"reason": "FieldValueInvalid", "message": "Invalid value: -1", "field": "spec.replicas"}]}}),
-        );
-        assert_eq!(e.kind(), Kind::Rejected);
-        assert_eq!(
-            e.message(),
-            "the cluster rejects Deployment/web in shop:\n  - spec.selector: Required value\n  - spec.replicas: Invalid value: -1"
-        );
-        let e = error(
-            "create",
-            json!({"code": 400, "reason": "BadRequest", "message":
-            "Deployment in version \"v1\" cannot be handled as a Deployment: strict decoding error: unknown field \"spec.a\", unknown field \"spec.b\""}),
-        );
-        assert!(e.message().ends_with(":\n  - unknown field \"spec.a\"\n  - unknown field \"spec.b\""), "{e}");
-    }
-
-    #[test]
-    fn an_apply_that_does_not_fit_the_schema_is_a_rejection_and_not_the_servers_fault() {
-        let e = error(
-            "apply",
-            json!({"code": 500, "message": "failed to create typed patch object (/web; apps/v1, Kind=Deployment): errors:\n  \
-                .spec.replicas: expected numeric (int or float), got string\n  .spec.template.spec.containers: duplicate entries for key [name=\"c\"]"}),
-        );
-        assert_eq!(e.kind(), Kind::Rejected);
-        assert_eq!(
-            e.message(),
-            "the cluster rejects Deployment/web in shop:\n  - .spec.replicas: expected numeric (int or float), got string\n  \
-             - .spec.template.spec.containers: duplicate entries for key [name=\"c\"]"
-        );
-        let e = error(
-            "apply",
-            json!({"code": 500, "message": "failed to create typed patch object (/web; apps/v1, Kind=Deployment): \
-                .spec.x.image: expected string, got &value.valueUnstructured{Value:map[string]interface {}{}}"}),
-        );
-        assert_eq!(
-            e.message(),
-            "the cluster rejects Deployment/web in shop: .spec.x.image: expected string, got a map"
-        );
-    }
-
-    #[test]
-    fn missing_things_are_told_apart() {
-        let e =
-            error("get", json!({"code": 404, "reason": "NotFound", "details": {"name": "web", "kind": "deployments"}}));
-        assert_eq!(e.message(), "there is no Deployment/web in shop");
-        let e = error(
-            "create",
-            json!({"code": 404, "reason": "NotFound", "details": {"name": "shop", "kind": "namespaces"}}),
-        );
-        assert!(e.message().contains("there is no namespace shop"));
-        let e = error(
-            "list",
-            json!({"code": 404, "reason": "NotFound", "message": "the server could not find the requested resource"}),
-        );
-        assert_eq!(e.message(), "cluster prod does not serve deployments.apps");
-    }
-
-    #[test]
-    fn gone_is_expired_and_an_outdated_version_a_conflict() {
-        assert!(matches!(
-            Failure::from_status(&json!({"code": 410, "reason": "Expired"}), 200, None),
-            Failure::Expired(_)
-        ));
-        let e = error(
-            "update",
-            json!({"code": 409, "reason": "Conflict", "message":
-            "Operation cannot be fulfilled on deployments.apps \"web\": the object has been modified; please apply your changes"}),
-        );
-        assert_eq!(e.kind(), Kind::Conflict);
-        assert_eq!(e.message(), "Deployment/web in shop has been changed since it was read");
-    }
-
-    #[test]
-    fn a_refused_connection_was_not_sent_and_a_reset_one_may_have_been() {
-        let io = |kind| Failure::from_transport(Arc::new(std::io::Error::from(kind)));
-        assert!(matches!(io(std::io::ErrorKind::ConnectionRefused), Failure::Transport { sent: false, .. }));
-        assert!(matches!(
-            io(std::io::ErrorKind::ConnectionReset),
-            Failure::Transport { sent: true, lasting: false, .. }
-        ));
-        let tls = std::io::Error::other(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer));
-        assert!(matches!(Failure::from_transport(Arc::new(tls)), Failure::Transport { lasting: true, .. }));
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use kube::config::{AuthInfo, Kubeconfig};
+use kube::config::{AuthInfo, Kubeconfig, KubeconfigError};
 
 use super::connect::OpenOptions;
 use crate::error::{Error, Kind, Result};
@@ -79,11 +79,7 @@ fn merge<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<Kubeconfig> {
         if !path.exists() {
             return Err(Error::new(Kind::NotFound, format!("there is no kubeconfig {shown}")));
         }
-        let unreadable = |e| {
-            Error::new(Kind::Malformed, format!("{shown} cannot be read as a kubeconfig"))
-                .source(e)
-                .hint("try: kubectl config view")
-        };
+        let unreadable = |e| unreadable(path, e);
         let next = Kubeconfig::read_from(path).map_err(unreadable)?;
         merged = Some(match merged {
             None => next,
@@ -91,6 +87,19 @@ fn merge<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<Kubeconfig> {
         });
     }
     Ok(merged.unwrap_or_default())
+}
+
+/// A parser's own message quotes the file, and with it tokens and keys: only the place is told.
+fn unreadable(path: &Path, error: KubeconfigError) -> Error {
+    let shown = path.display();
+    let error = match error {
+        KubeconfigError::Parse(fault) => {
+            let place = fault.location().map(|at| format!(", at line {} column {}", at.line(), at.column()));
+            Error::new(Kind::Malformed, format!("{shown} cannot be read as a kubeconfig{}", place.unwrap_or_default()))
+        }
+        other => Error::new(Kind::Malformed, format!("{shown} cannot be read as a kubeconfig")).source(other),
+    };
+    error.hint("try: kubectl config view")
 }
 
 /// The context that is meant, and everything in it that is refused.
@@ -256,7 +265,14 @@ contexts:
         assert_eq!(all[0].namespace.as_deref(), Some("shop"));
         assert!(all.iter().any(|c| c.name == "more") && all.iter().filter(|c| c.name == "prod").count() == 1);
         assert_eq!(ContextInfo::all(&[folder.path().join("none")]).unwrap_err().kind(), Kind::NotFound);
-        std::fs::write(&one, "{ not yaml").unwrap();
-        assert_eq!(ContextInfo::all(&[one]).unwrap_err().kind(), Kind::Malformed);
+        for broken in
+            ["users:\n- name: u\n  user: {token: hunter2\n  bad", "users: [{name: u, user: {token: [hunter2]}}]"]
+        {
+            std::fs::write(&one, broken).unwrap();
+            let error = ContextInfo::all(std::slice::from_ref(&one)).unwrap_err();
+            assert_eq!(error.kind(), Kind::Malformed);
+            assert!(error.message().contains("at line "), "{error}");
+            assert!(!format!("{error:?}{}", error.to_json()).contains("hunter2"), "{error:?}");
+        }
     }
 }

@@ -11,6 +11,31 @@
 //! - [`Cluster::restore`] and [`Cluster::recreate`] undo, values and owners alike.
 //! - [`Cluster::watch`] follows objects over disconnections and expired history.
 //! - [`ownership`], [`fields`] and [`diff`] are functions on objects; [`schema`] knows how the API merges lists.
+//!
+//! ```no_run
+//! # async fn example() -> windlass_runtime::Result<()> {
+//! use std::sync::Arc;
+//! use windlass_runtime::RealClock;
+//! use windlass_runtime::cluster::ownership::{APPLY_MANAGER, Standing, intent_of, standing};
+//! use windlass_runtime::cluster::{ApplyOptions, Cluster, OpenOptions, ResourceRef, WatchEvent};
+//!
+//! let cluster = Cluster::open(OpenOptions::default(), Arc::new(RealClock::new())).await?;
+//! let id = cluster.resource(&ResourceRef::parse("deploy/web")?, Some("shop")).await?;
+//! let manifest = serde_json::json!({ "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "name": "web" } });
+//! let intent = intent_of(&manifest, true);
+//! let unchanged = match cluster.get(&id).await? {
+//!     Some(live) => matches!(standing(&live, &intent, cluster.identity().await?), Standing::Unchanged { .. }),
+//!     None => false,
+//! };
+//! if !unchanged {
+//!     let options = ApplyOptions { manager: APPLY_MANAGER.into(), ..ApplyOptions::default() };
+//!     cluster.apply(&id, &intent, &options).await?;
+//! }
+//! let mut watch = cluster.watch_object(&id);
+//! while let WatchEvent::Snapshot(_) | WatchEvent::Applied(_) = watch.next().await? {}
+//! # Ok(())
+//! # }
+//! ```
 
 mod connect;
 pub mod diff;
@@ -19,6 +44,7 @@ mod exchange;
 mod failure;
 pub mod fields;
 mod kubeconfig;
+mod list;
 mod options;
 pub mod ownership;
 mod request;
@@ -45,6 +71,7 @@ pub use options::{
     WriteOptions,
 };
 pub use resource::{Collection, ResourceId, ResourceRef};
+pub use restore::former_values;
 pub use retry::{RetryNote, RetryObserver, RetryPolicy};
 pub use watch::{Watch, WatchEvent};
 

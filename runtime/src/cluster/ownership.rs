@@ -253,6 +253,16 @@ pub fn without(intent: &Json, paths: &[FieldPath]) -> Json {
     rest
 }
 
+/// What is sent to apply an intent: without the fields at `left_out`, and with the annotation of the whole intent's hash.
+#[must_use]
+pub fn apply_body(intent: &Json, left_out: &[FieldPath], salt: &str) -> Json {
+    let mut body = without(intent, left_out);
+    // Annotations that are no map are the server's to refuse.
+    let note = FieldPath::of(["metadata", "annotations", INTENT_ANNOTATION]);
+    let _ = note.set(&mut body, Json::String(intent_hash(intent, salt)));
+    body
+}
+
 /// What a manifest asks for: without what the server sets (`uid`, `managedFields`, …), without this module's own
 /// annotations, and, where status is a subresource, without it. A Secret's `stringData` becomes `data`, as the server
 /// would make it, so that ownership and comparison see one form.

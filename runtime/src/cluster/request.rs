@@ -7,11 +7,9 @@ use serde_json::json;
 use super::exchange::{Exchange, parse, uri};
 use super::failure::Failure;
 use super::fields::FieldPath;
-use super::options::{
-    ApplyOptions, DeleteOptions, Deleted, ListOptions, Listing, LogOptions, Patch, PatchOptions, WriteOptions,
-};
+use super::options::{ApplyOptions, DeleteOptions, Deleted, LogOptions, Patch, PatchOptions, WriteOptions};
 use super::ownership::EDIT_MANAGER;
-use super::resource::{Collection, ResourceId};
+use super::resource::ResourceId;
 use super::retry::Repeat;
 use super::{Cluster, Json};
 use crate::error::{Error, Kind, Result};
@@ -63,65 +61,6 @@ impl Cluster {
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// The objects of a collection, page by page. If history expires between two pages, it starts over.
-    ///
-    /// # Errors
-    /// What the cluster or the connection says.
-    pub async fn list(&self, of: &Collection, options: &ListOptions) -> Result<Listing> {
-        self.try_list(of, options, Repeat::Always).await.map_err(|failure| failure.into_error(&of.subject("list")))
-    }
-
-    pub(crate) async fn try_list(
-        &self,
-        of: &Collection,
-        options: &ListOptions,
-        repeat: Repeat,
-    ) -> Result<Listing, Failure> {
-        let mut restarts = 0;
-        loop {
-            match self.list_pages(of, options, repeat).await {
-                Err(Failure::Expired(_)) if restarts < 3 => restarts += 1,
-                other => return other,
-            }
-        }
-    }
-
-    async fn list_pages(&self, of: &Collection, options: &ListOptions, repeat: Repeat) -> Result<Listing, Failure> {
-        let mut listing = Listing::default();
-        let mut next = String::new();
-        loop {
-            let left = options.limit.map_or(options.page, |limit| limit.saturating_sub(listing.items.len()));
-            let size = left.min(options.page).max(1).to_string();
-            let mut query = options.selector.query();
-            query.push(("limit", &size));
-            if !next.is_empty() {
-                query.push(("continue", &next));
-            }
-            let mut exchange = Exchange::get(of.uri(&query), of.subject("list"));
-            exchange.repeat = repeat;
-            let mut page = self.exchange_json(&exchange).await?;
-            let text = |pointer: &str| page.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
-            let (version, token) = (text("/metadata/resourceVersion"), text("/metadata/continue"));
-            let items = match page.get_mut("items").map(Json::take) {
-                Some(Json::Array(items)) => items,
-                Some(Json::Null) | None if page.get("kind").is_some() => Vec::new(),
-                _ => return Err(Failure::Unreadable("it is not a list of objects".into())),
-            };
-            listing.items.extend(items.into_iter().map(|item| with_type(item, of)));
-            listing.resource_version = version;
-            listing.more = !token.is_empty();
-            let full = options.limit.is_some_and(|limit| listing.items.len() >= limit);
-            if full && let Some(limit) = options.limit {
-                listing.more |= listing.items.len() > limit;
-                listing.items.truncate(limit);
-            }
-            if token.is_empty() || full {
-                return Ok(listing);
-            }
-            next = token;
-        }
-    }
-
     /// Creates the object; it must not exist.
     ///
     /// # Errors
@@ -166,9 +105,7 @@ impl Cluster {
             None => intent,
             Some(version) => {
                 let mut copy = intent.clone();
-                if let Some(metadata) = copy.get_mut("metadata").and_then(Json::as_object_mut) {
-                    metadata.insert("resourceVersion".into(), Json::String(version.clone()));
-                }
+                FieldPath::of(["metadata", "resourceVersion"]).set(&mut copy, Json::String(version.clone()))?;
                 versioned = copy;
                 &versioned
             }
@@ -308,19 +245,6 @@ fn dry_run_query(dry_run: bool) -> Option<(&'static str, &'static str)> {
 /// Whether the object is what is missing, and not its kind: then the status names it.
 fn is_absent(failure: &Failure) -> bool {
     failure.status().is_some_and(|s| s.code == 404 && !s.name.is_empty())
-}
-
-/// Items of a list lack what the list says once.
-fn with_type(item: Json, of: &Collection) -> Json {
-    let Json::Object(fields) = item else { return item };
-    if fields.contains_key("kind") && fields.contains_key("apiVersion") {
-        return Json::Object(fields);
-    }
-    let mut typed = serde_json::Map::with_capacity(fields.len() + 2);
-    typed.insert("apiVersion".into(), Json::String(of.api_version.clone()));
-    typed.insert("kind".into(), Json::String(of.kind.clone()));
-    typed.extend(fields);
-    Json::Object(typed)
 }
 
 #[cfg(test)]

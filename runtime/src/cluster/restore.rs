@@ -33,7 +33,7 @@ impl Cluster {
             if uid(&live) != uid(before) {
                 return Err(changed_since(id, "it has been deleted and made anew"));
             }
-            let wanted = with_former_values(id, before, after, &live, lists)?;
+            let wanted = former_values(id, before, after, &live, lists)?;
             let owners = merged_owners(after, before, &live);
             if content(&wanted) == content(&live) {
                 return self.put_owners(id, live, owners).await;
@@ -92,14 +92,12 @@ impl Cluster {
     }
 }
 
-/// The live object with the former values; a conflict if others have changed one of them since.
-fn with_former_values(
-    id: &ResourceId,
-    before: &Json,
-    after: &Json,
-    live: &Json,
-    lists: &dyn ListTypes,
-) -> Result<Json> {
+/// What [`Cluster::restore`] would make of the live object: its former values, but not its former owners. For looking
+/// before acting.
+///
+/// # Errors
+/// [`Kind::Conflict`] if others have changed one of the paths since, with `details.paths`.
+pub fn former_values(id: &ResourceId, before: &Json, after: &Json, live: &Json, lists: &dyn ListTypes) -> Result<Json> {
     let (old, new, now) = (content(before), content(after), content(live));
     let mut wanted = live.clone();
     if now == new {

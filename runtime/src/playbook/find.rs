@@ -119,8 +119,8 @@ mod tests {
         let write = |path: &str, text: &str| {
             let path = here.join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-            dir.path().join(path).display().to_string()
+            std::fs::write(&path, text).unwrap();
+            path.display().to_string()
         };
         write("acme/customer.yaml", "playbook: single-node\n");
         write("own/customer.yaml", "playbook: mine\n");

@@ -8,9 +8,7 @@
 use serde_json::{Map, Value as Json, json};
 use windlass_runtime::change::{Acted, Change, Inverse, Op, Outcome, Part, Plan, Resource};
 use windlass_runtime::cluster::diff::{Diff, Guess, ListTypes};
-use windlass_runtime::cluster::ownership::{
-    EDIT_MANAGER, EDITED_ANNOTATION, Edits, INTENT_ANNOTATION, applied_fields,
-};
+use windlass_runtime::cluster::ownership::{EDIT_MANAGER, EDITED_ANNOTATION, Edits, INTENT_ANNOTATION, applied_fields};
 use windlass_runtime::cluster::{Cluster, Failure, FieldPath, Patch, PatchOptions, ResourceId};
 use windlass_runtime::{Call, Error, Kind, Result};
 
@@ -381,7 +379,8 @@ mod tests {
             { "name": "a", "image": "x", "policy": "Always" }, { "name": "b", "image": "y" }], "set": ["p", "q"], "atomic": [1] } });
         let fields = json!({ "f:spec": { "f:replicas": {}, "f:atomic": {}, "f:set": { "v:\"q\"": {} },
             "f:list": { "k:{\"name\":\"a\"}": { ".": {}, "f:name": {}, "f:image": {} } } } });
-        let expected = json!({ "spec": { "replicas": 1, "list": [{ "name": "a", "image": "x" }], "set": ["q"], "atomic": [1] } });
+        let expected =
+            json!({ "spec": { "replicas": 1, "list": [{ "name": "a", "image": "x" }], "set": ["q"], "atomic": [1] } });
         assert_eq!(restricted(&live, &fields), expected);
     }
 

@@ -21,6 +21,7 @@ mod secret;
 mod secret_data;
 mod taint;
 mod target;
+mod tls_secret;
 mod whole;
 
 use windlass_runtime::Package;
@@ -46,6 +47,7 @@ pub fn primitives() -> Vec<Primitive> {
         scale::primitive(),
         secret::primitive(),
         taint::primitive(),
+        tls_secret::primitive(),
     ]
 }
 

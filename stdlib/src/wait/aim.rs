@@ -173,6 +173,17 @@ impl Wanted {
         Ok(Self { of_type: of_type.to_owned(), status: status.to_owned() })
     }
 
+    /// The same condition with a status that is given apart.
+    ///
+    /// # Errors
+    /// Of kind `usage` if it has another status already.
+    pub(crate) fn with_status(self, status: &str) -> Result<Self, Error> {
+        if self.status != "True" && !self.status.eq_ignore_ascii_case(status) {
+            return Err(Error::usage(format!("the condition {self} has its status twice: {status} as well")));
+        }
+        Self::parse(&format!("{}={status}", self.of_type))
+    }
+
     fn judge(&self, object: &Json) -> Readiness {
         if ("Job", "batch") == kind(object)
             && self.of_type == "Complete"

@@ -1,10 +1,15 @@
 //! `wait::`: waiting for what a cluster or a script says, by watching; a wait that fails says why.
 
 mod aim;
+mod all;
+mod any;
 mod board;
 mod condition;
 mod deleted;
+mod description;
 mod diagnosis;
+mod discovery;
+mod evidence;
 mod exists;
 mod field;
 mod fields;
@@ -15,6 +20,7 @@ mod rollout;
 mod run;
 mod terms;
 mod trouble;
+mod until;
 mod vigil;
 
 use windlass_runtime::primitive::Primitive;
@@ -23,11 +29,14 @@ use windlass_runtime::primitive::Primitive;
 #[must_use]
 pub fn primitives() -> Vec<Primitive> {
     vec![
+        all::primitive(),
+        any::primitive(),
         condition::primitive(),
         deleted::primitive(),
         exists::primitive(),
         field::primitive(),
         ready::primitive(),
         rollout::primitive(),
+        until::primitive(),
     ]
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use windlass_runtime::cluster::Cluster;
 use windlass_runtime::{Call, Options, Result};
 
 use super::aim::Aim;
@@ -34,10 +35,10 @@ impl Terms {
     ///
     /// # Errors
     /// Where the cluster cannot be reached or does not know the kind.
-    pub(crate) fn goal(&self, call: &Call<'_>, target: &Target, aim: Aim) -> Result<Goal> {
+    pub(crate) fn goal(&self, call: &Call<'_>, target: &Target, aim: Aim) -> Result<(Cluster, Goal)> {
         let (cluster, id) = self.on.find(call, target)?;
         let stable_for = self.stable_for.unwrap_or_default();
-        Ok(Goal { cluster, id, aim, timeout: self.timeout, stable_for, patience: self.patience })
+        Ok((cluster, Goal { id, aim, timeout: self.timeout, stable_for, patience: self.patience }))
     }
 }
 
@@ -57,9 +58,9 @@ impl Presence {
     ///
     /// # Errors
     /// Where the cluster cannot be reached or does not know the kind.
-    pub(crate) fn goal(&self, call: &Call<'_>, target: &Target, aim: Aim) -> Result<Goal> {
+    pub(crate) fn goal(&self, call: &Call<'_>, target: &Target, aim: Aim) -> Result<(Cluster, Goal)> {
         let (cluster, id) = self.on.find(call, target)?;
         let (stable_for, patience) = (Duration::ZERO, PATIENCE);
-        Ok(Goal { cluster, id, aim, timeout: self.timeout, stable_for, patience })
+        Ok((cluster, Goal { id, aim, timeout: self.timeout, stable_for, patience }))
     }
 }

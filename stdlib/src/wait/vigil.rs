@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use windlass_runtime::cluster::{Cluster, Collection, ResourceId, Selector, WatchEvent};
+use windlass_runtime::cluster::{Collection, ResourceId, Selector, WatchEvent};
 use windlass_runtime::{Error, Moment, duration};
 
 use super::aim::{Aim, Sight};
@@ -17,13 +17,14 @@ use super::trouble::{self, Patience, Trouble};
 
 /// The first look is under way.
 const UNSEEN: &str = "it has not been looked at yet";
+/// So long the first look may take.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
 /// How soon the pods of what is not ready are looked at: what is ready by then costs nothing more.
 const GUARD_AFTER: Duration = Duration::from_secs(1);
 
 /// One object, and what is waited for.
 #[derive(Debug, Clone)]
 pub(crate) struct Goal {
-    pub cluster: Cluster,
     pub id: ResourceId,
     pub aim: Aim,
     pub timeout: Duration,
@@ -63,6 +64,13 @@ pub(crate) struct Watched {
     patience: Patience,
     hopeless_at: Option<Moment>,
     told: Option<String>,
+}
+
+impl Watched {
+    /// When its time is over. However short that is, it is looked at once.
+    fn over_at(&self, begun: Moment) -> Moment {
+        if self.status == UNSEEN { self.deadline.max(begun + FIRST_LOOK) } else { self.deadline }
+    }
 }
 
 /// Everything that one call waits for.
@@ -135,7 +143,7 @@ impl Vigil {
         let open = self.watched.iter().filter(|w| w.end.is_none());
         open.flat_map(|w| {
             let stable = w.reached_at.map(|at| at + w.goal.stable_for);
-            [Some(w.deadline), stable, w.hopeless_at].into_iter().flatten()
+            [Some(w.over_at(self.begun)), stable, w.hopeless_at].into_iter().flatten()
         })
         .min()
     }
@@ -196,7 +204,11 @@ impl Vigil {
                 let since = *watched.reached_at.get_or_insert(now);
                 let stable = watched.goal.stable_for;
                 if now.since(since) >= stable {
-                    let object = object.or_else(|| watched.first.take()).unwrap_or_default();
+                    let object = match watched.goal.aim {
+                        Aim::Deleted => watched.first.take(),
+                        _ => object,
+                    };
+                    let object = object.unwrap_or_default();
                     self.end(index, End::Reached(object));
                     return;
                 }
@@ -214,7 +226,7 @@ impl Vigil {
                 }
             }
         }
-        if self.watched[index].deadline <= now {
+        if self.watched[index].over_at(self.begun) <= now {
             self.end(index, End::TimedOut);
         }
     }
@@ -321,7 +333,7 @@ impl Vigil {
         let sets = collection(goal, "apps/v1", "ReplicaSet", "replicasets");
         let refusals = collection(goal, "v1", "Event", "events");
         let refused = Selector { labels: None, fields: Some("reason=FailedCreate".into()) };
-        let labels = label_selector(object.pointer("/spec/selector"));
+        let labels = label_selector(object);
         let (has_pods, has_sets, makes) = match kind(object) {
             ("Deployment", "apps") => (true, true, true),
             ("StatefulSet" | "DaemonSet" | "ReplicaSet", "apps") | ("Job", "batch") => (true, false, true),
@@ -330,23 +342,24 @@ impl Vigil {
             ("Pod", "") => return [Some(self.watched[index].source), None, None],
             _ => (false, false, false),
         };
-        let service = labels_of_service(object);
-        let labels = if kind(object) == ("Service", "") { service } else { labels };
         let pods = has_pods.then(|| self.board.source(&pods, &selector(labels.clone())));
         let sets = has_sets.then(|| self.board.source(&sets, &selector(labels)));
         let refusals = makes.then(|| self.board.source(&refusals, &refused));
         [pods, sets, refusals]
     }
 
-    /// The pods, ReplicaSets and troubles that are known of a goal, for a diagnosis.
-    pub fn known_pods(&mut self, index: usize) -> Vec<Json> {
-        let Some(object) = self.watched[index].last.clone() else { return Vec::new() };
+    /// The pods of a goal's object, if they were followed.
+    pub fn known_pods(&mut self, index: usize) -> Option<Vec<Json>> {
+        let object = self.watched[index].last.clone()?;
         let guards = self.guards(index, &object);
+        if !guards.iter().take(2).flatten().all(|s| self.board.get(*s).is_known()) {
+            return None;
+        }
         let all = |source: Option<SourceId>| -> Vec<&Json> {
             source.and_then(|s| self.board.get(s).all()).map(Iterator::collect).unwrap_or_default()
         };
         let [pods, sets, _] = guards.map(all);
-        trouble::pods_of(&object, &pods, &sets).into_iter().cloned().collect()
+        Some(trouble::pods_of(&object, &pods, &sets).into_iter().cloned().collect())
     }
 }
 
@@ -366,15 +379,16 @@ fn wide(goal: &Goal, api_version: &str, kind: &str, plural: &str) -> Collection 
     }
 }
 
-/// A workload's selector as a label selector of the API.
-fn label_selector(selector: Option<&Json>) -> Option<String> {
-    let selector = selector?;
-    let mut parts: Vec<String> = selector
-        .get("matchLabels")
-        .and_then(Json::as_object)
-        .map(|labels| labels.iter().filter_map(|(k, v)| Some(format!("{k}={}", v.as_str()?))).collect())
-        .unwrap_or_default();
-    for expression in super::fields::list(selector, "/matchExpressions") {
+/// The selector of a workload or a Service as a label selector of the API.
+pub(crate) fn label_selector(object: &Json) -> Option<String> {
+    let selector = object.pointer("/spec/selector")?;
+    let is_service = kind(object) == ("Service", "");
+    let labels = if is_service { Some(selector) } else { selector.get("matchLabels") };
+    let pair = |(key, value): (&String, &Json)| Some(format!("{key}={}", value.as_str()?));
+    let mut parts: Vec<String> =
+        labels.and_then(Json::as_object).map(|labels| labels.iter().filter_map(pair).collect()).unwrap_or_default();
+    let expressions = if is_service { &[] } else { super::fields::list(selector, "/matchExpressions") };
+    for expression in expressions {
         let key = text(expression, "/key")?;
         let values: Vec<&str> = super::fields::list(expression, "/values").iter().filter_map(Json::as_str).collect();
         parts.push(match text(expression, "/operator")? {
@@ -385,12 +399,6 @@ fn label_selector(selector: Option<&Json>) -> Option<String> {
             _ => return None,
         });
     }
-    (!parts.is_empty()).then(|| parts.join(","))
-}
-
-fn labels_of_service(object: &Json) -> Option<String> {
-    let labels = object.pointer("/spec/selector").and_then(Json::as_object)?;
-    let parts: Vec<String> = labels.iter().filter_map(|(k, v)| Some(format!("{k}={}", v.as_str()?))).collect();
     (!parts.is_empty()).then(|| parts.join(","))
 }
 

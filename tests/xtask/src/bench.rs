@@ -10,7 +10,7 @@ pub(crate) fn run() -> Result<ExitCode, Error> {
     let windlass = demo::build()?;
     let mut cargo = tool::cargo();
     cargo
-        .args(["bench", "--package", "windlass-tests", "--bench", "speed"])
+        .args(["run", "--quiet", "--package", "windlass-bench"])
         .env("WINDLASS_BIN", windlass)
         .env("WINDLASS_TESTBED_CACHE", cache_dir());
     Ok(tool::exit_code(tool::run(&mut cargo)?))

@@ -89,12 +89,17 @@ fn attempt(run: &Run, ui: &Ui) -> Result<Report, Failed> {
 
 fn prepared(run: &Run, workspace: &Workspace, session: &Session) -> Result<Report, Failed> {
     let before = |errors: Vec<Error>| Failed::before(errors, workspace.sources.clone());
-    let problems = workspace.value_problems();
-    if !problems.is_empty() {
-        return Err(before(problems));
-    }
+    let mut problems = workspace.value_problems();
+    let checked = session.prepare_checked(&workspace.playbook, workspace.schema.as_deref());
+    let prepared = match checked {
+        Ok(prepared) if problems.is_empty() => prepared,
+        Ok(_) => return Err(before(problems)),
+        Err(found) => {
+            problems.extend(found);
+            return Err(before(problems));
+        }
+    };
     let selection = Selection { from: run.from.clone(), only: run.only.clone(), skip: run.skip.clone() };
-    let prepared = session.prepare(&workspace.playbook).map_err(|e| before(vec![e]))?;
     let run = prepared.start(&selection).map_err(|e| before(vec![e]))?;
     run.wait().map_err(|e| Failed::while_running(e, workspace.sources.clone()))
 }

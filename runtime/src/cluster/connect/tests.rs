@@ -3,17 +3,20 @@ use crate::clock::RealClock;
 use crate::cluster::testing::{Answer, Mock, run};
 
 fn opened(server: &str) -> Result<Cluster> {
+    opened_as(server, "{}", &[])
+}
+
+fn opened_as(server: &str, user: &str, programs: &[&str]) -> Result<Cluster> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config");
     let text = format!(
         "apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: c, cluster: {{server: \"{server}\"}}}}]\n\
-         users: [{{name: u, user: {{}}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: u, namespace: shop}}}}]\n"
+         users: [{{name: u, user: {user}}}]\ncontexts: [{{name: c, context: {{cluster: c, user: u, namespace: shop}}}}]\n"
     );
     std::fs::write(&path, text).unwrap();
-    with_time(Cluster::open(
-        OpenOptions { kubeconfig: vec![path], ..OpenOptions::default() },
-        Arc::new(RealClock::new()),
-    ))
+    let allow_programs = programs.iter().map(|p| (*p).to_owned()).collect();
+    let options = OpenOptions { kubeconfig: vec![path], allow_programs, ..OpenOptions::default() };
+    with_time(Cluster::open(options, Arc::new(RealClock::new())))
 }
 
 #[allow(clippy::disallowed_methods, reason = "the tests' own runtime")]
@@ -30,6 +33,27 @@ fn a_cluster_takes_name_and_namespace_from_its_context() {
     let cluster = opened("https://127.0.0.1:1").unwrap();
     assert_eq!((cluster.name(), cluster.default_namespace()), ("c", "shop"));
     assert_eq!(opened("not a url").unwrap_err().kind(), Kind::Malformed);
+}
+
+#[test]
+fn an_allowed_program_gives_the_credentials_and_its_output_is_not_shown() {
+    let user = |script: &str| {
+        format!(
+            "{{exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: sh, args: [-c, '{script}']}}}}"
+        )
+    };
+    let good = user(
+        r#"echo "{\"apiVersion\":\"client.authentication.k8s.io/v1\",\"kind\":\"ExecCredential\",\"status\":{\"token\":\"hunter2\"}}""#,
+    );
+    assert_eq!(opened_as("https://127.0.0.1:1", &good, &[]).unwrap_err().kind(), Kind::Denied);
+    assert!(opened_as("https://127.0.0.1:1", &good, &["sh"]).is_ok());
+    let bad = user("echo hunter2; echo log in first >&2; exit 3");
+    let error = opened_as("https://127.0.0.1:1", &bad, &["sh"]).unwrap_err();
+    assert_eq!(error.kind(), Kind::System);
+    assert!(error.message().contains("log in first") && error.message().contains('3'), "{error:?}");
+    assert!(!format!("{error:?}{}", error.to_json()).contains("hunter2"), "{error:?}");
+    let garbled = opened_as("https://127.0.0.1:1", &user("echo {hunter2: [}"), &["sh"]).unwrap_err();
+    assert!(!format!("{garbled:?}{}", garbled.to_json()).contains("hunter2"), "{garbled:?}");
 }
 
 #[test]

@@ -31,6 +31,14 @@ fn aggregated(seen: &Seen, with_crd: bool) -> Answer {
         group("apps", &[("v1", vec![resource("deployments", "Deployment", &["deploy"], "Namespaced")])]),
         group("batch", &[("v1", vec![resource("jobs", "Job", &[], "Namespaced")])]),
         group("batch.volcano.sh", &[("v1alpha1", vec![resource("jobs", "Job", &["vcjob"], "Namespaced")])]),
+        group(
+            "networking.k8s.io",
+            &[("v1", vec![resource("networkpolicies", "NetworkPolicy", &["netpol"], "Namespaced")])],
+        ),
+        group(
+            "crd.projectcalico.org",
+            &[("v1", vec![resource("networkpolicies", "NetworkPolicy", &[], "Namespaced")])],
+        ),
         group("events.k8s.io", &[("v1", vec![resource("events", "Event", &["ev"], "Namespaced")])]),
         group(
             "autoscaling",
@@ -73,6 +81,7 @@ fn kinds_are_found_by_every_name() {
         assert_eq!(mock.cluster.kind("hpa.v1.autoscaling").await.unwrap().version, "v1");
         assert_eq!(mock.cluster.kind("ev").await.unwrap().group, "", "the core group first");
         assert_eq!(mock.cluster.kind("job").await.unwrap().group, "batch", "then the built-in one");
+        assert_eq!(mock.cluster.kind("NetworkPolicy").await.unwrap().group, "networking.k8s.io");
         assert_eq!(mock.cluster.kind("jobs.batch.volcano.sh").await.unwrap().group, "batch.volcano.sh");
         assert!(!mock.cluster.kind("Namespace").await.unwrap().namespaced);
         assert!(mock.cluster.kind("po").await.unwrap().has_subresource("status"));
@@ -109,6 +118,18 @@ fn an_unknown_kind_is_looked_for_once_more_and_then_named() {
             mock.cluster.kind_of("cstor.openebs.io/v1", "CStorPoolCluster").await.unwrap().plural,
             "cstorpoolclusters"
         );
+    });
+}
+
+#[test]
+fn a_kind_is_waited_for_after_its_definition() {
+    run(async {
+        let mock = Mock::new(|seen, n| aggregated(seen, n > 20));
+        let wait = mock.cluster.kind_of_within("cstor.openebs.io/v1", "CStorPoolCluster", Duration::from_secs(10));
+        assert_eq!(wait.await.unwrap().plural, "cstorpoolclusters");
+        let wait = mock.cluster.kind_of_within("none.dev/v1", "Nothing", Duration::from_secs(3));
+        assert_eq!(wait.await.unwrap_err().kind(), Kind::NotFound);
+        assert!(crate::clock::Clock::now(&mock.clock).0 < Duration::from_secs(8));
     });
 }
 

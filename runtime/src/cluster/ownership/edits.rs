@@ -1,6 +1,6 @@
 //! What partial changes leave behind for the next apply.
 
-use super::{EDITED_ANNOTATION, FieldPath, Json, is_secret, value_hash};
+use super::{APPLY_MANAGER, EDITED_ANNOTATION, FieldPath, Json, Operation, Owner, is_secret, owners_of, value_hash};
 
 /// The paths that partial changes replaced in an object, and the hashes of what they replaced: the content of
 /// [`EDITED_ANNOTATION`].
@@ -11,11 +11,16 @@ use super::{EDITED_ANNOTATION, FieldPath, Json, is_secret, value_hash};
 pub struct Edits(serde_json::Map<String, Json>);
 
 impl Edits {
-    /// Those of a live object. What cannot be read counts as none.
+    /// Those of a live object. What cannot be read counts as none, and so does what apply has taken over again since: to
+    /// leave that out would give it up.
     #[must_use]
     pub fn of(live: &Json) -> Self {
         let text = live.pointer("/metadata/annotations").and_then(|a| a.get(EDITED_ANNOTATION)).and_then(Json::as_str);
-        Self(text.and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default())
+        let mut noted: serde_json::Map<String, Json> =
+            text.and_then(|t| serde_json::from_str(t).ok()).unwrap_or_default();
+        let ours = |owner: &Owner| owner.manager == APPLY_MANAGER && owner.operation == Operation::Apply;
+        noted.retain(|text, _| FieldPath::parse(text).is_ok_and(|path| !owners_of(&path, live).iter().any(ours)));
+        Self(noted)
     }
 
     /// Notes that `path` of `before` is being replaced. The first value counts: that is the one that was applied.

@@ -13,6 +13,9 @@ pub(crate) fn merged_owners(from: &Json, to: &Json, live: &Json) -> Json {
         let (old, new) = (find(&from, entry), find(&to, entry));
         let same = |other: Option<&Json>| other.is_some_and(|o| o.get("fieldsV1") == entry.get("fieldsV1"));
         match (old, new) {
+            // The write has left it alone.
+            (Some(old), Some(new)) if old == new => merged.push(entry.clone()),
+            (None, None) => merged.push(entry.clone()),
             // Nobody has touched it since: it becomes what it was, its time included.
             (Some(_), _) if same(old) => merged.extend(new.cloned()),
             _ => merged.extend(stepped(entry, old, new)),
@@ -144,6 +147,15 @@ mod tests {
             entry("new", 6, &json!({"f:status": {}})),
         ];
         assert_eq!(merged, json!(expected));
+    }
+
+    #[test]
+    fn an_entry_that_the_write_left_alone_is_left_alone() {
+        let status = |time| entry("controller", time, &json!({"f:status": {}}));
+        let before = object(&[status(1)]);
+        let after = object(&[status(1), entry("w", 2, &json!({"f:data": {}}))]);
+        let live = object(&[status(7), entry("w", 2, &json!({"f:data": {}}))]);
+        assert_eq!(merged_owners(&after, &before, &live), json!([status(7)]));
     }
 
     #[test]

@@ -222,9 +222,22 @@ fn what_was_scaled_after_apply_stays_while_the_manifest_is_the_same() {
     let mut five = intent();
     five["spec"]["replicas"] = json!(5);
     assert!(Edits::of(&scaled).left_out(&five, SALT).is_empty(), "the manifest says something new: no longer left out");
+    let mut taken_over = scaled.clone();
+    taken_over["metadata"]["managedFields"] = json!([entry(APPLY_MANAGER, "Apply", &applied())]);
+    let noted = Edits::of(&taken_over);
+    assert!(noted.is_empty(), "apply owns it again: leaving it out would give it up");
     let mut forgotten = Edits::of(&scaled);
     forgotten.forget(&path);
     assert_eq!(forgotten.to_annotation(), None);
+}
+
+#[test]
+fn the_body_of_an_apply_carries_the_hash_of_the_whole_intent() {
+    let path = FieldPath::parse(".spec.replicas").unwrap();
+    let body = apply_body(&intent(), std::slice::from_ref(&path), SALT);
+    assert_eq!(path.get(&body), None);
+    assert_eq!(body["metadata"]["annotations"], json!({INTENT_ANNOTATION: intent_hash(&intent(), SALT)}));
+    assert_eq!(body["spec"]["template"], intent()["spec"]["template"]);
 }
 
 #[test]

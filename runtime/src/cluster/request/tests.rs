@@ -1,8 +1,8 @@
 use std::time::Duration;
 
 use super::*;
-use crate::cluster::Selector;
 use crate::cluster::testing::{Answer, Mock, config_map, run};
+use crate::cluster::{ListOptions, Selector};
 
 fn busy_until(succeeds_at: usize, busy: impl Fn() -> Answer + Send + Sync + 'static) -> Mock {
     Mock::new(move |_, n| if n < succeeds_at { busy() } else { Answer::ok(json!({"kind": "ConfigMap"})) })

@@ -10,7 +10,7 @@ fn object(data: Json, labels: Json) -> Json {
 }
 
 fn wanted(before: &Json, after: &Json, live: &Json) -> Result<Json> {
-    with_former_values(&config_map("a"), before, after, live, &Guess)
+    former_values(&config_map("a"), before, after, live, &Guess)
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub(super) struct Follow {
     /// Since when, if the watchers have been told.
     down: Option<Moment>,
     was_up: bool,
+    /// To be waited out before the next request, after the watchers have heard of it.
+    pause_due: bool,
 }
 
 enum Phase {
@@ -64,7 +66,7 @@ struct Reading {
 impl Follow {
     pub(super) fn new(cluster: Cluster, of: Collection, selector: Selector) -> Self {
         let (phase, ready) = (Phase::List, VecDeque::new());
-        Self { cluster, of, selector, phase, ready, failures: 0, down: None, was_up: false }
+        Self { cluster, of, selector, phase, ready, failures: 0, down: None, was_up: false, pause_due: false }
     }
 
     pub(super) async fn next(&mut self) -> Result<WatchEvent> {
@@ -72,13 +74,16 @@ impl Follow {
             if let Some(event) = self.ready.pop_front() {
                 return Ok(event);
             }
+            if std::mem::take(&mut self.pause_due) {
+                self.pause().await;
+            }
             let step = match std::mem::replace(&mut self.phase, Phase::List) {
                 Phase::List => self.list().await,
                 Phase::Connect { version } => self.connect(version).await,
                 Phase::Read(reading) => self.read(reading).await,
             };
             if let Err(failure) = step {
-                self.trouble(failure).await?;
+                self.trouble(failure)?;
             }
         }
     }
@@ -87,7 +92,6 @@ impl Follow {
         let options = ListOptions::from(self.selector.clone());
         let listing = self.cluster.try_list(&self.of, &options, Repeat::Never).await?;
         self.up();
-        self.failures = 0;
         self.ready.push_back(WatchEvent::Snapshot(listing.items));
         self.phase = Phase::Connect { version: listing.resource_version };
         Ok(())
@@ -119,11 +123,15 @@ impl Follow {
         let frame = match select(std::pin::pin!(reading.body.frame()), limit).await {
             Either::Left((frame, _)) => frame,
             Either::Right(((), _)) => {
+                self.failures = 0;
                 self.keep(reading.version, &Failure::Silent(SILENCE));
                 return Err(Failure::Silent(SILENCE));
             }
         };
         let now = self.cluster.clock().now();
+        if now.since(reading.since) >= BRIEF {
+            self.failures = 0;
+        }
         match frame {
             Some(Ok(frame)) => {
                 reading.heard = now;
@@ -151,7 +159,7 @@ impl Follow {
                 self.phase = Phase::Connect { version: reading.version };
                 if brief {
                     self.failures += 1;
-                    self.pause().await;
+                    self.pause_due = true;
                 }
                 Ok(())
             }
@@ -172,10 +180,13 @@ impl Follow {
         }
     }
 
-    /// Tells the watchers, waits, and lets the loop go on; or gives up.
-    async fn trouble(&mut self, failure: Failure) -> Result<()> {
+    /// Tells the watchers and lets the loop go on after a pause; or gives up.
+    fn trouble(&mut self, failure: Failure) -> Result<()> {
         self.failures += 1;
-        if matches!(failure, Failure::Expired(_)) && self.failures < DISTRUST {
+        self.pause_due = true;
+        if matches!(failure, Failure::Expired(_)) {
+            // The server is there. It is listed at once, unless that keeps happening.
+            self.pause_due = self.failures >= DISTRUST;
             return Ok(());
         }
         let now = self.cluster.clock().now();
@@ -190,10 +201,7 @@ impl Follow {
             self.down = Some(now);
             tracing::debug!(cluster = self.cluster.name(), watch = %self.of, %failure, "disconnected");
             self.ready.push_back(WatchEvent::Disconnected(failure.to_string()));
-            // The watchers hear of it before the pause.
-            return Ok(());
         }
-        self.pause().await;
         Ok(())
     }
 

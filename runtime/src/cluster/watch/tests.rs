@@ -286,6 +286,20 @@ fn a_watch_that_ends_at_once_again_and_again_is_not_hammered() {
 }
 
 #[test]
+fn a_server_that_forgets_everything_at_once_is_not_hammered() {
+    run(async {
+        let mock = server(|_| list(&[], "10"), |_| Answer::status(410, "Expired", "too old"));
+        let mut watch = watch(&mock);
+        assert_eq!(told(&mock, &mut watch, 1).await, ["snapshot "]);
+        for _ in 0..60 {
+            settle().await;
+            mock.clock.advance(Duration::from_secs(1));
+        }
+        assert!(mock.seen().len() < 60, "{}", mock.seen().len());
+    });
+}
+
+#[test]
 fn watchers_of_the_same_share_one_connection_and_late_ones_get_the_present_state() {
     run(async {
         let lines = Lines::default();

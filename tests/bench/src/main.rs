@@ -16,10 +16,6 @@ const OBJECTS: usize = 50;
 const FOREIGN: usize = 5000;
 
 fn main() {
-    // `cargo test --benches` calls this too, with arguments of its own.
-    if std::env::args().any(|a| a == "--test" || a == "--list") {
-        return;
-    }
     let windlass = PathBuf::from(std::env::var_os("WINDLASS_BIN").expect("run it by `cargo xtask bench`"));
     start_up(&windlass);
     if let Err(missing) = Testbed::available() {
