@@ -41,18 +41,3 @@ pub fn primitives() -> Vec<Primitive> {
         until::primitive(),
     ]
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::testing::live;
-
-    #[test]
-    fn every_example_runs() {
-        let Some(live) = live() else { return };
-        for primitive in super::primitives() {
-            let example = primitive.doc.split("```rhai\n").nth(1).and_then(|rest| rest.split("```").next());
-            let example = example.unwrap_or_else(|| panic!("{} has no example", primitive.id()));
-            live.run(example).value();
-        }
-    }
-}

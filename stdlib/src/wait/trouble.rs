@@ -51,6 +51,11 @@ impl Trouble {
         Self::of_object("Deleted", "nobody has made it again")
     }
 
+    /// Whether it may be over as soon as something else runs: a container that crashes for want of its database.
+    pub fn may_depend_on_others(&self) -> bool {
+        self.reason == CRASH
+    }
+
     /// In words: `pod web-1: ImagePullBackOff: Back-off pulling image "web:1"`.
     pub fn words(&self) -> String {
         let whose = self.pod.as_ref().map(|pod| format!("pod {pod}: ")).unwrap_or_default();
@@ -228,6 +233,7 @@ pub(crate) struct Progress {
 pub(crate) struct Patience {
     since: Option<Moment>,
     calm: Option<Moment>,
+    advanced: Option<Moment>,
     best: Progress,
 }
 
@@ -236,6 +242,9 @@ impl Patience {
     pub fn look(&mut self, now: Moment, troubled: bool, progress: &Progress) -> Option<Moment> {
         let other = (progress.generation, &progress.uid) != (self.best.generation, &self.best.uid);
         if other || progress.made > self.best.made {
+            if !other {
+                self.advanced = Some(now);
+            }
             self.best = progress.clone();
             self.since = None;
         }
@@ -247,6 +256,11 @@ impl Patience {
             self.since = None;
         }
         Some(*self.since.get_or_insert(now))
+    }
+
+    /// When there was progress last.
+    pub fn advanced(&self) -> Option<Moment> {
+        self.advanced
     }
 
     /// Starts anew: what happened meanwhile was not seen.

@@ -83,6 +83,8 @@ pub(crate) struct Vigil {
     /// How many goals look at each namespace: where there are several, its objects are followed together.
     pub(super) crowds: HashMap<(String, Option<String>), usize>,
     cut_off: bool,
+    /// When one of the goals made progress last.
+    advanced: Option<Moment>,
 }
 
 impl Vigil {
@@ -113,7 +115,7 @@ impl Vigil {
             }
         });
         let watched = watched.collect();
-        Self { watched, board, begun: now, crowds, cut_off: false }
+        Self { watched, board, begun: now, crowds, cut_off: false, advanced: None }
     }
 
     /// Takes in what a watch tells.
@@ -205,6 +207,7 @@ impl Vigil {
                 let since = *watched.reached_at.get_or_insert(now);
                 let stable = watched.goal.stable_for;
                 if now.since(since) >= stable {
+                    self.advanced = Some(now);
                     let object = match watched.goal.aim {
                         Aim::Deleted => watched.first.take(),
                         _ => object,
@@ -295,7 +298,11 @@ impl Vigil {
             _ => (Vec::new(), trouble::Progress::default()),
         };
         let watched = &mut self.watched[index];
-        let since = watched.patience.look(now, !troubles.is_empty(), &progress);
+        let mut since = watched.patience.look(now, !troubles.is_empty(), &progress);
+        self.advanced = self.advanced.max(watched.patience.advanced());
+        if troubles.iter().all(Trouble::may_depend_on_others) {
+            since = since.map(|since| since.max(self.advanced.unwrap_or(since)));
+        }
         watched.hopeless_at = since.map(|since| since + watched.goal.patience);
         troubles
     }

@@ -51,14 +51,39 @@ pub(super) async fn all(
 
 type Verdict = (Part, Option<Action>, Option<String>);
 
+/// How often an object is looked at anew because it has changed between look and trial: controllers write the status.
+const LOOKS: usize = 10;
+
 async fn one(
     cluster: &Cluster,
     object: Intended,
+    mut live: Option<Json>,
+    conflicts: Conflicts,
+    salt: &str,
+) -> Result<Verdict> {
+    let mut looks = 1;
+    loop {
+        match verdict(cluster, &object, live, conflicts, salt).await {
+            Err(error) if looks < LOOKS && is_stale(&error) => live = cluster.get(&object.id).await?,
+            decided => return decided,
+        }
+        looks += 1;
+    }
+}
+
+/// Whether a request was refused only because the object has changed since it was read.
+fn is_stale(error: &Error) -> bool {
+    error.kind() == Kind::Conflict && Failure::of(error).is_some_and(|f| f.field_conflicts().is_empty())
+}
+
+async fn verdict(
+    cluster: &Cluster,
+    object: &Intended,
     live: Option<Json>,
     conflicts: Conflicts,
     salt: &str,
 ) -> Result<Verdict> {
-    let Intended { id, intent, hash } = object;
+    let Intended { id, intent, hash } = object.clone();
     let part = |before: Option<Json>, plan| Part { resource: resource(&id), before, plan };
     let Some(live) = live else {
         let plan = Plan::Act { op: Op::Create, diff: Vec::new(), note: None };
