@@ -65,8 +65,7 @@ mod tests {
     fn examples_run_as_they_stand() {
         let Some(live) = live() else { return };
         live.testbed.kubectl_ok(&["create", "ns", "expertflow"], "").unwrap();
-        let names =
-            ["annotate", "delete", "exists", "get", "label", "list", "namespace", "patch", "scale", "taint"];
+        let names = ["annotate", "delete", "exists", "get", "label", "list", "namespace", "patch", "scale", "taint"];
         for name in names {
             let primitive = super::primitives().into_iter().find(|p| p.name == name).unwrap();
             let examples: Vec<&str> = primitive.doc.split("```rhai\n").skip(1).collect();
