@@ -1,5 +1,7 @@
 //! Waits while the API server is stopped. A test bed of its own: stopping the shared one would disturb other tests.
 
+#![expect(clippy::unwrap_used, reason = "a test fails so")]
+
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 

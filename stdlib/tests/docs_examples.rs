@@ -3,6 +3,8 @@
 //!
 //! The folder of an example is a copy of `tests/examples`, with a certificate in `certs/`; its environment has `DB_PASSWORD`.
 
+#![allow(clippy::unwrap_used, reason = "this is how a test fails")]
+
 use std::path::Path;
 use std::sync::Arc;
 

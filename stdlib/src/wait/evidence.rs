@@ -6,9 +6,10 @@ use futures::future::join_all;
 use serde_json::Value as Json;
 use windlass_runtime::cluster::{Cluster, Collection, ListOptions, LogOptions, ResourceId, Selector};
 
-use super::fields::{condition, int, kind, list, name, text, uid};
+use super::around::label_selector;
+use super::fields::{holds, int, kind, list, name, text, uid};
 use super::trouble;
-use super::vigil::{Watched, label_selector};
+use super::vigil::Watched;
 
 const NEWEST_EVENTS: usize = 5;
 const LOG_LINES: u32 = 20;
@@ -50,7 +51,7 @@ pub(crate) async fn gather(watched: &Watched, cluster: &Cluster, known: Option<V
         None => pods_of(object, id, cluster).await,
     };
     pods.sort_by_cached_key(|pod| {
-        let ready = condition(pod, "Ready").is_some_and(|c| c.is_true());
+        let ready = holds(pod, "Ready");
         (trouble::of_pod(pod).is_none(), ready, name(pod).to_owned())
     });
     let mut about = vec![uid(object).to_owned()];

@@ -3,6 +3,7 @@
 mod aim;
 mod all;
 mod any;
+mod around;
 mod board;
 mod condition;
 mod deleted;

@@ -4,6 +4,8 @@ use serde_json::Value as Json;
 use windlass_runtime::options::{FromValue, Mismatch};
 use windlass_runtime::{Error, Value};
 
+use super::fields::reads;
+
 /// A path into an object, as scripts write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path {
@@ -66,7 +68,7 @@ impl Path {
             Step::Index(index) => at.get(index),
             Step::Entry { key, value } => at.as_array()?.iter().find(|item| match item.get(key) {
                 Some(Json::String(text)) => text == value,
-                Some(other) => other.to_string() == *value,
+                Some(other) => reads(other, value),
                 None => false,
             }),
         })

@@ -3,6 +3,7 @@
 //! [`super::run`] drives it; tests drive it with made-up objects and times.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value as Json;
@@ -10,8 +11,8 @@ use windlass_runtime::cluster::{Collection, ResourceId, Selector, WatchEvent};
 use windlass_runtime::{Error, Moment, duration};
 
 use super::aim::{Aim, Sight};
+use super::around;
 use super::board::{Board, SourceId};
-use super::fields::{kind, text};
 use super::readiness::{Readiness, Related, Want};
 use super::trouble::{self, Patience, Trouble};
 
@@ -52,13 +53,13 @@ pub(crate) enum End {
 pub(crate) struct Watched {
     pub goal: Goal,
     /// The first state of the object that was seen.
-    pub first: Option<Json>,
+    pub first: Option<Arc<Json>>,
     /// The last one.
-    pub last: Option<Json>,
+    pub last: Option<Arc<Json>>,
     /// How it stands, in words.
     pub status: String,
     pub end: Option<End>,
-    source: SourceId,
+    pub(super) source: SourceId,
     deadline: Moment,
     reached_at: Option<Moment>,
     patience: Patience,
@@ -80,8 +81,10 @@ pub(crate) struct Vigil {
     pub board: Board,
     begun: Moment,
     /// How many goals look at each namespace: where there are several, its objects are followed together.
-    crowds: HashMap<(String, Option<String>), usize>,
+    pub(super) crowds: HashMap<(String, Option<String>), usize>,
     cut_off: bool,
+    /// When one of the goals made progress last.
+    advanced: Option<Moment>,
 }
 
 impl Vigil {
@@ -112,7 +115,7 @@ impl Vigil {
             }
         });
         let watched = watched.collect();
-        Self { watched, board, begun: now, crowds, cut_off: false }
+        Self { watched, board, begun: now, crowds, cut_off: false, advanced: None }
     }
 
     /// Takes in what a watch tells.
@@ -184,10 +187,10 @@ impl Vigil {
             Readiness::NotYet(why.unwrap_or_else(|| UNSEEN.into()))
         } else {
             self.note(index, object.as_ref());
-            self.judge(index, object.as_ref())
+            self.judge(index, object.as_deref())
         };
         let troubles = match (&readiness, &lost) {
-            (Readiness::NotYet(_), None) if known => self.troubles(index, object.as_ref(), now),
+            (Readiness::NotYet(_), None) if known => self.troubles(index, object.as_deref(), now),
             _ => Vec::new(),
         };
         let watched = &mut self.watched[index];
@@ -204,11 +207,12 @@ impl Vigil {
                 let since = *watched.reached_at.get_or_insert(now);
                 let stable = watched.goal.stable_for;
                 if now.since(since) >= stable {
+                    self.advanced = Some(now);
                     let object = match watched.goal.aim {
                         Aim::Deleted => watched.first.take(),
                         _ => object,
                     };
-                    let object = object.unwrap_or_default();
+                    let object = object.map(Arc::unwrap_or_clone).unwrap_or_default();
                     self.end(index, End::Reached(object));
                     return;
                 }
@@ -235,7 +239,7 @@ impl Vigil {
         self.watched[index].end = Some(end);
     }
 
-    fn note(&mut self, index: usize, object: Option<&Json>) {
+    fn note(&mut self, index: usize, object: Option<&Arc<Json>>) {
         let watched = &mut self.watched[index];
         if let Some(object) = object {
             watched.first.get_or_insert_with(|| object.clone());
@@ -255,7 +259,7 @@ impl Vigil {
             let Some(all) = self.board.get(source).all() else { continue };
             match want {
                 Want::EndpointSlices => {
-                    let own = |slice: &&Json| super::aim::label(slice, SERVICE) == Some(&goal.id.name);
+                    let own = |slice: &&Json| super::aim::label(slice, around::SERVICE) == Some(&goal.id.name);
                     related.endpoint_slices = Some(all.filter(own).collect());
                 }
                 Want::Nodes => related.nodes = Some(all.collect()),
@@ -263,28 +267,7 @@ impl Vigil {
                 Want::StorageClasses => related.storage_classes = Some(all.collect()),
             }
         }
-        goal.aim.judge(&Sight { object, first: first.as_ref(), related })
-    }
-
-    fn want(&mut self, index: usize, want: Want) -> SourceId {
-        let goal = &self.watched[index].goal;
-        let crowded = self.is_crowded(goal);
-        let (of, selector) = match want {
-            Want::EndpointSlices => (
-                collection(goal, "discovery.k8s.io/v1", "EndpointSlice", "endpointslices"),
-                if crowded { Selector::default() } else { Selector::labels(format!("{SERVICE}={}", goal.id.name)) },
-            ),
-            Want::Nodes => (wide(goal, "v1", "Node", "nodes"), Selector::default()),
-            Want::Pods => (collection(goal, "v1", "Pod", "pods"), Selector::default()),
-            Want::StorageClasses => {
-                (wide(goal, "storage.k8s.io/v1", "StorageClass", "storageclasses"), Selector::default())
-            }
-        };
-        self.board.source(&of, &selector)
-    }
-
-    fn is_crowded(&self, goal: &Goal) -> bool {
-        self.crowds.get(&(goal.id.cluster.clone(), goal.id.namespace.clone())).is_some_and(|n| *n > 1)
+        goal.aim.judge(&Sight { object, first: first.as_deref(), related })
     }
 
     /// What blocks the object; notes when that becomes hopeless.
@@ -309,97 +292,20 @@ impl Vigil {
                 };
                 (troubles, trouble::progress(object, &own))
             }
-            Some(_) => (Vec::new(), trouble::Progress::default()),
             None if waits && self.watched[index].first.is_some() => {
                 (vec![Trouble::deleted()], trouble::Progress::default())
             }
-            None => (Vec::new(), trouble::Progress::default()),
+            _ => (Vec::new(), trouble::Progress::default()),
         };
         let watched = &mut self.watched[index];
-        let since = watched.patience.look(now, !troubles.is_empty(), &progress);
+        let mut since = watched.patience.look(now, !troubles.is_empty(), &progress);
+        self.advanced = self.advanced.max(watched.patience.advanced());
+        if troubles.iter().all(Trouble::may_depend_on_others) {
+            since = since.map(|since| since.max(self.advanced.unwrap_or(since)));
+        }
         watched.hopeless_at = since.map(|since| since + watched.goal.patience);
         troubles
     }
-
-    /// Where the pods of an object, its ReplicaSets and the refusals to make pods are told of.
-    fn guards(&mut self, index: usize, object: &Json) -> [Option<SourceId>; 3] {
-        let goal = &self.watched[index].goal;
-        let crowded = self.is_crowded(goal);
-        let selector = |labels: Option<String>| match (crowded, labels) {
-            (false, Some(labels)) => Selector::labels(labels),
-            _ => Selector::default(),
-        };
-        let pods = collection(goal, "v1", "Pod", "pods");
-        let sets = collection(goal, "apps/v1", "ReplicaSet", "replicasets");
-        let refusals = collection(goal, "v1", "Event", "events");
-        let refused = Selector { labels: None, fields: Some("reason=FailedCreate".into()) };
-        let labels = label_selector(object);
-        let (has_pods, has_sets, makes) = match kind(object) {
-            ("Deployment", "apps") => (true, true, true),
-            ("StatefulSet" | "DaemonSet" | "ReplicaSet", "apps") | ("Job", "batch") => (true, false, true),
-            ("Service", "") if text(object, "/spec/type") != Some("ExternalName") => (true, false, false),
-            // Its own source tells of it.
-            ("Pod", "") => return [Some(self.watched[index].source), None, None],
-            _ => (false, false, false),
-        };
-        let pods = has_pods.then(|| self.board.source(&pods, &selector(labels.clone())));
-        let sets = has_sets.then(|| self.board.source(&sets, &selector(labels)));
-        let refusals = makes.then(|| self.board.source(&refusals, &refused));
-        [pods, sets, refusals]
-    }
-
-    /// The pods of a goal's object, if they were followed.
-    pub fn known_pods(&mut self, index: usize) -> Option<Vec<Json>> {
-        let object = self.watched[index].last.clone()?;
-        let guards = self.guards(index, &object);
-        if !guards.iter().take(2).flatten().all(|s| self.board.get(*s).is_known()) {
-            return None;
-        }
-        let all = |source: Option<SourceId>| -> Vec<&Json> {
-            source.and_then(|s| self.board.get(s).all()).map(Iterator::collect).unwrap_or_default()
-        };
-        let [pods, sets, _] = guards.map(all);
-        Some(trouble::pods_of(&object, &pods, &sets).into_iter().cloned().collect())
-    }
-}
-
-const SERVICE: &str = "kubernetes.io/service-name";
-
-fn collection(goal: &Goal, api_version: &str, kind: &str, plural: &str) -> Collection {
-    Collection { namespace: goal.id.namespace.clone(), ..wide(goal, api_version, kind, plural) }
-}
-
-fn wide(goal: &Goal, api_version: &str, kind: &str, plural: &str) -> Collection {
-    Collection {
-        cluster: goal.id.cluster.clone(),
-        api_version: api_version.into(),
-        kind: kind.into(),
-        plural: plural.into(),
-        namespace: None,
-    }
-}
-
-/// The selector of a workload or a Service as a label selector of the API.
-pub(crate) fn label_selector(object: &Json) -> Option<String> {
-    let selector = object.pointer("/spec/selector")?;
-    let is_service = kind(object) == ("Service", "");
-    let labels = if is_service { Some(selector) } else { selector.get("matchLabels") };
-    let pair = |(key, value): (&String, &Json)| Some(format!("{key}={}", value.as_str()?));
-    let mut parts: Vec<String> =
-        labels.and_then(Json::as_object).map(|labels| labels.iter().filter_map(pair).collect()).unwrap_or_default();
-    let expressions = if is_service { &[] } else { super::fields::list(selector, "/matchExpressions") };
-    for expression in expressions {
-        let key = text(expression, "/key")?;
-        let values: Vec<&str> = super::fields::list(expression, "/values").iter().filter_map(Json::as_str).collect();
-        parts.push(match text(expression, "/operator")? {
-            "In" => format!("{key} in ({})", values.join(",")),
-            "NotIn" => format!("{key} notin ({})", values.join(",")),
-            "Exists" => key.to_owned(),
-            "DoesNotExist" => format!("!{key}"),
-            _ => return None,
-        });
-    }
-    (!parts.is_empty()).then(|| parts.join(","))
 }
 
 #[cfg(test)]

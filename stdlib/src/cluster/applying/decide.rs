@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use windlass_runtime::change::{Op, Part, Plan};
 use windlass_runtime::cluster::diff::{Diff, Guess};
 use windlass_runtime::cluster::ownership::{
-    APPLY_MANAGER, Edits, INTENT_ANNOTATION, Standing, applied_fields, covers, standing, without,
+    APPLY_MANAGER, Edits, INTENT_ANNOTATION, Standing, applied_fields, apply_body, covers, standing, without,
 };
 use windlass_runtime::cluster::{ApplyOptions as Request, Cluster, Failure, FieldConflict, FieldPath, ResourceId};
 use windlass_runtime::{Error, Kind, Result};
@@ -47,13 +47,6 @@ pub(super) async fn all(
         all.permits.extend(permit);
     }
     Ok(all)
-}
-
-/// The intent with our annotation.
-fn body(intent: &Json, hash: &str) -> Result<Json> {
-    let mut body = intent.clone();
-    FieldPath::of(["metadata", "annotations", INTENT_ANNOTATION]).set(&mut body, hash.into())?;
-    Ok(body)
 }
 
 type Verdict = (Part, Option<Action>, Option<String>);
@@ -96,7 +89,7 @@ async fn verdict(
         let plan = Plan::Act { op: Op::Create, diff: Vec::new(), note: None };
         let intended = objects::Intent::marked(resource(&id), &hash);
         let action = Action {
-            body: body(&intent, &hash)?,
+            body: apply_body(&intent, &[], salt),
             id: id.clone(),
             before: None,
             force: false,
@@ -127,7 +120,7 @@ async fn verdict(
     let mut force = conflicts == Conflicts::Take && !overtaken.is_empty();
     let mut left: Vec<FieldConflict> = Vec::new();
     let dry = loop {
-        let trial = body(&without(&intent, &left_out), &hash)?;
+        let trial = apply_body(&intent, &left_out, salt);
         match cluster.apply(&id, &trial, &request(force, true, &live)).await {
             Ok(dry) => break dry,
             Err(error) => {
@@ -174,7 +167,7 @@ async fn verdict(
     let plan = Plan::Act { op: Op::Update, diff: lines, note };
     let intended = objects::Intent::between(resource(&id), Some(&live), &dry);
     let action = Action {
-        body: body(&sent, &hash)?,
+        body: apply_body(&intent, &left_out, salt),
         id: id.clone(),
         before: Some(live.clone()),
         force,

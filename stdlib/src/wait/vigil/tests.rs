@@ -4,7 +4,8 @@ use serde_json::{Value as Json, json};
 use windlass_runtime::cluster::{ResourceId, Selector, WatchEvent};
 use windlass_runtime::{Error, Kind, Moment};
 
-use super::{Aim, End, Goal, Vigil, label_selector};
+use super::{Aim, End, Goal, Vigil};
+use crate::wait::around::label_selector;
 
 fn at(seconds: u64) -> Moment {
     Moment(Duration::from_secs(seconds))
@@ -121,6 +122,29 @@ fn blocked_pods_are_hopeless_after_sixty_seconds_without_progress_and_not_before
     vigil.look(at(120));
     let Some(End::Hopeless(troubles)) = &vigil.watched[0].end else { panic!("{:?}", vigil.watched[0].end) };
     assert_eq!(troubles[0].pod.as_deref(), Some("web-1"));
+}
+
+#[test]
+fn a_crash_loop_waits_for_the_others_and_a_missing_image_does_not() {
+    for (reason, hopeless_at) in [("CrashLoopBackOff", 110), ("ImagePullBackOff", 62)] {
+        let mut vigil = Vigil::new(vec![web("web"), web("db")], at(0));
+        tell(&mut vigil, "deployments", WatchEvent::Snapshot(vec![deployment("web", 0), deployment("db", 0)]));
+        vigil.look(at(1));
+        tell(
+            &mut vigil,
+            "pods",
+            WatchEvent::Snapshot(vec![pod("web-1", "web", Some(reason)), pod("db-1", "db", None)]),
+        );
+        tell(&mut vigil, "replicasets", WatchEvent::Snapshot(vec![replica_set("web"), replica_set("db")]));
+        tell(&mut vigil, "events", WatchEvent::Snapshot(Vec::new()));
+        vigil.look(at(2));
+        assert_eq!(vigil.next_moment(), Some(at(62)));
+        tell(&mut vigil, "deployments", WatchEvent::Applied(deployment("db", 2)));
+        vigil.look(at(50));
+        assert!(matches!(vigil.watched[1].end, Some(End::Reached(_))));
+        vigil.look(at(51));
+        assert_eq!(vigil.next_moment(), Some(at(hopeless_at)), "{reason}");
+    }
 }
 
 #[test]
