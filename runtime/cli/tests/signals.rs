@@ -1,4 +1,5 @@
 //! Real signals: the first stops the run within two seconds and cleans up, the second ends the process at once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "a test")]
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};

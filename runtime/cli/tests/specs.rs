@@ -8,6 +8,7 @@
 //! - `absent` (may be missing): texts that may be nowhere, one a line.
 //! - `env` (may be missing): `NAME=value`, one a line.
 //! - Everything else is what the command reads.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "a test")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
