@@ -75,7 +75,7 @@ impl Bed {
     pub fn writes_since(&self, mark: AuditMark, part: &str) -> Vec<windlass_testbed::Event> {
         let audit = self.testbed.audit_since(mark).unwrap();
         let ours = |e: &&windlass_testbed::Event| e.uri.contains(part) && e.user_agent.starts_with("windlass");
-        audit.mutating_by(windlass_testbed::TESTER).into_iter().filter(|e| ours(&e)).cloned().collect()
+        audit.mutating_by(windlass_testbed::TESTER).into_iter().filter(ours).cloned().collect()
     }
 
     /// An object as undo has to bring it back: without its version and generation, its status, and what controllers note.

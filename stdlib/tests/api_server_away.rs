@@ -91,4 +91,20 @@ fn a_wait_goes_on_when_the_api_server_comes_back_and_keeps_its_deadline_when_it_
     assert!(error["message"].as_str().unwrap().contains("the connection is lost"), "{error:#}");
     let took = begun.elapsed();
     assert!(took >= Duration::from_secs(6) && took < Duration::from_secs(11), "within 5 s of its deadline: {took:?}");
+
+    let begun = Instant::now();
+    let error = run(&testbed, "wait::ready(\"Node/node-1\", #{ timeout: \"4s\" })").error.unwrap();
+    assert_eq!(error["kind"], "timeout", "{error:#}");
+    assert!(error["message"].as_str().unwrap().contains("could not be looked at within 4s"), "{error:#}");
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_secs(4) && took < Duration::from_secs(9), "within 5 s of its deadline: {took:?}");
+
+    let ran = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            pause(Duration::from_secs(2));
+            testbed.start_api_server().unwrap();
+        });
+        run(&testbed, "wait::ready(\"Node/node-1\", #{ timeout: \"3m\" }).metadata.name")
+    });
+    assert_eq!((ran.error, ran.value), (None, Json::from("node-1")), "it may begin while the API server is away");
 }

@@ -42,11 +42,11 @@ pub(crate) fn error_of(watched: &Watched, evidence: &Evidence, others: &[&Watche
         let blocked = if troubles.is_empty() {
             String::new()
         } else {
-            format!(" (no progress for {})", duration::display(goal.patience))
+            format!(" (no progress for {})", duration::display(goal.times.patience))
         };
         format!("{} {}: {status}{blocked}", goal.id, goal.aim.never())
     } else {
-        format!("{} {} after {}: {status}", goal.id, goal.aim.missed(), duration::display(goal.timeout))
+        format!("{} {} after {}: {status}", goal.id, goal.aim.missed(), duration::display(goal.times.timeout))
     };
     let blocked = troubles.first().cloned().or_else(|| evidence.pods.iter().find_map(trouble::of_pod));
     let error = Error::new(if hopeless { Kind::Hopeless } else { Kind::Timeout }, message).resource(&goal.id);

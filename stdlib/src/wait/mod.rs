@@ -14,6 +14,7 @@ mod evidence;
 mod exists;
 mod field;
 mod fields;
+mod lookup;
 mod path;
 mod readiness;
 mod ready;

@@ -28,6 +28,14 @@ const GUARD_AFTER: Duration = Duration::from_secs(1);
 pub(crate) struct Goal {
     pub id: ResourceId,
     pub aim: Aim,
+    /// When the call began.
+    pub begun: Moment,
+    pub times: Times,
+}
+
+/// How long what may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
     pub timeout: Duration,
     /// How long it must stay so.
     pub stable_for: Duration,
@@ -102,7 +110,7 @@ impl Vigil {
             let selector = if alone { Selector::name(&goal.id.name) } else { Selector::default() };
             Watched {
                 source: board.source(&of, &selector),
-                deadline: now + goal.timeout,
+                deadline: goal.begun + goal.times.timeout,
                 goal,
                 first: None,
                 last: None,
@@ -145,7 +153,7 @@ impl Vigil {
     pub fn next_moment(&self) -> Option<Moment> {
         let open = self.watched.iter().filter(|w| w.end.is_none());
         open.flat_map(|w| {
-            let stable = w.reached_at.map(|at| at + w.goal.stable_for);
+            let stable = w.reached_at.map(|at| at + w.goal.times.stable_for);
             [Some(w.over_at(self.begun)), stable, w.hopeless_at].into_iter().flatten()
         })
         .min()
@@ -205,7 +213,7 @@ impl Vigil {
             Readiness::Ready(_) if lost.is_some() => {}
             Readiness::Ready(_) => {
                 let since = *watched.reached_at.get_or_insert(now);
-                let stable = watched.goal.stable_for;
+                let stable = watched.goal.times.stable_for;
                 if now.since(since) >= stable {
                     self.advanced = Some(now);
                     let object = match watched.goal.aim {
@@ -303,7 +311,7 @@ impl Vigil {
         if troubles.iter().all(Trouble::may_depend_on_others) {
             since = since.map(|since| since.max(self.advanced.unwrap_or(since)));
         }
-        watched.hopeless_at = since.map(|since| since + watched.goal.patience);
+        watched.hopeless_at = since.map(|since| since + watched.goal.times.patience);
         troubles
     }
 }

@@ -409,3 +409,29 @@ fn an_answer_that_is_lost_is_looked_up() {
     assert_eq!(ran.value()["changed"], true, "{:?}", ran.report);
     assert!(live.undo(&ran).unwrap()[0].changed());
 }
+
+#[test]
+fn of_a_batch_only_what_took_effect_is_undone() {
+    let Some(live) = live() else { return };
+    let namespace = live.namespace();
+    let map = |name: &str, data: &str| {
+        format!(
+            "#{{ apiVersion: \"v1\", kind: \"ConfigMap\", metadata: #{{ name: \"{name}\" }}, data: #{{ a: {data} }} }}"
+        )
+    };
+    let script = format!(
+        "cluster::apply([{}, {}, {}], #{{ namespace: \"{namespace}\" }})",
+        map("good", "\"1\""),
+        map("bad", "[1]"),
+        map("fine", "\"2\"")
+    );
+    let ran = live.run(&script);
+    assert!(ran.error()["message"].as_str().unwrap().contains("ConfigMap/bad"), "{}", ran.error());
+    let undone = live.undo(&ran).unwrap();
+    let names: Vec<&str> = undone.iter().map(|u| u.resource.name.as_str()).collect();
+    assert_eq!(names, ["fine", "good"], "the last one first");
+    assert!(undone.iter().all(windlass_runtime::undo::Undone::changed), "{undone:?}");
+    let left = live.kubectl_get(&["cm", "-n", &namespace])["items"].clone();
+    let left: Vec<&str> = left.as_array().unwrap().iter().map(|o| o["metadata"]["name"].as_str().unwrap()).collect();
+    assert_eq!(left, ["kube-root-ca.crt"]);
+}

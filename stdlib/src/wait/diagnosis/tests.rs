@@ -7,7 +7,7 @@ use windlass_runtime::{Kind, Moment};
 use super::{describe, error_of};
 use crate::wait::aim::Aim;
 use crate::wait::evidence::{Evidence, Log};
-use crate::wait::vigil::{Goal, Vigil};
+use crate::wait::vigil::{Goal, Times, Vigil};
 
 fn at(seconds: u64) -> Moment {
     Moment(Duration::from_secs(seconds))
@@ -24,9 +24,12 @@ fn job(aim: Aim) -> Goal {
             name: "import".into(),
         },
         aim,
-        timeout: Duration::from_secs(90),
-        stable_for: Duration::ZERO,
-        patience: Duration::from_secs(60),
+        begun: at(0),
+        times: Times {
+            timeout: Duration::from_secs(90),
+            stable_for: Duration::ZERO,
+            patience: Duration::from_secs(60),
+        },
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use windlass_runtime::cluster::{ResourceId, Selector, WatchEvent};
 use windlass_runtime::{Error, Kind, Moment};
 
-use super::{Aim, End, Goal, Vigil};
+use super::{Aim, End, Goal, Times, Vigil};
 use crate::wait::around::label_selector;
 
 fn at(seconds: u64) -> Moment {
@@ -22,9 +22,12 @@ fn goal(api_version: &str, kind: &str, plural: &str, name: &str, aim: Aim) -> Go
             name: name.into(),
         },
         aim,
-        timeout: Duration::from_secs(600),
-        stable_for: Duration::ZERO,
-        patience: Duration::from_secs(60),
+        begun: at(0),
+        times: Times {
+            timeout: Duration::from_secs(600),
+            stable_for: Duration::ZERO,
+            patience: Duration::from_secs(60),
+        },
     }
 }
 
@@ -171,7 +174,7 @@ fn a_slow_start_is_healthy_until_the_time_is_over() {
 #[test]
 fn nothing_is_given_up_and_nothing_is_stable_while_the_connection_is_lost() {
     let mut goal = web("web");
-    goal.stable_for = Duration::from_secs(30);
+    goal.times.stable_for = Duration::from_secs(30);
     let mut vigil = Vigil::new(vec![goal], at(0));
     tell(&mut vigil, "deployments", WatchEvent::Snapshot(vec![deployment("web", 2)]));
     vigil.look(at(0));
@@ -265,7 +268,7 @@ fn a_deletion_is_of_the_object_that_was_there() {
 #[test]
 fn however_short_its_time_an_object_is_looked_at_once() {
     let mut short = web("web");
-    short.timeout = Duration::ZERO;
+    short.times.timeout = Duration::ZERO;
     let mut vigil = Vigil::new(vec![short], at(0));
     vigil.look(at(0));
     assert!(vigil.watched[0].end.is_none());
