@@ -335,7 +335,7 @@ impl Error {
         causes
     }
 
-    /// As JSON: `{kind, message, hint, resource, details, place, causes}`, without what is not known.
+    /// As JSON: `{kind, message, hint, resource, details, place, trace, causes}`, without what is not known.
     #[must_use]
     pub fn to_json(&self) -> serde_json::Value {
         let mut map = serde_json::Map::new();
@@ -350,6 +350,8 @@ impl Error {
         put("resource", self.0.resource.clone().map(Into::into));
         put("details", self.0.details.clone());
         put("place", self.0.place.as_ref().map(|p| p.to_string().into()));
+        let trace: Vec<String> = self.0.trace.iter().map(ToString::to_string).collect();
+        put("trace", (!trace.is_empty()).then(|| trace.into()));
         let causes = self.causes();
         put("causes", (!causes.is_empty()).then(|| causes.into()));
         serde_json::Value::Object(map)

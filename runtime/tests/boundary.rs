@@ -1,201 +1,20 @@
 //! The boundary, tried with three primitives of different kinds and every way in which a script can go wrong.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "a test")]
 
-use std::collections::BTreeMap;
+mod common;
+
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use windlass_runtime::change::{Acted, Change, Inverse, Op, Outcome, Part, Plan, Recipe, Resource};
-use windlass_runtime::closure::Closure;
+use common::{CANARY, Ran, STORE, refused, run, runtime, try_run};
 use windlass_runtime::event::{Event, What};
-use windlass_runtime::journal::{Journal, MemoryJournal};
+use windlass_runtime::journal::Journal;
 use windlass_runtime::playbook::{Playbook, Selection};
-use windlass_runtime::report::{Report, RunStatus, StepStatus};
-use windlass_runtime::secret::{Origin, Secret};
+use windlass_runtime::report::{RunStatus, StepStatus};
 use windlass_runtime::session::{Decision, Failure, SessionBuilder};
 use windlass_runtime::target::NoTarget;
-use windlass_runtime::{Call, Error, Kind, Options, Package, Result, Runtime, Value, primitive};
-
-static STORE: Mutex<BTreeMap<String, i64>> = Mutex::new(BTreeMap::new());
-
-mod read {
-    use super::*;
-    /// Reads a value.
-    #[primitive(module = "test", effect = Read)]
-    pub fn get(_: &Call<'_>, key: String) -> Result<Value> {
-        STORE
-            .lock()
-            .unwrap()
-            .get(&key)
-            .map(|v| Value::Int(*v))
-            .ok_or_else(|| Error::new(Kind::NotFound, format!("there is no {key}")).hint("set it first").resource(key))
-    }
-}
-
-mod write {
-    use super::*;
-    /// The options of `test::set`.
-    #[derive(Options)]
-    pub struct SetOptions {
-        /// Fails instead.
-        #[option(default = "false")]
-        pub fail: bool,
-        /// How long it takes.
-        pub delay: Option<Duration>,
-        /// Panics instead.
-        #[option(default = "false")]
-        pub panic: bool,
-    }
-
-    /// Sets a value.
-    #[primitive(module = "test", effect = Change)]
-    pub fn set(call: &Call<'_>, key: String, value: i64, options: SetOptions) -> Result<Outcome> {
-        let before = STORE.lock().unwrap().get(&key).copied();
-        let resource =
-            Resource { at: "store".into(), api_version: None, kind: "Key".into(), namespace: None, name: key.clone() };
-        let plan = if before == Some(value) {
-            Plan::Unchanged(format!("it is {value} already"))
-        } else {
-            Plan::Act { op: Op::Update, diff: vec![format!("{before:?} → {value}")], note: None }
-        };
-        let clock = call.clock();
-        call.change(Change {
-            parts: vec![Part { resource, before: before.map(Into::into), plan }],
-            act: Box::new(move || {
-                Box::pin(async move {
-                    if let Some(delay) = options.delay {
-                        clock.sleep(delay).await;
-                    }
-                    assert!(!options.panic, "told to");
-                    if options.fail {
-                        return Ok(vec![Acted::Failed(Error::new(Kind::Rejected, "told to fail"))]);
-                    }
-                    STORE.lock().unwrap().insert(key, value);
-                    Ok(vec![Acted::Done(Some(value.into()))])
-                })
-            }),
-            probe: Recipe { handler: "store".into(), data: value.into() },
-            inverse: Inverse::Cannot("a test".into()),
-        })
-    }
-}
-
-mod until {
-    use super::*;
-    /// The options of `test::until`.
-    #[derive(Options)]
-    pub struct UntilOptions {
-        /// How long to wait.
-        #[option(default = "\"5s\"")]
-        pub timeout: Duration,
-    }
-
-    /// Waits until a closure says true.
-    #[primitive(module = "test", effect = Wait)]
-    pub fn until(call: &Call<'_>, options: UntilOptions, look: Closure) -> Result<i64> {
-        let clock = call.clock();
-        let end = clock.now() + options.timeout;
-        let mut looks = 0;
-        loop {
-            looks += 1;
-            if let Value::Bool(true) = call.run(&look, vec![])? {
-                return Ok(looks);
-            }
-            if clock.now() >= end {
-                return Err(Error::new(Kind::Timeout, "it did not happen"));
-            }
-            let clock = clock.clone();
-            call.wait(async move {
-                clock.sleep(Duration::from_millis(10)).await;
-                Ok(())
-            })?;
-        }
-    }
-}
-
-mod each {
-    use super::*;
-    /// Runs a closure for each item side by side.
-    #[primitive(module = "test", effect = Wait)]
-    pub fn each(call: &Call<'_>, items: Vec<Value>, body: Closure) -> Result<Vec<Value>> {
-        let results = call.side_by_side(&body, items, 4)?;
-        Ok(results.into_iter().map(|r| r.unwrap_or_else(|e| Value::Text(format!("{}: {e}", e.kind())))).collect())
-    }
-}
-
-mod secret {
-    use super::*;
-    /// Registers a secret.
-    #[primitive(module = "test", effect = Read)]
-    pub fn secret(call: &Call<'_>, name: String) -> Result<windlass_runtime::secret::Placeholder> {
-        call.session().secrets().register(Secret::new(Origin::Env(name), CANARY))
-    }
-}
-
-mod text {
-    use super::*;
-    /// Takes a text that may hold no secret.
-    #[primitive(module = "test", effect = Read)]
-    pub fn text(_: &Call<'_>, text: String) -> Result<String> {
-        Ok(text)
-    }
-}
-
-const CANARY: &str = "correct-horse-battery";
-
-fn runtime() -> Runtime {
-    let primitives = vec![
-        read::primitive(),
-        write::primitive(),
-        until::primitive(),
-        each::primitive(),
-        secret::primitive(),
-        text::primitive(),
-    ];
-    Runtime::builder().with(Package::new(primitives)).build().unwrap()
-}
-
-struct Ran {
-    report: Report,
-    events: Vec<Event>,
-    journal: Arc<MemoryJournal>,
-}
-
-impl Ran {
-    fn step(&self, key: &str) -> &windlass_runtime::report::StepReport {
-        self.report.steps.iter().find(|s| s.key == key).unwrap()
-    }
-    fn error(&self, key: &str) -> String {
-        self.step(key).error.as_ref().map(ToString::to_string).unwrap_or_default()
-    }
-    fn logs(&self) -> Vec<String> {
-        let log = |e: &Event| if let What::Log { text, .. } = &e.what { Some(text.clone()) } else { None };
-        self.events.iter().filter_map(log).collect()
-    }
-}
-
-fn try_run(script: &str, selection: &Selection, set: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Result<Ran> {
-    let events = Arc::new(Mutex::new(Vec::new()));
-    let journal = Arc::new(MemoryJournal::new());
-    let sink = events.clone();
-    let builder = runtime()
-        .session(NoTarget::new())
-        .journal(journal.clone())
-        .sink(move |e: &Event| sink.lock().unwrap().push(e.clone()));
-    let session = set(builder).open();
-    let report = session.prepare(&Playbook::text("test.rhai", script))?.start(selection)?.wait()?;
-    let events = events.lock().unwrap().clone();
-    Ok(Ran { report, events, journal })
-}
-
-fn run(script: &str) -> Ran {
-    try_run(script, &Selection::default(), |b| b).unwrap()
-}
-
-fn refused(script: &str) -> Error {
-    try_run(script, &Selection::default(), |b| b).err().expect("refused")
-}
+use windlass_runtime::{Error, Kind, Result, Value};
 
 #[test]
 fn a_script_without_steps_is_one_step() {
@@ -334,7 +153,7 @@ fn endless_loops_and_deep_recursion_end_with_a_place() {
     let begun = Instant::now();
     let ran = run("let x = 0;\nloop { x += 1; }");
     assert_eq!(ran.step("main").error.as_ref().unwrap()["kind"], "budget");
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(60), "it ends, however busy the machine is: {:?}", begun.elapsed());
     let ran = run("try { loop {} } catch (e) { print(\"caught\") } print(\"after\");");
     assert_eq!(ran.report.status, RunStatus::Failed);
     assert!(ran.logs().is_empty(), "nobody catches that");

@@ -20,8 +20,6 @@ pub(crate) fn call_length(text: &str) -> Option<usize> {
     while let Some((at, c)) = characters.next() {
         let next = characters.peek().map(|(_, next)| *next);
         match (open.last(), c) {
-            (Some(In::Line), '\n') => drop(open.pop()),
-            (Some(In::Line), _) => {}
             (Some(In::Block), '*') if next == Some('/') => {
                 characters.next();
                 open.pop();
@@ -30,14 +28,15 @@ pub(crate) fn call_length(text: &str) -> Option<usize> {
                 characters.next();
                 open.push(In::Block);
             }
-            (Some(In::Block), _) => {}
             (Some(In::Text | In::Char | In::Template), '\\') => drop(characters.next()),
-            (Some(In::Text), '"') | (Some(In::Char), '\'') | (Some(In::Template), '`') => drop(open.pop()),
+            (Some(In::Text), '"') | (Some(In::Char), '\'') | (Some(In::Template), '`') | (Some(In::Line), '\n') => {
+                open.pop();
+            }
             (Some(In::Template), '$') if next == Some('{') => {
                 characters.next();
                 open.push(In::Hole);
             }
-            (Some(In::Text | In::Char | In::Template), _) => {}
+            (Some(In::Text | In::Char | In::Template | In::Line | In::Block), _) => {}
             (_, '"') => open.push(In::Text),
             (_, '`') => open.push(In::Template),
             (_, '\'') => open.push(In::Char),

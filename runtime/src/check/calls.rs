@@ -262,7 +262,7 @@ impl Calls<'_> {
                 None => self.problem(unknown_option(id, &key.name, fields), key.pos),
                 Some(field) if matches!(value, Expr::Unit(_)) && !field.required => {}
                 Some(field) => {
-                    self.fits(value, field.check, &format!("option `{}` of {id}", field.name), &field.expects)
+                    self.fits(value, field.check, &format!("option `{}` of {id}", field.name), &field.expects);
                 }
             }
         }

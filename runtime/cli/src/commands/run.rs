@@ -73,7 +73,7 @@ fn attempt(run: &Run, ui: &Ui) -> Result<Report, Failed> {
     }
     let listening = if ui.io.process {
         if Terminal::is_there() {
-            let prompter = Terminal { cancel: cancel.clone(), screen: screen.clone(), style: ui.err_style };
+            let prompter = Terminal { cancel: cancel.clone(), progress: progress.clone(), style: ui.err_style };
             builder = builder.prompter(Arc::new(prompter));
         }
         Some(signals::listen(runtime.bridge(), &cancel, screen)?)

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
+use windlass_runtime::files::Located;
 use windlass_runtime::playbook::{Prepared, Step};
 use windlass_runtime::suggest::did_you_mean;
 use windlass_runtime::{Error, yaml};
@@ -25,7 +26,7 @@ pub(crate) fn run(show: &Show, ui: &Ui) -> Result<u8, Failed> {
 }
 
 fn playbook(workspace: &Workspace, prepared: &Prepared, output: Format, ui: &Ui) -> Result<u8, Failed> {
-    let readme = workspace.playbook.file("README.md").ok().filter(|f| f.exists()).and_then(|f| f.read_text().ok());
+    let readme = workspace.playbook.file("README.md").ok().filter(Located::exists).and_then(|f| f.read_text().ok());
     let leaves = workspace.values.explain(workspace.schema.as_deref());
     if output == Format::Json {
         let values: Vec<Json> = leaves

@@ -1,8 +1,10 @@
 //! Undo and probes, on a real API server.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value as Json, json};
+use windlass_runtime::cluster::Cluster;
 use windlass_runtime::journal::{Intent, Journal, ResultRecord};
 use windlass_runtime::undo::Undoing;
 
@@ -343,4 +345,93 @@ fn a_part_that_was_removed_stays_away_until_the_manifest_changes() {
     let changed = DEPLOYMENT.replace("side:1", "side:2");
     let error = live.run(&format!("cluster::apply({changed}, #{{ namespace: \"{namespace}\" }})")).error();
     assert_eq!(error["kind"], "conflict", "{error}");
+}
+
+/// A target whose answers to one kind of request are lost on the way back, once.
+struct Lossy {
+    live: windlass_runtime::target::Live,
+    method: &'static str,
+}
+
+impl windlass_runtime::target::Target for Lossy {
+    fn name(&self) -> String {
+        self.live.name()
+    }
+    fn cluster(&self, name: Option<&str>) -> windlass_runtime::BoxFuture<windlass_runtime::Result<Cluster>> {
+        let (opening, clock, method) = (self.live.cluster(name), self.live.clock(), self.method);
+        Box::pin(async move {
+            let real = opening.await?;
+            let client = real.client().clone();
+            let lost = Arc::new(AtomicBool::new(false));
+            let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
+                let (client, lost) = (client.clone(), lost.clone());
+                let loses = request.method() == method && !lost.swap(request.method() == method, Ordering::SeqCst);
+                async move {
+                    let answer = client.send(request).await?;
+                    if loses {
+                        return Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());
+                    }
+                    Ok::<_, tower::BoxError>(answer)
+                }
+            });
+            Ok(Cluster::with_client(real.name(), kube::Client::new(service, "default"), "default", clock))
+        })
+    }
+    fn clock(&self) -> Arc<dyn windlass_runtime::Clock> {
+        self.live.clock()
+    }
+    fn network(&self) -> Arc<dyn windlass_runtime::target::Network> {
+        self.live.network()
+    }
+}
+
+#[test]
+fn an_answer_that_is_lost_is_looked_up() {
+    let Some(live) = live() else { return };
+    let namespace = live.namespace();
+    config_map(&live, &namespace, "c");
+    let what = ["cm", "c", "-n", &namespace];
+    let before = live.comparable(&what);
+    let lossy = |method, script: &str| crate::testing::run_on(Lossy { live: live.target(), method }, script, |b| b);
+    let on = format!("#{{ namespace: \"{namespace}\" }}");
+    let ran = lossy("PATCH", &format!("cluster::label(\"cm/c\", #{{ x: \"1\" }}, {on})"));
+    assert_eq!(ran.value()["changed"], true);
+    assert_eq!(ran.value()["object"]["metadata"]["labels"]["x"], "1");
+    assert!(live.undo(&ran).unwrap()[0].changed());
+    assert_eq!(live.comparable(&what), before);
+
+    let made = format!("{namespace}-lossy");
+    let ran = lossy("POST", &format!("cluster::namespace(\"{made}\")"));
+    assert_eq!(ran.value()["changed"], true);
+    assert!(live.undo(&ran).unwrap()[0].changed());
+
+    let ran = lossy("DELETE", &format!("cluster::delete(\"cm/c\", {on})"));
+    assert_eq!(ran.value()["changed"], true, "{:?}", ran.report);
+    assert!(live.undo(&ran).unwrap()[0].changed());
+}
+
+#[test]
+fn of_a_batch_only_what_took_effect_is_undone() {
+    let Some(live) = live() else { return };
+    let namespace = live.namespace();
+    let map = |name: &str, data: &str| {
+        format!(
+            "#{{ apiVersion: \"v1\", kind: \"ConfigMap\", metadata: #{{ name: \"{name}\" }}, data: #{{ a: {data} }} }}"
+        )
+    };
+    let script = format!(
+        "cluster::apply([{}, {}, {}], #{{ namespace: \"{namespace}\" }})",
+        map("good", "\"1\""),
+        map("bad", "[1]"),
+        map("fine", "\"2\"")
+    );
+    let ran = live.run(&script);
+    assert!(ran.error()["message"].as_str().unwrap().contains("ConfigMap/bad"), "{}", ran.error());
+    let undone = live.undo(&ran).unwrap();
+    let names: Vec<&str> = undone.iter().map(|u| u.resource.name.as_str()).collect();
+    assert_eq!(names, ["fine", "good"], "the last one first");
+    assert!(undone.iter().all(windlass_runtime::undo::Undone::changed), "{undone:?}");
+    let left = live.kubectl_get(&["cm", "-n", &namespace])["items"].clone();
+    let left: Vec<&str> = left.as_array().unwrap().iter().map(|o| o["metadata"]["name"].as_str().unwrap()).collect();
+    assert_eq!(left, ["kube-root-ca.crt"]);
 }

@@ -1,0 +1,249 @@
+//! Primitives of different kinds to try the boundary with, and how to run a script with them.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use windlass_runtime::change::{Acted, Change, Inverse, Op, Outcome, Part, Plan, Recipe, Resource};
+use windlass_runtime::closure::Closure;
+use windlass_runtime::event::{Event, What};
+use windlass_runtime::journal::MemoryJournal;
+use windlass_runtime::playbook::{Playbook, Selection};
+use windlass_runtime::report::Report;
+use windlass_runtime::secret::{Origin, Secret};
+use windlass_runtime::session::SessionBuilder;
+use windlass_runtime::target::NoTarget;
+use windlass_runtime::{Call, Error, Kind, Options, Package, Result, Runtime, Value, primitive};
+
+pub static STORE: Mutex<BTreeMap<String, i64>> = Mutex::new(BTreeMap::new());
+
+pub mod read {
+    use super::*;
+    /// Reads a value.
+    #[primitive(module = "test", effect = Read)]
+    pub fn get(_: &Call<'_>, key: String) -> Result<Value> {
+        STORE
+            .lock()
+            .unwrap()
+            .get(&key)
+            .map(|v| Value::Int(*v))
+            .ok_or_else(|| Error::new(Kind::NotFound, format!("there is no {key}")).hint("set it first").resource(key))
+    }
+}
+
+pub mod write {
+    use super::*;
+    /// The options of `test::set`.
+    #[derive(Options)]
+    pub struct SetOptions {
+        /// Fails instead.
+        #[option(default = "false")]
+        pub fail: bool,
+        /// How long it takes.
+        pub delay: Option<Duration>,
+        /// Panics instead.
+        #[option(default = "false")]
+        pub panic: bool,
+    }
+
+    /// Sets a value.
+    #[primitive(module = "test", effect = Change)]
+    pub fn set(call: &Call<'_>, key: String, value: i64, options: SetOptions) -> Result<Outcome> {
+        let before = STORE.lock().unwrap().get(&key).copied();
+        let resource =
+            Resource { at: "store".into(), api_version: None, kind: "Key".into(), namespace: None, name: key.clone() };
+        let plan = if before == Some(value) {
+            Plan::Unchanged(format!("it is {value} already"))
+        } else {
+            Plan::Act { op: Op::Update, diff: vec![format!("{before:?} → {value}")], note: None }
+        };
+        let clock = call.clock();
+        call.change(Change {
+            parts: vec![Part { resource, before: before.map(Into::into), plan }],
+            act: Box::new(move || {
+                Box::pin(async move {
+                    if let Some(delay) = options.delay {
+                        clock.sleep(delay).await;
+                    }
+                    assert!(!options.panic, "told to");
+                    if options.fail {
+                        return Ok(vec![Acted::Failed(Error::new(Kind::Rejected, "told to fail"))]);
+                    }
+                    STORE.lock().unwrap().insert(key, value);
+                    Ok(vec![Acted::Done(Some(value.into()))])
+                })
+            }),
+            probe: Recipe { handler: "store".into(), data: value.into() },
+            inverse: Inverse::Cannot("a test".into()),
+        })
+    }
+}
+
+pub mod until {
+    use super::*;
+    /// The options of `test::until`.
+    #[derive(Options)]
+    pub struct UntilOptions {
+        /// How long to wait.
+        #[option(default = "\"5s\"")]
+        pub timeout: Duration,
+    }
+
+    /// Waits until a closure says true.
+    #[primitive(module = "test", effect = Wait)]
+    pub fn until(call: &Call<'_>, options: UntilOptions, look: Closure) -> Result<i64> {
+        let clock = call.clock();
+        let end = clock.now() + options.timeout;
+        let mut looks = 0;
+        loop {
+            looks += 1;
+            if let Value::Bool(true) = call.run(&look, vec![])? {
+                return Ok(looks);
+            }
+            if clock.now() >= end {
+                return Err(Error::new(Kind::Timeout, "it did not happen"));
+            }
+            let clock = clock.clone();
+            call.wait(async move {
+                clock.sleep(Duration::from_millis(10)).await;
+                Ok(())
+            })?;
+        }
+    }
+}
+
+pub mod each {
+    use super::*;
+    /// Runs a closure for each item side by side.
+    #[primitive(module = "test", effect = Wait)]
+    pub fn each(call: &Call<'_>, items: Vec<Value>, body: Closure) -> Result<Vec<Value>> {
+        let results = call.side_by_side(&body, items, 4)?;
+        Ok(results.into_iter().map(|r| r.unwrap_or_else(|e| Value::Text(format!("{}: {e}", e.kind())))).collect())
+    }
+}
+
+pub mod each8 {
+    use super::*;
+    /// Runs a closure for up to eight items side by side; fails with the first that fails.
+    #[primitive(module = "test", effect = Wait)]
+    pub fn each8(call: &Call<'_>, items: Vec<Value>, body: Closure) -> Result<Vec<Value>> {
+        call.side_by_side(&body, items, 8)?.into_iter().collect()
+    }
+}
+
+pub mod secret {
+    use super::*;
+    /// Registers a secret.
+    #[primitive(module = "test", effect = Read)]
+    pub fn secret(call: &Call<'_>, name: String) -> Result<windlass_runtime::secret::Placeholder> {
+        call.session().secrets().register(Secret::new(Origin::Env(name), CANARY))
+    }
+}
+
+pub mod text {
+    use super::*;
+    /// Takes a text that may hold no secret.
+    #[primitive(module = "test", effect = Read)]
+    pub fn text(_: &Call<'_>, text: String) -> Result<String> {
+        Ok(text)
+    }
+}
+
+pub mod final_error {
+    use super::*;
+    /// Fails with an error of the kind that is named.
+    #[primitive(module = "test", effect = Read)]
+    pub fn fail(_: &Call<'_>, kind: String) -> Result<Value> {
+        let kind = Kind::from_word(&kind).ok_or_else(|| Error::usage("no such kind"))?;
+        let cause = std::io::Error::other("the deepest cause");
+        Err(Error::new(kind, "told to fail").hint("do not").details(serde_json::json!({ "n": 1 })).source(cause))
+    }
+}
+
+pub mod within {
+    use super::*;
+    /// Runs a closure for a time; gives `()` if it did not end.
+    #[primitive(module = "test", effect = Wait)]
+    pub fn within(call: &Call<'_>, limit: Duration, body: Closure) -> Result<Value> {
+        Ok(call.run_within(limit, &body, vec![])?.unwrap_or(Value::Null))
+    }
+}
+
+pub mod pure {
+    use super::*;
+    /// Gives back what it was given.
+    #[primitive(module = "test", effect = Pure)]
+    pub fn same(_: &Call<'_>, value: Value) -> Result<Value> {
+        Ok(value)
+    }
+}
+
+pub mod json {
+    use super::*;
+    /// Takes data without secrets.
+    #[primitive(module = "test", effect = Read)]
+    pub fn json(_: &Call<'_>, data: serde_json::Value) -> Result<i64> {
+        Ok(data.to_string().len() as i64)
+    }
+}
+
+pub const CANARY: &str = "correct-horse-battery";
+
+pub fn runtime() -> Runtime {
+    let primitives = vec![
+        read::primitive(),
+        write::primitive(),
+        until::primitive(),
+        each::primitive(),
+        each8::primitive(),
+        secret::primitive(),
+        text::primitive(),
+        final_error::primitive(),
+        within::primitive(),
+        pure::primitive(),
+        json::primitive(),
+    ];
+    Runtime::builder().with(Package::new(primitives)).build().unwrap()
+}
+
+pub struct Ran {
+    pub report: Report,
+    pub events: Vec<Event>,
+    pub journal: Arc<MemoryJournal>,
+}
+
+impl Ran {
+    pub fn step(&self, key: &str) -> &windlass_runtime::report::StepReport {
+        self.report.steps.iter().find(|s| s.key == key).unwrap()
+    }
+    pub fn error(&self, key: &str) -> String {
+        self.step(key).error.as_ref().map(ToString::to_string).unwrap_or_default()
+    }
+    pub fn logs(&self) -> Vec<String> {
+        let log = |e: &Event| if let What::Log { text, .. } = &e.what { Some(text.clone()) } else { None };
+        self.events.iter().filter_map(log).collect()
+    }
+}
+
+pub fn try_run(script: &str, selection: &Selection, set: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Result<Ran> {
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let journal = Arc::new(MemoryJournal::new());
+    let sink = events.clone();
+    let builder = runtime()
+        .session(NoTarget::new())
+        .journal(journal.clone())
+        .sink(move |e: &Event| sink.lock().unwrap().push(e.clone()));
+    let session = set(builder).open();
+    let report = session.prepare(&Playbook::text("test.rhai", script))?.start(selection)?.wait()?;
+    let events = events.lock().unwrap().clone();
+    Ok(Ran { report, events, journal })
+}
+
+pub fn run(script: &str) -> Ran {
+    try_run(script, &Selection::default(), |b| b).unwrap()
+}
+
+pub fn refused(script: &str) -> Error {
+    try_run(script, &Selection::default(), |b| b).err().expect("refused")
+}
