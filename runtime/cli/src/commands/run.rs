@@ -57,6 +57,7 @@ fn attempt(run: &Run, ui: &Ui) -> Result<Report, Failed> {
         .session(target)
         .values(workspace.values_json())
         .vault(vault::of(workspace.customer.as_ref()))
+        .conflicts(workspace.customer.as_ref().map(|c| c.conflicts).unwrap_or_default())
         .cancel(cancel.clone())
         .sink(progress.sink());
     if run.read_only {

@@ -12,6 +12,7 @@ mod surroundings;
 use serde_json::Value as Json;
 use windlass_runtime::change::{Change, Inverse, Outcome};
 use windlass_runtime::cluster::{Cluster, ResourceId};
+use windlass_runtime::customer;
 use windlass_runtime::{Call, Options, Result, Value, words};
 
 pub use intent::objects_in;
@@ -30,6 +31,17 @@ words! {
     }
 }
 
+impl Conflicts {
+    /// What counts where a script does not say: the session's, or an error.
+    fn usual(call: &Call<'_>) -> Self {
+        match call.session().conflicts() {
+            customer::Conflicts::Fail => Self::Fail,
+            customer::Conflicts::Take => Self::Take,
+            customer::Conflicts::Leave => Self::Leave,
+        }
+    }
+}
+
 /// The options of everything that applies whole objects.
 #[derive(Debug, Clone, Options)]
 pub struct ApplyOptions {
@@ -37,9 +49,9 @@ pub struct ApplyOptions {
     pub cluster: Option<String>,
     /// The namespace of objects that name none.
     pub namespace: Option<String>,
-    /// What becomes of a field that another manager (kubectl, Helm, a person) owns.
-    #[option(default = "\"fail\"")]
-    pub conflicts: Conflicts,
+    /// What becomes of a field that another manager (kubectl, Helm, a person) owns; as `customer.yaml` says if it is not
+    /// given, and `"fail"` if that says nothing.
+    pub conflicts: Option<Conflicts>,
     /// Fields that may hold a secret outside a Secret, such as `spec.password` of a custom resource.
     #[option(default = "[]")]
     pub secret_fields: Vec<String>,
@@ -100,7 +112,7 @@ fn apply_stage(call: &Call<'_>, cluster: &Cluster, manifests: Vec<Json>, options
     for object in &intended {
         call.claim(&format!("{} on {}", object.id, object.id.cluster), &object.hash)?;
     }
-    let (asked, conflicts) = (cluster.clone(), options.conflicts);
+    let (asked, conflicts) = (cluster.clone(), options.conflicts.unwrap_or_else(|| Conflicts::usual(call)));
     let looked = call.wait(async move {
         let live = look::at(&asked, &intended).await?;
         decide::all(&asked, intended, live, conflicts).await
