@@ -1,10 +1,11 @@
 //! What can be said of a script without running it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
-use crate::playbook::{Body, Step};
+use crate::playbook::{Body, Step, Unit};
 
 /// What a script calls and imports, by name.
 #[derive(Debug, Default)]
@@ -50,57 +51,114 @@ pub(crate) fn calls_and_imports(ast: &AST) -> Found {
     found
 }
 
-/// The keys of `ctx.state` that a step reads and writes.
+/// The keys of `ctx.state` that a piece of script reads, writes, and asks for (`"key" in ctx.state`).
 #[derive(Debug, Default, Clone)]
 pub(crate) struct StateUse {
     pub(crate) reads: BTreeSet<String>,
     pub(crate) writes: BTreeSet<String>,
+    asks: BTreeSet<String>,
 }
 
-/// What a step does with `ctx.state`, as far as its own closure, and closures inside it, say it in the form
-/// `ctx.state.key`.
-pub(crate) fn state_of(step: &Step) -> StateUse {
-    let mut used = StateUse::default();
-    let Body::Closure { closure, unit, .. } = &step.body else { return used };
-    let mut open = vec![closure.name().to_owned()];
-    let mut seen = BTreeSet::new();
-    while let Some(name) = open.pop() {
-        if !seen.insert(name.clone()) {
-            continue;
-        }
-        let mut body = unit.ast.clone_functions_only();
-        body.retain_functions(|_, _, function, _| function == name);
-        visit(&body, |path| match path.last() {
-            Some(ASTNode::Expr(Expr::DynamicConstant(value, _))) => {
-                open.extend(value.read_lock::<rhai::FnPtr>().map(|pointer| pointer.fn_name().to_owned()));
+/// What the functions of units do with `ctx.state`, as far as they say it in the form `ctx.state.key` or
+/// `ctx.state["key"]`: each function of a unit is looked at once, however many steps there are.
+#[derive(Default)]
+pub(crate) struct StateUses {
+    units: HashMap<*const Unit, HashMap<String, FunctionUse>>,
+}
+
+#[derive(Default)]
+struct FunctionUse {
+    state: StateUse,
+    /// The functions that it calls or makes closures of.
+    leads_to: Vec<String>,
+}
+
+impl StateUses {
+    /// What a step does with the state: its own closure, closures inside it, and the functions that it calls.
+    pub(crate) fn of(&mut self, step: &Step) -> StateUse {
+        let mut used = StateUse::default();
+        let Body::Closure { closure, unit, .. } = &step.body else { return used };
+        let functions = self.units.entry(Arc::as_ptr(unit)).or_insert_with(|| functions_of(unit));
+        let mut open = vec![closure.name()];
+        let mut seen = HashSet::new();
+        while let Some(name) = open.pop() {
+            if let Some(function) = functions.get(name)
+                && seen.insert(name)
+            {
+                used.reads.extend(function.state.reads.iter().cloned());
+                used.writes.extend(function.state.writes.iter().cloned());
+                used.asks.extend(function.state.asks.iter().cloned());
+                open.extend(function.leads_to.iter().map(String::as_str));
             }
-            Some(ASTNode::Expr(Expr::Dot(chain, _, _))) => {
+        }
+        // Who asks whether it is there can do without.
+        used.reads.retain(|key| !used.asks.contains(key));
+        used
+    }
+}
+
+fn functions_of(unit: &Unit) -> HashMap<String, FunctionUse> {
+    // Functions of one name that take other arguments count as one.
+    let names: BTreeSet<&str> = unit.ast.iter_functions().map(|function| function.name).collect();
+    let look = |name: &&str| {
+        let mut found = FunctionUse::default();
+        let body = unit.ast.clone_functions_only_filtered(|_, _, _, other, _| other == *name);
+        visit(&body, |path| found.look(path));
+        ((*name).to_owned(), found)
+    };
+    names.iter().map(look).collect()
+}
+
+impl FunctionUse {
+    fn look(&mut self, path: &[ASTNode<'_>]) {
+        let Some(node) = path.last() else { return };
+        if let Some((call, _, _)) = call_in(node) {
+            self.leads_to.push(call.name.to_string());
+            // `"key" in ctx.state`
+            if let ("contains", [Expr::Dot(chain, _, _), Expr::StringConstant(key, _)]) =
+                (call.name.as_str(), &call.args[..])
+                && is_state(chain)
+            {
+                self.state.asks.insert(key.to_string());
+            }
+        }
+        match node {
+            ASTNode::Expr(Expr::DynamicConstant(value, _)) => {
+                self.leads_to.extend(value.read_lock::<rhai::FnPtr>().map(|pointer| pointer.fn_name().to_owned()));
+            }
+            ASTNode::Expr(Expr::Dot(chain, _, _)) => {
                 let Some(key) = state_key(chain) else { return };
                 let assigned = path.iter().rev().nth(1).is_some_and(|parent| is_target(parent, path.last()));
                 if assigned {
-                    used.writes.insert(key)
+                    self.state.writes.insert(key);
                 } else {
-                    used.reads.insert(key)
-                };
+                    self.state.reads.insert(key);
+                }
             }
             _ => {}
-        });
+        }
     }
-    used
 }
 
-/// The `key` of `x.state.key`.
+/// Whether it is `x.state`.
+fn is_state(chain: &rhai::BinaryExpr) -> bool {
+    matches!((&chain.lhs, &chain.rhs), (Expr::Variable(..), Expr::Property(property, _)) if property.2.as_str() == "state")
+}
+
+/// The `key` of `x.state.key` or `x.state["key"]`.
 fn state_key(chain: &rhai::BinaryExpr) -> Option<String> {
     let Expr::Variable(..) = &chain.lhs else { return None };
-    let Expr::Dot(rest, _, _) = &chain.rhs else { return None };
+    let (Expr::Dot(rest, _, _) | Expr::Index(rest, _, _)) = &chain.rhs else { return None };
     let Expr::Property(state, _) = &rest.lhs else { return None };
     if state.2.as_str() != "state" {
         return None;
     }
     match &rest.rhs {
         Expr::Property(key, _) => Some(key.2.to_string()),
+        Expr::StringConstant(key, _) => Some(key.to_string()),
         Expr::Dot(deeper, _, _) | Expr::Index(deeper, _, _) => match &deeper.lhs {
             Expr::Property(key, _) => Some(key.2.to_string()),
+            Expr::StringConstant(key, _) => Some(key.to_string()),
             _ => None,
         },
         _ => None,

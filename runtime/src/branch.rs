@@ -10,7 +10,8 @@ use crate::bridge::panicked;
 use crate::call::{Call, call_closure};
 use crate::closure::Closure;
 use crate::engine::STACK;
-use crate::scope::{Scope, lock};
+use crate::scope::Scope;
+use crate::sync::lock;
 use crate::value::Value;
 use crate::{Error, Kind, Result};
 
@@ -32,15 +33,14 @@ pub(crate) fn side_by_side(
     items: Vec<Value>,
     parallel: usize,
 ) -> Result<Vec<Result<Value>>> {
-    let first = call.scope.next_branches(items.len());
+    let group = call.scope.next_branches(items.len());
     let count = items.len();
     let queue: Mutex<VecDeque<(usize, Value)>> = Mutex::new(items.into_iter().enumerate().collect());
     let results: Mutex<Vec<Option<Result<Value>>>> = Mutex::new((0..count).map(|_| None).collect());
     let work = || {
         loop {
             let Some((index, item)) = lock(&queue).pop_front() else { return };
-            let number = first.saturating_add(u32::try_from(index).unwrap_or(u32::MAX));
-            let scope = call.scope.branch(number);
+            let scope = call.scope.branch(group, index);
             let run = || one(context, &scope, closure, item);
             let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
             lock(&results)[index] = Some(result);
@@ -50,11 +50,12 @@ pub(crate) fn side_by_side(
     std::thread::scope(|threads_scope| -> Result<()> {
         for number in 0..threads {
             let builder = std::thread::Builder::new().name(format!("branch-{number}")).stack_size(STACK);
-            builder.spawn_scoped(threads_scope, work).map_err(|e| {
-                Error::new(Kind::System, "a thread for a branch cannot be started")
-                    .hint("ask for fewer: parallel: 4")
-                    .source(e)
-            })?;
+            match builder.spawn_scoped(threads_scope, work) {
+                Ok(_) => {}
+                // Those that run do the work of the others.
+                Err(_) if number > 0 => break,
+                Err(e) => return Err(Error::new(Kind::System, "a thread for branches cannot be started").source(e)),
+            }
         }
         Ok(())
     })?;
@@ -62,10 +63,15 @@ pub(crate) fn side_by_side(
         return Err(reason);
     }
     let results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    Ok(results
+    let results: Vec<Result<Value>> = results
         .into_iter()
         .map(|r| r.unwrap_or_else(|| Err(Error::internal("a branch ended without a result"))))
-        .collect())
+        .collect();
+    // What nobody may catch, no primitive may make a line in a list of.
+    match results.iter().find_map(|r| r.as_ref().err().filter(|e| e.kind().is_final())) {
+        Some(error) => Err(error.clone()),
+        None => Ok(results),
+    }
 }
 
 fn one(context: &NativeCallContext<'_>, scope: &Arc<Scope>, closure: &Closure, item: Value) -> Result<Value> {

@@ -158,21 +158,10 @@ async fn until_stopped<T>(
     future: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     let mut future = std::pin::pin!(future);
-    let deadline = cancel.deadline();
-    let deadline_passes = async {
-        match &deadline {
-            Some(deadline) => clock.sleep_until(deadline.at).await,
-            None => std::future::pending().await,
-        }
-    };
     let reason = tokio::select! {
         biased;
         result = &mut future => return result,
-        reason = cancel.stopped() => reason,
-        () = deadline_passes => match cancel.check_deadline(&*clock) {
-            Some(reason) => reason,
-            None => Error::internal("a deadline woke up before its time"),
-        },
+        reason = cancel.ended(&*clock) => reason,
     };
     if !grace.is_zero() {
         tokio::select! {

@@ -14,8 +14,9 @@ use crate::change::Op;
 use crate::closure::Closure;
 use crate::cluster::Cluster;
 use crate::event::{Level, What};
-use crate::scope::{Scope, lock};
+use crate::scope::Scope;
 use crate::session::Session;
+use crate::sync::lock;
 use crate::value::Value;
 use crate::{Clock, Error, Kind, Place, Result, script_error};
 
@@ -127,9 +128,15 @@ impl<'a> Call<'a> {
     pub fn run_within(&self, limit: Duration, closure: &Closure, arguments: Vec<Value>) -> Result<Option<Value>> {
         let clock = self.session().clock();
         let deadline = Deadline { at: clock.now() + limit, limit, what: self.primitive.clone() };
-        let scope = self.scope.narrowed(self.scope.cancel.child_until(deadline));
+        let late = deadline.error();
+        let scope = self.scope.under(self.scope.cancel.child_until(deadline));
         match self.run_in(&scope, closure, arguments) {
-            Err(error) if error.kind() == Kind::Deadline && self.scope.cancel.reason().is_none() => {
+            // Its own deadline, and not one from inside or around it.
+            Err(error)
+                if error.kind() == Kind::Deadline
+                    && error.message() == late.message()
+                    && self.scope.cancel.reason().is_none() =>
+            {
                 self.scope.cancel.check_deadline(&**clock).map_or(Ok(None), Err)
             }
             result => result.map(Some),
@@ -236,8 +243,16 @@ pub(crate) fn call_closure(
     let entered = scope.enter();
     let result = called.call_raw(&inner, None, arguments);
     drop(entered);
-    let result = result.map_err(|e| script_error::from_script(*e, &source, Some(scope)))?;
-    closure.check_unchanged(&called, &captured_names(context, closure))?;
+    let result = result.map_err(|e| script_error::from_script(*e, &source, Some(scope)));
+    // What was stopped did not get done, even where the script has caught or swallowed the stop.
+    if let Some(reason) = scope.cancel.reason() {
+        return Err(match result {
+            Err(error) if error.kind() == reason.kind() => error,
+            _ => reason,
+        });
+    }
+    let result = result?;
+    closure.check_unchanged(&called, || captured_names(context, closure))?;
     Ok(result)
 }
 

@@ -3,14 +3,15 @@
 //! A [`Cancel`] is asked by the engine at each operation of a script (a few atomic loads) and awaited by the bridge.
 //! Stopping a token stops all below it and none above.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Moment};
 use crate::duration;
+use crate::sync::lock;
 use crate::{Error, Kind};
 
 struct Node {
@@ -19,7 +20,24 @@ struct Node {
     reason: OnceLock<Error>,
     token: CancellationToken,
     deadline: Option<Deadline>,
-    rested_ns: AtomicU64,
+    rest: Mutex<Rest>,
+}
+
+/// The time for which a deadline rests, because a person is asked.
+#[derive(Default)]
+struct Rest {
+    /// How many questions are open.
+    open: u32,
+    /// Since when the first of them is.
+    since: Moment,
+    /// The time of those that were answered.
+    over: Duration,
+}
+
+impl Rest {
+    fn until(&self, now: Moment) -> Duration {
+        if self.open == 0 { self.over } else { self.over.saturating_add(now - self.since) }
+    }
 }
 
 /// When something must be over, and what it is that must.
@@ -78,7 +96,7 @@ impl Cancel {
             reason: OnceLock::new(),
             token,
             deadline,
-            rested_ns: AtomicU64::new(0),
+            rest: Mutex::default(),
         }))
     }
 
@@ -108,28 +126,65 @@ impl Cancel {
     /// Stops every token on the way up whose deadline has passed, and says so.
     #[must_use]
     pub fn check_deadline(&self, clock: &dyn Clock) -> Option<Error> {
-        let passed = self.up().find(|c| c.own_deadline().is_some_and(|d| d.at <= clock.now()))?;
-        let error = passed.own_deadline().map(|d| d.error())?;
+        let passed = self.up().find(|c| c.own_deadline(clock).is_some_and(|(at, now)| at <= now))?;
+        let error = passed.0.deadline.as_ref().map(Deadline::error)?;
         passed.stop(error);
         self.reason()
     }
 
-    /// The nearest deadline in time.
+    /// The nearest deadline in time, as it stands now: while a person is asked, it moves along.
     #[must_use]
-    pub fn deadline(&self) -> Option<Deadline> {
-        self.up().filter_map(Cancel::own_deadline).min_by_key(|d| d.at)
+    pub fn deadline(&self, clock: &dyn Clock) -> Option<Moment> {
+        self.up().filter_map(|c| c.own_deadline(clock)).map(|(at, _)| at).min()
     }
 
-    fn own_deadline(&self) -> Option<Deadline> {
-        let rested = Duration::from_nanos(self.0.rested_ns.load(Ordering::Acquire));
-        self.0.deadline.as_ref().map(|d| Deadline { at: d.at + rested, ..d.clone() })
+    /// This token's own deadline as it stands, and now.
+    fn own_deadline(&self, clock: &dyn Clock) -> Option<(Moment, Moment)> {
+        let deadline = self.0.deadline.as_ref()?;
+        let now = clock.now();
+        Some((deadline.at + lock(&self.0.rest).until(now), now))
     }
 
-    /// Moves every deadline on the way up by the time that a person took to answer.
-    pub fn rest(&self, duration: Duration) {
-        let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    /// Lets every deadline on the way up rest while `ask` waits for a person.
+    pub fn resting<T>(&self, clock: &dyn Clock, ask: impl FnOnce() -> T) -> T {
+        struct Resting<'a>(&'a Cancel, &'a dyn Clock);
+        impl Drop for Resting<'_> {
+            fn drop(&mut self) {
+                let now = self.1.now();
+                for token in self.0.up() {
+                    let mut rest = lock(&token.0.rest);
+                    rest.open = rest.open.saturating_sub(1);
+                    if rest.open == 0 {
+                        rest.over = rest.over.saturating_add(now - rest.since);
+                    }
+                }
+            }
+        }
+        let now = clock.now();
         for token in self.up() {
-            token.0.rested_ns.fetch_add(nanos, Ordering::AcqRel);
+            let mut rest = lock(&token.0.rest);
+            if rest.open == 0 {
+                rest.since = now;
+            }
+            rest.open += 1;
+        }
+        let _resting = Resting(self, clock);
+        ask()
+    }
+
+    /// Completes when this token is stopped or a deadline on the way up passes, with the reason.
+    pub async fn ended(&self, clock: &dyn Clock) -> Error {
+        loop {
+            let Some(at) = self.deadline(clock) else { return self.stopped().await };
+            tokio::select! {
+                biased;
+                reason = self.stopped() => return reason,
+                () = clock.sleep_until(at) => {}
+            }
+            // It may have moved meanwhile.
+            if let Some(reason) = self.check_deadline(clock) {
+                return reason;
+            }
         }
     }
 
@@ -180,7 +235,7 @@ mod tests {
         };
         let step = Cancel::root().child_until(deadline(0, "step a"));
         let call = step.child_until(deadline(3_600_000, "later"));
-        assert_eq!(call.deadline().map(|d| d.what).as_deref(), Some("step a"));
+        assert_eq!(call.deadline(&clock), Some(Moment(Duration::ZERO)));
         let error = call.check_deadline(&clock).expect("passed");
         assert_eq!(error.kind(), Kind::Deadline);
         assert!(error.to_string().contains("step a"));

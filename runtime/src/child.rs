@@ -132,18 +132,10 @@ impl Child {
             Ok(Finished { code: status.code(), stdout: stdout?, stderr: stderr? })
         };
         let mut talk = std::pin::pin!(talk);
-        let deadline = cancel.deadline();
-        let passes = async {
-            match &deadline {
-                Some(deadline) => clock.sleep_until(deadline.at).await,
-                None => std::future::pending().await,
-            }
-        };
         let reason = tokio::select! {
             biased;
             finished = &mut talk => return finished,
-            reason = cancel.stopped() => reason,
-            () = passes => cancel.check_deadline(&*clock).unwrap_or_else(|| Error::internal("a deadline woke up before its time")),
+            reason = cancel.ended(&*clock) => reason,
         };
         signal(group, Signal::TERM);
         tokio::select! {

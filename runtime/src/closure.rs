@@ -50,23 +50,17 @@ impl Closure {
     /// Compares the copy after its call with what it was.
     ///
     /// # Errors
-    /// [`Kind::Script`] if the call changed a captured value; `names` are the captures' names, where known.
-    pub fn check_unchanged(&self, called: &FnPtr, names: &[String]) -> Result<()> {
+    /// [`Kind::Script`] if the call changed a captured value; `names` gives the captures' names, where known.
+    pub fn check_unchanged(&self, called: &FnPtr, names: impl FnOnce() -> Vec<String>) -> Result<()> {
         let pairs = self.pointer.curry().iter().zip(called.curry());
         let mut seen = Seen::default();
-        for (index, (before, after)) in pairs.enumerate() {
-            if !same(before, after, &mut seen, 0) {
-                let which = names
-                    .get(index)
-                    .map_or_else(|| "a captured variable".to_owned(), |n| format!("the captured variable `{n}`"));
-                return Err(Error::new(
-                    Kind::Script,
-                    format!("the closure changed {which}, and the change would be lost"),
-                )
-                .hint("use `ctx.state` for what later steps need, or return it"));
-            }
-        }
-        Ok(())
+        let changed = pairs.enumerate().find(|(_, (before, after))| !same(before, after, &mut seen, 0));
+        let Some((index, _)) = changed else { return Ok(()) };
+        let which = names()
+            .get(index)
+            .map_or_else(|| "a captured variable".to_owned(), |n| format!("the captured variable `{n}`"));
+        Err(Error::new(Kind::Script, format!("the closure changed {which}, and the change would be lost"))
+            .hint("use `ctx.state` for what later steps need, or return it"))
     }
 }
 
@@ -202,16 +196,16 @@ mod tests {
     fn a_change_in_a_call_is_found_however_deep() {
         let taken = Closure::take(&closure("let x = #{ a: [1, #{ b: 2 }] }; || x"));
         let called = taken.for_call();
-        assert!(taken.check_unchanged(&called, &[]).is_ok());
+        assert!(taken.check_unchanged(&called, Vec::new).is_ok());
         {
             let mut slot = called.curry()[0].clone();
             let mut map = slot.write_lock::<Map>().unwrap();
             let mut list = map.get_mut("a").unwrap().write_lock::<Array>().unwrap();
             list.push(3.into());
         }
-        let error = taken.check_unchanged(&called, &["x".to_owned()]).unwrap_err();
+        let error = taken.check_unchanged(&called, || vec!["x".to_owned()]).unwrap_err();
         assert!(error.to_string().contains("`x`"), "{error}");
-        assert!(taken.check_unchanged(&taken.for_call(), &[]).is_ok(), "a retry starts clean");
+        assert!(taken.check_unchanged(&taken.for_call(), Vec::new).is_ok(), "a retry starts clean");
     }
 
     #[test]
@@ -230,6 +224,6 @@ mod tests {
         let mut cyclic = FnPtr::new("f").unwrap();
         cyclic.add_curry(holder);
         let taken = Closure::take(&cyclic);
-        assert!(taken.check_unchanged(&taken.for_call(), &[]).is_ok());
+        assert!(taken.check_unchanged(&taken.for_call(), Vec::new).is_ok());
     }
 }

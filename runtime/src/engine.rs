@@ -16,7 +16,7 @@ use crate::scope::{self, Scope};
 use crate::script_error::Uncatchable;
 
 pub(crate) use boundary::{impure, place_of};
-pub(crate) use builtin::{own_primitives, seal, too_deep};
+pub(crate) use builtin::{own_primitives, seal};
 pub(crate) use modules::{check_import, find_module};
 
 /// How deeply functions may call each other: the same in debug and release builds.
@@ -50,7 +50,8 @@ pub(crate) fn build(primitives: &[Primitive], types: &[RegisterType]) -> Engine 
     engine.on_debug(|text, _, _| log(Level::Debug, text));
     #[allow(deprecated)] // marked as subject to change, not as going away
     engine.on_var(|name, _, context| {
-        if name != "values" {
+        // A variable or parameter of the script's own goes before.
+        if name != "values" || context.scope().contains(name) {
             return Ok(None);
         }
         Ok(Scope::from_tag(context.tag()).map(|scope| scope.session.values_dynamic()))

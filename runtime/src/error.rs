@@ -268,13 +268,17 @@ impl Error {
             e.message = mask(&e.message);
             e.hint = e.hint.as_deref().map(&mask);
             e.resource = e.resource.as_deref().map(&mask);
-            if let Some(details) = e.details.take() {
-                e.details = serde_json::from_str(&mask(&details.to_string())).ok();
+            if let Some(details) = &mut e.details {
+                mask_json(details, &mask);
             }
-            if let Some(source) = e.source.take() {
-                e.source = Some(Arc::new(MaskedSource(
-                    chain(source.as_ref()).map(|s| mask(&s)).collect::<Vec<_>>().join(": "),
-                )));
+            // A source stays what it is, so that who knows its type can ask it, unless its words must be hidden.
+            let hidden = e.source.as_deref().and_then(|source| {
+                let texts: Vec<String> = chain(source).collect();
+                let masked: Vec<String> = texts.iter().map(|text| mask(text)).collect();
+                (masked != texts).then(|| masked.join(": "))
+            });
+            if let Some(hidden) = hidden {
+                e.source = Some(Arc::new(MaskedSource(hidden)));
             }
         })
     }
@@ -355,6 +359,21 @@ impl Error {
         let causes = self.causes();
         put("causes", (!causes.is_empty()).then(|| causes.into()));
         serde_json::Value::Object(map)
+    }
+}
+
+fn mask_json(value: &mut serde_json::Value, mask: &impl Fn(&str) -> String) {
+    match value {
+        serde_json::Value::String(text) => *text = mask(text),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| mask_json(item, mask)),
+        serde_json::Value::Object(map) => {
+            let masked = std::mem::take(map).into_iter().map(|(key, mut value)| {
+                mask_json(&mut value, mask);
+                (mask(&key), value)
+            });
+            *map = masked.collect();
+        }
+        _ => {}
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::access::Access;
-use crate::scope::lock;
+use crate::sync::lock;
 use crate::{Error, Kind, Result};
 
 /// The largest file that is read whole.

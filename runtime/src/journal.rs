@@ -133,7 +133,7 @@ impl MemoryJournal {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Memory> {
-        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        crate::sync::lock(&self.inner)
     }
 
     /// What persons decided.

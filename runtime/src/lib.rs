@@ -30,6 +30,7 @@ pub mod secret;
 pub mod session;
 pub mod state_folder;
 pub mod suggest;
+mod sync;
 pub mod target;
 pub mod undo;
 pub mod value;

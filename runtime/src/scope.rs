@@ -7,6 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use rhai::{Dynamic, NativeCallContext};
 
@@ -14,6 +15,7 @@ use crate::cancel::Cancel;
 use crate::journal::EntryId;
 use crate::playbook::Collector;
 use crate::session::Session;
+use crate::sync::lock;
 use crate::{Error, Kind, Place, Result};
 
 /// Which part of a script's life a call belongs to.
@@ -23,8 +25,6 @@ pub(crate) enum Phase {
     Declare(Arc<Collector>),
     /// A step, or a script without steps.
     Run,
-    /// A cleanup: the work around it may have been stopped.
-    Cleanup,
 }
 
 /// The step that a call belongs to.
@@ -38,19 +38,46 @@ pub struct StepAt {
     pub attempt: u32,
 }
 
+/// One of several branches that run side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lane {
+    /// The number of the group's first branch.
+    group: u32,
+    /// The branch's own number, counted over all groups.
+    number: u32,
+}
+
+/// Who wrote something: a branch of an attempt at a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Writer {
+    step: u32,
+    attempt: u32,
+    lanes: Vec<Lane>,
+}
+
+impl Writer {
+    /// Whether the two ran side by side, so that neither came before the other.
+    pub(crate) fn beside(&self, other: &Writer) -> bool {
+        let parting = self.lanes.iter().zip(&other.lanes).find(|(a, b)| a != b);
+        self.step == other.step && self.attempt == other.attempt && parting.is_some_and(|(a, b)| a.group == b.group)
+    }
+}
+
 /// What belongs to a call.
 pub struct Scope {
     pub(crate) session: Session,
     pub(crate) phase: Phase,
     pub(crate) step: StepAt,
-    pub(crate) branch: Vec<u32>,
+    lanes: Vec<Lane>,
     pub(crate) cluster: Option<String>,
     pub(crate) cancel: Cancel,
     ordinal: Arc<AtomicU32>,
-    branches: AtomicU32,
+    branches: Arc<AtomicU32>,
     pub(crate) depth: AtomicU32,
     errors: Mutex<VecDeque<Error>>,
     place: Mutex<Option<Place>>,
+    /// The imports whose modules are being evaluated: by whom, and which.
+    pub(crate) importing: Mutex<Vec<(String, String)>>,
 }
 
 impl Scope {
@@ -59,30 +86,32 @@ impl Scope {
             session,
             phase,
             step,
-            branch: Vec::new(),
+            lanes: Vec::new(),
             cluster: None,
             cancel,
             ordinal: Arc::default(),
-            branches: AtomicU32::new(0),
+            branches: Arc::default(),
             depth: AtomicU32::new(0),
             errors: Mutex::default(),
             place: Mutex::default(),
+            importing: Mutex::default(),
         })
     }
 
-    fn below(&self, phase: Phase, cancel: Cancel) -> Self {
+    fn below(&self, cancel: Cancel) -> Self {
         Self {
             session: self.session.clone(),
-            phase,
+            phase: self.phase.clone(),
             step: self.step.clone(),
-            branch: self.branch.clone(),
+            lanes: self.lanes.clone(),
             cluster: self.cluster.clone(),
             cancel,
             ordinal: self.ordinal.clone(),
-            branches: AtomicU32::new(0),
+            branches: self.branches.clone(),
             depth: AtomicU32::new(self.depth.load(Ordering::Relaxed)),
             errors: Mutex::default(),
             place: Mutex::new(self.place()),
+            importing: Mutex::default(),
         }
     }
 
@@ -91,36 +120,39 @@ impl Scope {
         self.branches.fetch_add(u32::try_from(count).unwrap_or(u32::MAX), Ordering::Relaxed)
     }
 
-    /// The scope of a branch.
-    pub(crate) fn branch(&self, number: u32) -> Arc<Self> {
-        let mut scope = self.below(self.phase.clone(), self.cancel.child());
-        scope.branch.push(number);
+    /// The scope of a branch: the one with this index in the group whose first branch has the number `group`.
+    pub(crate) fn branch(&self, group: u32, index: usize) -> Arc<Self> {
+        let mut scope = self.below(self.cancel.child());
+        let number = group.saturating_add(u32::try_from(index).unwrap_or(u32::MAX));
+        scope.lanes.push(Lane { group, number });
         scope.ordinal = Arc::default();
+        scope.branches = Arc::default();
         Arc::new(scope)
     }
 
-    /// The same scope with a cancel token of its own below.
-    pub(crate) fn narrowed(&self, cancel: Cancel) -> Arc<Self> {
-        Arc::new(self.below(self.phase.clone(), cancel))
+    /// The same scope with another cancel token: one below its own, or, for a cleanup, one that a cancel of the work does
+    /// not reach.
+    pub(crate) fn under(&self, cancel: Cancel) -> Arc<Self> {
+        Arc::new(self.below(cancel))
     }
 
     /// The same scope for another cluster.
     pub(crate) fn on_cluster(&self, cluster: &str) -> Arc<Self> {
-        let mut scope = self.below(self.phase.clone(), self.cancel.clone());
+        let mut scope = self.below(self.cancel.clone());
         scope.cluster = Some(cluster.to_owned());
         Arc::new(scope)
     }
 
-    /// The scope of a cleanup, which a cancel of the work does not reach.
-    pub(crate) fn cleanup(&self, cancel: Cancel) -> Arc<Self> {
-        Arc::new(self.below(Phase::Cleanup, cancel))
+    /// Who writes from here.
+    pub(crate) fn writer(&self) -> Writer {
+        Writer { step: self.step.index, attempt: self.step.attempt, lanes: self.lanes.clone() }
     }
 
     pub(crate) fn next_id(&self) -> EntryId {
         EntryId {
             step: self.step.index,
             attempt: self.step.attempt,
-            branch: self.branch.clone(),
+            branch: self.lanes.iter().map(|lane| lane.number).collect(),
             ordinal: self.ordinal.fetch_add(1, Ordering::Relaxed),
         }
     }
@@ -167,12 +199,21 @@ impl Scope {
     /// Makes this the current scope of the thread until the guard is dropped.
     pub(crate) fn enter(self: &Arc<Self>) -> Entered {
         CURRENT.with(|stack| stack.borrow_mut().push(self.clone()));
-        Entered { operations: OPERATIONS.with(|o| o.replace(0)) }
+        Entered { computed: COMPUTED.with(Cell::take) }
     }
-}
 
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn out_of_budget(&self, limit: u64) -> Error {
+        let mut error = Error::new(
+            Kind::Budget,
+            format!("the script computed for {limit} operations without reading, changing or waiting for anything"),
+        )
+        .hint("an endless loop? To wait for something, use wait::until, which gives way between two looks");
+        if let Some(place) = self.place() {
+            error = error.at(place);
+        }
+        self.cancel.stop(error.clone());
+        error
+    }
 }
 
 #[derive(Clone)]
@@ -180,24 +221,54 @@ struct Tag(Arc<Scope>);
 
 thread_local! {
     static CURRENT: RefCell<Vec<Arc<Scope>>> = const { RefCell::new(Vec::new()) };
-    static OPERATIONS: Cell<u64> = const { Cell::new(0) };
+    static COMPUTED: Cell<Computed> = const { Cell::new(Computed { operations: 0, weight: 0, looked: None }) };
+}
+
+/// How often the engine asks what time it is: an operation on a large value takes milliseconds.
+const OPERATIONS_BETWEEN_LOOKS: u64 = 16;
+
+/// From this length on, an operation counts for several: one for each of these.
+const OPERATION: Duration = Duration::from_micros(2);
+
+/// The longest time that operations between two looks can have taken; what is longer, the machine was asleep.
+const LONGEST: Duration = Duration::from_secs(2);
+
+/// What the script has computed since its last primitive.
+#[derive(Clone, Copy, Default)]
+struct Computed {
+    operations: u64,
+    /// What the operations that took long count beyond their number.
+    weight: u64,
+    looked: Option<Instant>,
+}
+
+impl Computed {
+    fn look(&mut self) {
+        let now = Instant::now();
+        if let Some(before) = self.looked.replace(now) {
+            let took = now.duration_since(before).min(LONGEST).as_micros() / OPERATION.as_micros();
+            let took = u64::try_from(took).unwrap_or(u64::MAX);
+            self.weight = self.weight.saturating_add(took.saturating_sub(OPERATIONS_BETWEEN_LOOKS));
+        }
+    }
 }
 
 /// The guard of [`Scope::enter`].
 pub(crate) struct Entered {
-    operations: u64,
+    computed: Computed,
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
         CURRENT.with(|stack| stack.borrow_mut().pop());
-        OPERATIONS.with(|o| o.set(self.operations));
+        // The time inside was not this computation's.
+        COMPUTED.with(|c| c.set(Computed { looked: None, ..self.computed }));
     }
 }
 
-/// A primitive was called: what the script computes starts to count anew.
+/// A primitive was called that acts, reads or waits: what the script computes starts to count anew.
 pub(crate) fn reset_operations() {
-    OPERATIONS.with(|o| o.set(0));
+    COMPUTED.with(|c| c.set(Computed::default()));
 }
 
 /// Called by the engine at each operation: the error that ends the script, if there is one.
@@ -205,32 +276,21 @@ pub(crate) fn progress() -> Option<Error> {
     CURRENT.with(|stack| {
         let stack = stack.borrow();
         let scope = stack.last()?;
-        let count = OPERATIONS.with(|o| {
-            o.set(o.get() + 1);
-            o.get()
-        });
         if scope.cancel.is_stopped() {
             return scope.cancel.reason();
         }
-        if count.is_multiple_of(4096)
-            && let Some(reason) = scope.cancel.check_deadline(&**scope.session.clock())
-        {
+        let mut computed = COMPUTED.with(Cell::get);
+        computed.operations += 1;
+        let look = computed.operations.is_multiple_of(OPERATIONS_BETWEEN_LOOKS);
+        if look {
+            computed.look();
+        }
+        COMPUTED.with(|c| c.set(computed));
+        if look && let Some(reason) = scope.cancel.check_deadline(&**scope.session.clock()) {
             return Some(reason);
         }
         let limit = scope.session.limits().operations;
-        if count > limit {
-            let mut error = Error::new(
-                Kind::Budget,
-                format!("the script computed for {limit} operations without calling a primitive"),
-            )
-            .hint("an endless loop? To wait for something, use wait::until, which gives way between two looks");
-            if let Some(place) = scope.place() {
-                error = error.at(place);
-            }
-            scope.cancel.stop(error.clone());
-            return Some(error);
-        }
-        None
+        (computed.operations.saturating_add(computed.weight) > limit).then(|| scope.out_of_budget(limit))
     })
 }
 

@@ -13,13 +13,18 @@ pub(crate) struct Uncatchable(pub(crate) Error);
 
 /// An error as a script sees it: thrown as a map, or, where nobody may catch it, as a termination that also stops the
 /// call's token (some of Rhai's array functions turn terminations into errors that can be caught).
-pub(crate) fn raise(scope: &Scope, error: Error, position: Position) -> Box<EvalAltResult> {
+pub(crate) fn raise(scope: &Scope, error: Error) -> Box<EvalAltResult> {
     if error.kind().is_final() {
-        scope.cancel.stop(error.clone());
-        return Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(Uncatchable(error)), position));
+        return terminate(scope, error);
     }
     scope.remember(&error);
-    Box::new(EvalAltResult::ErrorRuntime(to_map(&error).into(), position))
+    Box::new(EvalAltResult::ErrorRuntime(to_map(&error).into(), Position::NONE))
+}
+
+/// An error that ends the script, whatever stands around the call.
+pub(crate) fn terminate(scope: &Scope, error: Error) -> Box<EvalAltResult> {
+    scope.cancel.stop(error.clone());
+    Box::new(EvalAltResult::ErrorTerminated(Dynamic::from(Uncatchable(error)), Position::NONE))
 }
 
 /// What a script catches: `#{kind, message, hint, resource, details}`.
@@ -84,7 +89,14 @@ pub(crate) fn from_script(error: EvalAltResult, source: &str, scope: Option<&Sco
         ),
         E::ErrorParsing(kind, _) => located(Error::new(Kind::Script, kind.to_string())),
         E::ErrorModuleNotFound(name, _) => located(Error::new(Kind::Script, format!("there is no module `{name}`"))),
-        E::ErrorDataRace(what, _) => located(Error::internal(format!("two branches met at one variable: {what}"))),
+        E::ErrorDataRace(what, _) => located(
+            Error::new(Kind::Script, format!("a variable is used while it is being changed: {what}"))
+                .hint("does the value hold itself, by a closure inside it that captured it?"),
+        ),
+        E::Exit(..) => located(
+            Error::new(Kind::Script, "`exit` ends a whole step, and stands in a closure that a function was given")
+                .hint("use `return` to end the closure"),
+        ),
         mut other => {
             other.set_position(Position::NONE);
             located(Error::new(Kind::Script, other.to_string()))
@@ -94,6 +106,12 @@ pub(crate) fn from_script(error: EvalAltResult, source: &str, scope: Option<&Sco
 
 pub(crate) fn unknown_function(signature: &str) -> Error {
     let error = Error::new(Kind::Script, format!("there is no function {signature}"));
+    if signature.starts_with("anon$") {
+        let given = signature.split_once(" (").map_or("", |(_, types)| types.trim_end_matches(')'));
+        let count = if given.is_empty() { 0 } else { given.split(", ").count() };
+        return Error::new(Kind::Script, format!("the closure cannot be called here with {count} arguments"))
+            .hint("it takes another number, or was made in an imported module: then call it there, or make it here, as |x| module::function(x)");
+    }
     match signature.split_once(" (") {
         Some((name, _)) => {
             error.hint(format!("a function `{name}` may exist for other arguments: windlass docs {name}"))
@@ -110,11 +128,22 @@ fn thrown(value: &Dynamic, scope: Option<&Scope>) -> Error {
     };
     let text = |key: &str| map.get(key).and_then(|v| v.as_immutable_string_ref().ok().map(|t| t.to_string()));
     let message = text("message").unwrap_or_else(|| "the script threw an error without a message".to_owned());
-    let kind = text("kind").and_then(|word| Kind::from_word(&word)).unwrap_or(Kind::Script);
-    if let Some(known) = scope.and_then(|s| s.recall(kind, &message)) {
-        return known;
-    }
+    // A script cannot make what nobody may catch.
+    let kind = text("kind").and_then(|word| Kind::from_word(&word)).filter(|k| !k.is_final()).unwrap_or(Kind::Script);
+    let known = scope.and_then(|s| s.recall(kind, &message));
     let mut error = Error::new(kind, message);
+    if let Some(known) = known {
+        let said = to_map(&known);
+        let same = |key: &str| format!("{:?}", map.get(key)) == format!("{:?}", said.get(key));
+        if ["hint", "resource", "details"].into_iter().all(same) {
+            return known;
+        }
+        // The script has added something to it.
+        error = error.source(known.clone());
+        if let Some(place) = known.place() {
+            error = error.at(place.clone());
+        }
+    }
     if let Some(hint) = text("hint") {
         error = error.hint(hint);
     }

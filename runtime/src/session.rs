@@ -20,8 +20,9 @@ use crate::event::{Event, Level, Sinks, What};
 use crate::files::{Files, Home};
 use crate::journal::Journal;
 use crate::runtime::Runtime;
-use crate::scope::{Scope, lock};
+use crate::scope::{Scope, Writer};
 use crate::secret::{Registry, Vault};
+use crate::sync::lock;
 use crate::target::Target;
 use crate::value::Value;
 use crate::{Error, Kind, Place, Result};
@@ -59,6 +60,7 @@ struct Gathered {
     claims: Mutex<HashMap<String, (String, Place)>>,
     outcomes: Mutex<Vec<OutcomeItem>>,
     state: Mutex<BTreeMap<String, Value>>,
+    writers: Mutex<BTreeMap<String, Writer>>,
     results: Mutex<BTreeMap<String, Value>>,
 }
 
@@ -321,10 +323,7 @@ impl Session {
 
     /// Runs something that waits for a person; deadlines rest meanwhile.
     pub(crate) fn resting<T>(&self, cancel: &Cancel, ask: impl FnOnce() -> T) -> T {
-        let begun = self.0.clock.now();
-        let answer = ask();
-        cancel.rest(self.0.clock.now() - begun);
-        answer
+        cancel.resting(&*self.0.clock, ask)
     }
 
     /// Asks a person for a secret. Deadlines rest meanwhile.
@@ -357,6 +356,19 @@ impl Session {
 
     pub(crate) fn state(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Value>> {
         lock(&self.0.gathered.state)
+    }
+
+    /// Sets a piece of state. What two branches write that run side by side would depend on chance.
+    pub(crate) fn write_state(&self, scope: &Scope, key: &str, value: Value) -> Result<()> {
+        let writer = scope.writer();
+        let mut writers = lock(&self.0.gathered.writers);
+        if writers.get(key).is_some_and(|before| before.beside(&writer)) {
+            return Err(Error::usage(format!("ctx.state.{key} is written by two branches that run side by side"))
+                .hint("give each branch a key of its own, ctx.state[name] = …, or return the value from the closure"));
+        }
+        writers.insert(key.to_owned(), writer);
+        self.state().insert(key.to_owned(), value);
+        Ok(())
     }
 
     pub(crate) fn results(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Value>> {

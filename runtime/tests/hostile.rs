@@ -107,13 +107,17 @@ fn a_closure_is_no_state() {
 #[test]
 fn closures_of_modules_have_their_functions_imports_and_constants() {
     let (report, logs) = run_files(&[
-        ("playbook.rhai", "import \"m\" as m; step(\"a\", || { print(test::until(#{}, m::make())); print(test::each([1], m::each())); print([1].map(m::each())); });"),
-        ("m.rhai", "import \"deep\" as deep; const C = 5; fn three() { 3 } export const F = 1; fn make() { || three() + deep::four() == 7 } fn each() { |n| three() + deep::four() + n }"),
+        ("playbook.rhai", "import \"m\" as m; step(\"a\", || { m::run(); print(test::each([1, 2], |n| m::add(n))); }); step(\"b\", || test::until(#{}, m::make()));"),
+        ("m.rhai", "import \"deep\" as deep; const C = 5; fn three() { 3 } fn make() { || three() } fn add(n) { three() + deep::four() + n } fn run() { print(test::until(#{}, || three() + deep::four() + global::C == 12)); print([1].map(|n| add(n))); }"),
         ("deep.rhai", "fn four() { 4 }"),
     ])
     .unwrap();
-    assert_eq!(report.status, RunStatus::Ok, "{report:?}");
-    assert_eq!(logs, ["1", "[8]", "[8]"]);
+    assert_eq!(logs, ["1", "[8]", "[8, 9]"], "{report:?}");
+    // One that leaves its module cannot be called: Rhai's closures do not know their module.
+    assert!(
+        report.steps[1].error.clone().unwrap()["hint"].as_str().unwrap().contains("made in an imported module"),
+        "{report:?}"
+    );
 }
 
 #[test]
@@ -129,7 +133,7 @@ fn ctx_outlives_its_step_as_the_context_of_whoever_uses_it() {
 #[test]
 fn closures_with_other_parameters_are_explained() {
     let ran = run("step(\"a\", |x, y| 1);");
-    assert!(ran.error("a").contains("takes 2") || ran.error("a").contains("parameter"), "{}", ran.error("a"));
+    assert!(ran.error("a").contains("another number"), "{}", ran.error("a"));
 }
 
 #[test]
@@ -143,8 +147,8 @@ fn values_that_hold_themselves_end() {
     ] {
         let ran = run(script);
         assert!(matches!(ran.report.status, RunStatus::Failed | RunStatus::Ok), "{script}");
-        if script.contains("json") {
-            assert!(ran.error("main").contains("is a closure"), "{script}: {}", ran.error("main"));
+        if script.contains("push(f)") {
+            assert!(ran.error("main").contains("hold itself"), "{script}: {}", ran.error("main"));
         }
         if script.contains("200") {
             assert!(ran.error("main").contains("nested"), "{}", ran.error("main"));
@@ -188,7 +192,8 @@ fn final_errors_end_the_script_however_they_are_caught() {
                  step(\"a\", || {{ try {{ try {{ {callback} }} catch (e) {{ print(\"caught 1\"); throw e; }} }} catch (e) {{ print(\"caught 2\"); }} print(\"went on\"); }});"
             );
             let ran = run(&script);
-            assert_eq!(ran.logs(), [""; 0], "{callback}");
+            let logs: Vec<String> = ran.logs().into_iter().filter(|l| !l.starts_with("stopped: ")).collect();
+            assert_eq!(logs, [""; 0], "{callback}");
             assert_eq!(kind(&ran, "a"), kind_word, "{callback}: {:?}", ran.report);
             assert!(
                 ran.error("a").contains("told to fail") && ran.error("a").contains("test.rhai:"),
@@ -375,8 +380,8 @@ fn recursion_ends_whatever_it_goes_through() {
 #[test]
 fn recursion_across_units_ends() {
     let (report, _) = run_files(&[
-        ("playbook.rhai", "import \"m\" as m; fn again(n) { m::call(|x| again(x), n + 1) } step(\"a\", || again(0));"),
-        ("m.rhai", "fn call(f, n) { test::within(\"1m\", || f.call(n)) }"),
+        ("playbook.rhai", "import \"m\" as m; fn again(n) { m::work(|x| again(x), n + 1) } step(\"a\", || again(0));"),
+        ("m.rhai", "fn work(f, n) { test::within(\"1m\", || f.call(n)) }"),
     ])
     .unwrap();
     assert!(report.steps[0].error.clone().unwrap().to_string().contains("too deeply"), "{report:?}");
@@ -539,7 +544,7 @@ fn branches_share_large_constants_and_a_panic_stays_in_its_branch() {
 #[test]
 fn branches_that_write_one_piece_of_state_are_refused() {
     let ran = run(
-        "step(\"a\", |ctx| { ctx.state.n = 0; test::each([1, 2, 3, 4], |n| { for i in 0..50 { ctx.state.n += 1; } }); print(ctx.state.n) });",
+        "step(\"a\", |ctx| { ctx.state.n = 0; test::each8([1, 2, 3, 4], |n| { for i in 0..50 { ctx.state.n += 1; } }); print(ctx.state.n) });",
     );
     let text = format!("{:?} {:?}", ran.report, ran.logs());
     assert!(text.contains("ctx.state.n") && text.contains("branch"), "{text}");
@@ -687,11 +692,7 @@ fn a_secret_gets_through_no_argument() {
         let shown =
             format!("{} {}", serde_json::to_string(&ran.report).unwrap(), serde_json::to_string(&ran.events).unwrap());
         assert!(!shown.contains(CANARY), "{work}: {shown}");
-        assert_eq!(
-            ran.report.status,
-            if work.starts_with("confirm") { RunStatus::Failed } else { RunStatus::Failed },
-            "{work}"
-        );
+        assert_eq!(ran.report.status, RunStatus::Failed, "{work}");
         assert!(kind(&ran, "a") == "secret" || kind(&ran, "a") == "script", "{work}: {error}");
     }
     let ran = run(&set(
@@ -770,7 +771,8 @@ fn a_read_only_session_changes_nothing_by_any_way() {
     ] {
         let script = format!("step(\"a\", || {{ {work}; print(\"went on\") }});");
         let ran = try_run(&script, &Selection::default(), |b| b.access(Access::read_only())).unwrap();
-        assert_eq!((kind(&ran, "a").as_str(), ran.logs().len()), ("denied", 0), "{work}: {:?}", ran.report);
+        assert_eq!(kind(&ran, "a"), "denied", "{work}: {:?}", ran.report);
+        assert!(!ran.logs().contains(&"went on".to_owned()), "{work}");
     }
     assert_eq!(stored("ro"), None);
 }

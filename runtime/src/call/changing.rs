@@ -4,7 +4,7 @@ use super::Call;
 use crate::change::{Acted, Change, Outcome, OutcomeItem, Part, PartImage, Plan, ResultWord};
 use crate::cluster::Failure;
 use crate::journal::{EntryId, Intent, ResultRecord};
-use crate::scope::lock;
+use crate::sync::lock;
 use crate::{Error, Kind, Result, bridge};
 
 /// How often a change is looked at anew because somebody else was faster.
@@ -57,6 +57,12 @@ impl Call<'_> {
             gate.before_change(&change)?;
         }
         session.ask_identities(&self.scope.cancel)?;
+        // What is stopped already is not begun, and leaves no intent.
+        if let Some(reason) =
+            self.scope.cancel.reason().or_else(|| self.scope.cancel.check_deadline(&**session.clock()))
+        {
+            return Err(reason);
+        }
         let id = self.scope.next_id();
         session.journal().intent(&self.intent(&id, &change))?;
         let Change { parts, act, .. } = change;
@@ -77,7 +83,10 @@ impl Call<'_> {
             results: acted.iter().map(word).collect(),
             after: acted.iter().map(|a| if let Acted::Done(after) = a { after.clone() } else { None }).collect(),
         };
-        session.journal().result(&id, &record)?;
+        session.journal().result(&id, &record).inspect_err(|error| {
+            // Something is done of which no record says so: nothing may go on from here.
+            session.cancel().stop(error.clone());
+        })?;
         Ok(Attempted { parts, acted, stopped })
     }
 

@@ -4,12 +4,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use rhai::{Dynamic, NativeCallContext, Position};
+use rhai::{Dynamic, NativeCallContext};
 
 use crate::call::Call;
 use crate::primitive::{Arguments, Effect, Primitive};
 use crate::scope::{Phase, Scope, reset_operations};
-use crate::script_error::raise;
+use crate::script_error::{raise, terminate};
 use crate::session::{Decision, Failure};
 use crate::value::Value;
 use crate::{Error, Kind, Place, Result, bridge};
@@ -37,13 +37,15 @@ pub(super) fn cross(
     };
     let place = place_of(context);
     scope.set_place(&place);
-    reset_operations();
+    if primitive.effect != Effect::Pure {
+        if matches!(scope.phase, Phase::Declare(_)) {
+            return Err(terminate(&scope, impure(primitive).at(place)));
+        }
+        reset_operations();
+    }
     match attempt(primitive, context, &scope, &place, arguments) {
         Ok(value) => Ok(value.into_dynamic()),
-        Err(error) => {
-            let error = scope.session.mask_error(error.at(place));
-            Err(raise(&scope, error, Position::NONE))
-        }
+        Err(error) => Err(raise(&scope, scope.session.mask_error(error.at(place)))),
     }
 }
 
@@ -69,9 +71,6 @@ fn attempt(
     place: &Place,
     arguments: &mut [&mut Dynamic],
 ) -> Result<Value> {
-    if matches!(scope.phase, Phase::Declare(_)) && primitive.effect != Effect::Pure {
-        return Err(impure(primitive));
-    }
     if let Some(reason) = scope.cancel.reason().or_else(|| scope.cancel.check_deadline(&**scope.session.clock())) {
         return Err(reason);
     }

@@ -3,20 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rhai::{Dynamic, Engine, FnPtr, Map, NativeCallContext, Position};
+use rhai::{Dynamic, Engine, FnPtr, Map, NativeCallContext};
 
+use crate::Result;
 use crate::call::{Call, call_closure};
 use crate::cancel::{Cancel, Deadline};
+use crate::clock::Moment;
 use crate::closure::Closure;
-use crate::event::Level;
+use crate::event::{Level, What};
 use crate::options::{FromValue, Options};
 use crate::playbook::{StepOptions, declare};
 use crate::primitive::{Effect, Parameter, Primitive};
 use crate::scope::{Phase, Scope};
-use crate::script_error::raise;
+use crate::script_error::{raise, terminate};
 use crate::secret::Placeholder;
 use crate::value::Value;
-use crate::{Error, Kind, Result};
 
 use super::boundary::place_of;
 
@@ -30,7 +31,17 @@ fn scoped<T>(context: &NativeCallContext<'_>, run: impl FnOnce(&Arc<Scope>) -> R
         Scope::of(context).map_err(|e| Box::new(rhai::EvalAltResult::ErrorSystem(String::new(), Box::new(e))))?;
     let place = place_of(context);
     scope.set_place(&place);
-    run(&scope).map_err(|error| raise(&scope, scope.session.mask_error(error.at(place)), Position::NONE))
+    run(&scope).map_err(|error| raise(&scope, scope.session.mask_error(error.at(place))))
+}
+
+/// As [`scoped`], for a declaration: one that fails at the top level cannot be hidden, or steps would be missing in silence.
+fn declaring(context: &NativeCallContext<'_>, run: impl FnOnce(&Arc<Scope>) -> Result<()>) -> RhaiResult<()> {
+    scoped(context, |scope| Ok((scope.clone(), run(scope)))).and_then(|(scope, declared)| {
+        declared.map_err(|error| {
+            let error = scope.session.mask_error(error.at(place_of(context)));
+            if matches!(scope.phase, Phase::Declare(_)) { terminate(&scope, error) } else { raise(&scope, error) }
+        })
+    })
 }
 
 /// The name of the function that stores a unit's state at the end of its top level.
@@ -51,16 +62,16 @@ pub(super) fn register(engine: &mut Engine) {
         })
     });
     engine.register_fn("step", |context: NativeCallContext<'_>, key: &str, body: FnPtr| {
-        scoped(&context, |scope| declare(&context, scope, key, StepOptions::read("step", Value::Null)?, &body))
+        declaring(&context, |scope| declare(&context, scope, key, StepOptions::read("step", Value::Null)?, &body))
     });
     engine.register_fn("step", |context: NativeCallContext<'_>, key: &str, options: Map, body: FnPtr| {
-        scoped(&context, |scope| {
+        declaring(&context, |scope| {
             let options = Value::from_dynamic(&options.into(), scope.session.secrets())?;
             declare(&context, scope, key, StepOptions::read("step", options)?, &body)
         })
     });
     engine.register_fn("include_steps", |context: NativeCallContext<'_>, name: &str| {
-        scoped(&context, |scope| crate::playbook::include(&context, scope, name))
+        declaring(&context, |scope| crate::playbook::include(&context, scope, name))
     });
     engine.register_fn("always", |context: NativeCallContext<'_>, work: FnPtr, cleanup: FnPtr| {
         scoped(&context, |scope| always(&context, scope, &work, &cleanup))
@@ -81,12 +92,10 @@ fn always(context: &NativeCallContext<'_>, scope: &Arc<Scope>, work: &FnPtr, cle
     let result = call_closure(context, scope, &work, Vec::new());
     let clock = scope.session.clock();
     let deadline = Deadline { at: clock.now() + CLEANUP_LIMIT, limit: CLEANUP_LIMIT, what: "the cleanup".to_owned() };
-    let shielded = scope.cleanup(Cancel::root_until(deadline));
-    if scope.cancel.is_stopped() {
-        let text = format!("stopped: cleaning up (at most {} s)", CLEANUP_LIMIT.as_secs());
-        scope.session.log(Some(&scope.step.key), Level::Info, text);
-    }
+    let countdown = scope.cancel.is_stopped().then(|| Countdown::start(scope, deadline.at));
+    let shielded = scope.under(Cancel::root_until(deadline));
     let cleaned = call_closure(context, &shielded, &cleanup, Vec::new());
+    drop(countdown);
     match (result, cleaned) {
         (Ok(value), Ok(_)) => Ok(value),
         (Err(error), Ok(_)) => Err(error),
@@ -95,6 +104,36 @@ fn always(context: &NativeCallContext<'_>, scope: &Arc<Scope>, work: &FnPtr, cle
             scope.session.log(Some(&scope.step.key), Level::Error, format!("the cleanup failed too: {cleanup}"));
             Err(error)
         }
+    }
+}
+
+/// Shows, each second, how long a cleanup after a stop may still take.
+struct Countdown(tokio::task::AbortHandle);
+
+impl Countdown {
+    fn start(scope: &Scope, end: Moment) -> Self {
+        let text = format!("stopped: cleaning up (at most {} s)", CLEANUP_LIMIT.as_secs());
+        scope.session.log(Some(&scope.step.key), Level::Info, text);
+        let (session, step) = (scope.session.clone(), scope.step.key.clone());
+        let task = scope.session.bridge().handle().spawn(async move {
+            let clock = session.clock().clone();
+            loop {
+                clock.sleep_weakly_until(clock.now() + Duration::from_secs(1)).await;
+                let left = (end - clock.now()).as_secs();
+                let (subject, text) = ("cleanup".to_owned(), format!("{left} s left"));
+                session.tell(Some(&step), What::Progress { subject, text });
+                if left == 0 {
+                    return;
+                }
+            }
+        });
+        Self(task.abort_handle())
+    }
+}
+
+impl Drop for Countdown {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 
@@ -155,9 +194,4 @@ pub(crate) fn own_primitives() -> Vec<Primitive> {
             },
         },
     ]
-}
-
-/// The refusal of an endless recursion of `include_steps`.
-pub(crate) fn too_deep(what: &str) -> Error {
-    Error::new(Kind::Script, format!("{what} includes itself"))
 }

@@ -2,10 +2,12 @@
 
 use rhai::{Engine, GlobalRuntimeState, Module, ModuleResolver, Position, Scope as RhaiScope};
 
+use crate::engine::MAX_CALL_LEVELS;
 use crate::files::{Home, Located};
 use crate::scope::Scope;
 use crate::script_error::from_parse;
 use crate::session::Session;
+use crate::sync::lock;
 use crate::{Error, Kind, Result};
 
 pub(super) struct Resolver;
@@ -28,21 +30,54 @@ impl ModuleResolver for Resolver {
         global: &mut GlobalRuntimeState,
         _: &mut RhaiScope<'_>,
         path: &str,
-        _: Position,
+        position: Position,
     ) -> std::result::Result<rhai::Shared<Module>, Box<rhai::EvalAltResult>> {
         let system = |error: Error| Box::new(rhai::EvalAltResult::ErrorSystem(String::new(), Box::new(error)));
         let scope =
             Scope::from_tag(&global.tag).ok_or_else(|| system(Error::internal("an import outside a session")))?;
         let source = global.source().unwrap_or_default().to_owned();
         let (name, text, home) = find_module(&scope.session, &source, path).map_err(system)?;
+        // One module in another takes stack as one function in another does.
+        if global.level >= MAX_CALL_LEVELS {
+            return Err(Box::new(rhai::EvalAltResult::ErrorStackOverflow(position)));
+        }
+        let _importing = Importing::begin(&scope, &source, &name).map_err(system)?;
         scope.session.add_home(&name, home);
         let mut ast = engine.compile(&text).map_err(|e| system(from_parse(&e, &name, &[])))?;
         ast.set_source(name.as_str());
         let mut inner = global.clone();
         inner.source = Some(name.as_str().into());
+        inner.level += 1;
         let mut names = RhaiScope::new();
         let module = Module::eval_ast_as_new_raw(engine, &mut names, &mut inner, &ast)?;
         Ok(module.into())
+    }
+}
+
+/// A module whose top level is being evaluated.
+struct Importing<'a>(&'a Scope);
+
+impl<'a> Importing<'a> {
+    /// # Errors
+    /// [`Kind::Script`] for one that is being evaluated already: it would import itself without an end.
+    fn begin(scope: &'a Scope, source: &str, name: &str) -> Result<Self> {
+        let mut open = lock(&scope.importing);
+        if open.iter().any(|(from, to)| from == name || to == name) {
+            let way: Vec<&str> = open.iter().map(|(_, to)| to.as_str()).chain([name]).collect();
+            return Err(Error::new(
+                Kind::Script,
+                format!("modules import each other in a circle: {}", way.join(" imports ")),
+            )
+            .hint("put what both need into a third module"));
+        }
+        open.push((source.to_owned(), name.to_owned()));
+        Ok(Self(scope))
+    }
+}
+
+impl Drop for Importing<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.importing).pop();
     }
 }
 

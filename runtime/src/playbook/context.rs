@@ -1,6 +1,6 @@
 //! `ctx`: what a step's closure is given.
 
-use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, NativeCallContext};
 
 use crate::scope::Scope;
 use crate::script_error::raise;
@@ -20,7 +20,7 @@ type RhaiResult<T> = std::result::Result<T, Box<EvalAltResult>>;
 fn scoped<T>(context: &NativeCallContext<'_>, run: impl FnOnce(&Scope) -> Result<T>) -> RhaiResult<T> {
     let scope = Scope::of(context).map_err(|e| Box::new(EvalAltResult::ErrorSystem(String::new(), Box::new(e))))?;
     let place = crate::place_of(context);
-    run(&scope).map_err(|error| raise(&scope, error.at(place), Position::NONE))
+    run(&scope).map_err(|error| raise(&scope, error.at(place)))
 }
 
 pub(crate) fn register(engine: &mut Engine) {
@@ -59,8 +59,7 @@ pub(crate) fn register(engine: &mut Engine) {
             scoped(&context, |scope| {
                 let value = Value::from_dynamic(&value, scope.session.secrets())?;
                 keepable(key, &value)?;
-                scope.session.state().insert(key.to_owned(), value);
-                Ok(())
+                scope.session.write_state(scope, key, value)
             })
         })
         .register_fn("contains", |context: NativeCallContext<'_>, _: &mut State, key: &str| {

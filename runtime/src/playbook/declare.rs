@@ -9,11 +9,12 @@ use windlass_macros::Options;
 
 use crate::cancel::Cancel;
 use crate::closure::Closure;
-use crate::engine::{check_import, seal};
+use crate::engine::{MAX_CALL_LEVELS, check_import, seal};
 use crate::files::{Home, Located};
-use crate::scope::{Phase, Scope, StepAt, lock};
+use crate::scope::{Phase, Scope, StepAt};
 use crate::script_error::{from_parse, from_script};
 use crate::session::Session;
+use crate::sync::lock;
 use crate::{Error, Kind, Place, Result, words};
 
 words! {
@@ -171,11 +172,12 @@ impl Unit {
     }
 }
 
-/// Evaluates a script's statements in a scope; gives its value.
-pub(crate) fn evaluate(unit: &Unit, scope: &Arc<Scope>) -> Result<Dynamic> {
+/// Evaluates a script's statements in a scope, `level` calls deep; gives its value.
+pub(crate) fn evaluate(unit: &Unit, scope: &Arc<Scope>, level: usize) -> Result<Dynamic> {
     let engine = scope.session.runtime().engine();
     let mut global = engine.new_global_runtime_state();
     global.tag = scope.tag();
+    global.level = level;
     global.source = Some(unit.source.as_str().into());
     global.lib.push(unit.ast.shared_lib().clone());
     let mut names = RhaiScope::new();
@@ -193,16 +195,24 @@ pub(crate) fn evaluate(unit: &Unit, scope: &Arc<Scope>) -> Result<Dynamic> {
 }
 
 /// Runs the top level of a unit, which declares its steps.
-pub(crate) fn evaluate_unit(scope: &Arc<Scope>, collector: &Arc<Collector>, unit: &Arc<Unit>) -> Result<()> {
+pub(crate) fn evaluate_unit(
+    scope: &Arc<Scope>,
+    collector: &Arc<Collector>,
+    unit: &Arc<Unit>,
+    level: usize,
+) -> Result<()> {
+    if level > MAX_CALL_LEVELS {
+        return Err(Error::new(Kind::Script, "step files include each other too deeply"));
+    }
     {
         let mut collected = lock(&collector.inner);
         if collected.open.iter().any(|open| open.source == unit.source) {
-            return Err(crate::engine::too_deep(&unit.source));
+            return Err(Error::new(Kind::Script, format!("{} includes itself, in a circle", unit.source)));
         }
         collected.open.push(unit.clone());
         collected.units.push(unit.clone());
     }
-    let result = evaluate(unit, scope);
+    let result = evaluate(unit, scope, level);
     lock(&collector.inner).open.pop();
     let _ = result?;
     unit.end().map(|_| ())
@@ -268,7 +278,7 @@ pub(crate) fn include(context: &NativeCallContext<'_>, scope: &Arc<Scope>, name:
     scope.session.add_home(&shown, home);
     let unit = Unit::compile(&scope.session, &shown, &text, true)?;
     let below = declaring(&scope.session, scope.cancel.clone(), collector);
-    evaluate_unit(&below, collector, &unit)
+    evaluate_unit(&below, collector, &unit, context.call_level() + 1)
 }
 
 /// Where the step file of this name is: in `steps/` beside the script, beside the script itself, or among the stock ones.

@@ -132,7 +132,7 @@ impl Session {
         let evaluated = std::thread::scope(|threads| {
             let builder = std::thread::Builder::new().name("windlass-declare".to_owned()).stack_size(crate::STACK);
             let thread = builder
-                .spawn_scoped(threads, || evaluate_unit(&scope, &collector, &unit))
+                .spawn_scoped(threads, || evaluate_unit(&scope, &collector, &unit, 0))
                 .map_err(|e| Error::new(Kind::System, "no thread can be started").source(e))?;
             thread.join().unwrap_or_else(|panic| Err(crate::bridge::panicked(panic.as_ref())))
         });

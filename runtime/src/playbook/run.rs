@@ -133,6 +133,8 @@ impl<'a> Runner<'a> {
             }
             self.reports.push(report);
         }
+        // A stop that is no cancel, such as a journal that cannot write, is a failure.
+        failed |= self.session.cancel().reason().is_some_and(|r| r.kind() != Kind::Cancelled);
         let cancelled =
             self.reports.iter().any(|r| r.status == StepStatus::Cancelled) || self.session.cancel().is_stopped();
         let report = Report {
@@ -326,7 +328,7 @@ impl<'a> Runner<'a> {
 
     fn call(&self, step: &Step, scope: &Arc<Scope>) -> Result<Dynamic> {
         let (closure, unit, own) = match &step.body {
-            Body::Script(unit) => return evaluate(unit, scope),
+            Body::Script(unit) => return evaluate(unit, scope, 0),
             Body::Closure { closure, unit, own } => (closure, unit, own),
         };
         let mut global = match own {
@@ -352,7 +354,7 @@ impl<'a> Runner<'a> {
             rhai::EvalAltResult::Exit(value, _) => Ok(value),
             other => Err(from_script(other, &source, Some(scope))),
         })?;
-        closure.check_unchanged(&called, &captured_names(&context, closure)).map_err(|e| e.at(step.place.clone()))?;
+        closure.check_unchanged(&called, || captured_names(&context, closure)).map_err(|e| e.at(step.place.clone()))?;
         Ok(value)
     }
 }

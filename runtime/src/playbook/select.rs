@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::declare::Step;
+use crate::analysis::{StateUse, StateUses};
 use crate::suggest::did_you_mean;
 use crate::{Error, Result};
 
@@ -57,30 +58,31 @@ impl Selection {
         Ok(left_out)
     }
 
-    /// Refuses a selection that runs a step which reads state that nobody leaves.
+    /// Refuses a selection that runs a step which reads state that only steps leave which do not run.
     ///
     /// # Errors
     /// [`crate::Kind::Usage`], naming the step, what it reads, and who leaves it.
     pub(crate) fn check_state(&self, steps: &[Step], left_out: &BTreeMap<String, String>) -> Result<()> {
-        let mut left: BTreeSet<String> = BTreeSet::new();
-        for step in steps {
-            let used = crate::analysis::state_of(step);
-            if left_out.contains_key(&step.key) {
-                continue;
+        if left_out.is_empty() {
+            return Ok(());
+        }
+        let mut uses = StateUses::default();
+        let used: Vec<StateUse> = steps.iter().map(|step| uses.of(step)).collect();
+        let mut left: BTreeSet<&str> = BTreeSet::new();
+        for (step, own) in steps.iter().zip(&used).filter(|(step, _)| !left_out.contains_key(&step.key)) {
+            left.extend(own.writes.iter().map(String::as_str));
+            for missing in own.reads.iter().filter(|key| !left.contains(key.as_str())) {
+                let writer = steps.iter().zip(&used).find(|(_, other)| other.writes.contains(missing));
+                // Without one, it may be left in a way that cannot be seen from here: the step itself will say.
+                if let Some((writer, _)) = writer {
+                    return Err(Error::usage(format!(
+                        "step \"{}\" reads ctx.state.{missing}, which no step of this run leaves, and no earlier run is recorded",
+                        step.key
+                    ))
+                    .at(step.place.clone())
+                    .hint(format!("step \"{}\" leaves it: run that one too", writer.key)));
+                }
             }
-            if let Some(missing) = used.reads.iter().find(|key| !left.contains(*key) && !used.writes.contains(*key)) {
-                let writer = steps.iter().find(|s| crate::analysis::state_of(s).writes.contains(missing));
-                let error = Error::usage(format!(
-                    "step \"{}\" reads ctx.state.{missing}, which no step of this run leaves, and no earlier run is recorded",
-                    step.key
-                ))
-                .at(step.place.clone());
-                return Err(match writer {
-                    Some(writer) => error.hint(format!("step \"{}\" leaves it: run that one too", writer.key)),
-                    None => error.hint("no step of this playbook leaves it: is it a typing mistake?"),
-                });
-            }
-            left.extend(used.writes);
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use windlass_runtime::{Call, Result, Value, primitive};
 
 use super::manifests::{Manifests, Only};
-use super::path::Path;
+use crate::path::Path;
 
 /// Sets a field of manifests.
 ///

@@ -5,8 +5,8 @@ use windlass_runtime::options::{FromValue, Mismatch};
 use windlass_runtime::{Error, Value};
 
 use super::fields::{condition, entry, int, is_going, is_stale, kind, list, reads, uid};
-use super::path::Path;
 use super::readiness::{self, Readiness, Related, Want};
+use crate::path::Path;
 
 /// What is waited for of an object.
 #[derive(Debug, Clone)]

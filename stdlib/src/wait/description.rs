@@ -9,10 +9,10 @@ use windlass_runtime::{Call, Error, Options, Result, Value};
 
 use super::aim::{Aim, Wanted};
 use super::lookup::{Whereabouts, look_up};
-use super::path::Path;
 use super::terms::PATIENCE;
 use super::vigil::{Goal, Times};
 use crate::cluster::{OnCluster, Target};
+use crate::path::Path;
 
 /// What a description may say. One of the first six says what is waited for.
 #[derive(Debug, Clone, Options)]

@@ -15,7 +15,6 @@ mod exists;
 mod field;
 mod fields;
 mod lookup;
-mod path;
 mod readiness;
 mod ready;
 mod rollout;

@@ -93,8 +93,12 @@ async fn keep(goals: Vec<(Cluster, Goal)>, mode: Mode, clock: Arc<dyn Clock>, te
         };
         if let Some((source, event)) = told {
             vigil.observe(source, event);
-            while let Some(Some((source, event))) = watches.next().now_or_never() {
+            // What stands around the objects comes in crowds, and only the last state counts. Of the objects themselves
+            // each state is looked at: one that does not last counts too.
+            let mut around = !vigil.is_waited_for(source);
+            while around && let Some(Some((source, event))) = watches.next().now_or_never() {
                 vigil.observe(source, event);
+                around = !vigil.is_waited_for(source);
             }
         }
     }

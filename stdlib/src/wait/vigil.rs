@@ -69,6 +69,7 @@ pub(crate) struct Watched {
     pub end: Option<End>,
     pub(super) source: SourceId,
     deadline: Moment,
+    is_judged: bool,
     reached_at: Option<Moment>,
     patience: Patience,
     hopeless_at: Option<Moment>,
@@ -78,7 +79,7 @@ pub(crate) struct Watched {
 impl Watched {
     /// When its time is over. However short that is, it is looked at once.
     fn over_at(&self, begun: Moment) -> Moment {
-        if self.status == UNSEEN { self.deadline.max(begun + FIRST_LOOK) } else { self.deadline }
+        if self.is_judged { self.deadline } else { self.deadline.max(begun + FIRST_LOOK) }
     }
 }
 
@@ -116,6 +117,7 @@ impl Vigil {
                 last: None,
                 status: UNSEEN.into(),
                 end: None,
+                is_judged: false,
                 reached_at: None,
                 patience: Patience::default(),
                 hopeless_at: None,
@@ -129,6 +131,11 @@ impl Vigil {
     /// Takes in what a watch tells.
     pub fn observe(&mut self, source: SourceId, told: Result<WatchEvent, Error>) {
         self.board.observe(source, told);
+    }
+
+    /// Whether a source tells of an object that is waited for, and not only of what stands around it.
+    pub fn is_waited_for(&self, source: SourceId) -> bool {
+        self.watched.iter().any(|w| w.source == source)
     }
 
     /// Looks at every goal that has not ended.
@@ -261,6 +268,7 @@ impl Vigil {
         if sources.iter().any(|(_, source)| !self.board.get(*source).is_settled()) {
             return Readiness::not_yet("what it depends on has not been looked at yet");
         }
+        self.watched[index].is_judged = true;
         let mut related = Related::default();
         let Watched { goal, first, .. } = &self.watched[index];
         for (want, source) in sources {

@@ -1,7 +1,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{Aim, Sight, Wanted};
-use crate::wait::path::Path;
+use crate::path::Path;
 use crate::wait::readiness::Readiness;
 
 fn judge(aim: &Aim, object: &Json) -> Readiness {

@@ -242,3 +242,17 @@ fn an_error_of_a_watch_ends_the_wait() {
     let error = bed.run("wait::any([#{ ready: \"Node/node-1\" }, #{ ready: \"Widget/x\" }])").error();
     assert_eq!(error["kind"], Kind::NotFound.as_str(), "{error:#}");
 }
+
+#[test]
+fn a_state_that_does_not_last_is_seen() {
+    let Some(bed) = live() else { return };
+    let ns = settings(&bed);
+    let target = Disturbed::new(&bed, |watch| match watch {
+        1 => Answer::Say(
+            "{\"type\":\"MODIFIED\",\"object\":{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"settings\",\"resourceVersion\":\"1\"},\"data\":{\"mode\":\"on\"}}}\n\
+             {\"type\":\"MODIFIED\",\"object\":{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"settings\",\"resourceVersion\":\"2\"},\"data\":{\"mode\":\"off\"}}}",
+        ),
+        _ => Answer::Pass,
+    });
+    assert_eq!(run_on(target, &script(&ns, "5s"), |b| b).value(), "on");
+}

@@ -279,6 +279,22 @@ fn however_short_its_time_an_object_is_looked_at_once() {
 }
 
 #[test]
+fn however_short_its_time_what_it_depends_on_is_looked_at_too() {
+    let mut short = goal("v1", "Service", "services", "web", Aim::Ready);
+    short.times.timeout = Duration::ZERO;
+    let service =
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"clusterIP": "10.0.0.1"}});
+    let mut vigil = Vigil::new(vec![short], at(0));
+    tell(&mut vigil, "services", WatchEvent::Snapshot(vec![service]));
+    vigil.look(at(1));
+    assert!(vigil.watched[0].end.is_none());
+    tell(&mut vigil, "endpointslices", WatchEvent::Snapshot(Vec::new()));
+    vigil.look(at(1));
+    assert!(matches!(vigil.watched[0].end, Some(End::TimedOut)));
+    assert!(vigil.watched[0].status.contains("no selector"));
+}
+
+#[test]
 fn changes_are_told_once_and_what_is_reached_at_once_is_not_worth_a_word() {
     let mut vigil = Vigil::new(vec![web("web")], at(0));
     vigil.look(at(0));
