@@ -69,7 +69,7 @@ fn each_signal_stops_a_wait_within_two_seconds_and_cleans_up() {
         let (code, out, err) = running.end();
         assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
         assert_eq!(code, Some(3), "{err}");
-        assert!(err.starts_with(&format!("\n{name}: stopping.")), "acknowledged at once: {err}");
+        assert!(err.contains(&format!("{name}: stopping.")), "acknowledged at once: {err}");
         assert!(err.contains("cleaned up") && !err.contains("never said"), "{err}");
         let report: serde_json::Value = serde_json::from_str(&out).unwrap();
         assert_eq!(report["status"], "cancelled");
@@ -134,8 +134,11 @@ fn a_reader_that_goes_away_is_no_error() {
 fn the_log_file_keeps_everything_for_this_user_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let scratch = tempfile::tempdir().unwrap();
-    let script =
-        r#"step("a", || { log::debug("a debug line"); log::info(`p ${secret::env("PASSWORD")}`); throw "gone" });"#;
+    let script = r#"step("a", || {
+        log::debug("a debug line");
+        log::info(`p ${secret::env("PASSWORD")}`);
+        throw "gone"
+    });"#;
     std::fs::write(scratch.path().join("s.rhai"), script).unwrap();
     for (file, wanted) in
         [("run.log", "debug: a debug line"), ("run.jsonl", r#""level":"debug","text":"a debug line""#)]

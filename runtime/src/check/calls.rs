@@ -69,7 +69,7 @@ impl Calls<'_> {
         }
         if let Some(source) = self.unit.imports.get(&module) {
             if let Some(imported) = self.units.get(source) {
-                self.script_function(&imported.functions, name, call, position);
+                self.script_function(&imported.exported, name, call, position);
             }
             return;
         }
@@ -117,7 +117,10 @@ impl Calls<'_> {
             None => {
                 let error = script(format!("there is no function {name} in that module"));
                 let known = functions.keys().map(String::as_str).filter(|n| is_name(n));
-                self.problem(hinted(error, name, known, || "its functions are not private?".to_owned()), position);
+                self.problem(
+                    hinted(error, name, known, || "a private function cannot be called from elsewhere".to_owned()),
+                    position,
+                );
             }
         }
     }

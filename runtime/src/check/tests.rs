@@ -214,8 +214,8 @@ fn values_are_known_to_the_values_or_the_schema() {
 #[test]
 fn every_script_of_a_playbook_is_looked_at_and_all_is_said_at_once() {
     static TREE: Tree = Tree(&[
-        ("p/playbook.rhai", b"import \"lib/m\" as m;\nimport \"../up\" as u;\nimport \"/etc/x\" as e;\nimport \"gone\" as g;\ninclude_steps(\"on\");\ninclude_steps(\"brkoen\");\ninclude_steps(\"broken\");\nm::right(1); m::wrnog();"),
-        ("p/lib/m.rhai", b"fn right(x) { clustr::delete(x) }\nfn wrong() { 1 }"),
+        ("p/playbook.rhai", b"import \"lib/m\" as m;\nimport \"../up\" as u;\nimport \"/etc/x\" as e;\nimport \"gone\" as g;\ninclude_steps(\"on\");\ninclude_steps(\"brkoen\");\ninclude_steps(\"broken\");\nm::right(1); m::wrnog(); m::hidden();"),
+        ("p/lib/m.rhai", b"fn right(x) { clustr::delete(x) }\nfn wrong() { hidden() }\nprivate fn hidden() { 1 }"),
         ("steps/on.rhai", b"step(\"on\", || values.zzz);"),
         ("steps/broken.rhai", b"step(\"x\", || {\n  let = 5;\n});"),
     ]);
@@ -234,6 +234,7 @@ fn every_script_of_a_playbook_is_looked_at_and_all_is_said_at_once() {
         "stock:p/playbook.rhai:4:1 import \"gone\": there is no gone.rhai beside the script or in its lib/ folder",
         "stock:p/playbook.rhai:6:15 include_steps(\"brkoen\"): there is no steps/brkoen.rhai",
         "stock:p/playbook.rhai:8:17 there is no function wrnog in that module",
+        "stock:p/playbook.rhai:8:29 there is no function hidden in that module",
         "stock:p/lib/m.rhai:1:23 there is no module clustr",
         "stock:steps/on.rhai:1:22 values.zzz is read, and nobody gives it",
         "stock:steps/broken.rhai:2:7 Expecting name of a variable",

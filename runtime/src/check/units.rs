@@ -20,6 +20,8 @@ pub(super) struct Script {
     pub(super) imports: BTreeMap<String, String>,
     /// The numbers of parameters of its functions, by name.
     pub(super) functions: BTreeMap<String, Vec<usize>>,
+    /// Those of them that other scripts may call.
+    pub(super) exported: BTreeMap<String, Vec<usize>>,
     /// All names that a variable, a parameter or a constant has somewhere in it, and the keys of its maps: a closure may
     /// stand in any of them.
     pub(super) variables: HashSet<String>,
@@ -67,6 +69,7 @@ impl Units {
         let source = script.source;
         let mut script = Script {
             functions: BTreeMap::new(),
+            exported: BTreeMap::new(),
             variables: HashSet::new(),
             imports: BTreeMap::new(),
             source: source.clone(),
@@ -74,6 +77,9 @@ impl Units {
         };
         for function in ast.iter_functions() {
             script.functions.entry(function.name.to_owned()).or_default().push(function.params.len());
+            if function.access == rhai::FnAccess::Public {
+                script.exported.entry(function.name.to_owned()).or_default().push(function.params.len());
+            }
             script.variables.extend(function.params.iter().map(ToString::to_string));
         }
         let mut found = Vec::new();
