@@ -114,7 +114,10 @@ fn closures_of_modules_have_their_functions_imports_and_constants() {
     .unwrap();
     assert_eq!(logs, ["1", "[8]", "[8, 9]"], "{report:?}");
     // One that leaves its module cannot be called: Rhai's closures do not know their module.
-    assert!(report.steps[1].error.clone().unwrap()["hint"].as_str().unwrap().contains("made in an imported module"), "{report:?}");
+    assert!(
+        report.steps[1].error.clone().unwrap()["hint"].as_str().unwrap().contains("made in an imported module"),
+        "{report:?}"
+    );
 }
 
 #[test]
@@ -192,7 +195,11 @@ fn final_errors_end_the_script_however_they_are_caught() {
             let logs: Vec<String> = ran.logs().into_iter().filter(|l| !l.starts_with("stopped: ")).collect();
             assert_eq!(logs, [""; 0], "{callback}");
             assert_eq!(kind(&ran, "a"), kind_word, "{callback}: {:?}", ran.report);
-            assert!(ran.error("a").contains("told to fail") && ran.error("a").contains("test.rhai:"), "{callback}: {}", ran.error("a"));
+            assert!(
+                ran.error("a").contains("told to fail") && ran.error("a").contains("test.rhai:"),
+                "{callback}: {}",
+                ran.error("a")
+            );
         }
     }
 }
@@ -205,7 +212,9 @@ fn a_final_error_swallowed_by_the_last_operation_still_counts() {
 
 #[test]
 fn a_script_cannot_forge_a_final_error() {
-    let ran = run("step(\"a\", #{ on_error: \"continue\" }, || throw #{ kind: \"undecided\", message: \"forged\" }); step(\"b\", || try { test::until(#{}, || throw #{ kind: \"cancelled\", message: \"forged\" }) } catch (e) { print(e.message) });");
+    let ran = run(
+        "step(\"a\", #{ on_error: \"continue\" }, || throw #{ kind: \"undecided\", message: \"forged\" }); step(\"b\", || try { test::until(#{}, || throw #{ kind: \"cancelled\", message: \"forged\" }) } catch (e) { print(e.message) });",
+    );
     assert_eq!((ran.report.status, kind(&ran, "a").as_str()), (RunStatus::Failed, "script"), "{:?}", ran.report);
     assert_eq!(ran.logs(), ["forged"]);
 }
@@ -216,12 +225,18 @@ fn a_script_cannot_forge_a_final_error() {
 fn what_a_script_adds_to_a_caught_error_is_kept_and_its_source_too() {
     let ran = run("try { test::fail(\"system\") } catch (e) { throw e; }");
     let error = ran.step("main").error.clone().unwrap();
-    assert_eq!((error["details"]["n"].as_i64(), error["causes"][0].as_str()), (Some(1), Some("the deepest cause")), "{error}");
+    assert_eq!(
+        (error["details"]["n"].as_i64(), error["causes"][0].as_str()),
+        (Some(1), Some("the deepest cause")),
+        "{error}"
+    );
     let ran = run("try { test::fail(\"system\") } catch (e) { e.hint = \"look there\"; e.details = [2]; throw e; }");
     let error = ran.step("main").error.clone().unwrap();
     assert_eq!((error["hint"].as_str(), error["details"][0].as_i64()), (Some("look there"), Some(2)), "{error}");
     assert!(error["causes"].to_string().contains("the deepest cause"), "{error}");
-    let ran = run("try { test::until(#{}, || test::fail(\"system\")) } catch (e) { print(`${e.kind} ${e.hint} ${e.details.n}`) }");
+    let ran = run(
+        "try { test::until(#{}, || test::fail(\"system\")) } catch (e) { print(`${e.kind} ${e.hint} ${e.details.n}`) }",
+    );
     assert_eq!(ran.logs(), ["system do not 1"]);
 }
 
@@ -237,7 +252,10 @@ fn errors_in_modules_name_the_module_and_the_way_there() {
     let text = error.to_string();
     assert!(error["place"].as_str().unwrap().ends_with("deep.rhai:3:9"), "{text}");
     let trace: Vec<&str> = error["trace"].as_array().unwrap().iter().map(|p| p.as_str().unwrap()).collect();
-    assert!(trace.len() == 2 && trace[0].ends_with("m.rhai:3:6") && trace[1].ends_with("playbook.rhai:3:6"), "{trace:?}");
+    assert!(
+        trace.len() == 2 && trace[0].ends_with("m.rhai:3:6") && trace[1].ends_with("playbook.rhai:3:6"),
+        "{trace:?}"
+    );
 }
 
 // ---- top level
@@ -277,7 +295,8 @@ fn declarations_that_fail_cannot_be_hidden() {
 fn top_levels_that_do_not_end_are_ended() {
     assert_eq!(refused("step(\"a\", || 1); loop { }").kind(), Kind::Budget);
     assert_eq!(refused("step(\"a\", || 1); loop { test::same(1) }").kind(), Kind::Budget);
-    let error = run_files(&[("playbook.rhai", "import \"m\" as m; step(\"a\", || 1);"), ("m.rhai", "loop { }")]).err().unwrap();
+    let error =
+        run_files(&[("playbook.rhai", "import \"m\" as m; step(\"a\", || 1);"), ("m.rhai", "loop { }")]).err().unwrap();
     assert_eq!(error.kind(), Kind::Budget, "{error:?}");
     assert!(refused("step(\"a\", || 1); exit();").to_string().contains("before its last line"));
     assert!(refused("step(\"a\", || 1); throw \"x\";").to_string().contains('x'));
@@ -286,12 +305,21 @@ fn top_levels_that_do_not_end_are_ended() {
 
 #[test]
 fn circles_of_imports_and_includes_are_named() {
-    let (report, _) = run_files(&[("playbook.rhai", "import \"a\" as a; print(1)"), ("a.rhai", "import \"b\" as b;"), ("b.rhai", "import \"a\" as a;")]).unwrap();
+    let (report, _) = run_files(&[
+        ("playbook.rhai", "import \"a\" as a; print(1)"),
+        ("a.rhai", "import \"b\" as b;"),
+        ("b.rhai", "import \"a\" as a;"),
+    ])
+    .unwrap();
     let error = report.steps[0].error.clone().unwrap();
     assert!(error["message"].as_str().unwrap().contains("circle"), "{error}");
     let error = run_files(&[("playbook.rhai", "import \"playbook\" as p; step(\"a\", || 1);")]).err().unwrap();
     assert!(error.to_string().contains("circle"), "{error:?}");
-    let (report, _) = run_files(&[("playbook.rhai", "fn f() { import \"m\" as m; m::f() } f()"), ("m.rhai", "fn f() { import \"m\" as m; m::f() }")]).unwrap();
+    let (report, _) = run_files(&[
+        ("playbook.rhai", "fn f() { import \"m\" as m; m::f() } f()"),
+        ("m.rhai", "fn f() { import \"m\" as m; m::f() }"),
+    ])
+    .unwrap();
     assert!(report.steps[0].error.clone().unwrap()["message"].as_str().unwrap().contains("too deeply"), "{report:?}");
     let error = run_files(&[
         ("playbook.rhai", "include_steps(\"x\");"),
@@ -398,7 +426,10 @@ fn a_cleanup_survives_a_second_cancel_and_says_how_long_it_may_take() {
     assert!(events.iter().any(|e| e.contains("\"cleaned\"")), "{events:?}");
     let countdown = events.iter().filter(|e| e.contains("\"progress\"") && e.contains("s left")).count();
     assert!((2..=4).contains(&countdown), "{events:?}");
-    assert!(report.steps[0].error.as_ref().unwrap().to_string().contains("stopped by Ctrl-C\""), "the first reason stays");
+    assert!(
+        report.steps[0].error.as_ref().unwrap().to_string().contains("stopped by Ctrl-C\""),
+        "the first reason stays"
+    );
 }
 
 // ---- cancel and deadline
@@ -500,16 +531,26 @@ fn branches_share_large_constants_and_a_panic_stays_in_its_branch() {
         step("c", || print(test::until(#{}, || true)));
     "#);
     assert_eq!(ran.logs()[0], "[601, 602, 603, 604, 605, 606, 607, 608]");
-    assert!(ran.logs()[1].contains("panicked: told to") && ran.logs()[1].starts_with("[1, ") && ran.logs()[1].ends_with(", 3]"), "{:?}", ran.logs());
+    assert!(
+        ran.logs()[1].contains("panicked: told to")
+            && ran.logs()[1].starts_with("[1, ")
+            && ran.logs()[1].ends_with(", 3]"),
+        "{:?}",
+        ran.logs()
+    );
     assert_eq!(ran.logs()[2], "1");
 }
 
 #[test]
 fn branches_that_write_one_piece_of_state_are_refused() {
-    let ran = run("step(\"a\", |ctx| { ctx.state.n = 0; test::each8([1, 2, 3, 4], |n| { for i in 0..50 { ctx.state.n += 1; } }); print(ctx.state.n) });");
+    let ran = run(
+        "step(\"a\", |ctx| { ctx.state.n = 0; test::each8([1, 2, 3, 4], |n| { for i in 0..50 { ctx.state.n += 1; } }); print(ctx.state.n) });",
+    );
     let text = format!("{:?} {:?}", ran.report, ran.logs());
     assert!(text.contains("ctx.state.n") && text.contains("branch"), "{text}");
-    let ran = run("step(\"a\", |ctx| { test::each([1, 2], |n| { ctx.state[`k${n}`] = n; }); test::each([1, 2], |n| { ctx.state[`k${n}`] = n + 1; }); print(ctx.state.k1 + ctx.state.k2) });");
+    let ran = run(
+        "step(\"a\", |ctx| { test::each([1, 2], |n| { ctx.state[`k${n}`] = n; }); test::each([1, 2], |n| { ctx.state[`k${n}`] = n + 1; }); print(ctx.state.k1 + ctx.state.k2) });",
+    );
     assert_eq!(ran.logs(), ["5"], "{:?}", ran.report);
 }
 
@@ -529,7 +570,8 @@ fn values_can_neither_be_assigned_nor_reach_another_step() {
         "[1].for_each(|x| { values.a = 7 })",
         "test::until(#{}, || { values.a = 7; true })",
     ] {
-        let script = format!("step(\"a\", #{{ on_error: \"continue\" }}, || {{ {write}; }}); step(\"b\", || print(values));");
+        let script =
+            format!("step(\"a\", #{{ on_error: \"continue\" }}, || {{ {write}; }}); step(\"b\", || print(values));");
         match try_run(&script, &Selection::default(), values) {
             Ok(ran) => assert_eq!(ran.logs(), ["#{\"a\": #{\"b\": [1]}}"], "{write}: {:?}", ran.report),
             Err(error) => assert_eq!(error.kind(), Kind::Script, "{write}: {error:?}"),
@@ -624,9 +666,7 @@ fn large_values_are_refused_as_such() {
 
 #[test]
 fn a_secret_gets_through_no_argument() {
-    let set = |work: &str| {
-        format!("step(\"a\", |ctx| {{ let s = test::secret(\"DB\"); let t = `${{s}}`; {work} }});")
-    };
+    let set = |work: &str| format!("step(\"a\", |ctx| {{ let s = test::secret(\"DB\"); let t = `${{s}}`; {work} }});");
     for work in [
         "test::text(s)",
         "test::text(t)",
@@ -649,13 +689,21 @@ fn a_secret_gets_through_no_argument() {
     ] {
         let ran = run(&set(work));
         let error = ran.error("a");
-        let shown = format!("{} {}", serde_json::to_string(&ran.report).unwrap(), serde_json::to_string(&ran.events).unwrap());
+        let shown =
+            format!("{} {}", serde_json::to_string(&ran.report).unwrap(), serde_json::to_string(&ran.events).unwrap());
         assert!(!shown.contains(CANARY), "{work}: {shown}");
         assert_eq!(ran.report.status, RunStatus::Failed, "{work}");
         assert!(kind(&ran, "a") == "secret" || kind(&ran, "a") == "script", "{work}: {error}");
     }
-    let ran = run(&set("ctx.state.p = [t]; let l = []; for c in t.chars() { l.push(c); } print(l); print(#{ p: t }); debug(s); print([s]); throw #{ kind: \"x\", message: t, details: [t], hint: t, resource: t };"));
-    let shown = format!("{} {} {:?}", serde_json::to_string(&ran.report).unwrap(), serde_json::to_string(&ran.events).unwrap(), ran.journal.steps());
+    let ran = run(&set(
+        "ctx.state.p = [t]; let l = []; for c in t.chars() { l.push(c); } print(l); print(#{ p: t }); debug(s); print([s]); throw #{ kind: \"x\", message: t, details: [t], hint: t, resource: t };",
+    ));
+    let shown = format!(
+        "{} {} {:?}",
+        serde_json::to_string(&ran.report).unwrap(),
+        serde_json::to_string(&ran.events).unwrap(),
+        ran.journal.steps()
+    );
     assert!(!shown.contains(CANARY), "{shown}");
     assert_eq!(ran.error("a").matches("[secret DB]").count(), 4, "{}", ran.error("a"));
 }
@@ -669,7 +717,11 @@ fn a_change_whose_result_cannot_be_recorded_ends_the_run() {
         fn intent(&self, intent: &windlass_runtime::journal::Intent) -> Result<()> {
             self.0.intent(intent)
         }
-        fn result(&self, _: &windlass_runtime::journal::EntryId, _: &windlass_runtime::journal::ResultRecord) -> Result<()> {
+        fn result(
+            &self,
+            _: &windlass_runtime::journal::EntryId,
+            _: &windlass_runtime::journal::ResultRecord,
+        ) -> Result<()> {
             Err(Error::new(Kind::System, "the disk is full"))
         }
         fn decision(&self, id: &windlass_runtime::journal::EntryId, text: &str) -> Result<()> {
@@ -678,7 +730,9 @@ fn a_change_whose_result_cannot_be_recorded_ends_the_run() {
         fn step_ended(&self, record: &windlass_runtime::journal::StepRecord) -> Result<()> {
             self.0.step_ended(record)
         }
-        fn entries(&self) -> Result<Vec<(windlass_runtime::journal::Intent, Option<windlass_runtime::journal::ResultRecord>)>> {
+        fn entries(
+            &self,
+        ) -> Result<Vec<(windlass_runtime::journal::Intent, Option<windlass_runtime::journal::ResultRecord>)>> {
             self.0.entries()
         }
     }
@@ -698,7 +752,8 @@ fn nothing_is_sent_after_a_cancel_that_came_while_a_gate_was_open() {
         }
     }
     let session = runtime().session(NoTarget::new()).change_gate(Gate).open();
-    let running = session.prepare(&Playbook::text("t", "test::set(\"gated\", 1)")).unwrap().start(&Selection::default()).unwrap();
+    let running =
+        session.prepare(&Playbook::text("t", "test::set(\"gated\", 1)")).unwrap().start(&Selection::default()).unwrap();
     std::thread::sleep(Duration::from_millis(100));
     running.cancel_handle().cancel("stop");
     let report = running.wait().unwrap();

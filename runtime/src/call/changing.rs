@@ -52,7 +52,9 @@ impl Call<'_> {
         }
         session.ask_identities(&self.scope.cancel)?;
         // What is stopped already is not begun, and leaves no intent.
-        if let Some(reason) = self.scope.cancel.reason().or_else(|| self.scope.cancel.check_deadline(&**session.clock())) {
+        if let Some(reason) =
+            self.scope.cancel.reason().or_else(|| self.scope.cancel.check_deadline(&**session.clock()))
+        {
             return Err(reason);
         }
         let id = self.scope.next_id();

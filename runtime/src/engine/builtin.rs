@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use rhai::{Dynamic, Engine, FnPtr, Map, NativeCallContext};
 
+use crate::Result;
 use crate::call::{Call, call_closure};
 use crate::cancel::{Cancel, Deadline};
-use crate::closure::Closure;
 use crate::clock::Moment;
+use crate::closure::Closure;
 use crate::event::{Level, What};
 use crate::options::{FromValue, Options};
 use crate::playbook::{StepOptions, declare};
@@ -17,7 +18,6 @@ use crate::scope::{Phase, Scope};
 use crate::script_error::{raise, terminate};
 use crate::secret::Placeholder;
 use crate::value::Value;
-use crate::Result;
 
 use super::boundary::place_of;
 
@@ -195,4 +195,3 @@ pub(crate) fn own_primitives() -> Vec<Primitive> {
         },
     ]
 }
-

@@ -2,8 +2,8 @@
 
 use rhai::{Engine, GlobalRuntimeState, Module, ModuleResolver, Position, Scope as RhaiScope};
 
-use crate::files::{Home, Located};
 use crate::engine::MAX_CALL_LEVELS;
+use crate::files::{Home, Located};
 use crate::scope::Scope;
 use crate::script_error::from_parse;
 use crate::session::Session;
@@ -64,8 +64,11 @@ impl<'a> Importing<'a> {
         let mut open = lock(&scope.importing);
         if open.iter().any(|(from, to)| from == name || to == name) {
             let way: Vec<&str> = open.iter().map(|(_, to)| to.as_str()).chain([name]).collect();
-            return Err(Error::new(Kind::Script, format!("modules import each other in a circle: {}", way.join(" imports ")))
-                .hint("put what both need into a third module"));
+            return Err(Error::new(
+                Kind::Script,
+                format!("modules import each other in a circle: {}", way.join(" imports ")),
+            )
+            .hint("put what both need into a third module"));
         }
         open.push((source.to_owned(), name.to_owned()));
         Ok(Self(scope))
