@@ -102,7 +102,8 @@ fn functions_of(unit: &Unit) -> HashMap<String, FunctionUse> {
     let names: BTreeSet<&str> = unit.ast.iter_functions().map(|function| function.name).collect();
     let look = |name: &&str| {
         let mut found = FunctionUse::default();
-        let body = unit.ast.clone_functions_only_filtered(|_, _, _, other, _| other == *name);
+        let mut body = unit.ast.clone_functions_only();
+        body.retain_functions(|_, _, other, _| other == *name);
         visit(&body, |path| found.look(path));
         ((*name).to_owned(), found)
     };
@@ -170,4 +171,29 @@ fn is_target(parent: &ASTNode<'_>, child: Option<&ASTNode<'_>>) -> bool {
         return false;
     };
     !assignment.0.is_op_assignment() && std::ptr::eq(&assignment.1.lhs, *child)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::SessionBuilder;
+
+    #[test]
+    fn what_a_step_does_with_the_state_is_found_through_closures_and_functions() {
+        let script = r#"
+            fn save(ctx, v) { ctx.state.pool = v; deeper(ctx) }
+            fn deeper(ctx) { ctx.state["disk"] = 1; ctx.state.list.push(1); }
+            step("a", |ctx| { [1].for_each(|x| save(ctx, x)); });
+            step("b", |ctx| if "pool" in ctx.state { ctx.state.pool } else { ctx.state.name.len() });
+        "#;
+        let runtime = crate::Runtime::builder().build().unwrap();
+        let session: SessionBuilder = runtime.session(crate::target::NoTarget::new());
+        let prepared = session.open().prepare(&crate::playbook::Playbook::text("t", script)).unwrap();
+        let mut uses = StateUses::default();
+        let words = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(" ");
+        let a = uses.of(&prepared.steps()[0]);
+        assert_eq!((words(&a.reads), words(&a.writes)), ("list".into(), "disk pool".into()));
+        let b = uses.of(&prepared.steps()[1]);
+        assert_eq!((words(&b.reads), words(&b.writes)), ("name".into(), String::new()));
+    }
 }

@@ -82,7 +82,10 @@ impl Path {
             Step::Entry { field, value } => at.as_array()?.iter().find(|item| match item.get(field) {
                 Some(Json::String(text)) => text == value,
                 Some(Json::Null) | None => false,
-                Some(other) => other.to_string() == *value,
+                Some(other) => {
+                    let shown = other.to_string();
+                    shown == *value
+                }
             }),
         })
     }
