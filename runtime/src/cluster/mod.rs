@@ -51,6 +51,7 @@ mod request;
 mod resource;
 mod restore;
 mod retry;
+mod transport;
 pub mod schema;
 #[cfg(test)]
 mod testing;
