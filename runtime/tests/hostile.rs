@@ -776,3 +776,49 @@ fn a_read_only_session_changes_nothing_by_any_way() {
     }
     assert_eq!(stored("ro"), None);
 }
+
+// ---- what it costs
+
+/// Prints what a call and a step cost, and fails where the cost of a step grows with their number. Run it in a release
+/// build: `cargo test --release -p windlass-runtime --test hostile cost -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures; run it alone and in a release build"]
+fn what_calls_and_steps_cost() {
+    let calls = |body: &str| {
+        let seconds = |count: u32| {
+            let script = format!("let x = 1; for i in 0..{count} {{ {body} }}");
+            let set = |b: SessionBuilder| b.limits(Limits { operations: u64::MAX });
+            try_run(&script, &Selection::default(), set).unwrap().report.elapsed_s
+        };
+        (seconds(60_000) - seconds(10_000)) / 50_000.0 * 1e6
+    };
+    println!("one turn of an empty loop       {:7.2} µs", calls(""));
+    for (what, body) in [
+        ("a script function's call", "abs(x);"),
+        ("a pure primitive", "test::same(x);"),
+        ("a read with a text", "test::text(\"abc\");"),
+        ("a change that changes nothing", "test::set(\"cost\", 1);"),
+        ("a primitive that calls a closure", "test::within(60, || x);"),
+        ("always with two closures", "always(|| x, || x);"),
+    ] {
+        println!("{what:32}{:7.2} µs", calls(body));
+    }
+    let steps = |count: usize| {
+        let mut script = String::new();
+        for i in 0..count {
+            let needs = if i == 0 { String::new() } else { format!("needs: [\"s{}\"]", i - 1) };
+            script.push_str(&format!("step(\"s{i}\", #{{ {needs} }}, |ctx| {{ ctx.state.n = {i}; {i} }});\n"));
+        }
+        let begun = Instant::now();
+        let ran = run(&script);
+        assert_eq!(ran.report.status, RunStatus::Ok);
+        (begun.elapsed().as_secs_f64() / count as f64 * 1e6, ran.report.elapsed_s / count as f64 * 1e6)
+    };
+    steps(10);
+    let costs: Vec<_> = [10, 100, 1000, 9000].map(|n| (n, steps(n))).into();
+    for (count, (all, running)) in &costs {
+        println!("{count:5} steps: {all:7.1} µs a step, declaring included; {running:7.1} µs running");
+    }
+    let (few, many) = (costs[2].1.1, costs[3].1.1);
+    assert!(many < few * 3.0, "a step costs more the more there are: {few} and {many} µs");
+}
