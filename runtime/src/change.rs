@@ -101,7 +101,8 @@ impl Part {
     }
 }
 
-/// How a handler of this name understands the data: see [`Handler`].
+/// How a handler of this name understands the data: see [`Handler`]. It may hold what the resource holds, so a journal
+/// keeps it as safe as images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
     /// The handler's name.
@@ -240,13 +241,14 @@ pub trait Handler: Send + Sync + 'static {
     /// Its name, as in [`Recipe::handler`].
     fn name(&self) -> &'static str;
 
-    /// Whether each part took effect.
+    /// Whether each part took effect. They are some or all parts of the change that the recipe is of.
     ///
     /// # Errors
     /// Where the state cannot be read.
     fn probe(&self, call: &crate::Call<'_>, recipe: &Recipe, parts: &[PartImage]) -> Result<Vec<Probed>>;
 
     /// The change that takes the parts back, without doing it: conflicts with what others have changed since are errors.
+    /// They are some or all parts of the change that the recipe is of; what is back already is unchanged.
     ///
     /// # Errors
     /// [`crate::Kind::Conflict`] where somebody has changed since what would be put back.

@@ -15,10 +15,11 @@ pub const CUSTOMER_FILE: &str = "customer.yaml";
 pub const CUSTOMER_SCHEMA: &str = include_str!("customer/customer.schema.json");
 
 /// What becomes of a field that another manager owns, where a script does not say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Conflicts {
     /// It is an error.
+    #[default]
     Fail,
     /// It is taken.
     Take,
@@ -49,7 +50,7 @@ pub struct Customer {
     /// The clusters, by the playbook's names for them.
     pub clusters: BTreeMap<String, CustomerCluster>,
     /// What becomes of fields that others own.
-    pub conflicts: Option<Conflicts>,
+    pub conflicts: Conflicts,
     /// Who can read the folder's secrets.
     pub recipients: Vec<String>,
 }
@@ -61,7 +62,8 @@ struct Content {
     made_for: Option<String>,
     #[serde(default)]
     clusters: BTreeMap<String, CustomerCluster>,
-    conflicts: Option<Conflicts>,
+    #[serde(default)]
+    conflicts: Conflicts,
     #[serde(default)]
     recipients: Vec<String>,
 }

@@ -15,9 +15,9 @@ use crate::runtime::RegisterType;
 use crate::scope::{self, Scope};
 use crate::script_error::Uncatchable;
 
-pub(crate) use boundary::place_of;
+pub(crate) use boundary::{impure, place_of};
 pub(crate) use builtin::{own_primitives, seal};
-pub(crate) use modules::check_import;
+pub(crate) use modules::{check_import, find_module};
 
 /// How deeply functions may call each other: the same in debug and release builds.
 pub const MAX_CALL_LEVELS: usize = 64;
@@ -37,10 +37,11 @@ pub(crate) fn build(primitives: &[Primitive], types: &[RegisterType]) -> Engine 
     engine.set_max_modules(1000);
     engine.set_optimization_level(rhai::OptimizationLevel::None);
     engine.disable_symbol("eval");
-    // `wait::until` is ours; Rhai's `do { … } until` goes without.
+    // `wait::until` and `log::debug` are ours; Rhai's `do { … } until` goes without, its `debug(…)` stays.
     #[allow(deprecated)] // marked as subject to change, not as going away
     engine.on_parse_token(|token, _, _| match token {
         rhai::Token::Until => rhai::Token::Identifier(Box::new("until".into())),
+        rhai::Token::Reserved(word) if *word == "debug" => rhai::Token::Identifier(word),
         token => token,
     });
     engine.set_module_resolver(modules::Resolver);

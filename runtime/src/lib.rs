@@ -7,6 +7,7 @@ pub mod bridge;
 pub mod call;
 pub mod cancel;
 pub mod change;
+pub mod check;
 pub mod child;
 pub mod clock;
 pub mod closure;

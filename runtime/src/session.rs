@@ -15,6 +15,7 @@ use crate::cancel::Cancel;
 use crate::change::{Handler, OutcomeItem, Recipe};
 use crate::clock::Clock;
 use crate::cluster::Cluster;
+use crate::customer::Conflicts;
 use crate::event::{Event, Level, Sinks, What};
 use crate::files::{Files, Home};
 use crate::journal::Journal;
@@ -44,6 +45,7 @@ struct Inner {
     cancel: Cancel,
     prompter: Option<Arc<dyn Prompter>>,
     approved: HashSet<String>,
+    conflicts: Conflicts,
     on_failure: Option<Arc<dyn OnFailure>>,
     change_gate: Option<Arc<dyn ChangeGate>>,
     limits: Limits,
@@ -290,6 +292,12 @@ impl Session {
                 Ok(())
             }
         }
+    }
+
+    /// What becomes of a field that another manager owns, where a script does not say.
+    #[must_use]
+    pub fn conflicts(&self) -> Conflicts {
+        self.0.conflicts
     }
 
     /// Asks for approval: a person, or what was approved beforehand.

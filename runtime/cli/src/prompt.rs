@@ -3,7 +3,6 @@
 use std::fs::{File, OpenOptions};
 use std::io::Read as _;
 use std::os::fd::AsFd as _;
-use std::sync::Arc;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -14,7 +13,7 @@ use windlass_runtime::{Error, Kind, Result};
 use zeroize::Zeroizing;
 
 use crate::clean::clean;
-use crate::progress::Screen;
+use crate::progress::Progress;
 use crate::style::Style;
 
 /// The longest answer.
@@ -23,7 +22,7 @@ const LONGEST: usize = 64 * 1024;
 /// Asks on the terminal.
 pub(crate) struct Terminal {
     pub(crate) cancel: Cancel,
-    pub(crate) screen: Arc<Screen>,
+    pub(crate) progress: Progress,
     pub(crate) style: Style,
 }
 
@@ -36,11 +35,13 @@ impl Terminal {
 
     /// Shows a question and reads a line; `hidden` does not show what is typed.
     fn ask(&self, question: &str, hidden: bool) -> Result<Zeroizing<String>> {
-        let _quiet = self.screen.pause();
-        self.screen.raw(question);
+        self.progress.say_where();
+        let screen = self.progress.screen();
+        let _quiet = screen.pause();
+        screen.raw(question);
         let answer = self.read(hidden);
         if hidden || answer.is_err() {
-            self.screen.raw("\n");
+            screen.raw("\n");
         }
         answer
     }
@@ -116,7 +117,7 @@ impl Prompter for Terminal {
     }
 
     fn step_failed(&self, step: &str, error: &Error) -> Result<AfterFailure> {
-        self.screen.raw(&format!(
+        self.progress.screen().raw(&format!(
             "{} {}\n",
             self.style.bold_red(format!("step {} failed:", clean(step))),
             clean(error.message())

@@ -174,6 +174,8 @@ fn write_details(text: &mut String, details: &Json, style: Style) {
             for (key, value) in map.iter().take(20) {
                 match value {
                     Json::Null => {}
+                    Json::Array(items) if items.is_empty() => {}
+                    Json::Object(items) if items.is_empty() => {}
                     Json::Object(_) | Json::Array(_) => {
                         let _ = writeln!(text, "    {}", style.dim(format!("{}:", line(key))));
                         let mut inner = String::new();

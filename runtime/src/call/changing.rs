@@ -29,11 +29,17 @@ impl Call<'_> {
     pub fn change_fresh(&self, mut look: impl FnMut() -> Result<Change>) -> Result<Outcome> {
         let mut looks = 1;
         loop {
-            let attempted = self.attempt(look()?)?;
-            if looks == FRESH_LOOKS || !attempted.is_stale() {
+            let last = looks == FRESH_LOOKS;
+            looks += 1;
+            // What is tried without being kept while looking can be out of date as well.
+            let change = match look() {
+                Err(error) if !last && is_stale(&error) => continue,
+                looked => looked?,
+            };
+            let attempted = self.attempt(change)?;
+            if last || !attempted.is_stale() {
                 return attempted.told(self);
             }
-            looks += 1;
         }
     }
 

@@ -67,7 +67,8 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Kubeconfig> {
         return Err(Error::new(
             Kind::NotFound,
             format!("none of the files in KUBECONFIG exists: {}", names.join(", ")),
-        ));
+        )
+        .hint("set KUBECONFIG to the cluster's kubeconfig, or name it with --kubeconfig"));
     }
     merge(present.into_iter())
 }

@@ -105,7 +105,8 @@ fn attempt(
     }
 }
 
-fn impure(primitive: &Primitive) -> Error {
+/// The refusal of a primitive that acts or looks, at the top level.
+pub(crate) fn impure(primitive: &Primitive) -> Error {
     let does = match primitive.effect {
         Effect::Change => "changes something",
         Effect::Wait => "waits",

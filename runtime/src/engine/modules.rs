@@ -36,7 +36,7 @@ impl ModuleResolver for Resolver {
         let scope =
             Scope::from_tag(&global.tag).ok_or_else(|| system(Error::internal("an import outside a session")))?;
         let source = global.source().unwrap_or_default().to_owned();
-        let (name, text, home) = find(&scope.session, &source, path).map_err(system)?;
+        let (name, text, home) = find_module(&scope.session, &source, path).map_err(system)?;
         // One module in another takes stack as one function in another does.
         if global.level >= MAX_CALL_LEVELS {
             return Err(Box::new(rhai::EvalAltResult::ErrorStackOverflow(position)));
@@ -86,10 +86,11 @@ impl Drop for Importing<'_> {
 /// # Errors
 /// [`Kind::Denied`]-like usage errors for a path that leads out, [`Kind::NotFound`] for one that is not there.
 pub(crate) fn check_import(session: &Session, source: &str, path: &str) -> Result<(String, String)> {
-    find(session, source, path).map(|(name, text, _)| (name, text))
+    find_module(session, source, path).map(|(name, text, _)| (name, text))
 }
 
-fn find(session: &Session, source: &str, path: &str) -> Result<(String, String, Home)> {
+/// The module of this path: the name under which it runs, its text, its folder.
+pub(crate) fn find_module(session: &Session, source: &str, path: &str) -> Result<(String, String, Home)> {
     let refused = |why: &str| {
         Error::new(Kind::Usage, format!("import \"{path}\" is refused: {why}")).hint(
             "modules come from the script's own folder and below, from its lib/ folder, and from the standard library",

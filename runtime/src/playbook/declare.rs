@@ -131,6 +131,7 @@ struct Collected {
     steps: Vec<Step>,
     places: HashMap<String, Place>,
     included: HashSet<String>,
+    problems: Vec<Error>,
 }
 
 impl Collector {
@@ -143,10 +144,11 @@ impl Collector {
         }
     }
 
-    /// What was collected.
-    pub(crate) fn finish(&self) -> (Vec<Arc<Unit>>, Vec<Step>) {
+    /// What was collected, and what was wrong with it.
+    pub(crate) fn finish(&self) -> (Vec<Arc<Unit>>, Vec<Step>, Vec<Error>) {
         let mut collected = lock(&self.inner);
-        (std::mem::take(&mut collected.units), std::mem::take(&mut collected.steps))
+        let (units, steps) = (std::mem::take(&mut collected.units), std::mem::take(&mut collected.steps));
+        (units, steps, std::mem::take(&mut collected.problems))
     }
 }
 
@@ -246,9 +248,11 @@ pub(crate) fn declare(
     let place = crate::place_of(context);
     let mut collected = lock(&collector.inner);
     if let Some(first) = collected.places.get(key) {
-        return Err(Error::usage(format!("step \"{key}\" is declared twice (first at {first})")).hint(
-            "each key names one step: a loop over several needs its item in the key, such as `storage/${name}`",
-        ));
+        let error = Error::usage(format!("step \"{key}\" is declared twice (first at {first})"))
+            .hint("each key names one step: a loop over several needs its item in the key, such as `storage/${name}`");
+        // The others are declared too, so that all that is wrong can be said at once.
+        collected.problems.push(error.at(place));
+        return Ok(());
     }
     let unit = collected.open.last().cloned().ok_or_else(|| Error::internal("a step outside a unit"))?;
     let in_unit = context.call_source() == Some(unit.source.as_str());

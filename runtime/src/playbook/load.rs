@@ -95,13 +95,17 @@ impl Session {
     /// # Errors
     /// What is wrong with the script: it does not parse, declares a step twice, needs what is no step.
     pub fn prepare(&self, playbook: &Playbook) -> Result<Prepared> {
-        self.prepare_inner(playbook).map_err(|e| self.mask_error(e))
+        self.declare(playbook).map_err(|problems| {
+            let first = problems.into_iter().next();
+            self.mask_error(first.unwrap_or_else(|| Error::internal("a playbook was refused without a reason")))
+        })
     }
 
-    fn prepare_inner(&self, playbook: &Playbook) -> Result<Prepared> {
+    /// As [`Session::prepare`], with all that is wrong.
+    pub(crate) fn declare(&self, playbook: &Playbook) -> std::result::Result<Prepared, Vec<Error>> {
         self.add_home(&playbook.source, playbook.home.clone());
-        let declares = declares_steps(self, &playbook.source, &playbook.text)?;
-        let unit = Unit::compile(self, &playbook.source, &playbook.text, declares)?;
+        let declares = declares_steps(self, &playbook.source, &playbook.text).map_err(|e| vec![e])?;
+        let unit = Unit::compile(self, &playbook.source, &playbook.text, declares).map_err(|e| vec![e])?;
         if !declares {
             let options = StepOptions {
                 title: Some(playbook.name.clone()),
@@ -125,17 +129,21 @@ impl Session {
         let collector = Arc::new(Collector::default());
         let scope = declaring(self, self.cancel().child(), &collector);
         // Scripts need more stack than a thread of the embedder's may have.
-        std::thread::scope(|threads| {
+        let evaluated = std::thread::scope(|threads| {
             let builder = std::thread::Builder::new().name("windlass-declare".to_owned()).stack_size(crate::STACK);
             let thread = builder
                 .spawn_scoped(threads, || evaluate_unit(&scope, &collector, &unit, 0))
                 .map_err(|e| Error::new(Kind::System, "no thread can be started").source(e))?;
             thread.join().unwrap_or_else(|panic| Err(crate::bridge::panicked(panic.as_ref())))
-        })?;
-        let (units, steps) = collector.finish();
+        });
+        let (units, steps, mut problems) = collector.finish();
+        problems.extend(evaluated.err());
+        if !problems.is_empty() {
+            return Err(problems);
+        }
         if steps.is_empty() {
-            return Err(Error::usage(format!("{} declares no step", playbook.source))
-                .hint("it calls `step` or `include_steps`, but not when it runs"));
+            let error = Error::usage(format!("{} declares no step", playbook.source));
+            return Err(vec![error.hint("it calls `step` or `include_steps`, but not when it runs")]);
         }
         Ok(Prepared { session: self.clone(), name: playbook.name.clone(), units, steps: sorted(steps)? })
     }

@@ -3,14 +3,15 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::declare::Step;
+use crate::Error;
 use crate::suggest::did_you_mean;
-use crate::{Error, Result};
 
 /// Sorts steps by their needs; among those that could come next, the first declared comes first.
 ///
 /// # Errors
-/// [`crate::Kind::Usage`] for a need that is no step, or needs in a circle.
-pub(crate) fn sorted(steps: Vec<Step>) -> Result<Vec<Step>> {
+/// One of [`crate::Kind::Usage`] for each need that is no step, or one for needs in a circle.
+pub(crate) fn sorted(steps: Vec<Step>) -> std::result::Result<Vec<Step>, Vec<Error>> {
+    let mut unknown = Vec::new();
     let index: HashMap<&str, usize> = steps.iter().enumerate().map(|(i, s)| (s.key.as_str(), i)).collect();
     let mut needs: Vec<Vec<usize>> = Vec::with_capacity(steps.len());
     for step in &steps {
@@ -19,14 +20,18 @@ pub(crate) fn sorted(steps: Vec<Step>) -> Result<Vec<Step>> {
             let Some(&found) = index.get(need.as_str()) else {
                 let error = Error::usage(format!("step \"{}\" needs \"{need}\", which is no step", step.key))
                     .at(step.place.clone());
-                return Err(match did_you_mean(need, index.keys().copied()) {
+                unknown.push(match did_you_mean(need, index.keys().copied()) {
                     Some(hint) => error.hint(hint),
                     None => error.hint("windlass list shows the keys of all steps"),
                 });
+                continue;
             };
             own.push(found);
         }
         needs.push(own);
+    }
+    if !unknown.is_empty() {
+        return Err(unknown);
     }
     let mut done = vec![false; steps.len()];
     let mut order = Vec::with_capacity(steps.len());
@@ -47,7 +52,7 @@ pub(crate) fn sorted(steps: Vec<Step>) -> Result<Vec<Step>> {
         }
     }
     if order.len() < steps.len() {
-        return Err(circle(&steps, &needs, &done));
+        return Err(vec![circle(&steps, &needs, &done)]);
     }
     let mut slots: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
     Ok(order.into_iter().filter_map(|i| slots[i].take()).collect())

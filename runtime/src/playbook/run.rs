@@ -315,7 +315,10 @@ impl<'a> Runner<'a> {
             },
             Err(error) => {
                 let reason = scope.cancel.reason().filter(|r| r.kind() != error.kind() && r.kind().is_final());
-                Ended::Failed(self.session.mask_error(reason.unwrap_or(error)))
+                let error = reason.unwrap_or(error);
+                // What has no place of its own (too deep a recursion, a computation that was ended) is the step's.
+                let error = if error.place().is_none() { error.at(step.place.clone()) } else { error };
+                Ended::Failed(self.session.mask_error(error))
             }
         }
     }

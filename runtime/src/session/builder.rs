@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use super::{ChangeGate, Inner, Limits, OnFailure, Prompter, Session};
 use crate::access::Access;
 use crate::cancel::Cancel;
+use crate::customer::Conflicts;
 use crate::event::{Sink, Sinks};
 use crate::journal::{Journal, MemoryJournal};
 use crate::runtime::Runtime;
@@ -28,6 +29,7 @@ pub struct SessionBuilder {
     cancel: Cancel,
     prompter: Option<Arc<dyn Prompter>>,
     approved: HashSet<String>,
+    conflicts: Conflicts,
     on_failure: Option<Arc<dyn OnFailure>>,
     change_gate: Option<Arc<dyn ChangeGate>>,
     limits: Limits,
@@ -47,10 +49,18 @@ impl SessionBuilder {
             cancel: Cancel::root(),
             prompter: None,
             approved: HashSet::new(),
+            conflicts: Conflicts::default(),
             on_failure: None,
             change_gate: None,
             limits: Limits::default(),
         }
+    }
+
+    /// Says what becomes of fields that other managers own, where a script does not.
+    #[must_use]
+    pub fn conflicts(mut self, conflicts: Conflicts) -> Self {
+        self.conflicts = conflicts;
+        self
     }
 
     /// The values that the script reads as `values`.
@@ -149,6 +159,7 @@ impl SessionBuilder {
             cancel: self.cancel,
             prompter: self.prompter,
             approved: self.approved,
+            conflicts: self.conflicts,
             on_failure: self.on_failure,
             change_gate: self.change_gate,
             limits: self.limits,

@@ -14,7 +14,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { operations: 5_000_000 }
+        Self { operations: 2_000_000 }
     }
 }
 

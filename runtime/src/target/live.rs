@@ -1,10 +1,10 @@
 //! The live target: real clusters by kubeconfig and context.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::clock::{BoxFuture, Clock, RealClock};
-use crate::cluster::{Cluster, OpenOptions};
+use crate::cluster::{Cluster, ContextInfo, OpenOptions};
 use crate::target::{Network, RealNetwork, Target};
 use crate::{Error, Kind, Result};
 
@@ -57,7 +57,16 @@ impl LiveBuilder {
     /// The target. Nothing is opened before it is used.
     #[must_use]
     pub fn build(self) -> Live {
-        Live { options: Arc::new(self), clock: Arc::new(RealClock::new()) }
+        Live { options: Arc::new(self), clock: Arc::new(RealClock::new()), name: Arc::default() }
+    }
+
+    /// The context that is meant; what people say of it where that cannot be told.
+    fn context_name(&self) -> String {
+        let current = || {
+            let all = ContextInfo::all(self.kubeconfig.as_slice()).ok()?;
+            all.into_iter().find(|context| context.current).map(|context| context.name)
+        };
+        self.context.clone().or_else(current).unwrap_or_else(|| "current context".to_owned())
     }
 }
 
@@ -66,6 +75,7 @@ impl LiveBuilder {
 pub struct Live {
     options: Arc<LiveBuilder>,
     clock: Arc<RealClock>,
+    name: Arc<OnceLock<String>>,
 }
 
 impl Live {
@@ -78,7 +88,7 @@ impl Live {
 
 impl Target for Live {
     fn name(&self) -> String {
-        self.options.context.clone().unwrap_or_else(|| "current context".to_owned())
+        self.name.get_or_init(|| self.options.context_name()).clone()
     }
 
     fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>> {

@@ -80,7 +80,7 @@ impl Path {
         self.0.iter().try_fold(value, |value, segment| segment.of(value))
     }
 
-    pub(super) fn push(&mut self, segment: Segment) {
+    pub(crate) fn push(&mut self, segment: Segment) {
         self.0.push(segment);
     }
 
@@ -90,7 +90,7 @@ impl Path {
 }
 
 impl Segment {
-    pub(super) fn of<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+    pub(crate) fn of<'v>(&self, value: &'v Value) -> Option<&'v Value> {
         match self {
             Segment::Key(key) => value.as_object()?.get(key),
             Segment::Index(index) => value.as_array()?.get(*index),

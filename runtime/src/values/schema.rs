@@ -120,6 +120,17 @@ impl Schema {
         keys
     }
 
+    /// The keys that a map at this path may have, and whether it may have no others.
+    pub(crate) fn keys_at(&self, path: &Path) -> (Vec<&str>, bool) {
+        let says_no = |part: &Part<'_>, keyword| part.schema.get(keyword) == Some(&Value::Bool(false));
+        let closed = self
+            .walk(path)
+            .here
+            .iter()
+            .any(|part| says_no(part, "additionalProperties") || says_no(part, "unevaluatedProperties"));
+        (self.known_keys(path), closed)
+    }
+
     fn walk(&self, path: &Path) -> Walk<'_> {
         let mut walk = Walk { here: Vec::new(), secret: false };
         if let Some((uri, root)) = self.documents.get_key_value(&self.root) {

@@ -87,6 +87,12 @@ mod tests {
             "{message}"
         );
         assert!(error["hint"].as_str().unwrap().contains("take"));
+        // Where the script does not say, the customer does.
+        let script =
+            format!("cluster::apply({}, #{{ namespace: \"{ns}\" }})", MAP.replace("a: \"1\"", "a: \"1\", k: \"k\""));
+        assert_eq!(live.run(&script).error()["kind"], "conflict");
+        live.run_with(&script, |b| b.conflicts(windlass_runtime::customer::Conflicts::Leave)).value();
+        assert_eq!(live.kubectl_get(&["cm", "c", "-n", &ns])["data"]["a"], "theirs");
         let left = apply("leave", "1");
         left.value();
         assert_eq!(live.kubectl_get(&["cm", "c", "-n", &ns])["data"]["a"], "theirs");

@@ -117,13 +117,25 @@ fn deletion(cluster: &Cluster, id: &ResourceId, live: Json, options: &DeleteArgu
                 Ok(vec![match cluster.delete(&id, &request).await {
                     Ok(Deleted::Gone | Deleted::Absent) => Acted::Done(None),
                     Ok(Deleted::Going(object)) => Acted::Done(Some(object)),
-                    Err(error) if Failure::of(&error).is_some_and(Failure::is_unknown_outcome) => Acted::Unknown,
+                    Err(error) if Failure::of(&error).is_some_and(Failure::is_unknown_outcome) => {
+                        after_silence(&cluster, &id, &request, error).await
+                    }
                     Err(error) => Acted::Failed(error),
                 }])
             })
         }),
         probe: recipe,
         inverse,
+    }
+}
+
+/// What became of a deletion whose answer was lost: it is looked up.
+async fn after_silence(cluster: &Cluster, id: &ResourceId, request: &DeleteOptions, error: Error) -> Acted {
+    match cluster.get(id).await {
+        Ok(None) => Acted::Done(None),
+        Ok(Some(live)) if Some(text(&live, "/metadata/uid")) != request.uid => Acted::Done(None),
+        Ok(Some(live)) if live.pointer("/metadata/deletionTimestamp").is_some() => Acted::Done(Some(live)),
+        _ => Acted::Failed(error),
     }
 }
 

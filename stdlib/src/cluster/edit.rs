@@ -8,9 +8,7 @@
 use serde_json::{Map, Value as Json, json};
 use windlass_runtime::change::{Acted, Change, Inverse, Op, Outcome, Part, Plan, Resource};
 use windlass_runtime::cluster::diff::{Diff, Guess, ListTypes};
-use windlass_runtime::cluster::ownership::{
-    APPLY_MANAGER, EDIT_MANAGER, EDITED_ANNOTATION, Edits, INTENT_ANNOTATION, Operation, owners_of,
-};
+use windlass_runtime::cluster::ownership::{EDIT_MANAGER, EDITED_ANNOTATION, Edits, INTENT_ANNOTATION, applied_fields};
 use windlass_runtime::cluster::{Cluster, Failure, FieldPath, Patch, PatchOptions, ResourceId};
 use windlass_runtime::{Call, Error, Kind, Result};
 
@@ -149,7 +147,7 @@ async fn prepare(cluster: &Cluster, id: &ResourceId, live: &Json, wished: Wish) 
             if changes.is_empty() {
                 return Ok(as_is());
             }
-            if let Some(note) = note(cluster, live, &changes).await? {
+            if let Some(note) = note(cluster, id, live, &changes).await? {
                 edited().set(&mut wanted, note.into())?;
             }
             let mut patch = merge_patch(live, &wanted);
@@ -161,14 +159,17 @@ async fn prepare(cluster: &Cluster, id: &ResourceId, live: &Json, wished: Wish) 
             let patch = under_version(patch, &version);
             let options =
                 PatchOptions { manager: EDIT_MANAGER.to_owned(), dry_run: true, subresource: subresource.clone() };
-            let predicted = cluster.patch(id, &patch, &options).await?;
+            let predicted = match cluster.patch(id, &patch, &options).await {
+                Err(error) if no_trial(&error) => merged(live, &patch).ok_or(error)?,
+                tried => tried?,
+            };
             let lists = objects::lists(cluster, id).await?;
             let side = objects::Side::of(cluster, id, subresource.as_deref()).await?;
             let changes = objects::differences(live, &predicted, side, &*lists);
             if changes.is_empty() {
                 return Ok(as_is());
             }
-            let patch = match note(cluster, live, &changes).await? {
+            let patch = match note(cluster, id, live, &changes).await? {
                 Some(note) if subresource.is_none() => with_note(patch, &note),
                 _ => patch,
             };
@@ -188,24 +189,81 @@ async fn prepare(cluster: &Cluster, id: &ResourceId, live: &Json, wished: Wish) 
     }
 }
 
-/// The new content of the annotation for the next apply; none if nothing that was applied is replaced.
-async fn note(cluster: &Cluster, live: &Json, changes: &[Delta]) -> Result<Option<String>> {
-    let applied = live.pointer("/metadata/annotations").and_then(|a| a.get(INTENT_ANNOTATION)).is_some();
-    if !applied {
-        return Ok(None);
+/// Whether an admission webhook refuses to be tried.
+fn no_trial(error: &Error) -> bool {
+    Failure::of(error).and_then(Failure::status).is_some_and(|s| s.message.contains("does not support dry run"))
+}
+
+/// What a merge patch makes of an object, but for what the server fills in.
+fn merged(live: &Json, patch: &Patch) -> Option<Json> {
+    fn merge(into: &mut Json, patch: &Json) {
+        let Some(fields) = patch.as_object() else { return *into = patch.clone() };
+        if !into.is_object() {
+            *into = Json::Object(Map::new());
+        }
+        let Some(map) = into.as_object_mut() else { return };
+        for (name, value) in fields {
+            if value.is_null() {
+                map.shift_remove(name);
+            } else {
+                merge(map.entry(name.as_str()).or_insert(Json::Null), value);
+            }
+        }
     }
-    let ours = |path: &FieldPath| {
-        owners_of(path, live).iter().any(|o| o.manager == APPLY_MANAGER && o.operation == Operation::Apply)
-    };
-    let replaced: Vec<&Delta> = changes.iter().filter(|c| c.before.is_some() && ours(&c.path)).collect();
+    let Patch::Merge(body) = patch else { return None };
+    let mut object = live.clone();
+    merge(&mut object, body);
+    Some(object)
+}
+
+/// The new content of the annotation for the next apply; none if nothing that was applied is replaced.
+async fn note(cluster: &Cluster, id: &ResourceId, live: &Json, changes: &[Delta]) -> Result<Option<String>> {
+    let marked = live.pointer("/metadata/annotations").and_then(|a| a.get(INTENT_ANNOTATION)).is_some();
+    let Some(fields) = applied_fields(live, &id.api_version).filter(|_| marked) else { return Ok(None) };
+    // What the manifest says: without what the server has filled in.
+    let applied = restricted(live, fields);
+    let replaced: Vec<&Delta> = changes.iter().filter(|c| c.path.get(&applied).is_some()).collect();
     if replaced.is_empty() {
         return Ok(None);
     }
     let salt = cluster.identity().await?;
     let mut edits = Edits::of(live);
     let had = edits.clone();
-    replaced.iter().for_each(|change| edits.note(&change.path, live, salt));
+    // A Secret's values leave no trace: it is known by its kind.
+    let mut applied = applied;
+    for name in ["apiVersion", "kind"] {
+        applied[name] = live[name].clone();
+    }
+    replaced.iter().for_each(|change| edits.note(&change.path, &applied, salt));
     Ok(if edits == had { None } else { edits.to_annotation() })
+}
+
+/// The part of a value that an entry of managedFields covers.
+fn restricted(value: &Json, fields: &Json) -> Json {
+    let Some(children) = fields.as_object().filter(|c| !c.is_empty()) else { return value.clone() };
+    match value {
+        Json::Object(map) => {
+            let kept = map.iter().filter_map(|(name, value)| {
+                children.get(&format!("f:{name}")).map(|below| (name.clone(), restricted(value, below)))
+            });
+            Json::Object(kept.collect())
+        }
+        Json::Array(list) => {
+            let keyed: Vec<(Map<String, Json>, &Json)> = children
+                .iter()
+                .filter_map(|(name, below)| Some((serde_json::from_str(name.strip_prefix("k:")?).ok()?, below)))
+                .collect();
+            let kept = list.iter().filter_map(|element| {
+                let is_it = |keys: &Map<String, Json>| keys.iter().all(|(key, value)| element.get(key) == Some(value));
+                match keyed.iter().find(|(keys, _)| is_it(keys)) {
+                    Some((_, below)) => Some(restricted(element, below)),
+                    None => children.contains_key(&format!("v:{element}")).then(|| element.clone()),
+                }
+            });
+            Json::Array(kept.collect())
+        }
+        other => other.clone(),
+    }
 }
 
 fn edited() -> FieldPath {
@@ -309,4 +367,29 @@ async fn scaled(cluster: &Cluster, id: &ResourceId, scale: &Json, before: &Json,
 /// A text at a JSON pointer; empty where there is none.
 pub(super) fn text(object: &Json, pointer: &str) -> String {
     object.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_applied_is_found_without_what_the_server_filled_in() {
+        let live = json!({ "spec": { "replicas": 1, "paused": false, "list": [
+            { "name": "a", "image": "x", "policy": "Always" }, { "name": "b", "image": "y" }], "set": ["p", "q"], "atomic": [1] } });
+        let fields = json!({ "f:spec": { "f:replicas": {}, "f:atomic": {}, "f:set": { "v:\"q\"": {} },
+            "f:list": { "k:{\"name\":\"a\"}": { ".": {}, "f:name": {}, "f:image": {} } } } });
+        let expected =
+            json!({ "spec": { "replicas": 1, "list": [{ "name": "a", "image": "x" }], "set": ["q"], "atomic": [1] } });
+        assert_eq!(restricted(&live, &fields), expected);
+    }
+
+    #[test]
+    fn merge_patches_make_one_state_of_another() {
+        let from = json!({ "a": 1, "b": { "c": 2, "d": 3 }, "l": [1] });
+        let to = json!({ "b": { "c": 2, "e": 4 }, "l": [1, 2], "n": { "x": 1 } });
+        let patch = merge_patch(&from, &to);
+        assert_eq!(patch, json!({ "a": null, "b": { "d": null, "e": 4 }, "l": [1, 2], "n": { "x": 1 } }));
+        assert_eq!(merged(&from, &Patch::Merge(patch)), Some(to));
+    }
 }

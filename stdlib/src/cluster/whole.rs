@@ -26,9 +26,9 @@ pub struct WholeOptions {
     /// The object's annotations.
     #[option(default = "#{}")]
     pub annotations: BTreeMap<String, String>,
-    /// What becomes of a field that another manager (kubectl, Helm, a person) owns.
-    #[option(default = "\"fail\"")]
-    pub conflicts: Conflicts,
+    /// What becomes of a field that another manager (kubectl, Helm, a person) owns; as `customer.yaml` says if it is not
+    /// given, and `"fail"` if that says nothing.
+    pub conflicts: Option<Conflicts>,
 }
 
 /// Paths as an option takes them: one, a list, or a map from key to path.

@@ -19,3 +19,14 @@ pub fn debug(call: &Call<'_>, text: Line) -> Result<()> {
     call.log(Level::Debug, text.0);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::run;
+
+    #[test]
+    fn the_word_is_free_for_us_and_for_rhai() {
+        let ran = run("log::debug(\"ours\"); debug(\"theirs\")");
+        assert_eq!(ran.logs(), ["ours", "\"theirs\""]);
+    }
+}

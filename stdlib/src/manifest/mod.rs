@@ -8,7 +8,6 @@ mod drop_init_containers;
 pub mod load;
 mod manifests;
 mod node_affinity;
-mod path;
 mod recreate;
 mod remove;
 mod replace_text;
@@ -19,7 +18,6 @@ mod workload;
 use windlass_runtime::primitive::Primitive;
 
 pub use manifests::{Manifests, Only};
-pub use path::Path;
 
 /// The primitives of this module.
 #[must_use]

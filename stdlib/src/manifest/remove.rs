@@ -3,7 +3,7 @@
 use windlass_runtime::{Call, Result, primitive};
 
 use super::manifests::{Manifests, Only};
-use super::path::Path;
+use crate::path::Path;
 
 /// Removes a field, or an entry of a list, from manifests. Objects that do not have it are left alone.
 ///

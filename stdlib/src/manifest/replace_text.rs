@@ -197,3 +197,64 @@ fn copy(text: &str, secrets: &[(usize, String)], from: usize, to: usize, into: &
     }
     into.push_str(&text[at..to]);
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use windlass_runtime::secret::Secret;
+
+    use super::*;
+
+    fn edit<'s>(pattern: &str, replacement: &str, secrets: &'s Registry) -> Option<Edit<'s>> {
+        let pattern = Regex::new(pattern).ok()?;
+        Some(Edit { expansion: Expansion::parse(replacement, &pattern).ok()?, pattern, secrets })
+    }
+
+    fn registry() -> (Registry, Vec<String>) {
+        let registry = Registry::new();
+        let register = |name: &str| {
+            let secret = Secret::new(windlass_runtime::secret::Origin::Env(name.into()), format!("value of {name}"));
+            registry.register(secret).unwrap().as_str().to_owned()
+        };
+        let placeholders = vec![register("one"), register("two")];
+        (registry, placeholders)
+    }
+
+    /// A pattern of parts that stand for letters, classes, stars, groups.
+    fn patterns() -> impl Strategy<Value = String> {
+        prop::collection::vec(
+            prop::sample::select(vec!["a", "b", "[a-z]", ".", "a*", "(b|c)", "[^a]+", "^", "$", "é", "\\d?"]),
+            0..4,
+        )
+        .prop_map(|parts| format!("({})", parts.concat()))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn without_secrets_it_is_what_the_library_does(pattern in patterns(), text in "[abcé1 ]{0,12}") {
+            let (registry, _) = registry();
+            let edit = edit(&pattern, "<$1é>", &registry).unwrap();
+            let expected = edit.pattern.replace_all(&text, "<${1}é>").into_owned();
+            prop_assert_eq!(edit.text(&text, &[]).unwrap_or(text), expected);
+        }
+
+        #[test]
+        fn secrets_stay_whole_and_in_order_whatever_is_replaced(
+            pattern in patterns(),
+            pieces in prop::collection::vec(("[abcé1 ]{0,5}", 0..2_usize), 1..4),
+            replacement in "[ab$]{0,3}(\\$1)?",
+        ) {
+            let (registry, placeholders) = registry();
+            let text: String = pieces.iter().map(|(text, which)| format!("{text}{}", placeholders[*which])).collect();
+            let edit = edit(&pattern, &replacement, &registry).unwrap();
+            let mut value = Value::text(&text, &registry);
+            edit.value(&mut value).unwrap();
+            let Value::Template(template) = value else { panic!("no secrets are left in {value:?}") };
+            let found: Vec<&str> = template.placeholders().map(windlass_runtime::secret::Placeholder::as_str).collect();
+            let expected: Vec<&str> = pieces.iter().map(|(_, which)| placeholders[*which].as_str()).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}

@@ -3,7 +3,7 @@
 use windlass_runtime::{Call, Result, Value, primitive};
 
 use super::manifests::{Manifests, Only};
-use super::path::Path;
+use crate::path::Path;
 
 /// Sets a field of manifests.
 ///
@@ -19,7 +19,7 @@ use super::path::Path;
 /// ```rhai
 /// let manifests = manifest::load("manifests")
 ///     .set("spec.replicas", 2, #{ kind: "Deployment", name: "web" })
-///     .set("spec.template.spec.containers[name=web].imagePullPolicy", "IfNotPresent", #{ kind: "Deployment" })
+///     .set("spec.template.spec.containers[name=web].imagePullPolicy", "IfNotPresent", #{ kind: "Deployment", name: "web" })
 ///     .set("metadata.annotations.\"example.com/owner\"", "operations");
 /// ```
 #[primitive(module = "manifest", effect = Pure, method)]

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value as Json, json};
 use windlass_runtime::target::NoTarget;
 
+use super::affinity::{PREFERRED, REQUIRED};
 use crate::testing::{Ran, run_on};
 
 /// Runs a script that finds `m` and returns what came of it.
@@ -31,7 +32,7 @@ fn workload(kind: &str, name: &str, pod: Json) -> Json {
 }
 
 /// Where a kind describes its pods.
-fn pod_of<'m>(manifest: &'m Json) -> &'m Json {
+fn pod_of(manifest: &Json) -> &Json {
     let at = match manifest["kind"].as_str().unwrap() {
         "Pod" => "/spec",
         "CronJob" => "/spec/jobTemplate/spec/template/spec",
@@ -376,13 +377,15 @@ fn recreate_is_for_deployments() {
 // --- all of them ---
 
 /// Every transform, in a form whose second application must change nothing.
-const TRANSFORMS: [&str; 9] = [
+const TRANSFORMS: [&str; 11] = [
     "replace_text(\"devops[0-9]*[.]ef[.]com\", \"cx.example.com\")",
     "set(\"metadata.labels.x\", 1)",
     "remove(\"spec.template.spec.affinity.nodeAffinity\")",
     "remove(\"spec.template.spec.initContainers[name=init]\")",
     "node_affinity(#{ site: \"primary\" }, #{ weight: 50 })",
     "node_affinity(#{ site: \"primary\", disk: \"ssd\" }, #{ required: true })",
+    "anti_affinity(#{ ef: \"expertflow\" }, #{ weight: 7 })",
+    "anti_affinity(#{ ef: \"expertflow\" }, #{ topology_key: \"site\", required: true })",
     "drop_init_containers(\"wait-for*\")",
     "with_replicas(2)",
     "recreate()",
@@ -392,7 +395,7 @@ const TRANSFORMS: [&str; 9] = [
 fn secrets_in_manifests_survive_and_are_never_looked_into() {
     let script = r#"
         let secret = secret::generate("db");
-        let m = [#{ apiVersion: "v1", kind: "Secret", metadata: #{ name: "x" }, spec: #{ template: #{ metadata: #{ labels: #{} }, spec: #{} } },
+        let m = [#{ apiVersion: "apps/v1", kind: "Deployment", metadata: #{ name: "x" }, spec: #{ template: #{ metadata: #{ labels: #{ ef: "expertflow" } }, spec: #{} } },
                     stringData: #{ whole: secret, url: `mongodb://devops1.ef.com:${secret}@devops2.ef.com` } }];
         let before = m[0].stringData;
         let after = m.TRANSFORM[0].stringData;
@@ -478,23 +481,47 @@ fn pods() -> impl Strategy<Value = Json> {
         })
         .boxed();
     let weighted = term.clone().prop_map(|t| json!({"weight": 10, "preference": t}));
-    let inits = prop::collection::vec(prop::sample::select(vec!["wait-for", "wait-for-x", "init"]), 0..3);
-    (prop::option::of(prop::collection::vec(weighted, 0..4)), prop::option::of(prop::collection::vec(term, 0..3)), inits, "(devops[0-9]?.ef.com)?[a-z]?").prop_map(
-        |(preferred, required, inits, host)| {
-            let mut pod = json!({"hostname": host, "initContainers": inits.into_iter().map(|n| json!({"name": n})).collect::<Vec<_>>()});
-            if let Some(preferred) = preferred {
-                pod["affinity"]["nodeAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"] = preferred.into();
-            }
-            if let Some(required) = required {
-                pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"] = json!({"nodeSelectorTerms": required});
-            }
-            pod
-        },
+    let away = (
+        prop::sample::select(vec!["site", "kubernetes.io/hostname"]),
+        "expertflow|other",
+        any::<bool>(),
+        any::<bool>(),
     )
+        .prop_map(|(key, value, as_expression, elsewhere)| {
+            let selector = match as_expression {
+                true => json!({"matchExpressions": [{"key": "ef", "operator": "In", "values": [value]}]}),
+                false => json!({"matchLabels": {"ef": value}}),
+            };
+            let mut term = json!({"labelSelector": selector, "topologyKey": key});
+            if elsewhere {
+                term["namespaces"] = json!(["n"]);
+            }
+            term
+        });
+    let away = prop::option::of((prop::collection::vec(away.clone(), 0..3), prop::collection::vec(away, 0..3)));
+    let inits = prop::collection::vec(prop::sample::select(vec!["wait-for", "wait-for-x", "init"]), 0..3);
+    let near =
+        (prop::option::of(prop::collection::vec(weighted, 0..4)), prop::option::of(prop::collection::vec(term, 0..3)));
+    (near, away, inits, "(devops[0-9]?.ef.com)?[a-z]?").prop_map(|((preferred, required), away, inits, host)| {
+        let inits: Vec<Json> = inits.into_iter().map(|n| json!({"name": n})).collect();
+        let mut pod = json!({"hostname": host, "initContainers": inits});
+        if let Some(preferred) = preferred {
+            pod["affinity"]["nodeAffinity"][PREFERRED] = preferred.into();
+        }
+        if let Some(required) = required {
+            pod["affinity"]["nodeAffinity"][REQUIRED] = json!({"nodeSelectorTerms": required});
+        }
+        if let Some((preferred, required)) = away {
+            let weigh = |term: Json| json!({"weight": 3, "podAffinityTerm": term});
+            pod["affinity"]["podAntiAffinity"][PREFERRED] = preferred.into_iter().map(weigh).collect::<Vec<_>>().into();
+            pod["affinity"]["podAntiAffinity"][REQUIRED] = required.into();
+        }
+        pod
+    })
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(120))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn applied_twice_a_transform_is_applied_once(kinds in prop::collection::vec((prop::sample::select(KINDS.to_vec()), pods()), 1..4)) {
@@ -509,8 +536,38 @@ proptest! {
                     check_affinity(&pod_of(object)["affinity"]["nodeAffinity"], transform.contains("required"));
                 }
             }
+            if transform.starts_with("anti_affinity") {
+                for (before, after) in m.iter().zip(results[0].as_array().unwrap()).filter(|(o, _)| o["kind"] != "ConfigMap") {
+                    check_anti_affinity(pod_of(before), pod_of(after), transform.contains("required"));
+                }
+            }
         }
     }
+}
+
+/// The terms of an anti-affinity: how often ours stands in each list, and the others in their order.
+fn away_terms(pod: &Json, key: &str) -> ([usize; 2], Vec<Json>) {
+    let empty = Vec::new();
+    let affinity = &pod["affinity"]["podAntiAffinity"];
+    let (mut ours, mut others) = ([0, 0], Vec::new());
+    for (list, count) in [PREFERRED, REQUIRED].into_iter().zip(&mut ours) {
+        for term in affinity[list].as_array().unwrap_or(&empty) {
+            let inner = term.get("podAffinityTerm").unwrap_or(term);
+            let says = inner["labelSelector"].to_string();
+            if says.contains("expertflow") && inner["topologyKey"] == key && inner.get("namespaces").is_none() {
+                *count += 1;
+            } else {
+                others.push(term.clone());
+            }
+        }
+    }
+    (ours, others)
+}
+
+fn check_anti_affinity(before: &Json, after: &Json, required: bool) {
+    let (key, expected) = if required { ("site", [0, 1]) } else { ("kubernetes.io/hostname", [1, 0]) };
+    let ((_, kept), (ours, others)) = (away_terms(before, key), away_terms(after, key));
+    assert_eq!((ours, others), (expected, kept), "{after}");
 }
 
 /// Nothing says anything else about the site, and ours is there once.

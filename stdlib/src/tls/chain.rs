@@ -40,17 +40,17 @@ impl<'d> Chain<'d> {
         }
         if certificates.is_empty() {
             let (found, hint) = match blocks.first() {
-                Some(block) if block.is_key() => ("a private key", "certificate and key may have been swapped"),
+                Some(block) if block.is_key() => ("but a private key", "certificate and key may have been swapped"),
                 Some(block) if block.label.ends_with("REQUEST") => {
-                    ("a request for a certificate", "send it to your authority; what it sends back belongs here")
+                    ("but a request for a certificate", "send it to your authority; what it sends back belongs here")
                 }
-                Some(_) => ("something else", "a certificate stands between BEGIN CERTIFICATE and END CERTIFICATE"),
+                Some(_) => ("but something else", "a certificate stands between BEGIN CERTIFICATE and END CERTIFICATE"),
                 None => (
-                    "no PEM",
+                    "for it is no PEM",
                     "convert it: openssl x509 -inform der -in FILE -out server.crt, or from a .pfx: openssl pkcs12 -in FILE -nokeys",
                 ),
             };
-            return Err(malformed(file, &format!("{file} holds no certificate, but {found}")).hint(hint));
+            return Err(malformed(file, &format!("{file} holds no certificate, {found}")).hint(hint));
         }
         Ok(Self { file: file.to_owned(), certificates })
     }
@@ -212,17 +212,19 @@ pub fn key<'b>(blocks: &'b [Block], file: &str) -> Result<(&'b Block, KeyPair)> 
         [block] => block,
         [] => {
             let (found, hint) = match blocks.first() {
-                Some(block) if is_certificate(block) => ("a certificate", "certificate and key may have been swapped"),
-                Some(block) if block.label.ends_with("PUBLIC KEY") => {
-                    ("a public key", "bring the private key that belongs to it")
+                Some(block) if is_certificate(block) => {
+                    ("but a certificate", "certificate and key may have been swapped")
                 }
-                Some(_) => ("something else", "a key stands between BEGIN PRIVATE KEY and END PRIVATE KEY"),
+                Some(block) if block.label.ends_with("PUBLIC KEY") => {
+                    ("but a public key", "bring the private key that belongs to it")
+                }
+                Some(_) => ("but something else", "a key stands between BEGIN PRIVATE KEY and END PRIVATE KEY"),
                 None => (
-                    "no PEM",
+                    "for it is no PEM",
                     "convert it: openssl pkey -inform der -in FILE -out server.key, or from a .pfx: openssl pkcs12 -in FILE -nocerts -nodes",
                 ),
             };
-            return Err(malformed(file, &format!("{file} holds no private key, but {found}")).hint(hint));
+            return Err(malformed(file, &format!("{file} holds no private key, {found}")).hint(hint));
         }
         _ => {
             return Err(malformed(file, &format!("{file} holds {} private keys", keys.len()))

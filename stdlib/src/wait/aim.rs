@@ -4,9 +4,9 @@ use serde_json::Value as Json;
 use windlass_runtime::options::{FromValue, Mismatch};
 use windlass_runtime::{Error, Value};
 
-use super::fields::{condition, entry, int, is_going, is_stale, kind, list, uid};
-use super::path::Path;
+use super::fields::{condition, entry, int, is_going, is_stale, kind, list, reads, uid};
 use super::readiness::{self, Readiness, Related, Want};
+use crate::path::Path;
 
 /// What is waited for of an object.
 #[derive(Debug, Clone)]
@@ -115,8 +115,8 @@ fn judge_field(path: &Path, value: &Json, object: &Json) -> Readiness {
 fn equal(found: &Json, wanted: &Json) -> bool {
     match (found, wanted) {
         (Json::Number(a), Json::Number(b)) => a.as_f64() == b.as_f64(),
-        (Json::Number(_) | Json::Bool(_), Json::String(text)) => found.to_string() == *text,
-        (Json::String(text), Json::Number(_) | Json::Bool(_)) => wanted.to_string() == *text,
+        (Json::Number(_) | Json::Bool(_), Json::String(text)) => reads(found, text),
+        (Json::String(text), Json::Number(_) | Json::Bool(_)) => reads(wanted, text),
         (Json::Array(a), Json::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| equal(a, b)),
         (Json::Object(a), Json::Object(b)) => {
             a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| equal(a, b)))

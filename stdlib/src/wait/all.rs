@@ -12,7 +12,8 @@ use super::run::{Mode, wait_for};
 /// `condition` with `type` (and `status`); `field` with `path` and `value`. It may have a `namespace`, a `cluster`, a
 /// `timeout`, `stable_for` and `patience` of its own; these are as in the functions of the same names.
 ///
-/// However many there are, each kind and namespace is watched once. The first that fails ends the wait.
+/// However many there are, each kind and namespace is watched once. The first that fails ends the wait. A container that
+/// crashes is given new patience with each progress of another, which it may depend on.
 ///
 /// # Errors
 /// `timeout` and `hopeless` of the first that fails, as `wait::ready`; `details.others` says how the others stand.

@@ -1,6 +1,7 @@
 //! What the watches of one wait have told so far. Each kind and namespace stands on it once, whoever asks.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 use windlass_runtime::Error;
@@ -22,7 +23,7 @@ pub(crate) struct Source {
     pub of: Collection,
     pub selector: Selector,
     /// By name; none before the first list.
-    objects: Option<BTreeMap<String, Json>>,
+    objects: Option<BTreeMap<String, Arc<Json>>>,
     /// Why it cannot be followed.
     pub error: Option<Error>,
     /// Why the connection is lost, while it is.
@@ -55,11 +56,12 @@ impl Board {
         let source = &mut self.sources[source];
         match told {
             Ok(WatchEvent::Snapshot(objects)) => {
-                source.objects = Some(objects.into_iter().map(|o| (super::fields::name(&o).to_owned(), o)).collect());
+                let named = |o: Json| (super::fields::name(&o).to_owned(), Arc::new(o));
+                source.objects = Some(objects.into_iter().map(named).collect());
             }
             Ok(WatchEvent::Applied(object)) => {
                 let name = super::fields::name(&object).to_owned();
-                source.objects.get_or_insert_default().insert(name, object);
+                source.objects.get_or_insert_default().insert(name, Arc::new(object));
             }
             Ok(WatchEvent::Deleted(object)) => {
                 source.objects.get_or_insert_default().remove(super::fields::name(&object));
@@ -90,12 +92,12 @@ impl Source {
     }
 
     /// The object of this name.
-    pub fn find(&self, name: &str) -> Option<&Json> {
+    pub fn find(&self, name: &str) -> Option<&Arc<Json>> {
         self.objects.as_ref()?.get(name)
     }
 
     /// All objects; none where they may not be read, or are not known yet.
     pub fn all(&self) -> Option<impl Iterator<Item = &Json>> {
-        self.objects.as_ref().filter(|_| self.error.is_none()).map(BTreeMap::values)
+        self.objects.as_ref().filter(|_| self.error.is_none()).map(|objects| objects.values().map(Arc::as_ref))
     }
 }

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use serde_json::Value as Json;
+use windlass_runtime::cluster::Cluster;
 use windlass_runtime::options::{FromValue, Mismatch, Options as _};
 use windlass_runtime::{Call, Error, Options, Result, Value};
 
 use super::aim::{Aim, Wanted};
-use super::path::Path;
+use super::lookup::{Whereabouts, look_up};
 use super::terms::PATIENCE;
-use super::vigil::Goal;
+use super::vigil::{Goal, Times};
 use crate::cluster::{OnCluster, Target};
+use crate::path::Path;
 
 /// What a description may say. One of the first six says what is waited for.
 #[derive(Debug, Clone, Options)]
@@ -73,28 +75,24 @@ impl Description {
     ///
     /// # Errors
     /// Where the cluster cannot be reached or does not know the kind.
-    pub(crate) fn goal(&self, call: &Call<'_>, together: &Together) -> Result<Goal> {
-        let cluster = call.cluster(self.on.cluster.as_deref().or(together.on.cluster.as_deref()))?;
-        let (inner, reference) = (cluster.clone(), self.target.0.clone());
-        let (own, shared) = (self.on.namespace.clone(), together.on.namespace.clone());
-        let id = call.wait(async move {
-            let kind = inner.kind(&reference.kind).await?;
-            // The shared namespace is for those that take one.
-            let namespace = own.or(shared.filter(|_| kind.namespaced));
-            inner.identify(&kind, &reference.name, namespace.as_deref())
-        })?;
-        let goal = Goal {
-            cluster,
-            id,
-            aim: self.aim.clone(),
+    pub(crate) fn goal(&self, call: &Call<'_>, together: &Together) -> Result<(Cluster, Goal)> {
+        let begun = call.clock().now();
+        let times = Times {
             timeout: self.timeout.unwrap_or(together.timeout),
             stable_for: self.stable_for.unwrap_or_default(),
             patience: self.patience.unwrap_or(PATIENCE),
         };
+        let at = Whereabouts {
+            cluster: self.on.cluster.as_deref().or(together.on.cluster.as_deref()),
+            namespace: self.on.namespace.as_deref(),
+            shared: together.on.namespace.as_deref(),
+        };
+        let (cluster, id) = look_up(call, &at, &self.target, times.timeout)?;
+        let goal = Goal { id, aim: self.aim.clone(), begun, times };
         if matches!(goal.aim, Aim::Rollout) {
             super::rollout::check_kind(&goal)?;
         }
-        Ok(goal)
+        Ok((cluster, goal))
     }
 
     fn read(value: Value) -> Result<Self> {

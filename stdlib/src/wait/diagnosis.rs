@@ -3,54 +3,38 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{Either, join_all, select};
+use futures::future::{Either, select};
 use serde_json::{Value as Json, json};
-use windlass_runtime::cluster::{Cluster, Collection, ListOptions, LogOptions, ResourceId, Selector};
+use windlass_runtime::cluster::Cluster;
 use windlass_runtime::suggest::did_you_mean;
 use windlass_runtime::{Clock, Error, Kind, duration};
 
 use super::aim::Aim;
-use super::fields::{int, is_going, kind, list, name, text, uid};
+use super::evidence::{self, Evidence, PODS};
+use super::fields::{int, is_going, list, name, text};
 use super::trouble::{self, Trouble};
 use super::vigil::{End, Vigil, Watched};
 
 /// How long it may take to find out more about what is over anyway.
 const LIMIT: Duration = Duration::from_secs(3);
-const NEWEST_EVENTS: usize = 5;
-const LOG_LINES: u32 = 20;
-/// So many pods are described.
-const PODS: usize = 5;
 
-/// The error for the goals that failed, the first of them explained in full.
-pub(crate) async fn explain(vigil: &mut Vigil, failed: &[usize], clock: &Arc<dyn Clock>) -> Error {
-    let Some(first) = failed.first().copied() else { return Error::internal("a wait failed without a goal that did") };
-    if let Some(End::Failed(error)) = &vigil.watched[first].end {
+/// The error for a goal that failed.
+pub(crate) async fn explain(vigil: &mut Vigil, index: usize, cluster: &Cluster, clock: &Arc<dyn Clock>) -> Error {
+    if let Some(End::Failed(error)) = &vigil.watched[index].end {
         return error.clone();
     }
-    let pods = vigil.known_pods(first);
-    let watched = &vigil.watched[first];
-    let found = look_further(watched, pods);
-    let found = match select(Box::pin(found), clock.sleep(LIMIT)).await {
-        Either::Left((found, _)) => found,
-        Either::Right(_) => Found::default(),
+    let known = vigil.known_pods(index);
+    let watched = &vigil.watched[index];
+    let gathering = evidence::gather(watched, cluster, known.clone());
+    let evidence = match select(Box::pin(gathering), clock.sleep(LIMIT)).await {
+        Either::Left((evidence, _)) => evidence,
+        Either::Right(_) => Evidence { pods: known.unwrap_or_default(), ..Evidence::default() },
     };
-    let others: Vec<&Watched> = vigil.watched.iter().enumerate().filter(|(i, _)| *i != first).map(|(_, w)| w).collect();
-    error_of(watched, &found, &others)
+    let others: Vec<&Watched> = vigil.watched.iter().enumerate().filter(|(i, _)| *i != index).map(|(_, w)| w).collect();
+    error_of(watched, &evidence, &others)
 }
 
-/// What was found out at the end.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    pub pods: Vec<Json>,
-    pub events: Vec<Json>,
-    /// Pod, container, last lines.
-    pub log: Option<(String, String, Vec<String>)>,
-    /// Objects of the kind that are there, where the one waited for never was.
-    pub names: Vec<String>,
-    pub namespace_missing: bool,
-}
-
-pub(crate) fn error_of(watched: &Watched, found: &Found, others: &[&Watched]) -> Error {
+pub(crate) fn error_of(watched: &Watched, evidence: &Evidence, others: &[&Watched]) -> Error {
     let (goal, status) = (&watched.goal, &watched.status);
     let hopeless = matches!(watched.end, Some(End::Hopeless(_)));
     let troubles: &[Trouble] = if let Some(End::Hopeless(troubles)) = &watched.end { troubles } else { &[] };
@@ -58,29 +42,29 @@ pub(crate) fn error_of(watched: &Watched, found: &Found, others: &[&Watched]) ->
         let blocked = if troubles.is_empty() {
             String::new()
         } else {
-            format!(" (no progress for {})", duration::display(goal.patience))
+            format!(" (no progress for {})", duration::display(goal.times.patience))
         };
         format!("{} {}: {status}{blocked}", goal.id, goal.aim.never())
     } else {
-        format!("{} {} after {}: {status}", goal.id, goal.aim.missed(), duration::display(goal.timeout))
+        format!("{} {} after {}: {status}", goal.id, goal.aim.missed(), duration::display(goal.times.timeout))
     };
-    let blocked = troubles.first().cloned().or_else(|| found.pods.iter().find_map(trouble::of_pod));
+    let blocked = troubles.first().cloned().or_else(|| evidence.pods.iter().find_map(trouble::of_pod));
     let error = Error::new(if hopeless { Kind::Hopeless } else { Kind::Timeout }, message).resource(&goal.id);
     let error = match blocked {
         Some(trouble) => error.hint(trouble.hint()),
-        None => error.hint(hint(watched, found)),
+        None => error.hint(hint(watched, evidence)),
     };
-    error.details(details(watched, found, others))
+    error.details(details(watched, evidence, others))
 }
 
-fn hint(watched: &Watched, found: &Found) -> String {
+fn hint(watched: &Watched, evidence: &Evidence) -> String {
     let goal = &watched.goal;
     if watched.first.is_none() && !matches!(goal.aim, Aim::Deleted) {
-        if found.namespace_missing {
+        if evidence.namespace_missing {
             let namespace = goal.id.namespace.as_deref().unwrap_or_default();
             return format!("there is no namespace {namespace}: is the option `namespace` right?");
         }
-        let nearest = did_you_mean(&goal.id.name, found.names.iter().map(String::as_str));
+        let nearest = did_you_mean(&goal.id.name, evidence.names.iter().map(String::as_str));
         return nearest.unwrap_or_else(|| "is it applied, under this name and in this namespace?".into());
     }
     match (&goal.aim, &watched.last) {
@@ -89,20 +73,23 @@ fn hint(watched: &Watched, found: &Found) -> String {
                 .into()
         }
         (Aim::Deleted, _) => "delete it with cluster::delete".into(),
+        _ if matches!(watched.end, Some(End::Hopeless(_))) => {
+            "e.details has its pods, newest events and log lines".into()
+        }
         _ => "e.details has its pods and newest events; if it is only slow, give it more time with `timeout`".into(),
     }
 }
 
-fn details(watched: &Watched, found: &Found, others: &[&Watched]) -> Json {
-    let pods: Vec<Json> = found.pods.iter().take(PODS).map(describe).collect();
+fn details(watched: &Watched, evidence: &Evidence, others: &[&Watched]) -> Json {
+    let pods: Vec<Json> = evidence.pods.iter().take(PODS).map(describe).collect();
     let mut details = json!({
         "object": watched.goal.id.to_string(),
         "status": watched.status,
         "pods": pods,
-        "events": found.events.iter().map(event).collect::<Vec<Json>>(),
+        "events": evidence.events.iter().map(event).collect::<Vec<Json>>(),
     });
-    if let Some((pod, container, lines)) = &found.log {
-        details["log"] = json!({ "pod": pod, "container": container, "lines": lines });
+    if let Some(log) = &evidence.log {
+        details["log"] = json!({ "pod": log.pod, "container": log.container, "lines": log.lines });
     }
     if !others.is_empty() {
         let other = |w: &&Watched| {
@@ -125,12 +112,18 @@ pub(crate) fn describe(pod: &Json) -> Json {
     let spec = || list(pod, "/spec/initContainers").iter().chain(list(pod, "/spec/containers"));
     let image = about.as_ref().and_then(|about| spec().find(|c| name_of(c) == *about)).or_else(|| spec().next());
     let ready = super::fields::condition(pod, "Ready");
+    let ended = containers().find_map(|c| {
+        let code = int(c, "/state/terminated/exitCode").filter(|code| *code != 0)?;
+        let reason = text(c, "/state/terminated/reason").unwrap_or("Error").to_owned();
+        Some((reason, format!("container {} ended with exit code {code}", name_of(c))))
+    });
     let (reason, message) = match (&trouble, waiting, ready) {
         (Some(trouble), _, _) => (trouble.reason.clone(), trouble.message.clone()),
         (None, Some((status, reason)), _) => {
             (reason.to_owned(), text(status, "/state/waiting/message").unwrap_or_default().to_owned())
         }
         (None, None, Some(ready)) if ready.is_true() => ("Ready".to_owned(), String::new()),
+        (None, None, _) if ended.is_some() => ended.unwrap_or_default(),
         (None, None, Some(ready)) => (ready.reason.to_owned(), ready.message.to_owned()),
         (None, None, None) => (text(pod, "/status/phase").unwrap_or("Pending").to_owned(), String::new()),
     };
@@ -161,107 +154,8 @@ fn event(event: &Json) -> Json {
         "message": text(event, "/message"),
         "object": about,
         "count": int(event, "/series/count").or(int(event, "/count")).unwrap_or(1),
-        "last": when(event),
+        "last": evidence::when(event),
     })
-}
-
-fn when(event: &Json) -> Option<&str> {
-    ["/series/lastObservedTime", "/lastTimestamp", "/eventTime", "/firstTimestamp", "/metadata/creationTimestamp"]
-        .into_iter()
-        .find_map(|pointer| text(event, pointer))
-}
-
-/// The newest events last, as `kubectl get events` has them.
-pub(crate) fn newest(mut events: Vec<Json>) -> Vec<Json> {
-    // Times with and without fractions of a second: `…:07Z` and `…:07.25Z` compare right without the Z.
-    let time = |e: &Json| when(e).unwrap_or_default().trim_end_matches('Z').to_owned();
-    events.sort_by_cached_key(|e| (time(e), name(e).to_owned()));
-    events.dedup_by(|a, b| uid(a) == uid(b));
-    events.split_off(events.len().saturating_sub(NEWEST_EVENTS))
-}
-
-async fn look_further(watched: &Watched, known: Vec<Json>) -> Found {
-    let (goal, cluster) = (&watched.goal, &watched.goal.cluster);
-    let mut found = Found::default();
-    let Some(object) = &watched.last else {
-        let of = goal.id.collection();
-        let options = ListOptions { limit: Some(500), ..ListOptions::default() };
-        let there = cluster.list(&of, &options).await.map(|l| l.items).unwrap_or_default();
-        found.names = there.iter().map(|o| name(o).to_owned()).collect();
-        if let Some(namespace) = &goal.id.namespace {
-            let id = ResourceId::namespace_object(&goal.id.cluster, namespace);
-            found.namespace_missing = matches!(cluster.get(&id).await, Ok(None));
-        }
-        return found;
-    };
-    found.pods = known;
-    if found.pods.is_empty() && kind(object) == ("Pod", "") {
-        found.pods.push(object.clone());
-    }
-    // Those in trouble first, then those that are not ready.
-    found.pods.sort_by_key(|pod| {
-        let ready = super::fields::condition(pod, "Ready").is_some_and(|c| c.is_true());
-        (trouble::of_pod(pod).is_none(), ready, name(pod).to_owned())
-    });
-    let mut about = vec![uid(object).to_owned()];
-    about.extend(found.pods.iter().take(PODS).map(|pod| uid(pod).to_owned()));
-    let owner = found.pods.first().and_then(|pod| list(pod, "/metadata/ownerReferences").first());
-    about.extend(owner.and_then(|o| text(o, "/uid")).map(str::to_owned));
-    about.dedup();
-    let lists = about.iter().map(|uid| events_about(cluster, goal.id.namespace.as_deref(), uid));
-    let (lists, log) = futures::join!(join_all(lists), last_lines(cluster, &goal.id, &found.pods));
-    found.events = newest(lists.into_iter().flatten().collect());
-    found.log = log;
-    found
-}
-
-async fn events_about(cluster: &Cluster, namespace: Option<&str>, uid: &str) -> Vec<Json> {
-    let of = Collection {
-        cluster: cluster.name().to_owned(),
-        api_version: "v1".into(),
-        kind: "Event".into(),
-        plural: "events".into(),
-        namespace: namespace.map(str::to_owned),
-    };
-    let selector = Selector { labels: None, fields: Some(format!("involvedObject.uid={uid}")) };
-    cluster.list(&of, &ListOptions::from(selector)).await.map(|l| l.items).unwrap_or_default()
-}
-
-/// The last lines of the container that keeps the first pod from being ready, the run before of one that crashes.
-async fn last_lines(cluster: &Cluster, about: &ResourceId, pods: &[Json]) -> Option<(String, String, Vec<String>)> {
-    let pod = pods.first()?;
-    let statuses = || list(pod, "/status/initContainerStatuses").iter().chain(list(pod, "/status/containerStatuses"));
-    let has_run = |c: &&Json| {
-        c.pointer("/state/running").is_some()
-            || c.pointer("/lastState/terminated").is_some()
-            || c.pointer("/state/terminated").is_some()
-    };
-    let failing = |c: &&Json| {
-        c.get("ready").and_then(Json::as_bool) == Some(false) && int(c, "/state/terminated/exitCode") != Some(0)
-    };
-    let status = statuses().filter(has_run).find(failing)?;
-    let container = name_of(status);
-    let previous = c_is_waiting(status) && status.pointer("/lastState/terminated").is_some();
-    let id = ResourceId {
-        kind: "Pod".into(),
-        plural: "pods".into(),
-        api_version: "v1".into(),
-        name: name(pod).to_owned(),
-        ..about.clone()
-    };
-    let options = LogOptions {
-        container: Some(container.clone()),
-        previous,
-        tail_lines: Some(LOG_LINES),
-        limit_bytes: Some(16 << 10),
-    };
-    let log = cluster.pod_log(&id, &options).await.ok()?;
-    let lines = log.lines().map(str::to_owned).collect();
-    Some((name(pod).to_owned(), container, lines))
-}
-
-fn c_is_waiting(status: &Json) -> bool {
-    status.pointer("/state/waiting").is_some()
 }
 
 #[cfg(test)]

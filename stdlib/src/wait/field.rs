@@ -4,10 +4,10 @@ use serde_json::Value as Json;
 use windlass_runtime::{Call, Result, primitive};
 
 use super::aim::Aim;
-use super::path::Path;
 use super::run::wait_for_one;
 use super::terms::Terms;
 use crate::cluster::Target;
+use crate::path::Path;
 
 /// Waits until a field of an object has a value, and returns the object. The object need not exist yet.
 ///

@@ -92,6 +92,17 @@ pub(crate) fn condition<'a>(object: &'a Json, of_type: &str) -> Option<Condition
     })
 }
 
+/// Whether the condition of this type is `True`.
+pub(crate) fn holds(object: &Json, of_type: &str) -> bool {
+    condition(object, of_type).is_some_and(Condition::is_true)
+}
+
+/// Whether a value, written out, is this text: the number `3` is the text `3`.
+pub(crate) fn reads(value: &Json, text: &str) -> bool {
+    let written = value.to_string();
+    written == text
+}
+
 /// Whether the controller has not yet seen the object as it is now, by its own account.
 pub(crate) fn is_stale(object: &Json) -> bool {
     let seen = int(object, "/status/observedGeneration");

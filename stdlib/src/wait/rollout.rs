@@ -28,7 +28,7 @@ use crate::cluster::Target;
 #[primitive(module = "wait", effect = Wait)]
 pub fn rollout(call: &Call<'_>, target: Target, options: Terms) -> Result<Json> {
     let goal = options.goal(call, &target, Aim::Rollout)?;
-    check_kind(&goal)?;
+    check_kind(&goal.1)?;
     wait_for_one(call, goal)
 }
 

@@ -11,8 +11,8 @@ use windlass_runtime::cluster::{Cluster, WatchEvent};
 use windlass_runtime::{Call, Clock, Error, Result};
 
 use super::board::SourceId;
-use super::diagnosis;
 use super::vigil::{End, Goal, Vigil};
+use super::{diagnosis, discovery};
 
 /// How often a wait says that it still waits.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -28,19 +28,20 @@ type Tell = Arc<dyn Fn(&str, &str) + Send + Sync>;
 type Told = (SourceId, Result<WatchEvent>);
 
 /// Waits for one goal; gives its object.
-pub(crate) fn wait_for_one(call: &Call<'_>, goal: Goal) -> Result<Json> {
+pub(crate) fn wait_for_one(call: &Call<'_>, goal: (Cluster, Goal)) -> Result<Json> {
     Ok(wait_for(call, vec![goal], Mode::All)?.pop().unwrap_or_default())
 }
 
 /// Waits for all goals, or for the first of them; gives the objects of those that were reached.
-pub(crate) fn wait_for(call: &Call<'_>, goals: Vec<Goal>, mode: Mode) -> Result<Vec<Json>> {
+pub(crate) fn wait_for(call: &Call<'_>, goals: Vec<(Cluster, Goal)>, mode: Mode) -> Result<Vec<Json>> {
     let (clock, tell) = (call.clock(), call.teller());
     call.wait(async move { keep(goals, mode, clock, tell).await })
 }
 
-async fn keep(goals: Vec<Goal>, mode: Mode, clock: Arc<dyn Clock>, tell: Tell) -> Result<Vec<Json>> {
-    let clusters: HashMap<String, Cluster> = goals.iter().map(|g| (g.id.cluster.clone(), g.cluster.clone())).collect();
-    let mut vigil = Vigil::new(goals, clock.now());
+async fn keep(goals: Vec<(Cluster, Goal)>, mode: Mode, clock: Arc<dyn Clock>, tell: Tell) -> Result<Vec<Json>> {
+    let named = |(cluster, goal): &(Cluster, Goal)| (goal.id.cluster.clone(), cluster.clone());
+    let clusters: HashMap<String, Cluster> = goals.iter().map(named).collect();
+    let mut vigil = Vigil::new(goals.into_iter().map(|(_, goal)| goal).collect(), clock.now());
     let mut watches: SelectAll<BoxStream<'static, Told>> = SelectAll::new();
     let mut heartbeat = clock.now() + HEARTBEAT;
     loop {
@@ -52,16 +53,11 @@ async fn keep(goals: Vec<Goal>, mode: Mode, clock: Arc<dyn Clock>, tell: Tell) -
         if let Some(result) = outcome(&vigil, mode) {
             // The watches stay until the diagnosis is done: it may ask for what they know.
             return match result {
-                Ok(objects) => Ok(objects),
-                Err(failed) => {
-                    let error = diagnosis::explain(&mut vigil, &failed, &clock).await;
-                    let count = vigil.watched.len();
-                    Err(if mode == Mode::Any && count > 1 {
-                        error.context(format!("none of {count} has come about"))
-                    } else {
-                        error
-                    })
+                Ok(objects) => {
+                    discovery::catch_up(&vigil, &clusters, &clock).await;
+                    Ok(objects)
                 }
+                Err(failed) => Err(failure(&mut vigil, &clusters, &failed, mode, &clock).await),
             };
         }
         for source in vigil.board.take_fresh() {
@@ -97,11 +93,31 @@ async fn keep(goals: Vec<Goal>, mode: Mode, clock: Arc<dyn Clock>, tell: Tell) -
         };
         if let Some((source, event)) = told {
             vigil.observe(source, event);
-            while let Some(Some((source, event))) = watches.next().now_or_never() {
+            // What stands around the objects comes in crowds, and only the last state counts. Of the objects themselves
+            // each state is looked at: one that does not last counts too.
+            let mut around = !vigil.is_waited_for(source);
+            while around && let Some(Some((source, event))) = watches.next().now_or_never() {
                 vigil.observe(source, event);
+                around = !vigil.is_waited_for(source);
             }
         }
     }
+}
+
+async fn failure(
+    vigil: &mut Vigil,
+    clusters: &HashMap<String, Cluster>,
+    failed: &[usize],
+    mode: Mode,
+    clock: &Arc<dyn Clock>,
+) -> Error {
+    let count = vigil.watched.len();
+    let error =
+        match failed.first().and_then(|first| Some((*first, clusters.get(&vigil.watched[*first].goal.id.cluster)?))) {
+            Some((first, cluster)) => diagnosis::explain(vigil, first, cluster, clock).await,
+            None => Error::internal("a wait failed without a goal that did"),
+        };
+    if mode == Mode::Any && count > 1 { error.context(format!("none of {count} has come about")) } else { error }
 }
 
 fn follow(vigil: &Vigil, clusters: &HashMap<String, Cluster>, id: SourceId) -> BoxStream<'static, Told> {
@@ -149,3 +165,6 @@ fn summary(vigil: &Vigil) -> (String, String) {
     let done = vigil.watched.iter().filter(|w| matches!(w.end, Some(End::Reached(_)))).count();
     (format!("{count} objects"), format!("{done} of {count} done; {}: {}", words.0, words.1))
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use windlass_runtime::cluster::Cluster;
 use windlass_runtime::{Call, Options, Result};
 
 use super::aim::Aim;
-use super::vigil::Goal;
+use super::lookup::{Whereabouts, look_up};
+use super::vigil::{Goal, Times};
 use crate::cluster::{OnCluster, Target};
 
 /// How long something blocked is given without progress before a wait gives up.
@@ -34,10 +36,9 @@ impl Terms {
     ///
     /// # Errors
     /// Where the cluster cannot be reached or does not know the kind.
-    pub(crate) fn goal(&self, call: &Call<'_>, target: &Target, aim: Aim) -> Result<Goal> {
-        let (cluster, id) = self.on.find(call, target)?;
+    pub(crate) fn goal(&self, call: &Call<'_>, target: &Target, aim: Aim) -> Result<(Cluster, Goal)> {
         let stable_for = self.stable_for.unwrap_or_default();
-        Ok(Goal { cluster, id, aim, timeout: self.timeout, stable_for, patience: self.patience })
+        goal(call, &self.on, target, aim, Times { timeout: self.timeout, stable_for, patience: self.patience })
     }
 }
 
@@ -57,9 +58,15 @@ impl Presence {
     ///
     /// # Errors
     /// Where the cluster cannot be reached or does not know the kind.
-    pub(crate) fn goal(&self, call: &Call<'_>, target: &Target, aim: Aim) -> Result<Goal> {
-        let (cluster, id) = self.on.find(call, target)?;
+    pub(crate) fn goal(&self, call: &Call<'_>, target: &Target, aim: Aim) -> Result<(Cluster, Goal)> {
         let (stable_for, patience) = (Duration::ZERO, PATIENCE);
-        Ok(Goal { cluster, id, aim, timeout: self.timeout, stable_for, patience })
+        goal(call, &self.on, target, aim, Times { timeout: self.timeout, stable_for, patience })
     }
+}
+
+fn goal(call: &Call<'_>, on: &OnCluster, target: &Target, aim: Aim, times: Times) -> Result<(Cluster, Goal)> {
+    let begun = call.clock().now();
+    let at = Whereabouts { cluster: on.cluster.as_deref(), namespace: on.namespace.as_deref(), shared: None };
+    let (cluster, id) = look_up(call, &at, target, times.timeout)?;
+    Ok((cluster, Goal { id, aim, begun, times }))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use windlass_runtime::Moment;
 
-use super::fields::{condition, int, is_going, kind, list, name, text, uid};
+use super::fields::{condition, holds, int, is_going, kind, list, name, text, uid};
 
 /// Reasons for which a container waits that do not go away by waiting a little.
 const BLOCKED: [&str; 11] = [
@@ -51,6 +51,11 @@ impl Trouble {
         Self::of_object("Deleted", "nobody has made it again")
     }
 
+    /// Whether it may be over as soon as something else runs: a container that crashes for want of its database.
+    pub fn may_depend_on_others(&self) -> bool {
+        self.reason == CRASH
+    }
+
     /// In words: `pod web-1: ImagePullBackOff: Back-off pulling image "web:1"`.
     pub fn words(&self) -> String {
         let whose = self.pod.as_ref().map(|pod| format!("pod {pod}: ")).unwrap_or_default();
@@ -75,7 +80,7 @@ impl Trouble {
             "CreateContainerConfigError" | "CreateContainerError" => {
                 "create the ConfigMap or Secret, or the key in it, that the message names"
             }
-            "Unschedulable" | "SchedulingGated" => {
+            "Unschedulable" => {
                 "no node takes the pod: look at requests, node selector, affinity, taints and volumes, or add a node"
             }
             "ProgressDeadlineExceeded" => "look at the pods and events in e.details",
@@ -169,7 +174,7 @@ pub(crate) fn of_pod(pod: &Json) -> Option<Trouble> {
     };
     if let Some(scheduled) = condition(pod, "PodScheduled")
         && scheduled.is_false()
-        && matches!(scheduled.reason, "Unschedulable")
+        && scheduled.reason == "Unschedulable"
     {
         return Some(trouble(None, scheduled.reason, scheduled.message));
     }
@@ -197,9 +202,7 @@ pub(crate) fn of_pod(pod: &Json) -> Option<Trouble> {
 
 /// How far a workload is: a number that only progress raises.
 pub(crate) fn progress(object: &Json, own: &[&Json]) -> Progress {
-    let is_up = |p: &&&Json| {
-        condition(p, "Ready").is_some_and(|c| c.is_true()) || text(p, "/status/phase") == Some("Succeeded")
-    };
+    let is_up = |p: &&&Json| holds(p, "Ready") || text(p, "/status/phase") == Some("Succeeded");
     let counters = [
         "updatedReplicas",
         "availableReplicas",
@@ -230,6 +233,7 @@ pub(crate) struct Progress {
 pub(crate) struct Patience {
     since: Option<Moment>,
     calm: Option<Moment>,
+    advanced: Option<Moment>,
     best: Progress,
 }
 
@@ -238,6 +242,9 @@ impl Patience {
     pub fn look(&mut self, now: Moment, troubled: bool, progress: &Progress) -> Option<Moment> {
         let other = (progress.generation, &progress.uid) != (self.best.generation, &self.best.uid);
         if other || progress.made > self.best.made {
+            if !other {
+                self.advanced = Some(now);
+            }
             self.best = progress.clone();
             self.since = None;
         }
@@ -249,6 +256,11 @@ impl Patience {
             self.since = None;
         }
         Some(*self.since.get_or_insert(now))
+    }
+
+    /// When there was progress last.
+    pub fn advanced(&self) -> Option<Moment> {
+        self.advanced
     }
 
     /// Starts anew: what happened meanwhile was not seen.

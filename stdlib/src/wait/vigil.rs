@@ -3,29 +3,39 @@
 //! [`super::run`] drives it; tests drive it with made-up objects and times.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value as Json;
-use windlass_runtime::cluster::{Cluster, Collection, ResourceId, Selector, WatchEvent};
+use windlass_runtime::cluster::{Collection, ResourceId, Selector, WatchEvent};
 use windlass_runtime::{Error, Moment, duration};
 
 use super::aim::{Aim, Sight};
+use super::around;
 use super::board::{Board, SourceId};
-use super::fields::{kind, text};
 use super::readiness::{Readiness, Related, Want};
 use super::trouble::{self, Patience, Trouble};
 
 /// The first look is under way.
 const UNSEEN: &str = "it has not been looked at yet";
+/// So long the first look may take.
+const FIRST_LOOK: Duration = Duration::from_secs(3);
 /// How soon the pods of what is not ready are looked at: what is ready by then costs nothing more.
 const GUARD_AFTER: Duration = Duration::from_secs(1);
 
 /// One object, and what is waited for.
 #[derive(Debug, Clone)]
 pub(crate) struct Goal {
-    pub cluster: Cluster,
     pub id: ResourceId,
     pub aim: Aim,
+    /// When the call began.
+    pub begun: Moment,
+    pub times: Times,
+}
+
+/// How long what may take.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
     pub timeout: Duration,
     /// How long it must stay so.
     pub stable_for: Duration,
@@ -51,18 +61,26 @@ pub(crate) enum End {
 pub(crate) struct Watched {
     pub goal: Goal,
     /// The first state of the object that was seen.
-    pub first: Option<Json>,
+    pub first: Option<Arc<Json>>,
     /// The last one.
-    pub last: Option<Json>,
+    pub last: Option<Arc<Json>>,
     /// How it stands, in words.
     pub status: String,
     pub end: Option<End>,
-    source: SourceId,
+    pub(super) source: SourceId,
     deadline: Moment,
+    is_judged: bool,
     reached_at: Option<Moment>,
     patience: Patience,
     hopeless_at: Option<Moment>,
     told: Option<String>,
+}
+
+impl Watched {
+    /// When its time is over. However short that is, it is looked at once.
+    fn over_at(&self, begun: Moment) -> Moment {
+        if self.is_judged { self.deadline } else { self.deadline.max(begun + FIRST_LOOK) }
+    }
 }
 
 /// Everything that one call waits for.
@@ -72,8 +90,10 @@ pub(crate) struct Vigil {
     pub board: Board,
     begun: Moment,
     /// How many goals look at each namespace: where there are several, its objects are followed together.
-    crowds: HashMap<(String, Option<String>), usize>,
+    pub(super) crowds: HashMap<(String, Option<String>), usize>,
     cut_off: bool,
+    /// When one of the goals made progress last.
+    advanced: Option<Moment>,
 }
 
 impl Vigil {
@@ -91,12 +111,13 @@ impl Vigil {
             let selector = if alone { Selector::name(&goal.id.name) } else { Selector::default() };
             Watched {
                 source: board.source(&of, &selector),
-                deadline: now + goal.timeout,
+                deadline: goal.begun + goal.times.timeout,
                 goal,
                 first: None,
                 last: None,
                 status: UNSEEN.into(),
                 end: None,
+                is_judged: false,
                 reached_at: None,
                 patience: Patience::default(),
                 hopeless_at: None,
@@ -104,12 +125,17 @@ impl Vigil {
             }
         });
         let watched = watched.collect();
-        Self { watched, board, begun: now, crowds, cut_off: false }
+        Self { watched, board, begun: now, crowds, cut_off: false, advanced: None }
     }
 
     /// Takes in what a watch tells.
     pub fn observe(&mut self, source: SourceId, told: Result<WatchEvent, Error>) {
         self.board.observe(source, told);
+    }
+
+    /// Whether a source tells of an object that is waited for, and not only of what stands around it.
+    pub fn is_waited_for(&self, source: SourceId) -> bool {
+        self.watched.iter().any(|w| w.source == source)
     }
 
     /// Looks at every goal that has not ended.
@@ -134,8 +160,8 @@ impl Vigil {
     pub fn next_moment(&self) -> Option<Moment> {
         let open = self.watched.iter().filter(|w| w.end.is_none());
         open.flat_map(|w| {
-            let stable = w.reached_at.map(|at| at + w.goal.stable_for);
-            [Some(w.deadline), stable, w.hopeless_at].into_iter().flatten()
+            let stable = w.reached_at.map(|at| at + w.goal.times.stable_for);
+            [Some(w.over_at(self.begun)), stable, w.hopeless_at].into_iter().flatten()
         })
         .min()
     }
@@ -176,10 +202,10 @@ impl Vigil {
             Readiness::NotYet(why.unwrap_or_else(|| UNSEEN.into()))
         } else {
             self.note(index, object.as_ref());
-            self.judge(index, object.as_ref())
+            self.judge(index, object.as_deref())
         };
         let troubles = match (&readiness, &lost) {
-            (Readiness::NotYet(_), None) if known => self.troubles(index, object.as_ref(), now),
+            (Readiness::NotYet(_), None) if known => self.troubles(index, object.as_deref(), now),
             _ => Vec::new(),
         };
         let watched = &mut self.watched[index];
@@ -194,9 +220,14 @@ impl Vigil {
             Readiness::Ready(_) if lost.is_some() => {}
             Readiness::Ready(_) => {
                 let since = *watched.reached_at.get_or_insert(now);
-                let stable = watched.goal.stable_for;
+                let stable = watched.goal.times.stable_for;
                 if now.since(since) >= stable {
-                    let object = object.or_else(|| watched.first.take()).unwrap_or_default();
+                    self.advanced = Some(now);
+                    let object = match watched.goal.aim {
+                        Aim::Deleted => watched.first.take(),
+                        _ => object,
+                    };
+                    let object = object.map(Arc::unwrap_or_clone).unwrap_or_default();
                     self.end(index, End::Reached(object));
                     return;
                 }
@@ -214,7 +245,7 @@ impl Vigil {
                 }
             }
         }
-        if self.watched[index].deadline <= now {
+        if self.watched[index].over_at(self.begun) <= now {
             self.end(index, End::TimedOut);
         }
     }
@@ -223,7 +254,7 @@ impl Vigil {
         self.watched[index].end = Some(end);
     }
 
-    fn note(&mut self, index: usize, object: Option<&Json>) {
+    fn note(&mut self, index: usize, object: Option<&Arc<Json>>) {
         let watched = &mut self.watched[index];
         if let Some(object) = object {
             watched.first.get_or_insert_with(|| object.clone());
@@ -237,13 +268,14 @@ impl Vigil {
         if sources.iter().any(|(_, source)| !self.board.get(*source).is_settled()) {
             return Readiness::not_yet("what it depends on has not been looked at yet");
         }
+        self.watched[index].is_judged = true;
         let mut related = Related::default();
         let Watched { goal, first, .. } = &self.watched[index];
         for (want, source) in sources {
             let Some(all) = self.board.get(source).all() else { continue };
             match want {
                 Want::EndpointSlices => {
-                    let own = |slice: &&Json| super::aim::label(slice, SERVICE) == Some(&goal.id.name);
+                    let own = |slice: &&Json| super::aim::label(slice, around::SERVICE) == Some(&goal.id.name);
                     related.endpoint_slices = Some(all.filter(own).collect());
                 }
                 Want::Nodes => related.nodes = Some(all.collect()),
@@ -251,28 +283,7 @@ impl Vigil {
                 Want::StorageClasses => related.storage_classes = Some(all.collect()),
             }
         }
-        goal.aim.judge(&Sight { object, first: first.as_ref(), related })
-    }
-
-    fn want(&mut self, index: usize, want: Want) -> SourceId {
-        let goal = &self.watched[index].goal;
-        let crowded = self.is_crowded(goal);
-        let (of, selector) = match want {
-            Want::EndpointSlices => (
-                collection(goal, "discovery.k8s.io/v1", "EndpointSlice", "endpointslices"),
-                if crowded { Selector::default() } else { Selector::labels(format!("{SERVICE}={}", goal.id.name)) },
-            ),
-            Want::Nodes => (wide(goal, "v1", "Node", "nodes"), Selector::default()),
-            Want::Pods => (collection(goal, "v1", "Pod", "pods"), Selector::default()),
-            Want::StorageClasses => {
-                (wide(goal, "storage.k8s.io/v1", "StorageClass", "storageclasses"), Selector::default())
-            }
-        };
-        self.board.source(&of, &selector)
-    }
-
-    fn is_crowded(&self, goal: &Goal) -> bool {
-        self.crowds.get(&(goal.id.cluster.clone(), goal.id.namespace.clone())).is_some_and(|n| *n > 1)
+        goal.aim.judge(&Sight { object, first: first.as_deref(), related })
     }
 
     /// What blocks the object; notes when that becomes hopeless.
@@ -297,101 +308,20 @@ impl Vigil {
                 };
                 (troubles, trouble::progress(object, &own))
             }
-            Some(_) => (Vec::new(), trouble::Progress::default()),
             None if waits && self.watched[index].first.is_some() => {
                 (vec![Trouble::deleted()], trouble::Progress::default())
             }
-            None => (Vec::new(), trouble::Progress::default()),
+            _ => (Vec::new(), trouble::Progress::default()),
         };
         let watched = &mut self.watched[index];
-        let since = watched.patience.look(now, !troubles.is_empty(), &progress);
-        watched.hopeless_at = since.map(|since| since + watched.goal.patience);
+        let mut since = watched.patience.look(now, !troubles.is_empty(), &progress);
+        self.advanced = self.advanced.max(watched.patience.advanced());
+        if troubles.iter().all(Trouble::may_depend_on_others) {
+            since = since.map(|since| since.max(self.advanced.unwrap_or(since)));
+        }
+        watched.hopeless_at = since.map(|since| since + watched.goal.times.patience);
         troubles
     }
-
-    /// Where the pods of an object, its ReplicaSets and the refusals to make pods are told of.
-    fn guards(&mut self, index: usize, object: &Json) -> [Option<SourceId>; 3] {
-        let goal = &self.watched[index].goal;
-        let crowded = self.is_crowded(goal);
-        let selector = |labels: Option<String>| match (crowded, labels) {
-            (false, Some(labels)) => Selector::labels(labels),
-            _ => Selector::default(),
-        };
-        let pods = collection(goal, "v1", "Pod", "pods");
-        let sets = collection(goal, "apps/v1", "ReplicaSet", "replicasets");
-        let refusals = collection(goal, "v1", "Event", "events");
-        let refused = Selector { labels: None, fields: Some("reason=FailedCreate".into()) };
-        let labels = label_selector(object.pointer("/spec/selector"));
-        let (has_pods, has_sets, makes) = match kind(object) {
-            ("Deployment", "apps") => (true, true, true),
-            ("StatefulSet" | "DaemonSet" | "ReplicaSet", "apps") | ("Job", "batch") => (true, false, true),
-            ("Service", "") if text(object, "/spec/type") != Some("ExternalName") => (true, false, false),
-            // Its own source tells of it.
-            ("Pod", "") => return [Some(self.watched[index].source), None, None],
-            _ => (false, false, false),
-        };
-        let service = labels_of_service(object);
-        let labels = if kind(object) == ("Service", "") { service } else { labels };
-        let pods = has_pods.then(|| self.board.source(&pods, &selector(labels.clone())));
-        let sets = has_sets.then(|| self.board.source(&sets, &selector(labels)));
-        let refusals = makes.then(|| self.board.source(&refusals, &refused));
-        [pods, sets, refusals]
-    }
-
-    /// The pods, ReplicaSets and troubles that are known of a goal, for a diagnosis.
-    pub fn known_pods(&mut self, index: usize) -> Vec<Json> {
-        let Some(object) = self.watched[index].last.clone() else { return Vec::new() };
-        let guards = self.guards(index, &object);
-        let all = |source: Option<SourceId>| -> Vec<&Json> {
-            source.and_then(|s| self.board.get(s).all()).map(Iterator::collect).unwrap_or_default()
-        };
-        let [pods, sets, _] = guards.map(all);
-        trouble::pods_of(&object, &pods, &sets).into_iter().cloned().collect()
-    }
-}
-
-const SERVICE: &str = "kubernetes.io/service-name";
-
-fn collection(goal: &Goal, api_version: &str, kind: &str, plural: &str) -> Collection {
-    Collection { namespace: goal.id.namespace.clone(), ..wide(goal, api_version, kind, plural) }
-}
-
-fn wide(goal: &Goal, api_version: &str, kind: &str, plural: &str) -> Collection {
-    Collection {
-        cluster: goal.id.cluster.clone(),
-        api_version: api_version.into(),
-        kind: kind.into(),
-        plural: plural.into(),
-        namespace: None,
-    }
-}
-
-/// A workload's selector as a label selector of the API.
-fn label_selector(selector: Option<&Json>) -> Option<String> {
-    let selector = selector?;
-    let mut parts: Vec<String> = selector
-        .get("matchLabels")
-        .and_then(Json::as_object)
-        .map(|labels| labels.iter().filter_map(|(k, v)| Some(format!("{k}={}", v.as_str()?))).collect())
-        .unwrap_or_default();
-    for expression in super::fields::list(selector, "/matchExpressions") {
-        let key = text(expression, "/key")?;
-        let values: Vec<&str> = super::fields::list(expression, "/values").iter().filter_map(Json::as_str).collect();
-        parts.push(match text(expression, "/operator")? {
-            "In" => format!("{key} in ({})", values.join(",")),
-            "NotIn" => format!("{key} notin ({})", values.join(",")),
-            "Exists" => key.to_owned(),
-            "DoesNotExist" => format!("!{key}"),
-            _ => return None,
-        });
-    }
-    (!parts.is_empty()).then(|| parts.join(","))
-}
-
-fn labels_of_service(object: &Json) -> Option<String> {
-    let labels = object.pointer("/spec/selector").and_then(Json::as_object)?;
-    let parts: Vec<String> = labels.iter().filter_map(|(k, v)| Some(format!("{k}={}", v.as_str()?))).collect();
-    (!parts.is_empty()).then(|| parts.join(","))
 }
 
 #[cfg(test)]

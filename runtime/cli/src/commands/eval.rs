@@ -32,7 +32,7 @@ pub(crate) fn run(eval: &Eval, ui: &Ui) -> Result<u8, Failed> {
         if Terminal::is_there() {
             builder = builder.prompter(Arc::new(Terminal {
                 cancel: cancel.clone(),
-                screen: screen.clone(),
+                progress: progress.clone(),
                 style: ui.err_style,
             }));
         }
@@ -54,11 +54,10 @@ pub(crate) fn run(eval: &Eval, ui: &Ui) -> Result<u8, Failed> {
         Err(error) => return Err(Failed::while_running(error, sources)),
     };
     let text = match (eval.output, &json) {
-        (EvalOutput::Json, json) => pretty(json),
         (EvalOutput::Yaml, json) => yaml::write(json)?,
         (EvalOutput::Text, Json::Null) => String::new(),
         (EvalOutput::Text, Json::String(text)) => format!("{text}\n"),
-        (EvalOutput::Text, json) => pretty(json),
+        (EvalOutput::Text | EvalOutput::Json, json) => pretty(json),
     };
     let text = session.mask(&text);
     ui.out(&if ui.io.out.is_terminal() { clean(&text) } else { text });

@@ -57,6 +57,7 @@ fn attempt(run: &Run, ui: &Ui) -> Result<Report, Failed> {
         .session(target)
         .values(workspace.values_json())
         .vault(vault::of(workspace.customer.as_ref()))
+        .conflicts(workspace.customer.as_ref().map(|c| c.conflicts).unwrap_or_default())
         .cancel(cancel.clone())
         .sink(progress.sink());
     if run.read_only {
@@ -73,7 +74,7 @@ fn attempt(run: &Run, ui: &Ui) -> Result<Report, Failed> {
     }
     let listening = if ui.io.process {
         if Terminal::is_there() {
-            let prompter = Terminal { cancel: cancel.clone(), screen: screen.clone(), style: ui.err_style };
+            let prompter = Terminal { cancel: cancel.clone(), progress: progress.clone(), style: ui.err_style };
             builder = builder.prompter(Arc::new(prompter));
         }
         Some(signals::listen(runtime.bridge(), &cancel, screen)?)
@@ -89,12 +90,17 @@ fn attempt(run: &Run, ui: &Ui) -> Result<Report, Failed> {
 
 fn prepared(run: &Run, workspace: &Workspace, session: &Session) -> Result<Report, Failed> {
     let before = |errors: Vec<Error>| Failed::before(errors, workspace.sources.clone());
-    let problems = workspace.value_problems();
-    if !problems.is_empty() {
-        return Err(before(problems));
-    }
+    let mut problems = workspace.value_problems();
+    let checked = session.prepare_checked(&workspace.playbook, workspace.schema.as_deref());
+    let prepared = match checked {
+        Ok(prepared) if problems.is_empty() => prepared,
+        Ok(_) => return Err(before(problems)),
+        Err(found) => {
+            problems.extend(found);
+            return Err(before(problems));
+        }
+    };
     let selection = Selection { from: run.from.clone(), only: run.only.clone(), skip: run.skip.clone() };
-    let prepared = session.prepare(&workspace.playbook).map_err(|e| before(vec![e]))?;
     let run = prepared.start(&selection).map_err(|e| before(vec![e]))?;
     run.wait().map_err(|e| Failed::while_running(e, workspace.sources.clone()))
 }

@@ -79,6 +79,11 @@ impl Lines {
         }
     }
 
+    /// The heading of the step that runs, unless it was shown.
+    pub(super) fn heading(&mut self) -> String {
+        if self.current.is_some() { self.headed(String::new()) } else { String::new() }
+    }
+
     fn if_usual(&self, text: String) -> String {
         if self.wanted >= Wanted::Usual { text } else { String::new() }
     }

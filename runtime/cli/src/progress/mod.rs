@@ -20,7 +20,8 @@ use live::Live;
 pub(crate) use log_file::LogFile;
 pub(crate) use screen::Screen;
 
-/// Shows the events of a session.
+/// Shows the events of a session. Clones are the same.
+#[derive(Clone)]
 pub(crate) struct Progress {
     shared: Arc<Shared>,
 }
@@ -66,6 +67,12 @@ impl Progress {
 
     pub(crate) fn screen(&self) -> Arc<Screen> {
         self.shared.screen.clone()
+    }
+
+    /// Says which step runs, if that has not been said: before a question of it.
+    pub(crate) fn say_where(&self) {
+        let heading = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).lines.heading();
+        self.shared.screen.show(&heading, &[]);
     }
 
     /// What the session tells its events to.

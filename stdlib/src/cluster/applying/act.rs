@@ -70,7 +70,7 @@ fn unanswered(error: &Error) -> bool {
 }
 
 async fn one(cluster: &Cluster, action: Action) -> Result<Json> {
-    let Action { id, body, before, force, edited } = action;
+    let Action { id, body, before, force, edited, .. } = action;
     let after = match before {
         None => create(cluster, &id, &body).await?,
         Some(before) => update(cluster, &id, &body, before, force).await?,

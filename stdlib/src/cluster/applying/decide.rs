@@ -4,14 +4,16 @@ use std::collections::HashMap;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use serde_json::Value as Json;
-use windlass_runtime::change::{Op, Part, Plan, Resource};
+use windlass_runtime::change::{Op, Part, Plan};
 use windlass_runtime::cluster::diff::{Diff, Guess};
 use windlass_runtime::cluster::ownership::{
-    APPLY_MANAGER, Edits, INTENT_ANNOTATION, Standing, applied_fields, covers, standing, without,
+    APPLY_MANAGER, Edits, INTENT_ANNOTATION, Standing, applied_fields, apply_body, covers, standing, without,
 };
 use windlass_runtime::cluster::{ApplyOptions as Request, Cluster, Failure, FieldConflict, FieldPath, ResourceId};
 use windlass_runtime::{Error, Kind, Result};
 
+use super::super::edit::resource;
+use super::super::objects;
 use super::look::PARALLEL;
 use super::{Action, Conflicts, Intended};
 
@@ -47,37 +49,53 @@ pub(super) async fn all(
     Ok(all)
 }
 
-pub(super) fn resource(id: &ResourceId) -> Resource {
-    Resource {
-        at: id.cluster.clone(),
-        api_version: Some(id.api_version.clone()),
-        kind: id.kind.clone(),
-        namespace: id.namespace.clone(),
-        name: id.name.clone(),
-    }
-}
-
-/// The intent with our annotation.
-fn body(intent: &Json, hash: &str) -> Result<Json> {
-    let mut body = intent.clone();
-    FieldPath::of(["metadata", "annotations", INTENT_ANNOTATION]).set(&mut body, hash.into())?;
-    Ok(body)
-}
-
 type Verdict = (Part, Option<Action>, Option<String>);
+
+/// How often an object is looked at anew because it has changed between look and trial: controllers write the status.
+const LOOKS: usize = 10;
 
 async fn one(
     cluster: &Cluster,
     object: Intended,
+    mut live: Option<Json>,
+    conflicts: Conflicts,
+    salt: &str,
+) -> Result<Verdict> {
+    let mut looks = 1;
+    loop {
+        match verdict(cluster, &object, live, conflicts, salt).await {
+            Err(error) if looks < LOOKS && is_stale(&error) => live = cluster.get(&object.id).await?,
+            decided => return decided,
+        }
+        looks += 1;
+    }
+}
+
+/// Whether a request was refused only because the object has changed since it was read.
+fn is_stale(error: &Error) -> bool {
+    error.kind() == Kind::Conflict && Failure::of(error).is_some_and(|f| f.field_conflicts().is_empty())
+}
+
+async fn verdict(
+    cluster: &Cluster,
+    object: &Intended,
     live: Option<Json>,
     conflicts: Conflicts,
     salt: &str,
 ) -> Result<Verdict> {
-    let Intended { id, intent, hash } = object;
+    let Intended { id, intent, hash } = object.clone();
     let part = |before: Option<Json>, plan| Part { resource: resource(&id), before, plan };
     let Some(live) = live else {
         let plan = Plan::Act { op: Op::Create, diff: Vec::new(), note: None };
-        let action = Action { body: body(&intent, &hash)?, id: id.clone(), before: None, force: false, edited: None };
+        let intended = objects::Intent::marked(resource(&id), &hash);
+        let action = Action {
+            body: apply_body(&intent, &[], salt),
+            id: id.clone(),
+            before: None,
+            force: false,
+            edited: None,
+            intent: intended,
+        };
         return Ok((part(None, plan), Some(action), None));
     };
     if live.pointer("/metadata/deletionTimestamp").is_some() {
@@ -102,7 +120,7 @@ async fn one(
     let mut force = conflicts == Conflicts::Take && !overtaken.is_empty();
     let mut left: Vec<FieldConflict> = Vec::new();
     let dry = loop {
-        let trial = body(&without(&intent, &left_out), &hash)?;
+        let trial = apply_body(&intent, &left_out, salt);
         match cluster.apply(&id, &trial, &request(force, true, &live)).await {
             Ok(dry) => break dry,
             Err(error) => {
@@ -147,7 +165,15 @@ async fn one(
     let note = note(&diff, &left, force, conflicts);
     let lines = diff.changes().iter().map(ToString::to_string).collect();
     let plan = Plan::Act { op: Op::Update, diff: lines, note };
-    let action = Action { body: body(&sent, &hash)?, id: id.clone(), before: Some(live.clone()), force, edited };
+    let intended = objects::Intent::between(resource(&id), Some(&live), &dry);
+    let action = Action {
+        body: apply_body(&intent, &left_out, salt),
+        id: id.clone(),
+        before: Some(live.clone()),
+        force,
+        edited,
+        intent: intended,
+    };
     Ok((part(Some(live), plan), Some(action), permit))
 }
 

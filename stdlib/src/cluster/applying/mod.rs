@@ -10,11 +10,14 @@ mod look;
 mod surroundings;
 
 use serde_json::Value as Json;
-use windlass_runtime::change::{Change, Inverse, Outcome, Recipe};
+use windlass_runtime::change::{Change, Inverse, Outcome};
 use windlass_runtime::cluster::{Cluster, ResourceId};
+use windlass_runtime::customer;
 use windlass_runtime::{Call, Options, Result, Value, words};
 
 pub use intent::objects_in;
+
+use super::objects;
 
 words! {
     /// What becomes of a field that somebody else owns.
@@ -28,6 +31,17 @@ words! {
     }
 }
 
+impl Conflicts {
+    /// What counts where a script does not say: the session's, or an error.
+    fn usual(call: &Call<'_>) -> Self {
+        match call.session().conflicts() {
+            customer::Conflicts::Fail => Self::Fail,
+            customer::Conflicts::Take => Self::Take,
+            customer::Conflicts::Leave => Self::Leave,
+        }
+    }
+}
+
 /// The options of everything that applies whole objects.
 #[derive(Debug, Clone, Options)]
 pub struct ApplyOptions {
@@ -35,16 +49,13 @@ pub struct ApplyOptions {
     pub cluster: Option<String>,
     /// The namespace of objects that name none.
     pub namespace: Option<String>,
-    /// What becomes of a field that another manager (kubectl, Helm, a person) owns.
-    #[option(default = "\"fail\"")]
-    pub conflicts: Conflicts,
+    /// What becomes of a field that another manager (kubectl, Helm, a person) owns; as `customer.yaml` says if it is not
+    /// given, and `"fail"` if that says nothing.
+    pub conflicts: Option<Conflicts>,
     /// Fields that may hold a secret outside a Secret, such as `spec.password` of a custom resource.
     #[option(default = "[]")]
     pub secret_fields: Vec<String>,
 }
-
-/// The handler that probes and takes back changes of objects.
-pub const HANDLER: &str = "cluster/objects";
 
 /// An object as it is intended, and where it goes.
 #[derive(Debug, Clone)]
@@ -68,6 +79,8 @@ pub(super) struct Action {
     pub force: bool,
     /// What partial changes had noted, where the manifest has overtaken it: the annotation's new content.
     pub edited: Option<Option<String>>,
+    /// What is to differ afterwards.
+    pub intent: objects::Intent,
 }
 
 /// Applies objects as one change: the one function behind `apply`, `config_map`, `secret` and the like.
@@ -99,7 +112,7 @@ fn apply_stage(call: &Call<'_>, cluster: &Cluster, manifests: Vec<Json>, options
     for object in &intended {
         call.claim(&format!("{} on {}", object.id, object.id.cluster), &object.hash)?;
     }
-    let (asked, conflicts) = (cluster.clone(), options.conflicts);
+    let (asked, conflicts) = (cluster.clone(), options.conflicts.unwrap_or_else(|| Conflicts::usual(call)));
     let looked = call.wait(async move {
         let live = look::at(&asked, &intended).await?;
         decide::all(&asked, intended, live, conflicts).await
@@ -107,21 +120,16 @@ fn apply_stage(call: &Call<'_>, cluster: &Cluster, manifests: Vec<Json>, options
     for permit in looked.permits {
         call.permit(permit);
     }
+    let recipe = objects::recipe(looked.actions.iter().map(|action| &action.intent));
     let (cluster, actions, teller) = (cluster.clone(), looked.actions, call.teller());
     let mut outcome = call.change(Change {
         parts: looked.parts,
         act: Box::new(move || Box::pin(async move { Ok(act::all(&cluster, actions, &*teller).await) })),
-        probe: recipe(),
-        inverse: Inverse::By(recipe()),
+        probe: recipe.clone(),
+        inverse: Inverse::By(recipe),
     })?;
     for object in outcome.objects.iter_mut().flatten() {
         super::secret_data::hide(call, object)?;
     }
     Ok(outcome)
-}
-
-/// How the change of an object is probed and taken back: by its images alone.
-#[must_use]
-pub fn recipe() -> Recipe {
-    Recipe { handler: HANDLER.to_owned(), data: Json::Null }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use windlass_runtime::change::{Acted, Change, Handler, Op, PartImage, Probed, Recipe, Resource};
 use windlass_runtime::cluster::diff::{Guess, ListTypes};
+use windlass_runtime::cluster::ownership::INTENT_ANNOTATION;
 use windlass_runtime::cluster::{Cluster, FieldPath, ResourceId};
 use windlass_runtime::{Call, Error, Result};
 
@@ -43,6 +44,13 @@ impl Intent {
         Self { resource, subresource: None, changes }
     }
 
+    /// That an object is made by apply: the mark of the intent tells it from any other.
+    #[must_use]
+    pub fn marked(resource: Resource, hash: &str) -> Self {
+        let mark = Delta { path: mark(), before: None, after: Some(hash.into()) };
+        Self { resource, subresource: None, changes: vec![mark] }
+    }
+
     /// That an object goes.
     #[must_use]
     pub fn removing(resource: Resource) -> Self {
@@ -52,8 +60,14 @@ impl Intent {
 
 /// How the change of these objects is probed and taken back. It serves as both.
 #[must_use]
-pub fn recipe(intents: &[Intent]) -> Recipe {
+pub fn recipe<'a>(intents: impl IntoIterator<Item = &'a Intent>) -> Recipe {
+    let intents: Vec<&Intent> = intents.into_iter().collect();
     Recipe { handler: HANDLER.to_owned(), data: json!({ "objects": intents }) }
+}
+
+/// Where apply marks an object with the hash of what was intended.
+fn mark() -> FieldPath {
+    FieldPath::of(["metadata", "annotations", INTENT_ANNOTATION])
 }
 
 /// Why a deleted object cannot be made again as it was, if it cannot.
@@ -214,8 +228,7 @@ fn found(intent: Option<&Intent>, part: &PartImage, live: Option<&Json>) -> Prob
         (Op::Delete, Some(live)) if !same || live.pointer("/metadata/deletionTimestamp").is_some() => {
             Probed::TookEffect
         }
-        (Op::Delete, Some(_)) => Probed::DidNot,
-        (Op::Create, None) => Probed::DidNot,
+        (Op::Delete, Some(_)) | (Op::Create, None) => Probed::DidNot,
         (_, None) => Probed::Unclear(format!("{name} is gone")),
         (Op::Update, Some(live)) if !same => Probed::Unclear(format!("{name} was made anew since (uid {})", uid(live))),
         (Op::Update, Some(live))
@@ -233,6 +246,12 @@ fn compared(intent: Option<&Intent>, part: &PartImage, live: &Json) -> Probed {
     let changes = intent.map(|i| i.changes.as_slice()).unwrap_or_default();
     if changes.is_empty() {
         return Probed::Unclear(format!("{name} has changed, and what was intended was not recorded"));
+    }
+    if let Some(mark) = changes.iter().find(|delta| delta.path == mark())
+        && holds(mark, live)
+    {
+        // Set with everything else, in one request.
+        return Probed::TookEffect;
     }
     let (done, open): (Vec<&Delta>, Vec<&Delta>) = changes.iter().partition(|delta| holds(delta, live));
     let untouched = |d: &&Delta| d.path.get(live) == d.before.as_ref();
@@ -254,3 +273,6 @@ fn shown(deltas: &[&Delta]) -> String {
 fn plain(path: &FieldPath) -> String {
     path.to_string().trim_start_matches('.').to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -156,7 +156,7 @@ fn what_is_no_certificate_is_refused() {
     let authority = authority();
     let (server, key) = authority.server();
     let key = key.serialize_pem();
-    refused("", &key, "malformed", "server.crt holds no certificate, but no PEM", "openssl x509 -inform der");
+    refused("", &key, "malformed", "server.crt holds no certificate, for it is no PEM", "openssl x509 -inform der");
     refused("\u{1}\u{2}binary", &key, "malformed", "no PEM", "pkcs12");
     refused(&key, &server, "malformed", "server.crt holds no certificate, but a private key", "swapped");
     let request = Block::new("CERTIFICATE REQUEST", b"x").text();
@@ -204,7 +204,7 @@ fn what_is_no_usable_key_is_refused() {
         &format!("tls::load(#{{ cert: \"{path}/c\", key: \"{path}/k\", fqdn: \"cx.ef.com\" }})"),
         |b| b,
     );
-    check(&ran.error(), "malformed", "holds no private key, but no PEM", "-inform der");
+    check(&ran.error(), "malformed", "holds no private key, for it is no PEM", "-inform der");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::Readiness;
-use crate::wait::fields::condition;
+use crate::wait::fields::{condition, holds};
 
 pub(super) fn readiness(object: &Json) -> Readiness {
     if let Some(names) = condition(object, "NamesAccepted").filter(|c| c.is_false()) {
@@ -12,7 +12,7 @@ pub(super) fn readiness(object: &Json) -> Readiness {
     if let Some(terminating) = condition(object, "Terminating").filter(|c| c.is_true()) {
         return Readiness::not_yet(format!("it is being deleted: {}", terminating.words()));
     }
-    let accepted = condition(object, "NamesAccepted").is_some_and(|c| c.is_true());
+    let accepted = holds(object, "NamesAccepted");
     match condition(object, "Established") {
         Some(established) if established.is_true() && accepted => Readiness::ready("it is established"),
         Some(established) if accepted => Readiness::not_yet(format!("it is not established: {}", established.words())),

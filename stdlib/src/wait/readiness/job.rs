@@ -3,12 +3,12 @@
 use serde_json::Value as Json;
 
 use super::{Readiness, count};
-use crate::wait::fields::{condition, int};
+use crate::wait::fields::{condition, holds, int};
 
 pub(super) fn readiness(object: &Json) -> Readiness {
     let wanted = int(object, "/spec/completions").unwrap_or(1);
     let succeeded = count(object, "/status/succeeded");
-    if condition(object, "Complete").is_some_and(|c| c.is_true()) {
+    if holds(object, "Complete") {
         return Readiness::ready(format!("complete, {succeeded} succeeded"));
     }
     for failed in ["Failed", "FailureTarget"] {

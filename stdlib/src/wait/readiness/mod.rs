@@ -52,6 +52,7 @@ impl Readiness {
         }
     }
 
+    #[cfg(test)]
     pub fn is_ready(&self) -> bool {
         matches!(self, Self::Ready(_))
     }

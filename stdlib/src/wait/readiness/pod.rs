@@ -27,10 +27,9 @@ pub(super) fn readiness(object: &Json) -> Readiness {
 }
 
 fn exit_of(object: &Json) -> Option<String> {
-    let failed = list(object, "/status/containerStatuses").iter().find_map(|status| {
+    list(object, "/status/containerStatuses").iter().find_map(|status| {
         let ended = status.pointer("/state/terminated")?;
         let code = ended.get("exitCode")?.as_i64().filter(|code| *code != 0)?;
         Some(format!("container {} ended with exit code {code}", text(status, "/name").unwrap_or_default()))
-    });
-    failed
+    })
 }

@@ -260,3 +260,96 @@ fn kinds_of_every_sort_become_ready() {
     let error = live.run(&format!("wait::ready(\"svc/lonely\", #{{ namespace: {ns:?}, timeout: \"1s\" }})")).error();
     assert!(error["message"].as_str().unwrap().contains("no pod that it selects"), "{error:#}");
 }
+
+#[test]
+fn claims_are_bound_or_wait_for_a_consumer() {
+    let Some(live) = live() else { return };
+    let ns = live.namespace();
+    let class = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": format!("late-{ns}")},
+        "provisioner": "openebs.io/local", "volumeBindingMode": "WaitForFirstConsumer"});
+    live.testbed.kubectl_ok(&["apply", "-f", "-"], &class.to_string()).unwrap();
+    let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": {
+        "storageClassName": format!("late-{ns}"), "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}});
+    apply(&live, &ns, &claim.to_string());
+    let ready = format!("wait::ready(\"pvc/data\", #{{ namespace: {ns:?}, timeout: \"30s\" }}).status.phase");
+    assert_eq!(live.run(&ready).value(), "Pending", "nobody uses it");
+    let volume = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]);
+    apply(&live, &ns, &deployment("db", 1, &json!({"spec": {"volumes": volume}})));
+    live.run(&format!("wait::ready(\"Deployment/db\", #{{ namespace: {ns:?}, timeout: \"30s\" }})")).value();
+    assert_eq!(live.run(&ready).value(), "Bound");
+    let lost = with_class(&claim, "no-such-class", "other");
+    apply(&live, &ns, &lost);
+    let error = live.run(&format!("wait::ready(\"pvc/other\", #{{ namespace: {ns:?}, timeout: \"1s\" }})")).error();
+    assert!(
+        error["message"].as_str().unwrap().ends_with("it is not bound: there is no StorageClass no-such-class"),
+        "{error:#}"
+    );
+}
+
+fn with_class(claim: &serde_json::Value, class: &str, name: &str) -> String {
+    let mut claim = claim.clone();
+    claim["spec"]["storageClassName"] = json!(class);
+    claim["metadata"]["name"] = json!(name);
+    claim.to_string()
+}
+
+#[test]
+fn a_crash_loop_shows_the_last_log_lines() {
+    let Some(live) = live() else { return };
+    let ns = live.namespace();
+    apply(
+        &live,
+        &ns,
+        &deployment("web", 1, &json!({"metadata": {"annotations": {"windlass.test/fault": "crash-loop"}}})),
+    );
+    let error =
+        live.run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?}, patience: \"1s\" }})")).error();
+    let details = &error["details"];
+    assert_eq!(details["log"]["container"], "main", "{error:#}");
+    let lines = details["log"]["lines"].as_array().unwrap();
+    assert!((1..=20).contains(&lines.len()), "{lines:?}");
+    assert!(
+        error["message"].as_str().unwrap().contains("container main ended with exit code 1, 5 restarts"),
+        "{error:#}"
+    );
+    assert!(error["hint"].as_str().unwrap().contains("exit code"));
+}
+
+#[test]
+fn a_failed_job_is_hopeless_at_once() {
+    let Some(live) = live() else { return };
+    let ns = live.namespace();
+    let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "late"}, "spec": {
+        "activeDeadlineSeconds": 1, "template": {
+            "metadata": {"annotations": {"windlass.test/fault": "never-ready"}},
+            "spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "example.invalid/job:1"}]}}}});
+    apply(&live, &ns, &job.to_string());
+    let begun = Instant::now();
+    for wait in ["wait::ready(\"Job/late\",", "wait::condition(\"Job/late\", \"Complete\","] {
+        let error = live.run(&format!("{wait} #{{ namespace: {ns:?}, timeout: \"60s\" }})")).error();
+        assert_eq!(error["kind"], "hopeless", "{error:#}");
+        assert!(error["message"].as_str().unwrap().contains("DeadlineExceeded"), "{error:#}");
+    }
+    live.run(&format!("wait::condition(\"Job/late\", \"Failed\", #{{ namespace: {ns:?} }})")).value();
+    assert!(begun.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn an_object_that_comes_back_is_another_one_and_may_become_ready() {
+    let Some(live) = live() else { return };
+    let ns = live.namespace();
+    apply(
+        &live,
+        &ns,
+        &deployment("web", 1, &json!({"metadata": {"annotations": {"windlass.test/fault": "never-ready"}}})),
+    );
+    let ran = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            std::thread::park_timeout(Duration::from_millis(1500));
+            live.testbed.kubectl_ok(&["delete", "deployment", "web", "-n", &ns], "").unwrap();
+            apply(&live, &ns, &deployment("web", 1, &json!({})));
+        });
+        live.run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?}, timeout: \"60s\" }})"))
+    });
+    assert_eq!(ran.value()["status"]["availableReplicas"], 1);
+}

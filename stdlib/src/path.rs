@@ -1,11 +1,12 @@
-//! A path into an object: `spec.template.spec.containers[name=web].image`.
+//! A path into an object: `spec.template.spec.containers[name=web].image`. One grammar for all that scripts write.
 
 use std::fmt;
 
+use serde_json::Value as Json;
 use windlass_runtime::options::{FromValue, Mismatch};
 use windlass_runtime::{Error, Kind, Result, Value};
 
-use super::manifests::Object;
+type Object = std::collections::BTreeMap<String, Value>;
 
 /// More than any object is deep.
 const MAX_STEPS: usize = 64;
@@ -13,7 +14,8 @@ const MAX_STEPS: usize = 64;
 /// A path into an object.
 ///
 /// Keys are joined by dots; one with dots of its own stands in quotes (`metadata.annotations."a.b/c"`). An entry of a list
-/// is named by its number, from 0 (`containers[0]`), or by one of its fields (`containers[name=web]`).
+/// is named by its number, from 0 (`containers[0]`), or by one of its fields (`containers[name=web]`). What kubectl's
+/// JSONPath has for the same is read too: a dot or braces around it, `\.` in a key, `["a.b/c"]`, `[?(@.type=="Ready")]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Path(Vec<Step>);
 
@@ -43,8 +45,17 @@ impl Path {
     /// # Errors
     /// [`Kind::Usage`], showing where it stops being one.
     pub fn parse(text: &str) -> Result<Self> {
-        let mut reader = Reader { text, at: 0 };
-        let mut steps = vec![Step::Key(reader.key()?)];
+        let mut reader = Reader { text, at: text.len() - text.trim_start().len(), end: text.trim_end().len() };
+        if reader.peek() == Some('{') && text.trim_end().ends_with('}') {
+            (reader.at, reader.end) = (reader.at + 1, reader.end - 1);
+        }
+        if reader.peek() == Some('$') {
+            reader.at += 1;
+        }
+        if reader.peek() == Some('.') {
+            reader.at += 1;
+        }
+        let mut steps = vec![if reader.peek() == Some('[') { reader.bracket()? } else { Step::Key(reader.key()?) }];
         while let Some(next) = reader.peek() {
             let step = match next {
                 '.' => {
@@ -60,6 +71,23 @@ impl Path {
             }
         }
         Ok(Self(steps))
+    }
+
+    /// What is there, if it is.
+    #[must_use]
+    pub fn find<'a>(&self, object: &'a Json) -> Option<&'a Json> {
+        self.0.iter().try_fold(object, |at, step| match step {
+            Step::Key(key) => at.get(key),
+            Step::Index(index) => at.get(index),
+            Step::Entry { field, value } => at.as_array()?.iter().find(|item| match item.get(field) {
+                Some(Json::String(text)) => text == value,
+                Some(Json::Null) | None => false,
+                Some(other) => {
+                    let shown = other.to_string();
+                    shown == *value
+                }
+            }),
+        })
     }
 
     /// Puts a value there. Maps on the way are made; lists are not.
@@ -189,83 +217,101 @@ fn entries(items: &[Value], field: &str) -> String {
 struct Reader<'t> {
     text: &'t str,
     at: usize,
+    end: usize,
 }
 
 impl Reader<'_> {
-    fn peek(&self) -> Option<char> {
-        self.text[self.at..].chars().next()
+    fn rest(&self) -> &str {
+        self.text.get(self.at..self.end).unwrap_or_default()
     }
 
-    /// What stands there up to one of these characters.
+    fn peek(&self) -> Option<char> {
+        self.rest().chars().next()
+    }
+
+    fn skip(&mut self, word: &str) -> bool {
+        let found = self.rest().starts_with(word);
+        if found {
+            self.at += word.len();
+        }
+        found
+    }
+
+    /// What stands there up to one of these characters; a backslash takes the next one as it is.
     fn until(&mut self, ends: &[char]) -> String {
-        let rest = &self.text[self.at..];
-        let found = &rest[..rest.find(ends).unwrap_or(rest.len())];
-        self.at += found.len();
-        found.to_owned()
+        let mut found = String::new();
+        while let Some(c) = self.peek().filter(|c| !ends.contains(c)) {
+            self.at += c.len_utf8();
+            match (c, self.peek()) {
+                ('\\', Some(escaped)) => {
+                    self.at += escaped.len_utf8();
+                    found.push(escaped);
+                }
+                _ => found.push(c),
+            }
+        }
+        found
     }
 
     /// What stands in quotes; a quote or backslash inside has a backslash before it.
-    fn quoted(&mut self) -> Result<String> {
+    fn quoted(&mut self, quote: char) -> Result<String> {
         let begin = self.at;
         self.at += 1;
-        let mut found = String::new();
-        loop {
-            let Some(c) = self.peek() else {
-                self.at = begin;
-                return Err(self.stops("a closing quote"));
-            };
-            self.at += c.len_utf8();
-            match c {
-                '"' => return Ok(found),
-                '\\' => {
-                    let Some(escaped @ ('"' | '\\')) = self.peek() else { return Err(self.stops("\\\" or \\\\")) };
-                    self.at += 1;
-                    found.push(escaped);
-                }
-                c => found.push(c),
-            }
+        let found = self.until(&[quote]);
+        if self.peek().is_none() {
+            self.at = begin;
+            return Err(self.stops("a closing quote"));
         }
+        self.at += 1;
+        Ok(found)
     }
 
     fn key(&mut self) -> Result<String> {
-        if self.peek() == Some('"') {
-            return self.quoted();
+        if let Some(quote @ ('"' | '\'')) = self.peek() {
+            return self.quoted(quote);
         }
         let key = self.until(&['.', '[', ']', '"']);
         if key.is_empty() { Err(self.stops("a key")) } else { Ok(key) }
     }
 
     fn bracket(&mut self) -> Result<Step> {
-        let begin = self.at;
         self.at += 1;
-        let step = if self.peek() == Some('"') {
-            Step::Key(self.quoted()?)
+        let filter = self.skip("?(");
+        if filter {
+            self.skip("@");
+            self.skip(".");
+        }
+        let step = if let (Some(quote @ ('"' | '\'')), false) = (self.peek(), filter) {
+            Step::Key(self.quoted(quote)?)
         } else {
-            let word = self.until(&['=', ']', '[', '"']);
-            match self.peek() {
-                Some('=') if !word.is_empty() => {
-                    self.at += 1;
-                    let value = if self.peek() == Some('"') { self.quoted()? } else { self.until(&[']', '[', '"']) };
-                    Step::Entry { field: word, value }
-                }
-                _ => {
-                    let Ok(index) = word.parse() else {
-                        self.at = begin + 1;
-                        return Err(self.stops("a number from 0 up, or field=value"));
-                    };
-                    Step::Index(index)
-                }
+            let begin = self.at;
+            let word = self.until(&['=', ']', '[', '"']).trim().to_owned();
+            if self.peek() == Some('=') && !word.is_empty() {
+                self.at += 1;
+                self.skip("=");
+                while self.skip(" ") {}
+                let value = match self.peek() {
+                    Some(quote @ ('"' | '\'')) => self.quoted(quote)?,
+                    Some(']' | ')') | None => return Err(self.stops("a value after =")),
+                    _ => self.until(&[']', '[', '"', ')']).trim().to_owned(),
+                };
+                Step::Entry { field: word, value }
+            } else {
+                let Ok(index) = word.parse() else {
+                    self.at = begin;
+                    return Err(self.stops("a number from 0 up, or field=value"));
+                };
+                Step::Index(index)
             }
         };
-        if self.peek() != Some(']') {
+        if filter && !self.skip(")") || !self.skip("]") {
             return Err(self.stops("]"));
         }
-        self.at += 1;
         Ok(step)
     }
 
     fn stops(&self, expected: &str) -> Error {
-        let (good, rest) = self.text.split_at(self.at);
+        let (good, rest) = self.text.split_at(self.at.min(self.text.len()));
         let found = if rest.is_empty() { "it ends".to_owned() } else { format!("{rest:?} stands there") };
         Error::usage(format!("the path {:?} is wrong after {good:?}: expected {expected}, but {found}", self.text))
             .hint("a path looks like spec.containers[0].image, containers[name=web] or metadata.annotations.\"a.b/c\"")
@@ -287,11 +333,17 @@ impl fmt::Display for Shown<'_> {
             match step {
                 Step::Key(key) => {
                     let dot = if index == 0 { "" } else { "." };
-                    let plain = !key.is_empty() && !key.contains(['.', '[', ']', '"']);
+                    let plain = !key.is_empty()
+                        && !key.contains(['.', '[', ']', '"', '\'', '\\', '{', '}', '$'])
+                        && key.trim() == key;
                     write!(f, "{dot}{}", if plain { key.clone() } else { quoted(key) })?;
                 }
                 Step::Index(number) => write!(f, "[{number}]")?,
-                Step::Entry { field, value } if value.contains(['[', ']', '"']) => {
+                Step::Entry { field, value }
+                    if value.is_empty()
+                        || value.trim() != value
+                        || value.contains(['[', ']', '"', '\'', ')', '\\', ' ', '=']) =>
+                {
                     write!(f, "[{field}={}]", quoted(value))?;
                 }
                 Step::Entry { field, value } => write!(f, "[{field}={value}]")?,
@@ -364,7 +416,7 @@ mod tests {
     fn what_is_no_path_is_refused_and_shown() {
         for (path, good, expected) in [
             ("", "", "a key"),
-            (".", "", "a key"),
+            (".", ".", "a key"),
             ("a..b", "a.", "a key"),
             ("a.", "a.", "a key"),
             ("a[", "a[", "a number"),
@@ -448,6 +500,31 @@ mod tests {
             let there = path.remove(&mut object);
             let after = Value::Map(object).into_json().unwrap().to_string();
             prop_assert_eq!(there, before != after);
+        }
+    }
+
+    #[test]
+    fn paths_find_fields() {
+        let object = json!({
+            "metadata": {"labels": {"app.kubernetes.io/name": "web"}},
+            "spec": {"ports": [{"name": "http", "port": 80}, {"name": "https", "port": 443}], "odd]": 1},
+            "status": {"conditions": [{"type": "Ready", "status": "True"}]}
+        });
+        for (path, value) in [
+            ("spec.ports[1].port", json!(443)),
+            (".spec.ports[name=http].port", json!(80)),
+            ("spec.ports[port=443].name", json!("https")),
+            ("{.status.conditions[?(@.type==\"Ready\")].status}", json!("True")),
+            ("status.conditions[type=Ready].status", json!("True")),
+            ("metadata.labels[\"app.kubernetes.io/name\"]", json!("web")),
+            ("metadata.labels.app\\.kubernetes\\.io/name", json!("web")),
+            ("spec['odd]']", json!(1)),
+        ] {
+            assert_eq!(Path::parse(path).unwrap().find(&object), Some(&value), "{path}");
+        }
+        for absent in ["spec.ports[2].port", "spec.ports[name=x].port", "status.phase", "spec.ports.port", "status[0]"]
+        {
+            assert_eq!(Path::parse(absent).unwrap().find(&object), None, "{absent}");
         }
     }
 }

@@ -1,0 +1,231 @@
+//! The command as a process: signals, a terminal, files, a reader that goes away.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "a test")]
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+struct Running {
+    child: Child,
+    err: BufReader<std::process::ChildStderr>,
+    _scratch: tempfile::TempDir,
+}
+
+/// Runs a script, and waits until it has said `ready`.
+fn start(script: &str) -> Running {
+    let scratch = tempfile::tempdir().unwrap();
+    std::fs::write(scratch.path().join("s.rhai"), script).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_windlass"))
+        .args(["run", "s.rhai", "--output", "json"])
+        .current_dir(scratch.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("ready") {
+        line.clear();
+        assert!(err.read_line(&mut line).unwrap() > 0, "it ended before it was ready");
+    }
+    Running { child, err, _scratch: scratch }
+}
+
+impl Running {
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    fn wait_for(&mut self, text: &str) {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            assert!(self.err.read_line(&mut line).unwrap() > 0, "it never said {text}");
+        }
+    }
+
+    fn end(mut self) -> (Option<i32>, String, String) {
+        let mut err = String::new();
+        self.err.read_to_string(&mut err).unwrap();
+        let mut out = String::new();
+        self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        (self.child.wait().unwrap().code(), out, err)
+    }
+}
+
+#[test]
+fn each_signal_stops_a_wait_within_two_seconds_and_cleans_up() {
+    for (signal, name) in [(Signal::INT, "Ctrl-C"), (Signal::TERM, "SIGTERM"), (Signal::HUP, "SIGHUP")] {
+        let script = r#"
+            step("a", || always(|| { log::info("ready"); sleep("10m"); }, || { sleep("50ms"); log::info("cleaned up") }));
+            step("b", || log::info("never said"));
+        "#;
+        let running = start(script);
+        let begun = Instant::now();
+        running.signal(signal);
+        let (code, out, err) = running.end();
+        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert_eq!(code, Some(3), "{err}");
+        assert!(err.contains(&format!("{name}: stopping.")), "acknowledged at once: {err}");
+        assert!(err.contains("cleaned up") && !err.contains("never said"), "{err}");
+        let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!(report["status"], "cancelled");
+        assert_eq!(report["steps"][0]["status"], "cancelled");
+        assert_eq!(report["steps"][1]["status"], "pending");
+    }
+}
+
+#[test]
+fn a_loop_without_primitives_is_stopped_too() {
+    // Turns of plain computing, each below the limit of what may be computed without a primitive.
+    let script = r#"log::info("ready"); let i = 0; loop { i += 1; if i % 100000 == 0 { log::debug("turn"); } }"#;
+    let running = start(script);
+    let begun = Instant::now();
+    running.signal(Signal::INT);
+    let (code, _, err) = running.end();
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert_eq!(code, Some(3), "{err}");
+}
+
+#[test]
+fn a_catch_does_not_keep_the_run_going() {
+    let running = start(r#"log::info("ready"); loop { try { sleep("10m"); } catch { } }"#);
+    running.signal(Signal::INT);
+    let (code, _, err) = running.end();
+    assert_eq!(code, Some(3), "{err}");
+}
+
+#[test]
+fn the_second_signal_ends_the_process_at_once() {
+    let script = r#"always(|| { log::info("ready"); sleep("10m"); }, || { log::info("cleaning"); sleep("25s"); })"#;
+    let mut running = start(script);
+    running.signal(Signal::INT);
+    running.wait_for("cleaning");
+    let begun = Instant::now();
+    running.signal(Signal::INT);
+    let (code, _, err) = running.end();
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert_eq!(code, Some(130), "{err}");
+    assert!(err.contains("Whether the change that was under way took effect is not known"), "{err}");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let scratch = tempfile::tempdir().unwrap();
+    std::fs::write(scratch.path().join("s.rhai"), r#"step("a", || 1);"#).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_windlass"))
+        .args(["run", "s.rhai", "--output", "json"])
+        .current_dir(scratch.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let mut err = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{err}");
+    assert!(!err.contains("panicked") && !err.contains("error"), "{err}");
+}
+
+#[test]
+fn the_log_file_keeps_everything_for_this_user_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let scratch = tempfile::tempdir().unwrap();
+    let script = r#"step("a", || {
+        log::debug("a debug line");
+        log::info(`p ${secret::env("PASSWORD")}`);
+        throw "gone"
+    });"#;
+    std::fs::write(scratch.path().join("s.rhai"), script).unwrap();
+    for (file, wanted) in
+        [("run.log", "debug: a debug line"), ("run.jsonl", r#""level":"debug","text":"a debug line""#)]
+    {
+        let path = scratch.path().join(file);
+        let output = Command::new(env!("CARGO_BIN_EXE_windlass"))
+            .args(["run", "s.rhai", "-q", "--log", file])
+            .env("PASSWORD", "correct-horse-battery")
+            .current_dir(scratch.path())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(!String::from_utf8_lossy(&output.stderr).contains("a debug line"));
+        let kept = std::fs::read_to_string(&path).unwrap();
+        assert!(kept.contains(wanted) && kept.contains("gone") && !kept.contains("correct-horse"), "{kept}");
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        if file == "run.jsonl" {
+            kept.lines().for_each(|line| drop(serde_json::from_str::<serde_json::Value>(line).unwrap()));
+        }
+    }
+}
+
+/// Runs a script on a terminal (that of `script`, from util-linux), types the answers, each after its question, and gives
+/// what was to be seen.
+fn on_a_terminal(script: &str, answers: &[(&str, &str)]) -> Option<(Option<i32>, String)> {
+    use std::io::Write as _;
+    let scratch = tempfile::tempdir().unwrap();
+    std::fs::write(scratch.path().join("s.rhai"), script).unwrap();
+    let command = format!("{} run s.rhai", env!("CARGO_BIN_EXE_windlass"));
+    let spawned = Command::new("script")
+        .args(["-qefc", &command, "/dev/null"])
+        .env("TERM", "xterm-256color")
+        .env_remove("CI")
+        .env_remove("NO_COLOR")
+        .current_dir(scratch.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn();
+    let mut child = match spawned {
+        Ok(child) => child,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            eprintln!("skipped: there is no `script` (util-linux) to make a terminal");
+            return None;
+        }
+        Err(error) => panic!("{error}"),
+    };
+    let mut typed = child.stdin.take().unwrap();
+    let mut seen = child.stdout.take().unwrap();
+    let (mut text, mut from) = (String::new(), 0);
+    let mut piece = [0_u8; 4096];
+    for (question, answer) in answers {
+        while !text[from..].contains(question) {
+            let count = seen.read(&mut piece).unwrap();
+            assert!(count > 0, "it never asked {question}: {text}");
+            text.push_str(&String::from_utf8_lossy(&piece[..count]));
+        }
+        from = text.len();
+        typed.write_all(answer.as_bytes()).unwrap();
+    }
+    let mut rest = Vec::new();
+    seen.read_to_end(&mut rest).unwrap();
+    text.push_str(&String::from_utf8_lossy(&rest));
+    Some((child.wait().unwrap().code(), text))
+}
+
+#[test]
+fn a_person_at_the_terminal_is_asked() {
+    let script = r#"
+        step("ask", || { confirm("go", "Delete it all?"); log::info("the answer was yes"); });
+        step("secret", || { let p = secret::prompt("Password of the registry"); log::info(`it is ${p}`); });
+        step("flaky", #{ on_error: "ask" }, |ctx| { if ctx.attempt < 2 { throw "not yet" } log::info("at last"); });
+        step("no", || { confirm("stop", "And this?"); log::info("never " + "said"); });
+    "#;
+    let answers =
+        [("go on? [y/N]", "y\n"), ("(not shown):", "correct-horse-battery\n"), ("[s]top?", "r\n"), ("[stop]", "\n")];
+    let Some((code, seen)) = on_a_terminal(script, &answers) else { return };
+    assert_eq!(code, Some(3), "{seen}");
+    for wanted in ["Delete it all?", "the answer was yes", "at last", "`stop` was refused", "\u{1b}[1;33mcancelled"] {
+        assert!(seen.contains(wanted), "{wanted}: {seen}");
+    }
+    assert!(!seen.contains("correct-horse") && !seen.contains("never said"), "{seen}");
+}
+
+#[test]
+fn ctrl_c_ends_a_question_and_gives_the_terminal_back() {
+    let script = r#"step("a", || always(|| secret::prompt("Password"), || log::info("cleaned up")));"#;
+    let Some((code, seen)) = on_a_terminal(script, &[("(not shown):", "half\u{3}")]) else { return };
+    assert_eq!(code, Some(3), "{seen}");
+    assert!(seen.contains("Ctrl-C: stopping.") && seen.contains("cleaned up") && !seen.contains("half"), "{seen}");
+}

@@ -1,0 +1,193 @@
+//! What can still be found out about an object when a wait for it has failed: pods, events, log lines.
+//!
+//! Best effort: what may not be read is left out.
+
+use futures::future::join_all;
+use serde_json::Value as Json;
+use windlass_runtime::cluster::{Cluster, Collection, ListOptions, LogOptions, ResourceId, Selector};
+
+use super::around::label_selector;
+use super::fields::{holds, int, kind, list, name, text, uid};
+use super::trouble;
+use super::vigil::Watched;
+
+const NEWEST_EVENTS: usize = 5;
+const LOG_LINES: u32 = 20;
+const LOG_BYTES: u32 = 16 << 10;
+/// So many names are looked at for one that is near.
+const NAMES: usize = 500;
+/// So many pods are described.
+pub(crate) const PODS: usize = 5;
+
+/// What was found out.
+#[derive(Debug, Default)]
+pub(crate) struct Evidence {
+    /// The object's pods, those in trouble first.
+    pub pods: Vec<Json>,
+    /// The newest events about it and them, the newest last.
+    pub events: Vec<Json>,
+    /// What the container that failed has written last.
+    pub log: Option<Log>,
+    /// Objects of the kind that are there, where the one waited for never was.
+    pub names: Vec<String>,
+    /// Whether its namespace is not there.
+    pub namespace_missing: bool,
+}
+
+/// The last lines of a container.
+#[derive(Debug)]
+pub(crate) struct Log {
+    pub pod: String,
+    pub container: String,
+    pub lines: Vec<String>,
+}
+
+/// Finds out what there is. `known` are the object's pods, where they were followed.
+pub(crate) async fn gather(watched: &Watched, cluster: &Cluster, known: Option<Vec<Json>>) -> Evidence {
+    let Some(object) = &watched.last else { return of_nothing(watched, cluster).await };
+    let id = &watched.goal.id;
+    let mut pods = match known {
+        Some(pods) => pods,
+        None => pods_of(object, id, cluster).await,
+    };
+    pods.sort_by_cached_key(|pod| {
+        let ready = holds(pod, "Ready");
+        (trouble::of_pod(pod).is_none(), ready, name(pod).to_owned())
+    });
+    let mut about = vec![uid(object).to_owned()];
+    about.extend(pods.iter().take(PODS).map(|pod| uid(pod).to_owned()));
+    let owner = pods.first().and_then(|pod| text(pod, "/metadata/ownerReferences/0/uid"));
+    about.extend(owner.map(str::to_owned));
+    about.sort();
+    about.dedup();
+    let lists = about.iter().map(|uid| events_about(cluster, id, uid));
+    let (lists, log) = futures::join!(join_all(lists), last_lines(cluster, id, &pods));
+    Evidence { events: newest(lists.into_iter().flatten().collect()), log, pods, ..Evidence::default() }
+}
+
+async fn of_nothing(watched: &Watched, cluster: &Cluster) -> Evidence {
+    let id = &watched.goal.id;
+    let options = ListOptions { limit: Some(NAMES), ..ListOptions::default() };
+    let there = cluster.list(&id.collection(), &options).await.map(|l| l.items).unwrap_or_default();
+    let names = there.iter().map(|o| name(o).to_owned()).collect();
+    let namespace_missing = match &id.namespace {
+        Some(namespace) => {
+            let namespace = ResourceId::namespace_object(&id.cluster, namespace);
+            matches!(cluster.get(&namespace).await, Ok(None))
+        }
+        None => false,
+    };
+    Evidence { names, namespace_missing, ..Evidence::default() }
+}
+
+fn beside(id: &ResourceId, api_version: &str, kind: &str, plural: &str) -> Collection {
+    let (api_version, kind, plural) = (api_version.into(), kind.into(), plural.into());
+    Collection { api_version, kind, plural, ..id.collection() }
+}
+
+async fn pods_of(object: &Json, id: &ResourceId, cluster: &Cluster) -> Vec<Json> {
+    if kind(object) == ("Pod", "") {
+        return vec![object.clone()];
+    }
+    let Some(labels) = label_selector(object) else { return Vec::new() };
+    let options = ListOptions { limit: Some(NAMES), ..ListOptions::from(Selector::labels(labels)) };
+    let (pods, sets) = (beside(id, "v1", "Pod", "pods"), beside(id, "apps/v1", "ReplicaSet", "replicasets"));
+    let pods = cluster.list(&pods, &options).await.map(|l| l.items).unwrap_or_default();
+    let sets = match kind(object) {
+        ("Deployment", "apps") => cluster.list(&sets, &options).await.map(|l| l.items).unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    let (all, sets): (Vec<&Json>, Vec<&Json>) = (pods.iter().collect(), sets.iter().collect());
+    trouble::pods_of(object, &all, &sets).into_iter().cloned().collect()
+}
+
+async fn events_about(cluster: &Cluster, id: &ResourceId, uid: &str) -> Vec<Json> {
+    let selector = Selector { labels: None, fields: Some(format!("involvedObject.uid={uid}")) };
+    let events = beside(id, "v1", "Event", "events");
+    cluster.list(&events, &ListOptions::from(selector)).await.map(|l| l.items).unwrap_or_default()
+}
+
+/// When an event happened last.
+pub(crate) fn when(event: &Json) -> Option<&str> {
+    ["/series/lastObservedTime", "/lastTimestamp", "/eventTime", "/firstTimestamp", "/metadata/creationTimestamp"]
+        .into_iter()
+        .find_map(|pointer| text(event, pointer))
+}
+
+/// The newest events, the newest last, as `kubectl events` has them.
+fn newest(mut events: Vec<Json>) -> Vec<Json> {
+    // With and without fractions of a second, times compare right without the Z.
+    let time = |e: &Json| when(e).unwrap_or_default().trim_end_matches('Z').to_owned();
+    events.sort_by_cached_key(|e| (time(e), name(e).to_owned()));
+    events.split_off(events.len().saturating_sub(NEWEST_EVENTS))
+}
+
+/// What the container that keeps the first pod from being ready has written last; of one that crashes, the run before.
+async fn last_lines(cluster: &Cluster, about: &ResourceId, pods: &[Json]) -> Option<Log> {
+    let pod = pods.first()?;
+    let (status, previous) = failing(pod)?;
+    let container = text(status, "/name")?.to_owned();
+    let id = beside(about, "v1", "Pod", "pods").member(name(pod));
+    let (tail_lines, limit_bytes) = (Some(LOG_LINES), Some(LOG_BYTES));
+    let options = LogOptions { container: Some(container.clone()), previous, tail_lines, limit_bytes };
+    let log = cluster.pod_log(&id, &options).await.ok()?;
+    Some(Log { pod: name(pod).to_owned(), container, lines: log.lines().map(str::to_owned).collect() })
+}
+
+/// The first container that has run and is neither ready nor done, and whether its run before the present one counts.
+fn failing(pod: &Json) -> Option<(&Json, bool)> {
+    let statuses = ["/status/initContainerStatuses", "/status/containerStatuses"];
+    let ready = |status: &Json| status.get("ready").and_then(Json::as_bool).unwrap_or(false);
+    statuses.into_iter().flat_map(|s| list(pod, s)).filter(|status| !ready(status)).find_map(|status| {
+        let before = status.pointer("/lastState/terminated").is_some();
+        if status.pointer("/state/running").is_some() {
+            return Some((status, false));
+        }
+        match int(status, "/state/terminated/exitCode") {
+            Some(0) => None,
+            Some(_) => Some((status, false)),
+            None => before.then_some((status, true)),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_newest_events_stand_last() {
+        let event = |name: &str, time: &str| json!({"metadata": {"name": name}, "lastTimestamp": time});
+        let micro =
+            json!({"metadata": {"name": "micro"}, "lastTimestamp": null, "eventTime": "2026-01-01T00:00:05.250000Z"});
+        let events = vec![
+            event("f", "2026-01-01T00:00:06Z"),
+            event("a", "2026-01-01T00:00:01Z"),
+            micro,
+            event("e", "2026-01-01T00:00:05Z"),
+            event("b", "2026-01-01T00:00:02Z"),
+            event("c", "2026-01-01T00:00:03Z"),
+        ];
+        let names: Vec<String> = newest(events).iter().map(|e| name(e).to_owned()).collect();
+        assert_eq!(names, ["b", "c", "e", "micro", "f"]);
+    }
+
+    #[test]
+    fn the_log_is_that_of_the_container_that_fails() {
+        let of = |statuses: Json| {
+            let pod = json!({"status": {"containerStatuses": statuses}});
+            failing(&pod).map(|(status, previous)| (text(status, "/name").unwrap_or_default().to_owned(), previous))
+        };
+        let done = json!({"name": "done", "ready": false, "state": {"terminated": {"exitCode": 0}}});
+        let fine = json!({"name": "fine", "ready": true, "state": {"running": {}}});
+        let slow = json!({"name": "slow", "ready": false, "state": {"running": {}}, "lastState": {"terminated": {"exitCode": 1}}});
+        let loops = json!({"name": "loops", "ready": false, "state": {"waiting": {}}, "lastState": {"terminated": {"exitCode": 1}}});
+        let failed = json!({"name": "failed", "ready": false, "state": {"terminated": {"exitCode": 2}}});
+        let no_image = json!({"name": "no-image", "ready": false, "state": {"waiting": {"reason": "ErrImagePull"}}, "lastState": {}});
+        assert_eq!(of(json!([done, fine, loops])), Some(("loops".into(), true)));
+        assert_eq!(of(json!([fine, slow])), Some(("slow".into(), false)));
+        assert_eq!(of(json!([done, failed])), Some(("failed".into(), false)));
+        assert_eq!(of(json!([no_image, done, fine])), None);
+    }
+}

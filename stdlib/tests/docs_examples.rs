@@ -1,0 +1,154 @@
+//! Every primitive has an example, and every example runs: those that need a cluster on the real control plane, each in a
+//! namespace of its own, which is the context's default.
+//!
+//! The folder of an example is a copy of `tests/examples`, with a certificate in `certs/`; its environment has `DB_PASSWORD`.
+
+#![allow(clippy::unwrap_used, reason = "this is how a test fails")]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+use windlass_runtime::cancel::{Cancel, Deadline};
+use windlass_runtime::playbook::{Playbook, Selection};
+use windlass_runtime::primitive::{Effect, Primitive};
+use windlass_runtime::secret::Prompter as AsksSecrets;
+use windlass_runtime::session::{AfterFailure, Prompter};
+use windlass_runtime::target::{Live, NoTarget, Target};
+use windlass_runtime::{Clock, Error, RealClock, Result, Runtime, yaml};
+use windlass_testbed::Testbed;
+
+/// Longer than any example takes.
+const LIMIT: std::time::Duration = std::time::Duration::from_secs(120);
+
+/// Says yes, and has one answer.
+struct Person;
+
+impl AsksSecrets for Person {
+    fn secret(&self, _: &str) -> Result<zeroize::Zeroizing<String>> {
+        Ok("correct horse".to_owned().into())
+    }
+}
+
+impl Prompter for Person {
+    fn confirm(&self, _: &str, _: &str) -> Result<bool> {
+        Ok(true)
+    }
+    fn step_failed(&self, _: &str, _: &Error) -> Result<AfterFailure> {
+        Ok(AfterFailure::Stop)
+    }
+}
+
+fn runtime() -> Runtime {
+    Runtime::builder().with(windlass_stdlib::all()).build().unwrap()
+}
+
+/// The examples in a doc comment.
+fn examples(primitive: &Primitive) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut lines = primitive.doc.lines();
+    while let Some(line) = lines.next() {
+        if line.trim() == "```rhai" {
+            let example: Vec<&str> = lines.by_ref().take_while(|line| line.trim() != "```").collect();
+            found.push(example.join("\n"));
+        }
+    }
+    found
+}
+
+/// The folder that an example is run in.
+fn home() -> tempfile::TempDir {
+    fn copy(from: &Path, to: &Path) {
+        std::fs::create_dir_all(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().flatten() {
+            let to = to.join(entry.file_name());
+            if entry.path().is_dir() {
+                copy(&entry.path(), &to);
+            } else {
+                std::fs::copy(entry.path(), to).unwrap();
+            }
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/examples"), folder.path());
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["cx.example.com".to_owned()]).unwrap();
+    let certs = folder.path().join("certs");
+    std::fs::create_dir(&certs).unwrap();
+    std::fs::write(certs.join("server.crt"), params.self_signed(&key).unwrap().pem()).unwrap();
+    std::fs::write(certs.join("server.key"), key.serialize_pem()).unwrap();
+    folder
+}
+
+/// Runs a script; the error of its first step that failed.
+fn run(runtime: &Runtime, target: impl Target, script: &Path) -> std::result::Result<(), Json> {
+    let clock = RealClock::new();
+    let deadline = Deadline { at: clock.now() + LIMIT, limit: LIMIT, what: "the example".to_owned() };
+    let session = runtime.session(target).cancel(Cancel::root_until(deadline)).prompter(Arc::new(Person)).open();
+    let report = Playbook::script(script)
+        .and_then(|playbook| session.prepare(&playbook)?.start(&Selection::default())?.wait())
+        .map_err(|e| e.to_json())?;
+    report.steps.into_iter().find_map(|step| step.error).map_or(Ok(()), Err)
+}
+
+/// The real control plane, with a namespace of its own as the default.
+fn on_testbed(testbed: &Testbed, folder: &Path) -> Live {
+    let namespace = testbed.fresh_namespace("example").unwrap();
+    let mut config = yaml::read_file(testbed.kubeconfig()).unwrap().remove(0).value;
+    for context in config["contexts"].as_array_mut().unwrap() {
+        context["context"]["namespace"] = json!(namespace);
+    }
+    let path = folder.join("kubeconfig");
+    std::fs::write(&path, config.to_string()).unwrap();
+    Live::builder().kubeconfig(path).build()
+}
+
+#[test]
+fn every_primitive_has_an_example() {
+    let runtime = runtime();
+    let bare: Vec<String> = runtime.primitives().iter().filter(|p| examples(p).is_empty()).map(Primitive::id).collect();
+    assert!(bare.is_empty(), "without an example: {}", bare.join(", "));
+}
+
+#[test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "this program again, with an environment that the example of secret::env finds"
+)]
+fn every_example_runs() {
+    if std::env::var_os("DB_PASSWORD").is_none() {
+        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+        let status = again
+            .args(["--exact", "every_example_runs", "--nocapture"])
+            .env("DB_PASSWORD", "a password for an example")
+            .status();
+        assert!(status.unwrap().success(), "an example failed: see above");
+        return;
+    }
+    let runtime = runtime();
+    let mut failed = Vec::new();
+    let (mut ran, mut skipped) = (0, Vec::new());
+    let testbed = std::cell::LazyCell::new(windlass_testbed::shared);
+    for primitive in runtime.primitives() {
+        for example in examples(primitive) {
+            let folder = home();
+            let script = folder.path().join("example.rhai");
+            std::fs::write(&script, &example).unwrap();
+            let mut result = run(&runtime, NoTarget::new(), &script);
+            let needs_cluster = |e: &Json| e["message"] == "this session has no cluster";
+            if primitive.effect != Effect::Pure && result.as_ref().is_err_and(needs_cluster) {
+                let Some(testbed) = *testbed else {
+                    skipped.push(primitive.id());
+                    continue;
+                };
+                result = run(&runtime, on_testbed(testbed, folder.path()), &script);
+            }
+            ran += 1;
+            if let Err(error) = result {
+                failed.push(format!("{}: {error}\n{example}", primitive.id()));
+            }
+        }
+    }
+    println!("{ran} examples ran; skipped, because they need a cluster: {}", skipped.join(", "));
+    assert!(failed.is_empty(), "{} examples failed:\n\n{}", failed.len(), failed.join("\n\n"));
+}

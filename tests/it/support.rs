@@ -1,0 +1,50 @@
+//! The command in this process, and a control plane of one's own where the shared one would be in the way.
+
+use std::sync::{Arc, Mutex};
+
+use serde_json::Value as Json;
+use windlass::{Io, Output};
+
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// What came of a command.
+#[derive(Debug)]
+pub struct Ran {
+    pub code: u8,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    pub fn json(&self) -> Json {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}\n{}", self.out, self.err))
+    }
+}
+
+/// Runs the command with these arguments.
+pub fn windlass(arguments: &[&str]) -> Ran {
+    let (out, err) = (Kept::default(), Kept::default());
+    let io = Io { out: Output::new(out.clone(), false), err: Output::new(err.clone(), false), process: false };
+    let code = windlass::run(std::iter::once("windlass").chain(arguments.iter().copied()), &io);
+    let text = |kept: &Kept| String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+    Ran { code, out: text(&out), err: text(&err) }
+}
+
+/// Runs a script on the shared control plane; gives the report.
+pub fn run_script(kubeconfig: &std::path::Path, script: &str) -> Json {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("script.rhai");
+    std::fs::write(&file, script).unwrap();
+    windlass(&["run", file.to_str().unwrap(), "--kubeconfig", kubeconfig.to_str().unwrap(), "--output", "json"]).json()
+}
