@@ -52,7 +52,15 @@ fn run_folder(folder: &Path) -> Result<(Report, Vec<String>)> {
     Ok((report, logs))
 }
 
-/// Starts a script, cancels it after a time, and says how long the rest took.
+/// Waits until something holds, for a machine under load.
+fn until(holds: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !holds() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Starts a script, cancels it a time after it has said `at work`, and says how long the rest took.
 fn cancelled(script: &str, after: Duration) -> (Report, Vec<String>, Duration) {
     let logs = Arc::new(Mutex::new(Vec::new()));
     let sink = logs.clone();
@@ -66,6 +74,7 @@ fn cancelled(script: &str, after: Duration) -> (Report, Vec<String>, Duration) {
         })
         .open();
     let running = session.prepare(&Playbook::text("t", script)).unwrap().start(&Selection::default()).unwrap();
+    until(|| logs.lock().unwrap().contains(&"at work".to_owned()));
     std::thread::sleep(after);
     let begun = Instant::now();
     running.cancel_handle().cancel("stopped by Ctrl-C");
@@ -407,7 +416,7 @@ fn cleanups_run_in_each_other_and_after_each_other() {
 
 #[test]
 fn a_cleanup_survives_a_second_cancel_and_says_how_long_it_may_take() {
-    let script = "step(\"a\", || always(|| sleep(\"1m\"), || { sleep(\"2500ms\"); print(\"cleaned\") }));";
+    let script = "step(\"a\", || always(|| { print(\"at work\"); sleep(\"1m\") }, || { sleep(\"2500ms\"); print(\"cleaned\") }));";
     let events = Arc::new(Mutex::new(Vec::new()));
     let sink = events.clone();
     let session = runtime()
@@ -415,7 +424,7 @@ fn a_cleanup_survives_a_second_cancel_and_says_how_long_it_may_take() {
         .sink(move |e: &Event| sink.lock().unwrap().push(serde_json::to_string(&e.what).unwrap()))
         .open();
     let running = session.prepare(&Playbook::text("t", script)).unwrap().start(&Selection::default()).unwrap();
-    std::thread::sleep(Duration::from_millis(100));
+    until(|| events.lock().unwrap().iter().any(|e| e.contains("at work")));
     let handle = running.cancel_handle();
     handle.cancel("stopped by Ctrl-C");
     std::thread::sleep(Duration::from_millis(200));
@@ -437,7 +446,7 @@ fn a_cleanup_survives_a_second_cancel_and_says_how_long_it_may_take() {
 #[test]
 fn a_cancel_ends_branches_in_every_state() {
     let script = r#"
-        step("a", || { always(|| test::each8([0, 1, 2, 3, 4, 5, 6, 7], |n| {
+        step("a", || { print("at work"); always(|| test::each8([0, 1, 2, 3, 4, 5, 6, 7], |n| {
             if n == 0 { loop { } }
             if n == 1 { sleep("1m") }
             if n == 2 { test::set("slow", 1, #{ delay: "1m" }) }
