@@ -36,7 +36,7 @@ pub struct Values {
 pub struct Leaf<'a> {
     /// Where it stands.
     pub path: Path,
-    /// What it is; nothing where the schema marks it as `writeOnly`.
+    /// What it is; nothing where the schema marks it as `writeOnly`, or where it is called like a secret.
     pub value: Option<&'a Value>,
     /// The layer that set it.
     pub layer: &'a str,
@@ -83,7 +83,7 @@ impl Values {
         let mut leaves = Vec::new();
         for_each_leaf(&self.root, &mut |path, value| {
             let layer = self.origins.get(path).and_then(|layer| self.layers.get(*layer));
-            let secret = schema.is_some_and(|schema| schema.is_secret(path));
+            let secret = schema.is_some_and(|schema| schema.is_secret(path)) || is_given_secret(path, value, schema);
             leaves.push(Leaf {
                 path: path.clone(),
                 value: (!secret).then_some(value),
@@ -274,6 +274,19 @@ fn is_absent(mut value: &Value, path: &Path) -> bool {
         }
     }
     false
+}
+
+/// Whether a secret seems to be written out here, in place of a reference to it.
+fn is_given_secret(path: &Path, value: &Value, schema: Option<&Schema>) -> bool {
+    if !matches!(value, Value::String(_) | Value::Number(_)) {
+        return false;
+    }
+    let form = match path.segments().last() {
+        Some(Segment::Key(key)) => problem::SECRET_FORMS.iter().any(|(form, _)| form == key),
+        _ => false,
+    };
+    let named = path.looks_secret() && !schema.is_some_and(|s| s.is_path(path));
+    !form && (named || schema.is_some_and(|s| value.is_string() && s.takes_map(path)))
 }
 
 fn for_each_leaf<'v>(root: &'v Map<String, Value>, visit: &mut impl FnMut(&Path, &'v Value)) {

@@ -74,6 +74,12 @@ impl Path {
         self.0.starts_with(&outer.0)
     }
 
+    /// Whether one of its keys is called like a secret: what stands there is not shown.
+    #[must_use]
+    pub fn looks_secret(&self) -> bool {
+        self.0.iter().any(|segment| matches!(segment, Segment::Key(key) if is_secret_word(key)))
+    }
+
     /// What stands there.
     #[must_use]
     pub fn find<'v>(&self, value: &'v Value) -> Option<&'v Value> {
@@ -96,6 +102,27 @@ impl Segment {
             Segment::Index(index) => value.as_array()?.get(*index),
         }
     }
+}
+
+/// Whether a key is called like a secret: `password`, `apiKey`, `client-secret`, `auth`.
+pub(super) fn is_secret_word(key: &str) -> bool {
+    let flat = key.to_lowercase();
+    if ["password", "passwd", "passphrase", "secret", "token", "credential"].iter().any(|word| flat.contains(word)) {
+        return true;
+    }
+    // `keycloak` and `author` are no secrets: these count as whole words, or at the end of one.
+    let mut words = vec![String::new()];
+    let mut lower = false;
+    for c in key.chars() {
+        if !c.is_alphanumeric() || (c.is_uppercase() && lower) {
+            words.push(String::new());
+        }
+        lower = c.is_lowercase();
+        if let Some(word) = words.last_mut().filter(|_| c.is_alphanumeric()) {
+            word.extend(c.to_lowercase());
+        }
+    }
+    words.iter().any(|word| ["key", "keys", "auth", "pass", "pwd"].iter().any(|end| word.ends_with(end)))
 }
 
 impl From<&[Segment]> for Path {

@@ -24,6 +24,10 @@ pub(super) fn describe(schema: &Schema, values: &Values, json: &Value, error: &V
     }
 }
 
+/// The forms of a reference to a secret, by their keys.
+pub(super) const SECRET_FORMS: [(&str, &str); 4] =
+    [("env", "{env: NAME}"), ("file", "{file: PATH}"), ("prompt", "{prompt: TEXT}"), ("generate", "{generate: NAME}")];
+
 struct Report<'a> {
     schema: &'a Schema,
     values: &'a Values,
@@ -47,24 +51,36 @@ impl Report<'_> {
 
     fn wrong(&self, expected: &str) -> Error {
         let set_by = self.set_by(&self.path);
-        let secret = self.schema.is_secret(&self.path);
+        let secret = self.schema.is_secret(&self.path) || self.path.looks_secret();
         let found = match self.path.find(self.json) {
             _ if secret => "has a secret value".to_owned(),
+            // Where a map stands that says where a secret comes from, people write the secret itself.
+            Some(value @ Value::String(_)) if self.schema.takes_map(&self.path) => format!("is {}", kind_of(value)),
             Some(value) => format!("is {}", shown(value)),
             None => "is not right".to_owned(),
         };
         let message = format!("{}{set_by} {found}; expected is {expected}", name(&self.path));
         let error = self.error(&self.path, message, expected);
+        let forms = self.secret_forms();
+        if !forms.is_empty() {
+            return error.hint(format!("it is a secret, and is given by reference: {}", forms.join(", ")));
+        }
         match self.schema.description(&self.path) {
             Some(text) => error.hint(format!("{}: {text}", name(&self.path))),
             None => error,
         }
     }
 
+    /// The forms of a reference to a secret that the schema has here.
+    fn secret_forms(&self) -> Vec<&'static str> {
+        let keys = self.schema.known_keys(&self.path);
+        SECRET_FORMS.iter().filter(|(key, _)| keys.contains(key)).map(|(_, form)| *form).collect()
+    }
+
     fn missing(&self, key: &str) -> Error {
         let path = self.path.join(Segment::Key(key.into()));
         let about = self.schema.description(&path).map(|text| format!(": {text}")).unwrap_or_default();
-        let hint = if self.schema.is_secret(&path) {
+        let hint = if self.schema.is_secret(&path) || path.looks_secret() {
             // A secret on a command line is seen by everybody on the machine.
             "it is a secret: put it into values.yaml by reference, and not on the command line".to_owned()
         } else {

@@ -100,6 +100,19 @@ impl Schema {
         self.walk(path).here.iter().any(|part| part.schema.get(keyword) == Some(value))
     }
 
+    /// Whether the schema has a map at this path, or may have one.
+    pub(super) fn takes_map(&self, path: &Path) -> bool {
+        let object = Value::String("object".into());
+        self.walk(path).here.iter().any(|part| {
+            part.schema.get("properties").is_some()
+                || match part.schema.get("type") {
+                    Some(Value::Array(all)) => all.contains(&object),
+                    Some(one) => *one == object,
+                    None => false,
+                }
+        })
+    }
+
     /// What the schema says the value at this path is.
     #[must_use]
     pub fn description(&self, path: &Path) -> Option<&str> {

@@ -68,7 +68,9 @@ pub fn parse_set(text: &str, typing: Typing) -> Result<Vec<Assignment>> {
     let mut reader = Reader::new(text);
     let mut all = Vec::new();
     while reader.peek().is_some() {
-        match assignment(&mut reader, typing) {
+        // What stands behind a comma may be the rest of a secret that has one in it.
+        let in_secret = all.last().is_some_and(|before: &Assignment| before.path.looks_secret());
+        match assignment(&mut reader, typing, in_secret) {
             Ok(assignment) => all.push(assignment),
             Err(fault) => return Err(explain(&fault, typing, all.last())),
         }
@@ -87,9 +89,12 @@ fn explain(fault: &Fault, typing: Typing, before: Option<&Assignment>) -> Error 
         .details(serde_json::json!({"character": fault.position}))
 }
 
-fn assignment(reader: &mut Reader<'_>, typing: Typing) -> Result<Assignment, Fault> {
+fn assignment(reader: &mut Reader<'_>, typing: Typing, in_secret: bool) -> Result<Assignment, Fault> {
     let path = reader.path()?;
     if !reader.eat('=') {
+        if in_secret || path.looks_secret() {
+            return reader.fault("`=` and a value are missing");
+        }
         return reader.fault(format!("{path} has no value: `=` is missing"));
     }
     if reader.eat('{') {
@@ -196,6 +201,8 @@ mod tests {
             ("", "it is empty", 1),
             ("a", "a has no value: `=` is missing", 2),
             ("a,b=1", "a has no value: `=` is missing", 2),
+            ("password=1,hunter2", "`=` and a value are missing", 19),
+            ("db.password:hunter2", "`=` and a value are missing", 20),
             ("ok=1,b", "b has no value: `=` is missing at character 7, after ok", 7),
             ("=x", "a key is missing", 1),
             (",", "a key is missing", 1),

@@ -247,7 +247,7 @@ fn each_problem_says_what_where_from_and_what_to_do() {
         (json!({"hosts": {}}), vec!["hosts (set by values.yaml) is an empty map; expected is a list"]),
         (
             json!({"proxy": "x"}),
-            vec!["proxy (set by values.yaml) is the text \"x\"; expected is true or false, or a map"],
+            vec!["proxy (set by values.yaml) is a text; expected is true or false, or a map"],
         ),
         (
             json!({"proxy": {}}),
@@ -313,6 +313,32 @@ fn no_secret_is_shown() {
         [("adminPassword".into(), true), ("hosts[0].name".into(), false), ("hosts[0].token".into(), true)]
     );
     assert!(!format!("{leaves:?}").contains(SECRET));
+}
+
+#[test]
+fn what_is_called_like_a_secret_or_stands_for_a_map_is_not_shown() {
+    let reference = json!({"type": "object", "additionalProperties": false, "properties": {
+        "env": {"type": "string"}, "file": {"type": "string"}, "generate": {"type": "string"}}});
+    let root = json!({"properties": {
+        "password": reference, "login": reference, "db": {"properties": {"apiKey": {"type": "integer"}}},
+        "keycloak": {"type": "boolean"}}});
+    let schema = Schema::load(root, "p/values.schema.json", |_| Err(Error::usage("nothing is read"))).unwrap();
+    for (given, forms) in [
+        (json!({"password": "hunter2"}), true),
+        (json!({"login": "hunter2"}), true),
+        (json!({"db": {"apiKey": "hunter2"}}), false),
+    ] {
+        let values = build(&[("l", given)]);
+        let errors = schema.validate(&values).unwrap_err();
+        let text = format!("{errors:?}{}", combine(errors.clone()).to_json());
+        assert!(!text.contains("hunter2"), "{text}");
+        assert_eq!(text.contains("{env: NAME}, {file: PATH}, {generate: NAME}"), forms, "{text}");
+        assert!(!format!("{:?}", values.explain(Some(&schema))).contains("hunter2"));
+    }
+    let shown = schema.validate(&build(&[("l", json!({"keycloak": "yes"}))])).unwrap_err();
+    assert!(shown[0].message().contains("\"yes\""), "{shown:?}");
+    let values = build(&[("l", json!({"password": {"env": "NAME"}}))]);
+    assert!(values.explain(Some(&schema))[0].value.is_some());
 }
 
 #[test]
