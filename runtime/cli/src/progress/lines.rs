@@ -125,8 +125,13 @@ impl Lines {
         };
         self.current = None;
         self.heading = None;
-        let quiet = matches!(report.status, StepStatus::Ok | StepStatus::Skipped);
-        if self.wanted == Wanted::Quiet && quiet {
+        // Of what was left out as asked, the last line gives the number.
+        let least = match report.status {
+            StepStatus::Skipped => Wanted::More,
+            StepStatus::Ok => Wanted::Usual,
+            _ => Wanted::Quiet,
+        };
+        if self.wanted < least {
             return String::new();
         }
         if shown_before {
