@@ -145,7 +145,7 @@ fn write_place(text: &mut String, place: &Place, sources: &Sources, style: Style
     }
 }
 
-/// As [`line`], without trimming its end.
+/// As [`line()`], without trimming its end.
 fn line_start(text: &str) -> String {
     let shown = line(&format!("{text}."));
     shown[..shown.len() - 1].to_owned()

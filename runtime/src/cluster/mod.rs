@@ -51,10 +51,10 @@ mod request;
 mod resource;
 mod restore;
 mod retry;
-mod transport;
 pub mod schema;
 #[cfg(test)]
 mod testing;
+mod transport;
 mod watch;
 
 use std::fmt;
