@@ -9,6 +9,8 @@ use windlass_runtime::duration::display;
 use windlass_runtime::event::{Event, Level, What};
 use windlass_runtime::report::{StepReport, StepStatus};
 
+use windlass_runtime::playbook::NOT_AMONG_ONLY;
+
 use crate::clean::{clean, line};
 use crate::style::Style;
 
@@ -114,7 +116,8 @@ impl Lines {
             StepStatus::Ok => (style.green("ok"), counts(report)),
             StepStatus::Failed => {
                 let message = report.error.as_ref().and_then(|e| e.get("message")).and_then(|m| m.as_str());
-                let first = message.unwrap_or_default().lines().next().unwrap_or_default().to_owned();
+                // What follows is shown with the error at the end.
+                let first = message.unwrap_or_default().lines().next().unwrap_or_default().trim_end_matches(':').to_owned();
                 (style.bold_red("failed"), format!("{}: {}", counts(report), line(&first)))
             }
             StepStatus::Skipped => (style.dim("skipped"), reason),
@@ -125,6 +128,11 @@ impl Lines {
         };
         self.current = None;
         self.heading = None;
+        // They are counted at the end.
+        let unasked = report.status == StepStatus::Skipped && report.reason.as_deref() == Some(NOT_AMONG_ONLY);
+        if unasked && self.wanted < Wanted::More {
+            return String::new();
+        }
         let quiet = matches!(report.status, StepStatus::Ok | StepStatus::Skipped);
         if self.wanted == Wanted::Quiet && quiet {
             return String::new();
