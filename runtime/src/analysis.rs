@@ -57,6 +57,8 @@ pub(crate) struct StateUse {
     pub(crate) reads: BTreeSet<String>,
     pub(crate) writes: BTreeSet<String>,
     asks: BTreeSet<String>,
+    /// Whether it may write keys that it does not spell out.
+    pub(crate) opaque: bool,
 }
 
 /// What the functions of units do with `ctx.state`, as far as they say it in the form `ctx.state.key` or
@@ -88,6 +90,7 @@ impl StateUses {
                 used.reads.extend(function.state.reads.iter().cloned());
                 used.writes.extend(function.state.writes.iter().cloned());
                 used.asks.extend(function.state.asks.iter().cloned());
+                used.opaque |= function.state.opaque;
                 open.extend(function.leads_to.iter().map(String::as_str));
             }
         }
@@ -128,11 +131,19 @@ impl FunctionUse {
                 self.leads_to.extend(value.read_lock::<rhai::FnPtr>().map(|pointer| pointer.fn_name().to_owned()));
             }
             ASTNode::Expr(Expr::Dot(chain, _, _)) => {
-                let Some(key) = state_key(chain) else { return };
+                let Some(key) = state_key(chain) else {
+                    let asked =
+                        path.iter().rev().nth(1).and_then(call_in).is_some_and(|(call, ..)| call.name == "contains");
+                    self.state.opaque |= is_in_state(chain) && !asked;
+                    return;
+                };
                 let assigned = path.iter().rev().nth(1).is_some_and(|parent| is_target(parent, path.last()));
                 if assigned {
                     self.state.writes.insert(key);
                 } else {
+                    if path.iter().any(|around| matches!(around, ASTNode::Stmt(Stmt::TryCatch(..)))) {
+                        self.state.asks.insert(key.clone());
+                    }
                     self.state.reads.insert(key);
                 }
             }
@@ -144,6 +155,12 @@ impl FunctionUse {
 /// Whether it is `x.state`.
 fn is_state(chain: &rhai::BinaryExpr) -> bool {
     matches!((&chain.lhs, &chain.rhs), (Expr::Variable(..), Expr::Property(property, _)) if property.2.as_str() == "state")
+}
+
+/// Whether it is `x.state` or something in it.
+fn is_in_state(chain: &rhai::BinaryExpr) -> bool {
+    let (Expr::Dot(rest, _, _) | Expr::Index(rest, _, _)) = &chain.rhs else { return is_state(chain) };
+    matches!((&chain.lhs, &rest.lhs), (Expr::Variable(..), Expr::Property(state, _)) if state.2.as_str() == "state")
 }
 
 /// The `key` of `x.state.key` or `x.state["key"]`.
@@ -195,5 +212,36 @@ mod tests {
         assert_eq!((words(&a.reads), words(&a.writes)), ("list".into(), "disk pool".into()));
         let b = uses.of(&prepared.steps()[1]);
         assert_eq!((words(&b.reads), words(&b.writes)), ("name".into(), String::new()));
+        assert!(!a.opaque && !b.opaque);
+    }
+
+    #[test]
+    fn what_is_read_and_left_by_nobody_is_found_unless_it_cannot_be_known() {
+        let problems = |script: &str| {
+            let runtime = crate::Runtime::builder().build().unwrap();
+            let session: SessionBuilder = runtime.session(crate::target::NoTarget::new());
+            let prepared = session.open().prepare(&crate::playbook::Playbook::text("t", script)).unwrap();
+            let all = prepared.state_problems();
+            all.iter().map(|e| format!("{} ({})", e.message(), e.hint_text().unwrap_or(""))).collect::<Vec<_>>()
+        };
+        let two = problems(
+            r#"
+            step("a", |ctx| { ctx.state.pool = 1; });
+            step("b", |ctx| ctx.state.poool + ctx.state.late);
+            step("c", |ctx| { ctx.state.late = 1; });
+        "#,
+        );
+        assert_eq!(two.len(), 2, "{two:?}");
+        assert!(two[0].contains("ctx.state.late") && two[0].contains("step \"c\""), "{two:?}");
+        assert!(two[1].contains("ctx.state.poool") && two[1].contains("did you mean \"pool\"?"), "{two:?}");
+        for fine in [
+            r#"step("a", |ctx| { let k = "x"; ctx.state[k] = 1; }); step("b", |ctx| ctx.state.x);"#,
+            r#"step("a", |ctx| { ctx.state.x = 1; ctx.state.x });"#,
+            r#"step("b", |ctx| if "x" in ctx.state { ctx.state.x });"#,
+            r#"step("b", |ctx| { try { ctx.state.x } catch { 1 } });"#,
+            r#"step("a", |ctx| { let s = ctx.state; s.x = 1; }); step("b", |ctx| ctx.state.x);"#,
+        ] {
+            assert_eq!(problems(fine), Vec::<String>::new(), "{fine}");
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::values::{Schema, Values, combine};
+use crate::values::{Schema, Values, combine_as};
 use crate::{Error, Kind, Place, Result, yaml};
 
 /// The file that makes a folder a customer folder.
@@ -102,11 +102,11 @@ impl Customer {
         let schema = Schema::load(schema, "customer.schema.json", |path| {
             Err(Error::internal(format!("the schema of customer.yaml refers to {path}")))
         })?;
-        let schema = std::sync::Arc::new(schema);
+        let schema = std::sync::Arc::new(schema.for_file(CUSTOMER_FILE));
         let read = yaml::read_one_file(&file)?;
         let values = Values::builder().schema(schema.clone()).layer_in(CUSTOMER_FILE, read, &folder).build();
         let values = values.map_err(at)?;
-        schema.validate(&values).map_err(|errors| at(combine(errors)))?;
+        schema.validate(&values).map_err(|errors| at(combine_as("customer.yaml has", errors)))?;
         let content: Content = serde_json::from_value(values.to_json())
             .map_err(|e| at(Error::new(Kind::Malformed, format!("{CUSTOMER_FILE} cannot be read")).source(e)))?;
         let own_name = || folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
@@ -161,6 +161,9 @@ mod tests {
             let text = format!("{error:?}");
             assert!(text.contains(message) && text.contains(hint) && text.contains(CUSTOMER_FILE), "{text}");
         }
+        let both = format!("{:?}", customer("playbok: x\n").1.unwrap_err());
+        assert!(both.contains("customer.yaml has 2 problems") && both.contains("set it in customer.yaml"), "{both}");
+        assert!(!both.contains("--set"), "{both}");
         assert!(customer("name: x\n").1.unwrap_err().to_string().contains("playbook is missing"));
         assert_eq!(customer("playbook: [\n").1.unwrap_err().kind(), Kind::Malformed);
         assert_eq!(Customer::open(Path::new("/nonexistent")).unwrap_err().kind(), Kind::NotFound);

@@ -2,6 +2,7 @@
 
 use rhai::{Dynamic, EvalAltResult, Map, ParseError, Position};
 
+use crate::runtime::Runtime;
 use crate::scope::Scope;
 use crate::suggest::did_you_mean;
 use crate::value::Value;
@@ -82,7 +83,9 @@ pub(crate) fn from_script(error: EvalAltResult, source: &str, scope: Option<&Sco
             Error::new(Kind::Budget, format!("a value grew too large: {what}"))
                 .hint("lists, maps and texts are limited"),
         ),
-        E::ErrorFunctionNotFound(signature, _) => located(unknown_function(&signature)),
+        E::ErrorFunctionNotFound(signature, _) => {
+            located(unknown_function(&signature, scope.map(|scope| scope.session.runtime())))
+        }
         E::ErrorVariableNotFound(name, _) => located(
             Error::new(Kind::Script, format!("there is no variable `{name}` here"))
                 .hint("a function sees only its parameters, `values` and constants of its file"),
@@ -104,7 +107,8 @@ pub(crate) fn from_script(error: EvalAltResult, source: &str, scope: Option<&Sco
     }
 }
 
-pub(crate) fn unknown_function(signature: &str) -> Error {
+/// The error for a function that is not there. `runtime` knows how its primitives are called.
+fn unknown_function(signature: &str, runtime: Option<&Runtime>) -> Error {
     let error = Error::new(Kind::Script, format!("there is no function {signature}"));
     if signature.starts_with("anon$") {
         let given = signature.split_once(" (").map_or("", |(_, types)| types.trim_end_matches(')'));
@@ -112,11 +116,23 @@ pub(crate) fn unknown_function(signature: &str) -> Error {
         return Error::new(Kind::Script, format!("the closure cannot be called here with {count} arguments"))
             .hint("it takes another number, or was made in an imported module: then call it there, or make it here, as |x| module::function(x)");
     }
-    match signature.split_once(" (") {
-        Some((name, _)) => {
-            error.hint(format!("a function `{name}` may exist for other arguments: windlass docs {name}"))
-        }
+    let called = signature.split_once(" (").map_or(signature, |(name, _)| name);
+    let (module, name) = called.rsplit_once("::").unwrap_or(("", called));
+    match runtime.and_then(|runtime| how_to_call(runtime, module, name)) {
+        Some(hint) => error.hint(hint),
         None => error,
+    }
+}
+
+/// How the primitive of this name is called, or the nearest one.
+fn how_to_call(runtime: &Runtime, module: &str, name: &str) -> Option<String> {
+    if let Some(primitive) = runtime.primitive(module, name) {
+        return Some(format!("call it as {}", primitive.signature()));
+    }
+    let mut of_that_name = runtime.primitives().iter().filter(|p| p.name == name);
+    match (of_that_name.next(), of_that_name.next()) {
+        (Some(primitive), None) => Some(format!("call it as {}", primitive.signature())),
+        _ => runtime.nearest_primitive(module, name),
     }
 }
 

@@ -50,13 +50,13 @@ pub(crate) enum When {
 pub(crate) enum Command {
     /// Run a playbook on a cluster
     Run(Run),
-    /// List the stock playbooks, or the steps of one
+    /// List the steps of a playbook; without WHAT and outside a customer folder, the stock playbooks
     List(List),
     /// Show a playbook: its description, its values, its steps; or the source of one step
     Show(Show),
     /// Check a playbook and its values without running anything
     Check(Check),
-    /// Evaluate an expression and print its value
+    /// Evaluate an expression, for real, and print its value: what it changes is changed
     Eval(Eval),
     /// Print completions for a shell
     Completions {
@@ -111,13 +111,13 @@ pub(crate) struct Run {
     #[arg(long, value_name = "STEP|TAG")]
     pub(crate) from: Option<String>,
     /// Run only these steps
-    #[arg(long, value_name = "STEP|TAG")]
+    #[arg(long, value_name = "STEP|TAG", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
     /// Leave these steps out
-    #[arg(long, value_name = "STEP|TAG")]
+    #[arg(long, value_name = "STEP|TAG", value_delimiter = ',')]
     pub(crate) skip: Vec<String>,
     /// Answer the question of this key with yes, beforehand
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
     pub(crate) yes_to: Vec<String>,
     /// Refuse every change
     #[arg(long)]
@@ -165,7 +165,7 @@ pub(crate) struct List {
 pub(crate) struct Show {
     /// A customer folder, a stock playbook, a playbook's folder, or a .rhai file
     #[arg(value_name = "WHAT")]
-    pub(crate) what: String,
+    pub(crate) what: Option<String>,
     /// Show the source of this step
     #[arg(value_name = "STEP")]
     pub(crate) step: Option<String>,
@@ -192,6 +192,9 @@ pub(crate) struct Eval {
     pub(crate) expression: String,
     #[command(flatten)]
     pub(crate) cluster: Cluster,
+    /// Refuse every change
+    #[arg(long)]
+    pub(crate) read_only: bool,
     /// What goes to stdout
     #[arg(short, long, value_enum, default_value_t = EvalOutput::Text, value_name = "FORMAT")]
     pub(crate) output: EvalOutput,
@@ -215,5 +218,9 @@ pub(crate) fn refused(error: &clap::Error, io: &Io) -> u8 {
     let text = if output.is_terminal() && crate::style::wanted() { text.ansi().to_string() } else { text.to_string() };
     // What was typed is repeated in it.
     output.write(&crate::clean::but_styles(&text));
+    if let Some(failure) = io.out.failure() {
+        io.err.write(&format!("error: the result cannot be written to stdout: {failure}\n"));
+        return exit::FAILED;
+    }
     if error.use_stderr() { exit::USAGE } else { exit::OK }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::args::{Shared, When};
 use crate::style::Style;
@@ -11,13 +11,14 @@ use crate::style::Style;
 #[derive(Clone)]
 pub struct Output {
     to: Arc<Mutex<dyn Write + Send>>,
+    failure: Arc<OnceLock<std::io::Error>>,
     terminal: bool,
 }
 
 impl Output {
     /// Writes to this; `terminal` says whether a person looks at it.
     pub fn new(to: impl Write + Send + 'static, terminal: bool) -> Self {
-        Self { to: Arc::new(Mutex::new(to)), terminal }
+        Self { to: Arc::new(Mutex::new(to)), failure: Arc::default(), terminal }
     }
 
     /// Whether a person looks at it.
@@ -29,8 +30,16 @@ impl Output {
     /// Writes a text whole. A reader that has gone away is no error: the work goes on.
     pub fn write(&self, text: &str) {
         let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
-        // There is nobody left to tell.
-        let _ = to.write_all(text.as_bytes()).and_then(|()| to.flush());
+        if let Err(error) = to.write_all(text.as_bytes()).and_then(|()| to.flush())
+            && error.kind() != std::io::ErrorKind::BrokenPipe
+        {
+            let _ = self.failure.set(error);
+        }
+    }
+
+    /// What was the first thing that could not be written, and not for the want of a reader.
+    pub(crate) fn failure(&self) -> Option<&std::io::Error> {
+        self.failure.get()
     }
 }
 

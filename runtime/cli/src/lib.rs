@@ -21,7 +21,10 @@ use clap::Parser as _;
 pub use io::{Io, Output};
 
 use args::{Cli, Command};
+use failed::Failed;
 use io::Ui;
+use render::Sources;
+use windlass_runtime::{Error, Kind};
 
 /// The exit codes of the command.
 pub mod exit {
@@ -50,8 +53,16 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>, io
         Command::Eval(eval) => commands::eval::run(&eval, &ui),
         Command::Completions { shell } => commands::completions::run(shell, &ui),
     };
-    match result {
+    let code = match result {
         Ok(code) => code,
         Err(failed) => failed.report(&ui),
+    };
+    match io.out.failure() {
+        Some(failure) => {
+            let lost = Error::new(Kind::System, format!("the result cannot be written to stdout: {failure}"));
+            let told = Failed::while_running(lost.hint("what was done stays done"), Sources::default()).report(&ui);
+            if code == exit::OK { told } else { code }
+        }
+        None => code,
     }
 }

@@ -19,6 +19,9 @@ use crate::style::Style;
 /// The longest answer.
 const LONGEST: usize = 64 * 1024;
 
+/// How often an approval is asked for until an answer is one.
+const ASKED: u8 = 3;
+
 /// Asks on the terminal.
 pub(crate) struct Terminal {
     pub(crate) cancel: Cancel,
@@ -112,8 +115,14 @@ impl Prompter for Terminal {
     fn confirm(&self, key: &str, text: &str) -> Result<bool> {
         let key = self.style.dim(format!("[{}]", clean(key)));
         let question = format!("{} {key} {} ", self.style.bold_yellow(clean(text)), self.style.bold("go on? [y/N]"));
-        let answer = self.ask(&question, false)?;
-        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+        for _ in 0..ASKED {
+            match self.ask(&question, false)?.trim().to_ascii_lowercase().as_str() {
+                "y" | "yes" => return Ok(true),
+                "n" | "no" | "" => return Ok(false),
+                _ => self.progress.screen().raw("Answer y or n.\n"),
+            }
+        }
+        Ok(false)
     }
 
     fn step_failed(&self, step: &str, error: &Error) -> Result<AfterFailure> {

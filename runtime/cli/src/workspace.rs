@@ -19,6 +19,11 @@ pub(crate) fn runtime() -> Result<Runtime> {
     Runtime::builder().with(windlass_stdlib::all()).stock(windlass_playbooks::tree()).build()
 }
 
+/// Whether there is a customer folder to take where none is named: the current folder, or one around it.
+pub(crate) fn in_customer_folder() -> bool {
+    std::env::current_dir().is_ok_and(|here| Customer::around(&here).is_some())
+}
+
 /// What was chosen, with its values.
 pub(crate) struct Workspace {
     pub(crate) playbook: Playbook,

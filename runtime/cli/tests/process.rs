@@ -138,6 +138,29 @@ fn a_reader_that_goes_away_is_no_error() {
 }
 
 #[test]
+fn what_cannot_be_written_is_no_success() {
+    let scratch = tempfile::tempdir().unwrap();
+    std::fs::write(scratch.path().join("s.rhai"), r#"step("a", || 1);"#).unwrap();
+    let run = |arguments: &[&str], out: Stdio| {
+        let output = Command::new(env!("CARGO_BIN_EXE_windlass"))
+            .args(arguments)
+            .current_dir(scratch.path())
+            .stdout(out)
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    let full = || Stdio::from(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+    for arguments in [&["run", "s.rhai", "--output", "json"][..], &["run", "s.rhai"], &["list"], &["--version"]] {
+        let (code, err) = run(arguments, full());
+        assert_eq!(code, Some(1), "{arguments:?}: {err}");
+        assert!(err.contains("cannot be written to stdout"), "{arguments:?}: {err}");
+    }
+    let (code, err) = run(&["run", "s.rhai", "--log", "/dev/full"], Stdio::null());
+    assert_eq!((code, err.matches("--log /dev/full: the file is not whole").count()), (Some(1), 1), "{err}");
+}
+
+#[test]
 fn the_log_file_keeps_everything_for_this_user_alone() {
     use std::os::unix::fs::PermissionsExt as _;
     let scratch = tempfile::tempdir().unwrap();
@@ -214,16 +237,29 @@ fn on_a_terminal(script: &str, answers: &[(&str, &str)]) -> Option<(Option<i32>,
 #[test]
 fn a_person_at_the_terminal_is_asked() {
     let script = r#"
-        step("ask", || { confirm("go", "Delete it all?"); log::info("the answer was yes"); });
+        step("ask", || { if confirm("go", "Delete it all?") { log::info("it is " + "true") } log::info("the answer was yes"); });
         step("secret", || { let p = secret::prompt("Password of the registry"); log::info(`it is ${p}`); });
         step("flaky", #{ on_error: "ask" }, |ctx| { if ctx.attempt < 2 { throw "not yet" } log::info("at last"); });
         step("no", || { confirm("stop", "And this?"); log::info("never " + "said"); });
     "#;
-    let answers =
-        [("go on? [y/N]", "y\n"), ("(not shown):", "correct-horse-battery\n"), ("[s]top?", "r\n"), ("[stop]", "\n")];
+    let answers = [
+        ("go on? [y/N]", "what?\n"),
+        ("go on? [y/N]", "y\n"),
+        ("(not shown):", "correct-horse-battery\n"),
+        ("[s]top?", "r\n"),
+        ("[stop]", "\n"),
+    ];
     let Some((code, seen)) = on_a_terminal(script, &answers) else { return };
     assert_eq!(code, Some(3), "{seen}");
-    for wanted in ["Delete it all?", "the answer was yes", "at last", "`stop` was refused", "\u{1b}[1;33mcancelled"] {
+    for wanted in [
+        "Delete it all?",
+        "Answer y or n.",
+        "it is true",
+        "the answer was yes",
+        "at last",
+        "`stop` was refused",
+        "\u{1b}[1;33mcancelled",
+    ] {
         assert!(seen.contains(wanted), "{wanted}: {seen}");
     }
     assert!(!seen.contains("correct-horse") && !seen.contains("never said"), "{seen}");

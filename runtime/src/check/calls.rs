@@ -17,6 +17,10 @@ use crate::runtime::Runtime;
 use crate::suggest::nearest;
 use crate::value::Value;
 
+/// Where nothing known is like it.
+const NO_SUCH_FUNCTION: &str =
+    "nothing like it is known: a primitive is called with its module, such as cluster::apply";
+
 /// Looks at every call of one script.
 pub(super) struct Calls<'a> {
     pub(super) runtime: &'a Runtime,
@@ -158,7 +162,7 @@ impl Calls<'_> {
                         let own = self.unit.functions.keys().map(String::as_str).filter(|n| is_name(n));
                         let ids: Vec<String> = self.runtime.primitives().iter().map(Primitive::id).collect();
                         let known = own.chain(self.names.globals()).chain(ids.iter().map(String::as_str));
-                        hinted(error, name, known, || "windlass docs lists all functions".to_owned())
+                        hinted(error, name, known, || NO_SUCH_FUNCTION.to_owned())
                     }
                 };
                 self.problem(error, position);
@@ -190,7 +194,7 @@ impl Calls<'_> {
                 let error = script(format!("there is no method {name}"));
                 let own = self.unit.functions.keys().map(String::as_str).filter(|n| is_name(n));
                 let known = own.chain(self.names.globals());
-                self.problem(hinted(error, name, known, || "windlass docs lists all functions".to_owned()), position);
+                self.problem(hinted(error, name, known, || NO_SUCH_FUNCTION.to_owned()), position);
             }
         }
     }
@@ -297,6 +301,38 @@ impl Calls<'_> {
         {
             self.options("step", &StepOptions::fields(), options);
         }
+    }
+}
+
+/// Whether a script calls what needs a cluster, as far as its calls are written out.
+pub(super) fn uses_cluster(runtime: &Runtime, names: &Names, unit: &Script) -> bool {
+    let mut found = false;
+    visit(&unit.ast, |path| {
+        let Some((call, _, method)) = path.last().and_then(call_in) else { return };
+        let name = call.name.as_str();
+        // It acts on a cluster that it names itself.
+        let elsewhere = |argument: &Expr| matches!(argument, Expr::Map(map, _) if map.0.iter().any(|(key, _)| key.name == "cluster"));
+        if call.args.iter().any(elsewhere) {
+            return;
+        }
+        found |= if method {
+            let primitives = runtime.primitives().iter();
+            !names.is_rhai(name, call.args.len() + 1)
+                && !unit.functions.contains_key(name)
+                && primitives.filter(|p| p.method && p.name == name).any(needs_cluster)
+        } else {
+            module_of(call).and_then(|module| runtime.primitive(&module, name)).is_some_and(needs_cluster)
+        };
+    });
+    found
+}
+
+fn needs_cluster(primitive: &Primitive) -> bool {
+    match primitive.module {
+        "cluster" => primitive.effect != Effect::Pure,
+        // The others wait for what a closure says.
+        "wait" => primitive.parameters.iter().any(|parameter| parameter.name == "target"),
+        _ => false,
     }
 }
 

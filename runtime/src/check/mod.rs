@@ -66,7 +66,10 @@ impl Session {
         }
         if units.are_whole() {
             match self.declare(playbook) {
-                Ok(prepared) if problems.0.is_empty() => return Ok(prepared),
+                Ok(prepared) if problems.0.is_empty() => {
+                    let uses_cluster = units.iter().any(|unit| calls::uses_cluster(self.runtime(), &names, unit));
+                    return Ok(Prepared { uses_cluster, ..prepared });
+                }
                 Ok(_) => {}
                 Err(late) => problems.add_late(late),
             }

@@ -180,17 +180,17 @@ pub(crate) fn own_primitives() -> Vec<Primitive> {
             name: "confirm",
             effect: Effect::Wait,
             method: false,
-            doc: "Asks a person for approval, and goes on only with a yes.\n\n`--yes-to KEY` answers it beforehand; nothing answers all. Without a terminal and without `--yes-to` the run is cancelled. The step's deadline rests while the question is open.\n\n# Errors\n`cancelled` if it is refused. It cannot be caught.\n\n# Example\n```rhai\nconfirm(\"delete-data\", \"All volumes of the old installation are deleted.\");\n```",
+            doc: "Asks a person for approval, and goes on only with a yes: it returns `true`, or ends the run.\n\n`--yes-to KEY` answers it beforehand; nothing answers all. Without a terminal and without `--yes-to` the run is cancelled. The step's deadline rests while the question is open.\n\n# Errors\n`cancelled` if it is refused. It cannot be caught.\n\n# Example\n```rhai\nconfirm(\"delete-data\", \"All volumes of the old installation are deleted.\");\n```",
             parameters: vec![text("key"), text("text")],
             options_at: None,
             options: Vec::new(),
-            returns: "()",
+            returns: "bool",
             invoke: |call: &Call<'_>, mut arguments| {
                 let (key, question): (String, String) = (arguments.next("key")?, arguments.next("text")?);
                 call.session().confirm(&call.scope.cancel, &key, &question)?;
                 let id = call.scope.next_id();
                 call.session().journal().decision(&id, &format!("`{key}` approved: {question}"))?;
-                Ok(Value::Null)
+                Ok(Value::Bool(true))
             },
         },
     ]

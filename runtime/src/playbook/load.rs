@@ -1,5 +1,6 @@
 //! Finding a playbook and declaring its steps.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -87,6 +88,7 @@ pub struct Prepared {
     pub(crate) name: String,
     pub(crate) units: Vec<Arc<Unit>>,
     pub(crate) steps: Vec<Step>,
+    pub(crate) uses_cluster: bool,
 }
 
 impl Session {
@@ -124,6 +126,7 @@ impl Session {
                 name: playbook.name.clone(),
                 units: vec![unit],
                 steps: vec![step],
+                uses_cluster: false,
             });
         }
         let collector = Arc::new(Collector::default());
@@ -145,7 +148,13 @@ impl Session {
             let error = Error::usage(format!("{} declares no step", playbook.source));
             return Err(vec![error.hint("it calls `step` or `include_steps`, but not when it runs")]);
         }
-        Ok(Prepared { session: self.clone(), name: playbook.name.clone(), units, steps: sorted(steps)? })
+        Ok(Prepared {
+            session: self.clone(),
+            name: playbook.name.clone(),
+            units,
+            steps: sorted(steps)?,
+            uses_cluster: false,
+        })
     }
 }
 
@@ -154,6 +163,19 @@ impl Prepared {
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    /// Opens the session's cluster if a script of the playbook calls what needs one, so that a context that is not there is
+    /// found before the first step. Nothing is sent to it. Only what [`Session::prepare_checked`] has prepared knows that.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub fn open_cluster(&self) -> Result<()> {
+        if self.uses_cluster {
+            let opened = self.session.cluster(None, self.session.cancel());
+            opened.map_err(|e| self.session.mask_error(e))?;
+        }
+        Ok(())
     }
 
     /// The units whose top levels were evaluated.
@@ -180,7 +202,13 @@ impl Prepared {
     /// As [`Selection::left_out`], and for a step that reads state which nobody leaves.
     pub fn check_selection(&self, selection: &Selection) -> Result<()> {
         let left_out = selection.left_out(&self.steps)?;
-        selection.check_state(&self.steps, &left_out)
+        selection.check_state(&self.steps, &left_out).into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// What steps read of the state that no step before them leaves, if all of them run.
+    #[must_use]
+    pub fn state_problems(&self) -> Vec<Error> {
+        Selection::default().check_state(&self.steps, &BTreeMap::new())
     }
 
     /// Runs the steps that are chosen, on a thread of their own.
@@ -188,8 +216,8 @@ impl Prepared {
     /// # Errors
     /// As [`Prepared::check_selection`]; what happens in the steps is in the report.
     pub fn start(self, selection: &Selection) -> Result<Run> {
+        self.check_selection(selection)?;
         let left_out = selection.left_out(&self.steps)?;
-        selection.check_state(&self.steps, &left_out)?;
         Run::start(self, left_out)
     }
 }

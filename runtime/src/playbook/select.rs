@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::declare::Step;
-use crate::analysis::{StateUse, StateUses};
+use crate::analysis::{StateUse, StateUses, calls_and_imports};
 use crate::suggest::did_you_mean;
 use crate::{Error, Result};
+
+/// Why a step is left out that `--only` does not choose.
+pub const NOT_AMONG_ONLY: &str = "not among --only";
 
 /// What was asked to run. Words are keys, tags, or the folders of keys.
 #[derive(Debug, Clone, Default)]
@@ -27,10 +30,13 @@ impl Selection {
         let words = self.from.iter().chain(&self.only).chain(&self.skip);
         for word in words {
             if !steps.iter().any(|s| s.answers_to(word)) {
-                let names: BTreeSet<&str> = steps
-                    .iter()
-                    .flat_map(|s| std::iter::once(s.key.as_str()).chain(s.options.tags.iter().map(String::as_str)))
-                    .collect();
+                let folders = |key: &'_ str| key.match_indices('/').map(|(at, _)| at).collect::<Vec<_>>();
+                let words = |step: &'_ Step| -> Vec<String> {
+                    let folders = folders(&step.key).into_iter().map(|at| step.key[..at].to_owned());
+                    folders.chain([step.key.clone()]).chain(step.options.tags.iter().cloned()).collect()
+                };
+                let words: BTreeSet<String> = steps.iter().flat_map(words).collect();
+                let names: BTreeSet<&str> = words.iter().map(String::as_str).collect();
                 let error = Error::usage(format!("there is no step or tag \"{word}\""));
                 return Err(match did_you_mean(word, names.iter().copied()) {
                     Some(hint) => error.hint(hint),
@@ -45,7 +51,7 @@ impl Selection {
             let reason = if first.is_some_and(|f| index < f) {
                 Some(format!("before --from {}", self.from.as_deref().unwrap_or_default()))
             } else if !self.only.is_empty() && !chosen(&self.only) {
-                Some("not among --only".to_owned())
+                Some(NOT_AMONG_ONLY.to_owned())
             } else if chosen(&self.skip) {
                 Some("--skip".to_owned())
             } else {
@@ -55,35 +61,45 @@ impl Selection {
                 left_out.insert(step.key.clone(), reason);
             }
         }
+        if !steps.is_empty() && left_out.len() == steps.len() {
+            return Err(Error::usage("nothing is left to run")
+                .hint("--from, --only and --skip together leave out every step: windlass list shows them"));
+        }
         Ok(left_out)
     }
 
-    /// Refuses a selection that runs a step which reads state that only steps leave which do not run.
+    /// What is wrong with a selection that runs a step which reads state that no step of it leaves before.
     ///
-    /// # Errors
-    /// [`crate::Kind::Usage`], naming the step, what it reads, and who leaves it.
-    pub(crate) fn check_state(&self, steps: &[Step], left_out: &BTreeMap<String, String>) -> Result<()> {
-        if left_out.is_empty() {
-            return Ok(());
-        }
+    /// Each is of [`crate::Kind::Usage`], and names the step, what it reads, and who leaves it.
+    pub(crate) fn check_state(&self, steps: &[Step], left_out: &BTreeMap<String, String>) -> Vec<Error> {
         let mut uses = StateUses::default();
         let used: Vec<StateUse> = steps.iter().map(|step| uses.of(step)).collect();
+        // A module's functions, and keys that are computed, may write what cannot be seen from here.
+        let imports = |step: &Step| !calls_and_imports(&step.unit().ast).imports.is_empty();
+        let opaque = used.iter().any(|own| own.opaque) || steps.iter().any(imports);
+        let mut problems = Vec::new();
         let mut left: BTreeSet<&str> = BTreeSet::new();
         for (step, own) in steps.iter().zip(&used).filter(|(step, _)| !left_out.contains_key(&step.key)) {
             left.extend(own.writes.iter().map(String::as_str));
             for missing in own.reads.iter().filter(|key| !left.contains(key.as_str())) {
                 let writer = steps.iter().zip(&used).find(|(_, other)| other.writes.contains(missing));
-                // Without one, it may be left in a way that cannot be seen from here: the step itself will say.
-                if let Some((writer, _)) = writer {
-                    return Err(Error::usage(format!(
-                        "step \"{}\" reads ctx.state.{missing}, which no step of this run leaves, and no earlier run is recorded",
-                        step.key
-                    ))
-                    .at(step.place.clone())
-                    .hint(format!("step \"{}\" leaves it: run that one too", writer.key)));
-                }
+                let hint = match writer {
+                    Some((writer, _)) if left_out.contains_key(&writer.key) => {
+                        format!("step \"{}\" leaves it: run that one too", writer.key)
+                    }
+                    _ if opaque => continue,
+                    Some((writer, _)) => format!("step \"{}\" leaves it, and runs later", writer.key),
+                    None => did_you_mean(missing, used.iter().flat_map(|own| &own.writes).map(String::as_str))
+                        .unwrap_or_else(|| format!("a step before it leaves it: ctx.state.{missing} = …")),
+                };
+                let recorded = if left_out.is_empty() { "" } else { ", and no earlier run is recorded" };
+                let text = format!(
+                    "step \"{}\" reads ctx.state.{missing}, which no step of this run leaves{recorded}",
+                    step.key
+                );
+                problems.push(Error::usage(text).at(step.place.clone()).hint(hint));
             }
         }
-        Ok(())
+        problems
     }
 }

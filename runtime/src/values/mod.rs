@@ -19,6 +19,7 @@ mod set;
 
 pub use layers::Builder;
 pub use path::{Path, Segment};
+pub(crate) use schema::combine_as;
 pub use schema::{Schema, combine};
 pub use set::{Assignment, Typing, parse_set};
 

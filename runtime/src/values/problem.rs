@@ -80,7 +80,9 @@ impl Report<'_> {
     fn missing(&self, key: &str) -> Error {
         let path = self.path.join(Segment::Key(key.into()));
         let about = self.schema.description(&path).map(|text| format!(": {text}")).unwrap_or_default();
-        let hint = if self.schema.is_secret(&path) || path.looks_secret() {
+        let hint = if let Some(file) = self.schema.file() {
+            format!("set it in {file}")
+        } else if self.schema.is_secret(&path) || path.looks_secret() {
             // A secret on a command line is seen by everybody on the machine.
             "it is a secret: put it into values.yaml by reference, and not on the command line".to_owned()
         } else {

@@ -18,6 +18,7 @@ pub struct Schema {
     validator: Validator,
     documents: BTreeMap<String, Value>,
     root: String,
+    file: Option<String>,
 }
 
 impl std::fmt::Debug for Schema {
@@ -56,7 +57,19 @@ impl Schema {
         })?;
         let mut documents = std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner));
         documents.insert(root.clone(), schema);
-        Ok(Self { validator, documents, root })
+        Ok(Self { validator, documents, root, file: None })
+    }
+
+    /// Says that the values all stand in this file, for the hints.
+    #[must_use]
+    pub fn for_file(mut self, file: &str) -> Self {
+        self.file = Some(file.to_owned());
+        self
+    }
+
+    /// The file in which the values all stand.
+    pub(super) fn file(&self) -> Option<&str> {
+        self.file.as_deref()
     }
 
     /// Compares values with the schema, and says all that is wrong: the path, what was expected, which layer set the
@@ -202,7 +215,12 @@ impl Schema {
 
 /// All problems as one error: their lines, and `details` with each of them.
 #[must_use]
-pub fn combine(mut errors: Vec<Error>) -> Error {
+pub fn combine(errors: Vec<Error>) -> Error {
+    combine_as("the values have", errors)
+}
+
+/// As [`combine`], where `they_have` begins the first line: `customer.yaml has`.
+pub(crate) fn combine_as(they_have: &str, mut errors: Vec<Error>) -> Error {
     if errors.len() == 1
         && let Some(error) = errors.pop()
     {
@@ -212,7 +230,7 @@ pub fn combine(mut errors: Vec<Error>) -> Error {
         Some(hint) => format!("\n  {} ({hint})", e.message()),
         None => format!("\n  {}", e.message()),
     };
-    let message = format!("the values have {} problems:{}", errors.len(), errors.iter().map(line).collect::<String>());
+    let message = format!("{they_have} {} problems:{}", errors.len(), errors.iter().map(line).collect::<String>());
     let details: Vec<Value> = errors.iter().map(Error::to_json).collect();
     Error::new(Kind::Values, message).details(serde_json::json!({ "problems": details }))
 }

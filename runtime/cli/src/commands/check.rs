@@ -52,7 +52,10 @@ fn look(check: &Check) -> Result<(Workspace, Vec<Error>, usize), Failed> {
 fn problems(workspace: &Workspace, session: &Session) -> (Vec<Error>, usize) {
     let mut problems = workspace.value_problems();
     let steps = match session.prepare_checked(&workspace.playbook, workspace.schema.as_deref()) {
-        Ok(prepared) => prepared.steps().len(),
+        Ok(prepared) => {
+            problems.extend(prepared.state_problems());
+            prepared.steps().len()
+        }
         Err(found) => {
             problems.extend(found);
             0

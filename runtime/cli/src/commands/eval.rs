@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value as Json;
+use windlass_runtime::access::Access;
 use windlass_runtime::playbook::Playbook;
 use windlass_runtime::{Error, Kind, Value, yaml};
 
@@ -26,6 +27,9 @@ pub(crate) fn run(eval: &Eval, ui: &Ui) -> Result<u8, Failed> {
     let progress = Progress::new(ui, sources.clone(), false);
     let screen = progress.screen();
     let mut builder = runtime.session(target).vault(vault::of(None)).sink(progress.sink());
+    if eval.read_only {
+        builder = builder.access(Access::read_only());
+    }
     let cancel = windlass_runtime::cancel::Cancel::root();
     builder = builder.cancel(cancel.clone());
     let listening = if ui.io.process {

@@ -14,7 +14,7 @@ use crate::workspace::{self, Workspace};
 
 pub(crate) fn run(list: &List, ui: &Ui) -> Result<u8, Failed> {
     let what = &list.what;
-    if what.what.is_none() && what.customer.is_none() {
+    if what.what.is_none() && what.customer.is_none() && !workspace::in_customer_folder() {
         stock(list.output, ui);
         return Ok(exit::OK);
     }
@@ -29,7 +29,7 @@ pub(crate) fn run(list: &List, ui: &Ui) -> Result<u8, Failed> {
 }
 
 /// The playbooks that are built in.
-fn stock(output: Format, ui: &Ui) {
+pub(super) fn stock(output: Format, ui: &Ui) {
     let tree = windlass_playbooks::tree();
     let about = |name: &str| {
         let readme = tree.get(&format!("{name}/README.md")).map(String::from_utf8_lossy).unwrap_or_default();

@@ -14,19 +14,22 @@ use crate::args::{Run, RunOutput};
 use crate::exit;
 use crate::failed::Failed;
 use crate::io::{Output, Ui, json_escaped};
-use crate::progress::{LogFile, Progress};
+use crate::progress::{LogFailure, LogFile, Progress};
 use crate::prompt::Terminal;
+use crate::render::Sources;
 use crate::workspace::Workspace;
 use crate::{signals, vault, workspace};
 
 pub(crate) fn run(run: &Run, ui: &Ui) -> Result<u8, Failed> {
     match attempt(run, ui) {
-        Ok(report) => {
+        Ok((report, log)) => {
             if run.output == RunOutput::Json {
                 ui.out_json(&report);
             }
+            let lost = log.and_then(|log| log.error());
+            let told = lost.map(|error| Failed::while_running(error, Sources::default()).report(ui));
             Ok(match report.status {
-                RunStatus::Ok => exit::OK,
+                RunStatus::Ok => told.unwrap_or(exit::OK),
                 RunStatus::Failed => exit::FAILED,
                 RunStatus::Cancelled => exit::CANCELLED,
             })
@@ -46,7 +49,7 @@ pub(crate) fn run(run: &Run, ui: &Ui) -> Result<u8, Failed> {
     }
 }
 
-fn attempt(run: &Run, ui: &Ui) -> Result<Report, Failed> {
+fn attempt(run: &Run, ui: &Ui) -> Result<(Report, Option<LogFailure>), Failed> {
     let workspace = Workspace::open(&run.what)?;
     let runtime = workspace::runtime()?;
     let target = workspace::target(&run.cluster, workspace.customer.as_ref())?;
@@ -69,8 +72,11 @@ fn attempt(run: &Run, ui: &Ui) -> Result<Report, Failed> {
     if run.output == RunOutput::Jsonl {
         builder = builder.sink(json_lines(ui.io.out.clone()));
     }
+    let mut log = None;
     if let Some(path) = &run.log {
-        builder = builder.sink(LogFile::create(path)?);
+        let file = LogFile::create(path)?;
+        log = Some(file.failure());
+        builder = builder.sink(file);
     }
     let listening = if ui.io.process {
         if Terminal::is_there() {
@@ -85,7 +91,7 @@ fn attempt(run: &Run, ui: &Ui) -> Result<Report, Failed> {
     let result = prepared(run, &workspace, &session);
     drop(listening);
     progress.finish();
-    result
+    result.map(|report| (report, log))
 }
 
 fn prepared(run: &Run, workspace: &Workspace, session: &Session) -> Result<Report, Failed> {
@@ -101,6 +107,7 @@ fn prepared(run: &Run, workspace: &Workspace, session: &Session) -> Result<Repor
         }
     };
     let selection = Selection { from: run.from.clone(), only: run.only.clone(), skip: run.skip.clone() };
+    prepared.check_selection(&selection).and_then(|()| prepared.open_cluster()).map_err(|e| before(vec![e]))?;
     let run = prepared.start(&selection).map_err(|e| before(vec![e]))?;
     run.wait().map_err(|e| Failed::while_running(e, workspace.sources.clone()))
 }

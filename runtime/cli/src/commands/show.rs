@@ -8,16 +8,20 @@ use windlass_runtime::playbook::{Prepared, Step};
 use windlass_runtime::suggest::did_you_mean;
 use windlass_runtime::{Error, yaml};
 
-use super::list::{prepare, steps_json, table};
+use super::list::{prepare, steps_json, stock, table};
 use crate::args::{Format, Show, What};
 use crate::clean::{clean, line};
 use crate::exit;
 use crate::failed::Failed;
 use crate::io::Ui;
-use crate::workspace::Workspace;
+use crate::workspace::{self, Workspace};
 
 pub(crate) fn run(show: &Show, ui: &Ui) -> Result<u8, Failed> {
-    let workspace = Workspace::open(&What { what: Some(show.what.clone()), ..What::default() })?;
+    if show.what.is_none() && !workspace::in_customer_folder() {
+        stock(show.output, ui);
+        return Ok(exit::OK);
+    }
+    let workspace = Workspace::open(&What { what: show.what.clone(), ..What::default() })?;
     let prepared = prepare(&workspace)?;
     match &show.step {
         Some(key) => step(&workspace, &prepared, key, show.output, ui),

@@ -114,7 +114,9 @@ impl Lines {
             StepStatus::Ok => (style.green("ok"), counts(report)),
             StepStatus::Failed => {
                 let message = report.error.as_ref().and_then(|e| e.get("message")).and_then(|m| m.as_str());
-                let first = message.unwrap_or_default().lines().next().unwrap_or_default().to_owned();
+                // What follows is shown with the error at the end.
+                let first =
+                    message.unwrap_or_default().lines().next().unwrap_or_default().trim_end_matches(':').to_owned();
                 (style.bold_red("failed"), format!("{}: {}", counts(report), line(&first)))
             }
             StepStatus::Skipped => (style.dim("skipped"), reason),

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use windlass_runtime::event::{Event, Sink};
 use windlass_runtime::{Error, Kind, Result};
@@ -16,6 +16,23 @@ use crate::style::Style;
 pub(crate) struct LogFile {
     to: Mutex<(File, Lines)>,
     json: bool,
+    failure: LogFailure,
+}
+
+/// What became of the first line that could not be written.
+#[derive(Clone)]
+pub(crate) struct LogFailure {
+    name: String,
+    error: Arc<OnceLock<std::io::Error>>,
+}
+
+impl LogFailure {
+    /// The error to show at the end, if there was one.
+    pub(crate) fn error(&self) -> Option<Error> {
+        let error = self.error.get()?;
+        let text = format!("--log {}: the file is not whole: {error}", self.name);
+        Some(Error::new(Kind::System, text).hint("the run went on without it"))
+    }
 }
 
 impl LogFile {
@@ -26,7 +43,13 @@ impl LogFile {
             Error::new(Kind::System, format!("--log {}: the file cannot be written", path.display())).source(e)
         })?;
         let json = path.extension().is_some_and(|e| e == "jsonl");
-        Ok(Self { to: Mutex::new((file, Lines::new(Wanted::All, Style::off(), false))), json })
+        let failure = LogFailure { name: path.display().to_string(), error: Arc::default() };
+        Ok(Self { to: Mutex::new((file, Lines::new(Wanted::All, Style::off(), false))), json, failure })
+    }
+
+    /// Says later whether all of it could be written.
+    pub(crate) fn failure(&self) -> LogFailure {
+        self.failure.clone()
     }
 }
 
@@ -40,6 +63,8 @@ impl Sink for LogFile {
             to.1.of(event).lines().map(|line| format!("{at} {line}\n")).collect()
         };
         // A full disk must not end a deployment.
-        let _ = to.0.write_all(text.as_bytes());
+        if let Err(error) = to.0.write_all(text.as_bytes()) {
+            let _ = self.failure.error.set(error);
+        }
     }
 }

@@ -232,7 +232,8 @@ fn owner_conflict(id: &ResourceId, conflicts: &[FieldConflict], intent: &Json, l
         .iter()
         .map(|c| serde_json::json!({ "field": c.field.trim_start_matches('.'), "manager": c.manager, "live": value(live, &c.field), "intended": value(intent, &c.field) }))
         .collect();
-    Error::new(Kind::Conflict, format!("{id} has fields of others:\n  {}", lines.join("\n  ")))
+    let count = if lines.len() == 1 { "1 field".to_owned() } else { format!("{} fields", lines.len()) };
+    Error::new(Kind::Conflict, format!("{id} has {count} of others:\n  {}", lines.join("\n  ")))
         .hint("take them with conflicts: \"take\" (recorded), or leave them as they are with conflicts: \"leave\"")
         .details(serde_json::json!({ "conflicts": details }))
         .source(source.clone())
