@@ -200,4 +200,6 @@ fn summary(vigil: &Vigil) -> (String, String) {
 }
 
 #[cfg(test)]
+mod silence_tests;
+#[cfg(test)]
 mod tests;
