@@ -8,7 +8,7 @@ use crate::suggest::did_you_mean;
 use crate::{Error, Result};
 
 /// Why a step is left out that `--only` does not choose.
-pub const NOT_AMONG_ONLY: &str = "not among --only";
+const NOT_AMONG_ONLY: &str = "not among --only";
 
 /// What was asked to run. Words are keys, tags, or the folders of keys.
 #[derive(Debug, Clone, Default)]
