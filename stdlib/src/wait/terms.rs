@@ -26,7 +26,7 @@ pub struct Terms {
     pub stable_for: Option<Duration>,
     /// How long pods that are blocked (an image that cannot be pulled, a crash loop, no node that takes them, a quota)
     /// are given without any progress before the wait fails as `hopeless`. Longer where something else mends it, such as
-    /// an autoscaler that adds nodes.
+    /// an autoscaler that adds nodes. It starts anew after a time without contact with the API server.
     #[option(default = "\"60s\"")]
     pub patience: Duration,
 }

@@ -226,7 +226,7 @@ impl Vigil {
         if watched.end.is_none() && watched.over_at(self.begun) <= now {
             if let (Some(since), false) = (watched.lost_at, watched.is_out_of_contact) {
                 let time = Duration::from_secs(now.since(since).as_secs());
-                watched.status = format!("{}, for {} now", watched.status, duration::display(time));
+                watched.status = format!("{}; so it has been for {}", watched.status, duration::display(time));
             }
             self.end(index, End::TimedOut);
         }

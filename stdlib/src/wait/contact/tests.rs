@@ -140,7 +140,7 @@ fn a_connection_that_is_known_to_be_lost_says_since_when_at_the_deadline() {
     vigil.look(at(100));
     assert!(matches!(vigil.watched[0].end, Some(End::TimedOut)));
     let words = &vigil.watched[0].status;
-    assert!(words.ends_with("(the connection is lost: reset), for 1m now"), "{words}");
+    assert!(words.ends_with("(the connection is lost: reset); so it has been for 1m"), "{words}");
 }
 
 #[test]
