@@ -157,7 +157,7 @@ fn descriptions_that_say_too_little_too_much_or_something_else_are_refused() {
         ("#{ condition: \"Deployment/web\" }", "`condition` needs `type`"),
         ("#{ condition: \"Deployment/web\", type: \"A=False\", status: \"True\" }", "its status twice"),
         ("#{ field: \"Deployment/web\", path: \"a\" }", "`field` needs `value`"),
-        ("#{ field: \"Deployment/web\", path: \"a[\", value: 1 }", "not closed"),
+        ("#{ field: \"Deployment/web\", path: \"a[\", value: 1 }", "a number from 0 up"),
         ("#{ exists: \"Deployment/web\", stable_for: \"1s\" }", "`stable_for` does not go with `exists`"),
         ("#{ ready: \"web\" }", "no \"/\""),
         ("#{ ready: \"Deployment/web\", timeout: \"-1s\" }", "negative"),
