@@ -56,6 +56,12 @@ fn every_file_of_a_playbook_is_built_in() {
 }
 
 #[test]
+fn what_the_steps_share_is_built_in() {
+    assert!(text("steps/preflight.rhai").contains("import \"facts\""));
+    assert!(text("steps/lib/facts.rhai").contains("fn components()"));
+}
+
+#[test]
 fn the_blueprint_fits_its_schema() {
     let schema = serde_json::from_str(text("blueprint/components.schema.json")).unwrap();
     let schema = Schema::load(schema, "components.schema.json", |path| Err(Error::usage(path))).unwrap();

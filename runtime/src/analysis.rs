@@ -132,7 +132,8 @@ impl FunctionUse {
             }
             ASTNode::Expr(Expr::Dot(chain, _, _)) => {
                 let Some(key) = state_key(chain) else {
-                    let asked = path.iter().rev().nth(1).and_then(call_in).is_some_and(|(call, ..)| call.name == "contains");
+                    let asked =
+                        path.iter().rev().nth(1).and_then(call_in).is_some_and(|(call, ..)| call.name == "contains");
                     self.state.opaque |= is_in_state(chain) && !asked;
                     return;
                 };
@@ -223,11 +224,13 @@ mod tests {
             let all = prepared.state_problems();
             all.iter().map(|e| format!("{} ({})", e.message(), e.hint_text().unwrap_or(""))).collect::<Vec<_>>()
         };
-        let two = problems(r#"
+        let two = problems(
+            r#"
             step("a", |ctx| { ctx.state.pool = 1; });
             step("b", |ctx| ctx.state.poool + ctx.state.late);
             step("c", |ctx| { ctx.state.late = 1; });
-        "#);
+        "#,
+        );
         assert_eq!(two.len(), 2, "{two:?}");
         assert!(two[0].contains("ctx.state.late") && two[0].contains("step \"c\""), "{two:?}");
         assert!(two[1].contains("ctx.state.poool") && two[1].contains("did you mean \"pool\"?"), "{two:?}");

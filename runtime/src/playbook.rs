@@ -17,4 +17,4 @@ pub(crate) use declare::{Collector, StepOptions, declare, find_steps, include};
 pub use find::{Chosen, choose};
 pub use load::{Playbook, Prepared};
 pub use run::{CancelHandle, Run};
-pub use select::{NOT_AMONG_ONLY, Selection};
+pub use select::Selection;

@@ -52,7 +52,15 @@ fn run_folder(folder: &Path) -> Result<(Report, Vec<String>)> {
     Ok((report, logs))
 }
 
-/// Starts a script, cancels it after a time, and says how long the rest took.
+/// Waits until something holds, for a machine under load.
+fn until(holds: impl Fn() -> bool) {
+    let end = Instant::now() + Duration::from_secs(30);
+    while !holds() && Instant::now() < end {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Starts a script, cancels it a time after it has said `at work`, and says how long the rest took.
 fn cancelled(script: &str, after: Duration) -> (Report, Vec<String>, Duration) {
     let logs = Arc::new(Mutex::new(Vec::new()));
     let sink = logs.clone();
@@ -66,6 +74,7 @@ fn cancelled(script: &str, after: Duration) -> (Report, Vec<String>, Duration) {
         })
         .open();
     let running = session.prepare(&Playbook::text("t", script)).unwrap().start(&Selection::default()).unwrap();
+    until(|| logs.lock().unwrap().contains(&"at work".to_owned()));
     std::thread::sleep(after);
     let begun = Instant::now();
     running.cancel_handle().cancel("stopped by Ctrl-C");
@@ -407,7 +416,7 @@ fn cleanups_run_in_each_other_and_after_each_other() {
 
 #[test]
 fn a_cleanup_survives_a_second_cancel_and_says_how_long_it_may_take() {
-    let script = "step(\"a\", || always(|| sleep(\"1m\"), || { sleep(\"2500ms\"); print(\"cleaned\") }));";
+    let script = "step(\"a\", || always(|| { print(\"at work\"); sleep(\"1m\") }, || { sleep(\"2500ms\"); print(\"cleaned\") }));";
     let events = Arc::new(Mutex::new(Vec::new()));
     let sink = events.clone();
     let session = runtime()
@@ -415,7 +424,7 @@ fn a_cleanup_survives_a_second_cancel_and_says_how_long_it_may_take() {
         .sink(move |e: &Event| sink.lock().unwrap().push(serde_json::to_string(&e.what).unwrap()))
         .open();
     let running = session.prepare(&Playbook::text("t", script)).unwrap().start(&Selection::default()).unwrap();
-    std::thread::sleep(Duration::from_millis(100));
+    until(|| events.lock().unwrap().iter().any(|e| e.contains("at work")));
     let handle = running.cancel_handle();
     handle.cancel("stopped by Ctrl-C");
     std::thread::sleep(Duration::from_millis(200));
@@ -437,7 +446,7 @@ fn a_cleanup_survives_a_second_cancel_and_says_how_long_it_may_take() {
 #[test]
 fn a_cancel_ends_branches_in_every_state() {
     let script = r#"
-        step("a", || { always(|| test::each8([0, 1, 2, 3, 4, 5, 6, 7], |n| {
+        step("a", || { print("at work"); always(|| test::each8([0, 1, 2, 3, 4, 5, 6, 7], |n| {
             if n == 0 { loop { } }
             if n == 1 { sleep("1m") }
             if n == 2 { test::set("slow", 1, #{ delay: "1m" }) }
@@ -775,4 +784,50 @@ fn a_read_only_session_changes_nothing_by_any_way() {
         assert!(!ran.logs().contains(&"went on".to_owned()), "{work}");
     }
     assert_eq!(stored("ro"), None);
+}
+
+// ---- what it costs
+
+/// Prints what a call and a step cost, and fails where the cost of a step grows with their number. Run it in a release
+/// build: `cargo test --release -p windlass-runtime --test hostile cost -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures; run it alone and in a release build"]
+fn what_calls_and_steps_cost() {
+    let calls = |body: &str| {
+        let seconds = |count: u32| {
+            let script = format!("let x = 1; for i in 0..{count} {{ {body} }}");
+            let set = |b: SessionBuilder| b.limits(Limits { operations: u64::MAX });
+            try_run(&script, &Selection::default(), set).unwrap().report.elapsed_s
+        };
+        (seconds(60_000) - seconds(10_000)) / 50_000.0 * 1e6
+    };
+    println!("one turn of an empty loop       {:7.2} µs", calls(""));
+    for (what, body) in [
+        ("a script function's call", "abs(x);"),
+        ("a pure primitive", "test::same(x);"),
+        ("a read with a text", "test::text(\"abc\");"),
+        ("a change that changes nothing", "test::set(\"cost\", 1);"),
+        ("a primitive that calls a closure", "test::within(60, || x);"),
+        ("always with two closures", "always(|| x, || x);"),
+    ] {
+        println!("{what:32}{:7.2} µs", calls(body));
+    }
+    let steps = |count: usize| {
+        let mut script = String::new();
+        for i in 0..count {
+            let needs = if i == 0 { String::new() } else { format!("needs: [\"s{}\"]", i - 1) };
+            script.push_str(&format!("step(\"s{i}\", #{{ {needs} }}, |ctx| {{ ctx.state.n = {i}; {i} }});\n"));
+        }
+        let begun = Instant::now();
+        let ran = run(&script);
+        assert_eq!(ran.report.status, RunStatus::Ok);
+        (begun.elapsed().as_secs_f64() / count as f64 * 1e6, ran.report.elapsed_s / count as f64 * 1e6)
+    };
+    steps(10);
+    let costs: Vec<_> = [10, 100, 1000, 9000].map(|n| (n, steps(n))).into();
+    for (count, (all, running)) in &costs {
+        println!("{count:5} steps: {all:7.1} µs a step, declaring included; {running:7.1} µs running");
+    }
+    let (few, many) = (costs[2].1.1, costs[3].1.1);
+    assert!(many < few * 3.0, "a step costs more the more there are: {few} and {many} µs");
 }

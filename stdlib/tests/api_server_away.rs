@@ -19,8 +19,13 @@ struct Ran {
     progress: Vec<String>,
 }
 
+type Told = Arc<Mutex<Vec<String>>>;
+
 fn run(testbed: &Testbed, script: &str) -> Ran {
-    let progress = Arc::new(Mutex::new(Vec::new()));
+    run_telling(testbed, script, Told::default())
+}
+
+fn run_telling(testbed: &Testbed, script: &str, progress: Told) -> Ran {
     let sink = progress.clone();
     let journal = Arc::new(MemoryJournal::new());
     let runtime = Runtime::builder().with(windlass_stdlib::all()).build().unwrap();
@@ -43,6 +48,63 @@ fn pause(time: Duration) {
     while let Some(left) = end.checked_duration_since(Instant::now()) {
         std::thread::park_timeout(left);
     }
+}
+
+#[test]
+fn nothing_is_hopeless_while_the_api_server_says_nothing() {
+    if windlass_testbed::skipped() {
+        return;
+    }
+    let testbed = Testbed::builder().nodes(1).start().unwrap();
+    let deployment = r#"{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "nowhere"}, "spec": {
+        "selector": {"matchLabels": {"app": "nowhere"}}, "template": {"metadata": {"labels": {"app": "nowhere"}}, "spec": {
+            "nodeSelector": {"nobody": "has-it"}, "containers": [{"name": "main", "image": "example.invalid/web:1"}]}}}}"#;
+    testbed.kubectl_ok(&["create", "-n", "default", "-f", "-"], deployment).unwrap();
+
+    let script = r#"wait::ready("Deployment/nowhere", #{ namespace: "default", timeout: "2m", patience: "3s" })"#;
+    let told = Told::default();
+    let has = |text: &str| told.lock().unwrap().iter().any(|t| t.contains(text));
+    let (ran, resumed, ended) = std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| (run_telling(&testbed, script, told.clone()), Instant::now()));
+        while !has("Unschedulable") {
+            assert!(!waiting.is_finished(), "it has ended already");
+            pause(Duration::from_millis(50));
+        }
+        testbed.pause_api_server().unwrap();
+        pause(Duration::from_secs(14));
+        let silent = !waiting.is_finished() && has("no contact with the API server for");
+        testbed.resume_api_server().unwrap();
+        let resumed = Instant::now();
+        assert!(silent, "{:?}", told.lock().unwrap());
+        let (ran, ended) = waiting.join().unwrap();
+        (ran, resumed, ended)
+    });
+    let error = ran.error.unwrap();
+    assert_eq!(error["kind"], "hopeless", "{error:#}");
+    let took = ended - resumed;
+    assert!(took >= Duration::from_secs(3) && took < Duration::from_secs(30), "patience starts anew: {took:?}");
+    let silences = ran.progress.iter().filter(|text| text.contains("no contact")).count();
+    assert!((1..=3).contains(&silences), "once, and then at most each 10 s: {:?}", ran.progress);
+
+    // A deadline holds, and its message says why nothing is known.
+    let told = Told::default();
+    let error = std::thread::scope(|scope| {
+        let script = r#"wait::ready("Deployment/nowhere", #{ namespace: "default", timeout: "12s", patience: "3s" })"#;
+        let waiting = scope.spawn({
+            let (testbed, told) = (&testbed, told.clone());
+            move || run_telling(testbed, script, told).error.unwrap()
+        });
+        while !waiting.is_finished() && !told.lock().unwrap().iter().any(|t| t.contains("Unschedulable")) {
+            pause(Duration::from_millis(50));
+        }
+        testbed.pause_api_server().unwrap();
+        let error = waiting.join().unwrap();
+        testbed.resume_api_server().unwrap();
+        error
+    });
+    assert_eq!(error["kind"], "timeout", "{error:#}");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.contains("no contact with the API server for") && message.contains("Unschedulable"), "{message}");
 }
 
 /// Both in one: each start of a test bed costs seconds.

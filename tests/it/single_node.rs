@@ -56,11 +56,12 @@ fn single_node_deploys_all_components_and_a_second_run_changes_nothing() {
     }
     let bed = Testbed::builder().nodes(3).start().unwrap();
     let (_folder, acme) = acme();
-    let run = || {
+    let run = |part: &[&str]| {
         let kubeconfig = bed.kubeconfig().to_str().unwrap().to_owned();
-        windlass(&["run", acme.to_str().unwrap(), "--kubeconfig", &kubeconfig, "--output", "json"])
+        let all = ["run", acme.to_str().unwrap(), "--kubeconfig", &kubeconfig, "--output", "json"];
+        windlass(&[&all, part].concat())
     };
-    let first = run();
+    let first = run(&[]);
     assert_eq!(first.code, 0, "{}", first.err);
     let report = first.json();
     let steps = report["steps"].as_array().unwrap();
@@ -70,15 +71,33 @@ fn single_node_deploys_all_components_and_a_second_run_changes_nothing() {
 
     let before = versions(&bed);
     let mark = bed.audit_mark().unwrap();
-    let second = run();
+    let second = run(&[]);
     assert_eq!(second.code, 0, "{}", second.err);
     let report = second.json();
     assert_eq!(report["changed"], 0, "{}", second.err);
     assert!(report["unchanged"].as_u64().unwrap() > 100);
+
+    // A part on its own, as the README says. The steps that it needs do not run.
+    for (part, ran) in [(["--only", "verify"], 3), (["--from", "solution/ready"], 7), (["--skip", "preflight"], 21)] {
+        let alone = run(&part);
+        assert_eq!(alone.code, 0, "{part:?}: {}", alone.err);
+        let report = alone.json();
+        let steps = report["steps"].as_array().unwrap();
+        let with = |status: &str| steps.iter().filter(|s| s["status"] == status).count();
+        assert_eq!((with("ok"), with("skipped")), (ran, steps.len() - ran), "{part:?}: {report:#}");
+        assert_eq!(report["changed"], 0, "{part:?}");
+    }
+
     let audit = bed.audit_since(mark).unwrap();
     let written: Vec<_> = audit.mutating_by(TESTER).iter().map(|e| format!("{} {}", e.verb, e.uri)).collect();
     assert!(written.is_empty(), "{written:?}");
     assert_eq!(before, versions(&bed));
+
+    // It looks at the cluster: what is gone since is missed.
+    bed.kubectl_ok(&["delete", "service", "ef-file-engine-svc", "-n", "expertflow"], "").unwrap();
+    bed.kubectl_ok(&["delete", "deployment", "ef-file-engine", "-n", "expertflow"], "").unwrap();
+    let broken = run(&["--only", "verify/components"]);
+    assert!(broken.code != 0 && broken.err.contains("ef-file-engine"), "{} {}", broken.code, broken.err);
 
     let everywhere = |needle: &str| {
         let kinds = "configmaps,deployments,statefulsets,ingresses";

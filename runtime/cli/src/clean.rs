@@ -49,7 +49,7 @@ fn filtered(text: &str, stays: impl Fn(char) -> bool) -> String {
 }
 
 /// Characters that change the direction of a text, or break lines where nobody expects it.
-fn turns(c: char) -> bool {
+pub(crate) fn turns(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{61c}' | '\u{feff}')
 }
 

@@ -1,5 +1,6 @@
 //! Where the command reads and writes, and how.
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -65,6 +66,20 @@ impl Io {
     }
 }
 
+/// JSON whose texts hold no character that a terminal could obey: serde_json leaves some of them as they are.
+pub(crate) fn json_escaped(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        let code = u32::from(c);
+        if c != '\n' && (c.is_control() || crate::clean::turns(c)) && code <= 0xffff {
+            let _ = write!(escaped, "\\u{code:04x}");
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
 /// How to talk to the person: derived from [`Io`] and the options.
 pub(crate) struct Ui {
     pub(crate) io: Io,
@@ -98,7 +113,7 @@ impl Ui {
     /// Writes a result as JSON.
     pub(crate) fn out_json(&self, value: &impl serde::Serialize) {
         if let Ok(text) = serde_json::to_string_pretty(value) {
-            self.out(&format!("{text}\n"));
+            self.out(&format!("{}\n", json_escaped(&text)));
         }
     }
 

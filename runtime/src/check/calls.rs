@@ -18,7 +18,8 @@ use crate::suggest::nearest;
 use crate::value::Value;
 
 /// Where nothing known is like it.
-const NO_SUCH_FUNCTION: &str = "nothing like it is known: a primitive is called with its module, such as cluster::apply";
+const NO_SUCH_FUNCTION: &str =
+    "nothing like it is known: a primitive is called with its module, such as cluster::apply";
 
 /// Looks at every call of one script.
 pub(super) struct Calls<'a> {
@@ -310,8 +311,7 @@ pub(super) fn uses_cluster(runtime: &Runtime, names: &Names, unit: &Script) -> b
         let Some((call, _, method)) = path.last().and_then(call_in) else { return };
         let name = call.name.as_str();
         // It acts on a cluster that it names itself.
-        let elsewhere =
-            |argument: &Expr| matches!(argument, Expr::Map(map, _) if map.0.iter().any(|(key, _)| key.name == "cluster"));
+        let elsewhere = |argument: &Expr| matches!(argument, Expr::Map(map, _) if map.0.iter().any(|(key, _)| key.name == "cluster"));
         if call.args.iter().any(elsewhere) {
             return;
         }

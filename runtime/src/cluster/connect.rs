@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
 use kube::Config;
-use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
 use super::exchange::Exchange;
 use super::failure::{Subject, credentials_fault};
 use super::kubeconfig;
 use super::retry::{Repeat, RetryPolicy};
+use super::transport;
 use super::{Cluster, Json};
 use crate::clock::Clock;
 use crate::error::{Error, Kind, Result};
@@ -75,7 +75,7 @@ impl Cluster {
         config.headers.push((HeaderName::from_static("user-agent"), agent));
         let (server, namespace) = (config.cluster_url.to_string(), config.default_namespace.clone());
         // A credential program that is allowed runs while the client is made, and blocks.
-        let built = blocking(move || ClientBuilder::try_from(config).map(ClientBuilder::build)).await?;
+        let built = blocking(move || transport::client(config)).await?;
         let client = built.map_err(|e| unbuilt(&name, e))?;
         Ok(Cluster::assemble(name, Some(server), client, namespace, clock, options.retry))
     }

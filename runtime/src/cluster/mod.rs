@@ -54,6 +54,7 @@ mod retry;
 pub mod schema;
 #[cfg(test)]
 mod testing;
+mod transport;
 mod watch;
 
 use std::fmt;

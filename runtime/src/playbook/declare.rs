@@ -1,6 +1,6 @@
 //! Declaring steps: what a unit's top level does, and all that it may do.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -64,6 +64,7 @@ pub struct Unit {
     pub source: String,
     pub(crate) ast: AST,
     end: OnceLock<GlobalRuntimeState>,
+    parameters: OnceLock<HashMap<String, usize>>,
 }
 
 /// What a step runs.
@@ -128,6 +129,7 @@ struct Collected {
     open: Vec<Arc<Unit>>,
     units: Vec<Arc<Unit>>,
     steps: Vec<Step>,
+    places: HashMap<String, Place>,
     included: HashSet<String>,
     problems: Vec<Error>,
 }
@@ -159,7 +161,13 @@ impl Unit {
             .compile(&sealed)
             .map_err(|e| from_parse(&e, source, &[]).hint("windlass check shows every mistake at once"))?;
         ast.set_source(source);
-        Ok(Arc::new(Self { source: source.to_owned(), ast, end: OnceLock::new() }))
+        Ok(Arc::new(Self { source: source.to_owned(), ast, end: OnceLock::new(), parameters: OnceLock::new() }))
+    }
+
+    /// How many parameters a function of it has, captures included.
+    pub(crate) fn parameters(&self, name: &str) -> Option<usize> {
+        let count = |f: rhai::ScriptFnMetadata<'_>| (f.name.to_owned(), f.params.len());
+        self.parameters.get_or_init(|| self.ast.iter_functions().map(count).collect()).get(name).copied()
     }
 
     /// The state with which its closures are called.
@@ -239,8 +247,8 @@ pub(crate) fn declare(
     check_key(key)?;
     let place = crate::place_of(context);
     let mut collected = lock(&collector.inner);
-    if let Some(first) = collected.steps.iter().find(|s| s.key == key) {
-        let error = Error::usage(format!("step \"{key}\" is declared twice (first at {})", first.place))
+    if let Some(first) = collected.places.get(key) {
+        let error = Error::usage(format!("step \"{key}\" is declared twice (first at {first})"))
             .hint("each key names one step: a loop over several needs its item in the key, such as `storage/${name}`");
         // The others are declared too, so that all that is wrong can be said at once.
         collected.problems.push(error.at(place));
@@ -250,6 +258,7 @@ pub(crate) fn declare(
     let in_unit = context.call_source() == Some(unit.source.as_str());
     let own = (!in_unit).then(|| Box::new(context.global_runtime_state().clone()));
     let body = Body::Closure { closure: Closure::take(body), unit, own };
+    collected.places.insert(key.to_owned(), place.clone());
     collected.steps.push(Step { key: key.to_owned(), options, body, place });
     Ok(())
 }

@@ -148,7 +148,13 @@ impl Session {
             let error = Error::usage(format!("{} declares no step", playbook.source));
             return Err(vec![error.hint("it calls `step` or `include_steps`, but not when it runs")]);
         }
-        Ok(Prepared { session: self.clone(), name: playbook.name.clone(), units, steps: sorted(steps)?, uses_cluster: false })
+        Ok(Prepared {
+            session: self.clone(),
+            name: playbook.name.clone(),
+            units,
+            steps: sorted(steps)?,
+            uses_cluster: false,
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The order of steps: as declared, but never before what they need.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::declare::Step;
 use crate::Error;
@@ -35,11 +35,24 @@ pub(crate) fn sorted(steps: Vec<Step>) -> std::result::Result<Vec<Step>, Vec<Err
     }
     let mut done = vec![false; steps.len()];
     let mut order = Vec::with_capacity(steps.len());
-    while order.len() < steps.len() {
-        let next = (0..steps.len()).find(|&i| !done[i] && needs[i].iter().all(|&n| done[n]));
-        let Some(next) = next else { return Err(vec![circle(&steps, &needs, &done)]) };
+    let mut waiting: Vec<usize> = needs.iter().map(Vec::len).collect();
+    let mut needed_by = vec![Vec::new(); steps.len()];
+    for (step, own) in needs.iter().enumerate() {
+        own.iter().for_each(|&need| needed_by[need].push(step));
+    }
+    let mut ready: BTreeSet<usize> = (0..steps.len()).filter(|&i| waiting[i] == 0).collect();
+    while let Some(next) = ready.pop_first() {
         done[next] = true;
         order.push(next);
+        for &step in &needed_by[next] {
+            waiting[step] -= 1;
+            if waiting[step] == 0 {
+                ready.insert(step);
+            }
+        }
+    }
+    if order.len() < steps.len() {
+        return Err(vec![circle(&steps, &needs, &done)]);
     }
     let mut slots: Vec<Option<Step>> = steps.into_iter().map(Some).collect();
     Ok(order.into_iter().filter_map(|i| slots[i].take()).collect())

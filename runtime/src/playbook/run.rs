@@ -1,6 +1,6 @@
 //! Running the steps of a prepared playbook, one after the other, on the session's script thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -92,6 +92,8 @@ struct Runner<'a> {
     session: &'a Session,
     left_out: BTreeMap<String, String>,
     reports: Vec<StepReport>,
+    /// The keys of the steps that spoil those which need them.
+    spoilt: HashSet<String>,
 }
 
 enum Ended {
@@ -101,7 +103,7 @@ enum Ended {
 
 impl<'a> Runner<'a> {
     fn new(prepared: &'a Prepared, left_out: BTreeMap<String, String>) -> Self {
-        Self { prepared, session: &prepared.session, left_out, reports: Vec::new() }
+        Self { prepared, session: &prepared.session, left_out, reports: Vec::new(), spoilt: HashSet::new() }
     }
 
     fn run(mut self) -> Report {
@@ -130,6 +132,9 @@ impl<'a> Runner<'a> {
             over |= matches!(report.status, StepStatus::Cancelled);
             if report.status != StepStatus::Pending {
                 self.session.tell(Some(&step.key), What::StepEnded { report: report.clone() });
+            }
+            if spoils(step, report.status) {
+                self.spoilt.insert(step.key.clone());
             }
             self.reports.push(report);
         }
@@ -166,15 +171,7 @@ impl<'a> Runner<'a> {
         if over || self.session.cancel().is_stopped() {
             return Some((StepStatus::Pending, None));
         }
-        let hindering = |need: &String| {
-            let report = self.reports.iter().find(|r| r.key == *need)?;
-            let bad = matches!(report.status, StepStatus::Failed | StepStatus::Blocked | StepStatus::Undecided);
-            let ignored = self.prepared.steps.iter().any(|s| {
-                s.key == *need && s.options.on_error == OnError::Ignore && report.status == StepStatus::Failed
-            });
-            (bad && !ignored).then(|| need.clone())
-        };
-        let need = step.options.needs.iter().find_map(hindering)?;
+        let need = step.options.needs.iter().find(|need| self.spoilt.contains(*need))?;
         Some((StepStatus::Blocked, Some(format!("needs \"{need}\", which is not done"))))
     }
 
@@ -340,11 +337,11 @@ impl<'a> Runner<'a> {
         let source = global.source().unwrap_or(&unit.source).to_owned();
         let engine = self.session.runtime().engine();
         let context = NativeCallContext::new_with_all_fields(engine, "step", Some(&source), &global, Position::NONE);
-        let takes_context = context
-            .iter_namespaces()
-            .flat_map(rhai::Module::iter_script_fn_info)
-            .find(|(_, _, name, _, _)| *name == closure.name())
-            .is_some_and(|(_, _, _, parameters, _)| parameters > closure.captures());
+        let parameters = match own {
+            Some(_) => parameters_of(&context, closure.name()),
+            None => unit.parameters(closure.name()),
+        };
+        let takes_context = parameters.is_some_and(|count| count > closure.captures());
         let arguments = if takes_context { vec![Dynamic::from(StepContext)] } else { Vec::new() };
         let called = closure.for_call();
         let entered = scope.enter();
@@ -356,6 +353,20 @@ impl<'a> Runner<'a> {
         })?;
         closure.check_unchanged(&called, || captured_names(&context, closure)).map_err(|e| e.at(step.place.clone()))?;
         Ok(value)
+    }
+}
+
+/// How many parameters a function has, captures included.
+fn parameters_of(context: &NativeCallContext<'_>, name: &str) -> Option<usize> {
+    let mut functions = context.iter_namespaces().flat_map(rhai::Module::iter_script_fn_info);
+    functions.find(|(_, _, other, _, _)| *other == name).map(|(_, _, _, parameters, _)| parameters)
+}
+
+/// Whether steps that need this one cannot run.
+fn spoils(step: &Step, status: StepStatus) -> bool {
+    match status {
+        StepStatus::Failed => step.options.on_error != OnError::Ignore,
+        status => matches!(status, StepStatus::Blocked | StepStatus::Undecided),
     }
 }
 

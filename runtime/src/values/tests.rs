@@ -245,10 +245,7 @@ fn each_problem_says_what_where_from_and_what_to_do() {
             ],
         ),
         (json!({"hosts": {}}), vec!["hosts (set by values.yaml) is an empty map; expected is a list"]),
-        (
-            json!({"proxy": "x"}),
-            vec!["proxy (set by values.yaml) is a text; expected is true or false, or a map"],
-        ),
+        (json!({"proxy": "x"}), vec!["proxy (set by values.yaml) is a text; expected is true or false, or a map"]),
         (
             json!({"proxy": {}}),
             vec!["proxy.url is missing: its address | set it with --set proxy.url=… or in values.yaml"],

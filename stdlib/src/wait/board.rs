@@ -1,11 +1,11 @@
 //! What the watches of one wait have told so far. Each kind and namespace stands on it once, whoever asks.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 use windlass_runtime::Error;
-use windlass_runtime::cluster::{Collection, Selector, WatchEvent};
+use windlass_runtime::cluster::{Collection, Listing, Selector, WatchEvent};
 
 /// The number of a source on the board.
 pub(crate) type SourceId = usize;
@@ -74,13 +74,46 @@ impl Board {
         }
     }
 
+    /// Takes in what a list has read. A watch may have told something newer by now, which stays.
+    pub fn refresh(&mut self, source: SourceId, listing: Listing) {
+        let Some(objects) = &mut self.sources[source].objects else { return };
+        let listed = number(&listing.resource_version);
+        let there: HashSet<String> = listing.items.iter().map(|o| super::fields::name(o).to_owned()).collect();
+        objects
+            .retain(|name, object| there.contains(name) || listed.is_none_or(|listed| version(object) > Some(listed)));
+        for object in listing.items {
+            let name = super::fields::name(&object).to_owned();
+            if objects.get(&name).is_none_or(|known| version(&object) > version(known)) {
+                objects.insert(name, Arc::new(object));
+            }
+        }
+    }
+
     /// Whether any connection is lost at the moment.
     pub fn is_cut_off(&self) -> bool {
-        self.sources.iter().any(|s| s.lost.is_some() && s.error.is_none())
+        self.sources.iter().any(Source::is_cut_off)
+    }
+
+    /// Whether any connection to this cluster is lost at the moment.
+    pub fn is_cut_off_from(&self, cluster: &str) -> bool {
+        self.sources.iter().any(|s| s.is_cut_off() && s.of.cluster == cluster)
     }
 }
 
+/// The version of an object as a number: a later one is greater.
+fn version(object: &Json) -> Option<u64> {
+    number(object.pointer("/metadata/resourceVersion")?.as_str()?)
+}
+
+fn number(version: &str) -> Option<u64> {
+    version.parse().ok()
+}
+
 impl Source {
+    fn is_cut_off(&self) -> bool {
+        self.lost.is_some() && self.error.is_none()
+    }
+
     /// Whether it is known what there is, or that it cannot be known.
     pub fn is_settled(&self) -> bool {
         self.objects.is_some() || self.error.is_some()

@@ -25,11 +25,21 @@ pub(crate) async fn explain(vigil: &mut Vigil, index: usize, cluster: &Cluster, 
     }
     let known = vigil.known_pods(index);
     let watched = &vigil.watched[index];
+    let mut unanswered = false;
     let gathering = evidence::gather(watched, cluster, known.clone());
     let evidence = match select(Box::pin(gathering), clock.sleep(LIMIT)).await {
         Either::Left((evidence, _)) => evidence,
-        Either::Right(_) => Evidence { pods: known.unwrap_or_default(), ..Evidence::default() },
+        Either::Right(_) => {
+            unanswered = true;
+            Evidence { pods: known.unwrap_or_default(), ..Evidence::default() }
+        }
     };
+    if unanswered && !vigil.watched[index].is_out_of_contact {
+        let silence = duration::display(vigil.contacts.silence(cluster.name(), clock.now()));
+        let status = &mut vigil.watched[index].status;
+        *status = format!("{status} (as last heard {silence} ago; the API server does not answer now)");
+    }
+    let watched = &vigil.watched[index];
     let others: Vec<&Watched> = vigil.watched.iter().enumerate().filter(|(i, _)| *i != index).map(|(_, w)| w).collect();
     error_of(watched, &evidence, &others)
 }

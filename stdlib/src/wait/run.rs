@@ -8,14 +8,18 @@ use futures::future::{FutureExt as _, select};
 use futures::stream::{BoxStream, SelectAll, StreamExt as _, unfold};
 use serde_json::Value as Json;
 use windlass_runtime::cluster::{Cluster, WatchEvent};
-use windlass_runtime::{Call, Clock, Error, Result};
+use windlass_runtime::{Call, Clock, Error, Moment, Result};
 
+use super::ask::{Answer, ask};
 use super::board::SourceId;
+use super::contact::Question;
 use super::vigil::{End, Goal, Vigil};
 use super::{diagnosis, discovery};
 
 /// How often a wait says that it still waits.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// And while there is no contact with the API server.
+const SLOW_HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// Which of several goals must be reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +29,12 @@ pub(crate) enum Mode {
 }
 
 type Tell = Arc<dyn Fn(&str, &str) + Send + Sync>;
-type Told = (SourceId, Result<WatchEvent>);
+
+/// What comes in.
+enum Told {
+    Event(SourceId, Result<WatchEvent>),
+    Answer(Question, Answer),
+}
 
 /// Waits for one goal; gives its object.
 pub(crate) fn wait_for_one(call: &Call<'_>, goal: (Cluster, Goal)) -> Result<Json> {
@@ -44,6 +53,7 @@ async fn keep(goals: Vec<(Cluster, Goal)>, mode: Mode, clock: Arc<dyn Clock>, te
     let mut vigil = Vigil::new(goals.into_iter().map(|(_, goal)| goal).collect(), clock.now());
     let mut watches: SelectAll<BoxStream<'static, Told>> = SelectAll::new();
     let mut heartbeat = clock.now() + HEARTBEAT;
+    let mut period = HEARTBEAT;
     loop {
         let now = clock.now();
         vigil.look(now);
@@ -63,8 +73,18 @@ async fn keep(goals: Vec<(Cluster, Goal)>, mode: Mode, clock: Arc<dyn Clock>, te
         for source in vigil.board.take_fresh() {
             watches.push(follow(&vigil, &clusters, source));
         }
+        for question in vigil.questions(now) {
+            let asking = ask(&vigil, &question, clusters.get(&question.cluster), &clock);
+            watches.push(asking.map(|answer| Told::Answer(question, answer)).into_stream().boxed());
+        }
+        let before = period;
+        period = if vigil.is_out_of_contact() { SLOW_HEARTBEAT } else { HEARTBEAT };
+        if period != before {
+            // That has just been told.
+            heartbeat = now + period;
+        }
         if now >= heartbeat {
-            heartbeat = now + HEARTBEAT;
+            heartbeat = now + period;
             let (subject, status) = summary(&vigil);
             tell(&subject, &status);
         }
@@ -72,11 +92,9 @@ async fn keep(goals: Vec<(Cluster, Goal)>, mode: Mode, clock: Arc<dyn Clock>, te
             Some(moment) => clock.sleep_until(moment),
             None => futures::future::pending().boxed(),
         };
-        let weakly = clock.sleep_weakly_until(if now < vigil.guards_at() {
-            vigil.guards_at().min(heartbeat)
-        } else {
-            heartbeat
-        });
+        let guards = Some(vigil.guards_at()).filter(|at| now < *at);
+        let weakly = [guards, vigil.contact_moment()].into_iter().flatten().fold(heartbeat, Moment::min);
+        let weakly = clock.sleep_weakly_until(weakly);
         let next = async {
             // A set without watches ends at once; the clock decides then.
             match watches.next().await {
@@ -91,15 +109,30 @@ async fn keep(goals: Vec<(Cluster, Goal)>, mode: Mode, clock: Arc<dyn Clock>, te
                 futures::future::Either::Right(_) => None,
             }
         };
-        if let Some((source, event)) = told {
-            vigil.observe(source, event);
+        if let Some(told) = told {
             // What stands around the objects comes in crowds, and only the last state counts. Of the objects themselves
             // each state is looked at: one that does not last counts too.
-            let mut around = !vigil.is_waited_for(source);
-            while around && let Some(Some((source, event))) = watches.next().now_or_never() {
-                vigil.observe(source, event);
-                around = !vigil.is_waited_for(source);
+            let mut around = take(&mut vigil, told, clock.now());
+            while around && let Some(Some(told)) = watches.next().now_or_never() {
+                around = take(&mut vigil, told, clock.now());
             }
+        }
+    }
+}
+
+/// Takes in what is told; whether it is only of what stands around the objects.
+fn take(vigil: &mut Vigil, told: Told, now: Moment) -> bool {
+    match told {
+        Told::Event(source, event) => {
+            vigil.observe(source, event, now);
+            !vigil.is_waited_for(source)
+        }
+        Told::Answer(question, answer) => {
+            for (source, listing) in answer.listings {
+                vigil.board.refresh(source, listing);
+            }
+            vigil.replied(&question, answer.reply, now);
+            false
         }
     }
 }
@@ -124,14 +157,14 @@ fn follow(vigil: &Vigil, clusters: &HashMap<String, Cluster>, id: SourceId) -> B
     let source = vigil.board.get(id);
     let Some(cluster) = clusters.get(&source.of.cluster) else {
         let error = Error::internal(format!("cluster {} is not open", source.of.cluster));
-        return futures::stream::once(async move { (id, Err(error)) }).boxed();
+        return futures::stream::once(async move { Told::Event(id, Err(error)) }).boxed();
     };
     let watch = cluster.watch(&source.of, source.selector.clone());
     let events = unfold(Some(watch), move |watch| async move {
         let mut watch = watch?;
         let told = watch.next().await;
         let watch = if told.is_ok() { Some(watch) } else { None };
-        Some(((id, told), watch))
+        Some((Told::Event(id, told), watch))
     });
     events.boxed()
 }

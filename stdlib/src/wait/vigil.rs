@@ -13,6 +13,7 @@ use windlass_runtime::{Error, Moment, duration};
 use super::aim::{Aim, Sight};
 use super::around;
 use super::board::{Board, SourceId};
+use super::contact::{Contacts, Doubt};
 use super::readiness::{Readiness, Related, Want};
 use super::trouble::{self, Patience, Trouble};
 
@@ -66,6 +67,9 @@ pub(crate) struct Watched {
     pub last: Option<Arc<Json>>,
     /// How it stands, in words.
     pub status: String,
+    /// How it stood when there was contact with the API server.
+    pub(super) standing: String,
+    pub(super) is_out_of_contact: bool,
     pub end: Option<End>,
     pub(super) source: SourceId,
     deadline: Moment,
@@ -73,13 +77,26 @@ pub(crate) struct Watched {
     reached_at: Option<Moment>,
     patience: Patience,
     hopeless_at: Option<Moment>,
-    told: Option<String>,
+    /// A verdict that is due, and not yet confirmed.
+    pub(super) doubt: Option<Doubt>,
+    /// Since when its connection is known to be lost.
+    lost_at: Option<Moment>,
+    told: Option<(bool, String)>,
 }
 
 impl Watched {
-    /// When its time is over. However short that is, it is looked at once.
+    /// When its time is over. However short that is, it is looked at once, and a verdict that is due is confirmed.
     fn over_at(&self, begun: Moment) -> Moment {
-        if self.is_judged { self.deadline } else { self.deadline.max(begun + FIRST_LOOK) }
+        let deadline = if self.is_judged { self.deadline } else { self.deadline.max(begun + FIRST_LOOK) };
+        self.held_until().map_or(deadline, |held| deadline.max(held))
+    }
+
+    /// What was seen before a gap says nothing after it.
+    fn forget(&mut self) {
+        self.patience.forget();
+        self.reached_at = None;
+        self.hopeless_at = None;
+        self.doubt = None;
     }
 }
 
@@ -88,6 +105,7 @@ impl Watched {
 pub(crate) struct Vigil {
     pub watched: Vec<Watched>,
     pub board: Board,
+    pub(super) contacts: Contacts,
     begun: Moment,
     /// How many goals look at each namespace: where there are several, its objects are followed together.
     pub(super) crowds: HashMap<(String, Option<String>), usize>,
@@ -99,6 +117,7 @@ pub(crate) struct Vigil {
 impl Vigil {
     pub fn new(goals: Vec<Goal>, now: Moment) -> Self {
         let mut board = Board::default();
+        let contacts = Contacts::new(goals.iter().map(|goal| goal.id.cluster.as_str()), now);
         let mut together: HashMap<Collection, usize> = HashMap::new();
         let mut crowds = HashMap::new();
         for goal in &goals {
@@ -116,20 +135,28 @@ impl Vigil {
                 first: None,
                 last: None,
                 status: UNSEEN.into(),
+                standing: UNSEEN.into(),
+                is_out_of_contact: false,
                 end: None,
                 is_judged: false,
                 reached_at: None,
                 patience: Patience::default(),
                 hopeless_at: None,
+                doubt: None,
+                lost_at: None,
                 told: None,
             }
         });
         let watched = watched.collect();
-        Self { watched, board, begun: now, crowds, cut_off: false, advanced: None }
+        Self { watched, board, contacts, begun: now, crowds, cut_off: false, advanced: None }
     }
 
     /// Takes in what a watch tells.
-    pub fn observe(&mut self, source: SourceId, told: Result<WatchEvent, Error>) {
+    pub fn observe(&mut self, source: SourceId, told: Result<WatchEvent, Error>, now: Moment) {
+        if !matches!(told, Ok(WatchEvent::Disconnected(_))) {
+            let cluster = &self.board.get(source).of.cluster;
+            self.contacts.heard(cluster, now);
+        }
         self.board.observe(source, told);
     }
 
@@ -140,12 +167,12 @@ impl Vigil {
 
     /// Looks at every goal that has not ended.
     pub fn look(&mut self, now: Moment) {
+        self.contacts.look(now);
         let cut_off = self.board.is_cut_off();
-        if cut_off || self.cut_off {
-            for watched in &mut self.watched {
-                watched.patience.forget();
-                watched.reached_at = None;
-                watched.hopeless_at = None;
+        for watched in &mut self.watched {
+            let silent = watched.is_out_of_contact || self.contacts.lost_since(&watched.goal.id.cluster).is_some();
+            if cut_off || self.cut_off || silent {
+                watched.forget();
             }
         }
         self.cut_off = cut_off;
@@ -160,8 +187,10 @@ impl Vigil {
     pub fn next_moment(&self) -> Option<Moment> {
         let open = self.watched.iter().filter(|w| w.end.is_none());
         open.flat_map(|w| {
-            let stable = w.reached_at.map(|at| at + w.goal.times.stable_for);
-            [Some(w.over_at(self.begun)), stable, w.hopeless_at].into_iter().flatten()
+            // A verdict in doubt waits for an answer, not for the clock.
+            let stable = w.reached_at.map(|at| at + w.goal.times.stable_for).filter(|_| w.doubt.is_none());
+            let hopeless = w.hopeless_at.filter(|_| w.doubt.is_none());
+            [Some(w.over_at(self.begun)), stable, hopeless].into_iter().flatten()
         })
         .min()
     }
@@ -177,9 +206,11 @@ impl Vigil {
         for watched in &mut self.watched {
             let open = watched.end.is_none();
             // What is reached at once is not worth a word.
-            let news = watched.told.as_ref() != Some(&watched.status) && (open || watched.told.is_some());
+            // That time passes without contact is no news.
+            let now = (watched.is_out_of_contact, watched.standing.clone());
+            let news = watched.told.as_ref() != Some(&now) && (open || watched.told.is_some());
             if news && watched.status != UNSEEN {
-                watched.told = Some(watched.status.clone());
+                watched.told = Some(now);
                 changes.push((watched.goal.id.to_string(), watched.status.clone()));
             }
         }
@@ -187,11 +218,30 @@ impl Vigil {
     }
 
     fn look_at(&mut self, index: usize, now: Moment) {
+        self.judge_at(index, now);
+        let watched = &mut self.watched[index];
+        if !watched.is_out_of_contact {
+            watched.standing.clone_from(&watched.status);
+        }
+        if watched.end.is_none() && watched.over_at(self.begun) <= now {
+            if let (Some(since), false) = (watched.lost_at, watched.is_out_of_contact) {
+                let time = Duration::from_secs(now.since(since).as_secs());
+                watched.status = format!("{}, for {} now", watched.status, duration::display(time));
+            }
+            self.end(index, End::TimedOut);
+        }
+    }
+
+    fn judge_at(&mut self, index: usize, now: Moment) {
         let Watched { goal, source, .. } = &self.watched[index];
         let source = self.board.get(*source);
         if let Some(error) = &source.error {
             let error = error.clone();
             self.end(index, End::Failed(error));
+            return;
+        }
+        if let Some(since) = self.contacts.lost_since(&goal.id.cluster) {
+            self.watched[index].out_of_contact(since, now);
             return;
         }
         let known = source.is_known();
@@ -209,6 +259,8 @@ impl Vigil {
             _ => Vec::new(),
         };
         let watched = &mut self.watched[index];
+        watched.is_out_of_contact = false;
+        watched.lost_at = lost.as_ref().map(|_| watched.lost_at.unwrap_or(now));
         watched.status = readiness.words().to_owned();
         if let Some(trouble) = troubles.first().filter(|t| t.pod.is_some() || object.is_some()) {
             watched.status = format!("{}; {}", watched.status, trouble.words());
@@ -221,7 +273,9 @@ impl Vigil {
             Readiness::Ready(_) => {
                 let since = *watched.reached_at.get_or_insert(now);
                 let stable = watched.goal.times.stable_for;
-                if now.since(since) >= stable {
+                // What is reached at once is fresh: a watch has just told it.
+                let over = now.since(since) >= stable;
+                if over && (stable.is_zero() || watched.is_confirmed(now)) {
                     self.advanced = Some(now);
                     let object = match watched.goal.aim {
                         Aim::Deleted => watched.first.take(),
@@ -231,22 +285,24 @@ impl Vigil {
                     self.end(index, End::Reached(object));
                     return;
                 }
+                if !over {
+                    watched.doubt = None;
+                }
                 watched.status = format!("{}, and must stay so for {}", watched.status, duration::display(stable));
             }
             Readiness::Hopeless(_) if lost.is_none() => {
-                self.end(index, End::Hopeless(Vec::new()));
-                return;
+                if watched.is_confirmed(now) {
+                    self.end(index, End::Hopeless(Vec::new()));
+                }
             }
             Readiness::NotYet(_) | Readiness::Hopeless(_) => {
                 watched.reached_at = None;
-                if watched.hopeless_at.is_some_and(|at| at <= now) {
+                if watched.hopeless_at.is_none_or(|at| at > now) {
+                    watched.doubt = None;
+                } else if watched.is_confirmed(now) {
                     self.end(index, End::Hopeless(troubles));
-                    return;
                 }
             }
-        }
-        if self.watched[index].over_at(self.begun) <= now {
-            self.end(index, End::TimedOut);
         }
     }
 

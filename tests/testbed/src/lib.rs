@@ -23,6 +23,7 @@ mod builder;
 mod config;
 mod error;
 mod nodes;
+mod pause;
 mod pki;
 mod ports;
 mod process;

@@ -94,6 +94,16 @@ impl Server {
         self.child.id()
     }
 
+    /// Sends it a signal, named as `kill` names it: `-STOP`.
+    pub(crate) fn signal(&self, signal: &str) -> Result<(), Error> {
+        let id = self.id().to_string();
+        let output = run(command(Path::new("kill")).args([signal, &id]), None)?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(Error::Usage(format!("kill {signal} {}: {}", self.name, output.stderr.trim())))
+    }
+
     /// SIGKILL: nothing here has anything to save, and the API server's own end takes a minute once etcd is gone.
     pub(crate) fn kill(&mut self) {
         // Both fail only if the process is gone already.

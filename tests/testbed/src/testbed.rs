@@ -39,11 +39,11 @@ pub struct Testbed {
 
 /// In the order in which they are to end: the API server before etcd.
 #[derive(Debug, Default)]
-struct Servers {
+pub(crate) struct Servers {
     kwok: Option<Server>,
     scheduler: Option<Server>,
     controller_manager: Option<Server>,
-    api_server: Option<Server>,
+    pub(crate) api_server: Option<Server>,
     etcd: Option<Server>,
 }
 
@@ -129,7 +129,7 @@ impl Testbed {
         Server::spawn(name, &self.binaries.path(name), arguments, folder, remove.as_slice())
     }
 
-    fn servers(&self) -> MutexGuard<'_, Servers> {
+    pub(crate) fn servers(&self) -> MutexGuard<'_, Servers> {
         self.servers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

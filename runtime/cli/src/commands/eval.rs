@@ -11,7 +11,7 @@ use crate::args::{Eval, EvalOutput};
 use crate::clean::clean;
 use crate::exit;
 use crate::failed::Failed;
-use crate::io::Ui;
+use crate::io::{Ui, json_escaped};
 use crate::progress::Progress;
 use crate::prompt::Terminal;
 use crate::render::Sources;
@@ -69,7 +69,7 @@ pub(crate) fn run(eval: &Eval, ui: &Ui) -> Result<u8, Failed> {
 }
 
 fn pretty(json: &Json) -> String {
-    format!("{json:#}\n")
+    format!("{}\n", json_escaped(&format!("{json:#}")))
 }
 
 /// A value as it is printed: secrets, closures and objects are named.

@@ -13,7 +13,7 @@ use windlass_runtime::{Error, Session};
 use crate::args::{Run, RunOutput};
 use crate::exit;
 use crate::failed::Failed;
-use crate::io::{Output, Ui};
+use crate::io::{Output, Ui, json_escaped};
 use crate::progress::{LogFailure, LogFile, Progress};
 use crate::prompt::Terminal;
 use crate::render::Sources;
@@ -41,7 +41,7 @@ pub(crate) fn run(run: &Run, ui: &Ui) -> Result<u8, Failed> {
                 let report = json!({ "status": status, "changed": 0, "unchanged": 0, "steps": [], "error": errors.first(), "errors": errors });
                 match run.output {
                     RunOutput::Json => ui.out_json(&report),
-                    _ => ui.out(&format!("{report}\n")),
+                    _ => ui.out(&format!("{}\n", json_escaped(&report.to_string()))),
                 }
             }
             Err(failed)
@@ -115,7 +115,7 @@ fn prepared(run: &Run, workspace: &Workspace, session: &Session) -> Result<Repor
 fn json_lines(output: Output) -> impl Fn(&Event) + Send + Sync + 'static {
     move |event: &Event| {
         if let Ok(text) = serde_json::to_string(event) {
-            output.write(&format!("{text}\n"));
+            output.write(&format!("{}\n", json_escaped(&text)));
         }
     }
 }

@@ -9,8 +9,6 @@ use windlass_runtime::duration::display;
 use windlass_runtime::event::{Event, Level, What};
 use windlass_runtime::report::{StepReport, StepStatus};
 
-use windlass_runtime::playbook::NOT_AMONG_ONLY;
-
 use crate::clean::{clean, line};
 use crate::style::Style;
 
@@ -117,7 +115,8 @@ impl Lines {
             StepStatus::Failed => {
                 let message = report.error.as_ref().and_then(|e| e.get("message")).and_then(|m| m.as_str());
                 // What follows is shown with the error at the end.
-                let first = message.unwrap_or_default().lines().next().unwrap_or_default().trim_end_matches(':').to_owned();
+                let first =
+                    message.unwrap_or_default().lines().next().unwrap_or_default().trim_end_matches(':').to_owned();
                 (style.bold_red("failed"), format!("{}: {}", counts(report), line(&first)))
             }
             StepStatus::Skipped => (style.dim("skipped"), reason),
@@ -128,13 +127,13 @@ impl Lines {
         };
         self.current = None;
         self.heading = None;
-        // They are counted at the end.
-        let unasked = report.status == StepStatus::Skipped && report.reason.as_deref() == Some(NOT_AMONG_ONLY);
-        if unasked && self.wanted < Wanted::More {
-            return String::new();
-        }
-        let quiet = matches!(report.status, StepStatus::Ok | StepStatus::Skipped);
-        if self.wanted == Wanted::Quiet && quiet {
+        // Of what was left out as asked, the last line gives the number.
+        let least = match report.status {
+            StepStatus::Skipped => Wanted::More,
+            StepStatus::Ok => Wanted::Usual,
+            _ => Wanted::Quiet,
+        };
+        if self.wanted < least {
             return String::new();
         }
         if shown_before {

@@ -12,7 +12,9 @@ use crate::style::Style;
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 /// How many waits are shown at once.
 const WAITS: usize = 6;
-/// A wait of which nothing was heard for so long is over.
+/// A wait that says each second how far it is, and has not for so long, is over.
+const SILENT: Duration = Duration::from_secs(4);
+/// One that spoke only once is shown for so long, or until something else is said of it.
 const STALE: Duration = Duration::from_secs(60);
 
 struct Wait {
@@ -20,6 +22,13 @@ struct Wait {
     text: String,
     since: Instant,
     heard: Instant,
+    spoke: u32,
+}
+
+impl Wait {
+    fn is_over(&self, now: Instant) -> bool {
+        now - self.heard > if self.spoke > 1 { SILENT } else { STALE }
+    }
 }
 
 /// What is going on.
@@ -59,12 +68,14 @@ impl Live {
                 Some(wait) => {
                     wait.text.clone_from(text);
                     wait.heard = now;
+                    wait.spoke += 1;
                 }
                 None => {
                     let (subject, text) = (subject.clone(), text.clone());
-                    self.waits.push(Wait { subject, text, since: now, heard: now });
+                    self.waits.push(Wait { subject, text, since: now, heard: now, spoke: 1 });
                 }
             },
+            What::Outcome { outcome } => self.waits.retain(|w| w.subject != outcome.resource),
             What::RunEnded { .. } => {
                 self.step = None;
                 self.pending.clear();
@@ -77,7 +88,7 @@ impl Live {
     pub(super) fn picture(&mut self) -> Vec<String> {
         let now = Instant::now();
         let Some((step, title, since)) = &self.step else { return Vec::new() };
-        self.waits.retain(|w| now - w.heard < STALE);
+        self.waits.retain(|w| !w.is_over(now));
         let style = self.style;
         let frame = usize::try_from((now - self.begun).as_millis() / 100).unwrap_or(0) % SPINNER.len();
         let spinner = SPINNER.get(frame).copied().unwrap_or(" ");

@@ -90,7 +90,9 @@ pub(super) async fn intended(
     manifests: Vec<Json>,
     namespace: Option<&str>,
 ) -> Result<Vec<Intended>> {
-    let salt = cluster.identity().await?.to_owned();
+    // Two requests at once: both are needed, and neither waits for the other.
+    let (salt, _) = futures::try_join!(cluster.identity(), cluster.discovery())?;
+    let salt = salt.to_owned();
     let mut intended: Vec<Intended> = Vec::with_capacity(manifests.len());
     let mut known: HashMap<_, usize> = HashMap::new();
     for mut manifest in manifests {

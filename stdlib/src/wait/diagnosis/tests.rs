@@ -6,6 +6,7 @@ use windlass_runtime::{Kind, Moment};
 
 use super::{describe, error_of};
 use crate::wait::aim::Aim;
+use crate::wait::contact::Reply;
 use crate::wait::evidence::{Evidence, Log};
 use crate::wait::vigil::{Goal, Times, Vigil};
 
@@ -35,7 +36,11 @@ fn job(aim: Aim) -> Goal {
 
 fn after(aim: Aim, objects: Vec<Json>, moment: Moment) -> Vigil {
     let mut vigil = Vigil::new(vec![job(aim)], at(0));
-    vigil.observe(0, Ok(WatchEvent::Snapshot(objects)));
+    vigil.observe(0, Ok(WatchEvent::Snapshot(objects)), moment);
+    vigil.look(moment);
+    for question in vigil.questions(moment) {
+        vigil.replied(&question, Reply::Read, moment);
+    }
     vigil.look(moment);
     vigil
 }

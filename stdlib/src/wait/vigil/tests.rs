@@ -6,6 +6,7 @@ use windlass_runtime::{Error, Kind, Moment};
 
 use super::{Aim, End, Goal, Times, Vigil};
 use crate::wait::around::label_selector;
+use crate::wait::contact::Reply;
 
 fn at(seconds: u64) -> Moment {
     Moment(Duration::from_secs(seconds))
@@ -61,7 +62,16 @@ fn pod(name: &str, of: &str, waiting: Option<&str>) -> Json {
 /// Tells the source of this plural what there is.
 fn tell(vigil: &mut Vigil, plural: &str, event: WatchEvent) {
     let source = (0..).find(|s| vigil.board.get(*s).of.plural == plural).unwrap();
-    vigil.observe(source, Ok(event));
+    vigil.observe(source, Ok(event), Moment::default());
+}
+
+/// Looks, while the API server answers at once and has nothing new.
+fn look(vigil: &mut Vigil, now: Moment) {
+    vigil.look(now);
+    for question in vigil.questions(now) {
+        vigil.replied(&question, Reply::Read, now);
+    }
+    vigil.look(now);
 }
 
 fn plurals(vigil: &mut Vigil) -> Vec<(String, Selector)> {
@@ -76,7 +86,7 @@ fn one_object_is_watched_alone_and_several_of_a_kind_together() {
     let mut vigil = Vigil::new(vec![web("web"), web("api")], at(0));
     assert_eq!(plurals(&mut vigil), [("deployments".to_owned(), Selector::default())]);
     tell(&mut vigil, "deployments", WatchEvent::Snapshot(vec![deployment("web", 1), deployment("api", 1)]));
-    vigil.look(at(2));
+    look(&mut vigil, at(2));
     let guards = plurals(&mut vigil);
     let names: Vec<&str> = guards.iter().map(|(plural, _)| plural.as_str()).collect();
     assert_eq!(names, ["pods", "replicasets", "events"], "one watch a kind, for both");
@@ -88,10 +98,10 @@ fn what_is_not_ready_is_looked_at_closer_only_after_a_moment() {
     let mut vigil = Vigil::new(vec![web("web")], at(0));
     tell(&mut vigil, "deployments", WatchEvent::Snapshot(vec![deployment("web", 1)]));
     plurals(&mut vigil);
-    vigil.look(at(0));
+    look(&mut vigil, at(0));
     assert!(plurals(&mut vigil).is_empty());
     assert_eq!(vigil.guards_at(), at(1));
-    vigil.look(at(1));
+    look(&mut vigil, at(1));
     let guards = plurals(&mut vigil);
     assert_eq!(guards[0], ("pods".to_owned(), Selector::labels("app=web")));
     assert_eq!(guards[2].1.fields.as_deref(), Some("reason=FailedCreate"));
@@ -101,28 +111,28 @@ fn what_is_not_ready_is_looked_at_closer_only_after_a_moment() {
 fn blocked_pods_are_hopeless_after_sixty_seconds_without_progress_and_not_before() {
     let mut vigil = Vigil::new(vec![web("web")], at(0));
     tell(&mut vigil, "deployments", WatchEvent::Snapshot(vec![deployment("web", 0)]));
-    vigil.look(at(1));
+    look(&mut vigil, at(1));
     tell(
         &mut vigil,
         "pods",
         WatchEvent::Snapshot(vec![pod("web-1", "web", Some("ErrImagePull")), pod("web-2", "web", None)]),
     );
     tell(&mut vigil, "events", WatchEvent::Snapshot(Vec::new()));
-    vigil.look(at(2));
+    look(&mut vigil, at(2));
     assert!(!vigil.watched[0].status.contains("ErrImagePull"), "its ReplicaSets are not known yet");
     tell(&mut vigil, "replicasets", WatchEvent::Snapshot(vec![replica_set("web")]));
-    vigil.look(at(3));
+    look(&mut vigil, at(3));
     assert_eq!(vigil.watched[0].status, "0 of 2 replicas available; pod web-1: ErrImagePull: why");
     assert_eq!(vigil.next_moment(), Some(at(63)));
     tell(&mut vigil, "pods", WatchEvent::Applied(pod("web-1", "web", Some("ImagePullBackOff"))));
-    vigil.look(at(50));
+    look(&mut vigil, at(50));
     assert!(vigil.watched[0].end.is_none());
     tell(&mut vigil, "deployments", WatchEvent::Applied(deployment("web", 1)));
-    vigil.look(at(60));
+    look(&mut vigil, at(60));
     assert_eq!(vigil.next_moment(), Some(at(120)), "a replica more is progress");
-    vigil.look(at(119));
+    look(&mut vigil, at(119));
     assert!(vigil.watched[0].end.is_none());
-    vigil.look(at(120));
+    look(&mut vigil, at(120));
     let Some(End::Hopeless(troubles)) = &vigil.watched[0].end else { panic!("{:?}", vigil.watched[0].end) };
     assert_eq!(troubles[0].pod.as_deref(), Some("web-1"));
 }
@@ -132,7 +142,7 @@ fn a_crash_loop_waits_for_the_others_and_a_missing_image_does_not() {
     for (reason, hopeless_at) in [("CrashLoopBackOff", 110), ("ImagePullBackOff", 62)] {
         let mut vigil = Vigil::new(vec![web("web"), web("db")], at(0));
         tell(&mut vigil, "deployments", WatchEvent::Snapshot(vec![deployment("web", 0), deployment("db", 0)]));
-        vigil.look(at(1));
+        look(&mut vigil, at(1));
         tell(
             &mut vigil,
             "pods",
@@ -140,12 +150,12 @@ fn a_crash_loop_waits_for_the_others_and_a_missing_image_does_not() {
         );
         tell(&mut vigil, "replicasets", WatchEvent::Snapshot(vec![replica_set("web"), replica_set("db")]));
         tell(&mut vigil, "events", WatchEvent::Snapshot(Vec::new()));
-        vigil.look(at(2));
+        look(&mut vigil, at(2));
         assert_eq!(vigil.next_moment(), Some(at(62)));
         tell(&mut vigil, "deployments", WatchEvent::Applied(deployment("db", 2)));
-        vigil.look(at(50));
+        look(&mut vigil, at(50));
         assert!(matches!(vigil.watched[1].end, Some(End::Reached(_))));
-        vigil.look(at(51));
+        look(&mut vigil, at(51));
         assert_eq!(vigil.next_moment(), Some(at(hopeless_at)), "{reason}");
     }
 }
@@ -154,7 +164,7 @@ fn a_crash_loop_waits_for_the_others_and_a_missing_image_does_not() {
 fn a_slow_start_is_healthy_until_the_time_is_over() {
     let mut vigil = Vigil::new(vec![web("web")], at(0));
     tell(&mut vigil, "deployments", WatchEvent::Snapshot(vec![deployment("web", 0)]));
-    vigil.look(at(1));
+    look(&mut vigil, at(1));
     tell(
         &mut vigil,
         "pods",
@@ -163,11 +173,11 @@ fn a_slow_start_is_healthy_until_the_time_is_over() {
     tell(&mut vigil, "replicasets", WatchEvent::Snapshot(vec![replica_set("web")]));
     tell(&mut vigil, "events", WatchEvent::Snapshot(Vec::new()));
     for minute in 0..10 {
-        vigil.look(at(2 + minute * 59));
+        look(&mut vigil, at(2 + minute * 59));
         assert!(vigil.watched[0].end.is_none());
         assert_eq!(vigil.next_moment(), Some(at(600)));
     }
-    vigil.look(at(600));
+    look(&mut vigil, at(600));
     assert!(matches!(vigil.watched[0].end, Some(End::TimedOut)));
 }
 
@@ -177,19 +187,19 @@ fn nothing_is_given_up_and_nothing_is_stable_while_the_connection_is_lost() {
     goal.times.stable_for = Duration::from_secs(30);
     let mut vigil = Vigil::new(vec![goal], at(0));
     tell(&mut vigil, "deployments", WatchEvent::Snapshot(vec![deployment("web", 2)]));
-    vigil.look(at(0));
+    look(&mut vigil, at(0));
     assert_eq!(vigil.next_moment(), Some(at(30)));
     assert_eq!(vigil.watched[0].status, "2 of 2 replicas available, and must stay so for 30s");
     tell(&mut vigil, "deployments", WatchEvent::Disconnected("connection refused".into()));
-    vigil.look(at(20));
+    look(&mut vigil, at(20));
     assert_eq!(vigil.watched[0].status, "2 of 2 replicas available (the connection is lost: connection refused)");
-    vigil.look(at(40));
+    look(&mut vigil, at(40));
     assert!(vigil.watched[0].end.is_none());
     assert_eq!(vigil.next_moment(), Some(at(600)));
     tell(&mut vigil, "deployments", WatchEvent::Reconnected);
-    vigil.look(at(50));
+    look(&mut vigil, at(50));
     assert_eq!(vigil.next_moment(), Some(at(80)), "what happened meanwhile was not seen: it starts anew");
-    vigil.look(at(80));
+    look(&mut vigil, at(80));
     assert!(matches!(vigil.watched[0].end, Some(End::Reached(_))));
 }
 
@@ -197,39 +207,39 @@ fn nothing_is_given_up_and_nothing_is_stable_while_the_connection_is_lost() {
 fn trouble_during_a_disconnection_does_not_count() {
     let mut vigil = Vigil::new(vec![web("web")], at(0));
     tell(&mut vigil, "deployments", WatchEvent::Snapshot(vec![deployment("web", 0)]));
-    vigil.look(at(1));
+    look(&mut vigil, at(1));
     tell(&mut vigil, "pods", WatchEvent::Snapshot(vec![pod("web-1", "web", Some("CrashLoopBackOff"))]));
     tell(&mut vigil, "replicasets", WatchEvent::Snapshot(vec![replica_set("web")]));
     tell(&mut vigil, "events", WatchEvent::Snapshot(Vec::new()));
-    vigil.look(at(2));
+    look(&mut vigil, at(2));
     assert_eq!(vigil.next_moment(), Some(at(62)));
     tell(&mut vigil, "pods", WatchEvent::Disconnected("reset".into()));
-    vigil.look(at(10));
-    vigil.look(at(100));
+    look(&mut vigil, at(10));
+    look(&mut vigil, at(100));
     assert!(vigil.watched[0].end.is_none());
     tell(&mut vigil, "pods", WatchEvent::Reconnected);
-    vigil.look(at(101));
+    look(&mut vigil, at(101));
     assert_eq!(vigil.next_moment(), Some(at(161)));
 }
 
 #[test]
 fn what_may_not_be_read_is_an_error_for_the_object_and_left_out_around_it() {
     let mut vigil = Vigil::new(vec![web("web")], at(0));
-    vigil.observe(0, Err(Error::new(Kind::Forbidden, "you may not list deployments")));
-    vigil.look(at(0));
+    vigil.observe(0, Err(Error::new(Kind::Forbidden, "you may not list deployments")), at(0));
+    look(&mut vigil, at(0));
     assert!(matches!(&vigil.watched[0].end, Some(End::Failed(error)) if error.kind() == Kind::Forbidden));
 
     let mut vigil = Vigil::new(vec![web("web")], at(0));
     tell(&mut vigil, "deployments", WatchEvent::Snapshot(vec![deployment("web", 0)]));
-    vigil.look(at(1));
+    look(&mut vigil, at(1));
     for source in 1..4 {
-        vigil.observe(source, Err(Error::new(Kind::Forbidden, "you may not list pods")));
+        vigil.observe(source, Err(Error::new(Kind::Forbidden, "you may not list pods")), at(1));
     }
-    vigil.look(at(100));
+    look(&mut vigil, at(100));
     assert!(vigil.watched[0].end.is_none(), "without pods, nothing is known to be blocked");
     assert!(vigil.known_pods(0).is_none());
     tell(&mut vigil, "deployments", WatchEvent::Applied(deployment("web", 2)));
-    vigil.look(at(101));
+    look(&mut vigil, at(101));
     assert!(matches!(vigil.watched[0].end, Some(End::Reached(_))));
 }
 
@@ -237,16 +247,16 @@ fn what_may_not_be_read_is_an_error_for_the_object_and_left_out_around_it() {
 fn an_object_that_goes_gets_time_to_come_back() {
     let mut vigil = Vigil::new(vec![web("web")], at(0));
     tell(&mut vigil, "deployments", WatchEvent::Snapshot(Vec::new()));
-    vigil.look(at(500));
+    look(&mut vigil, at(500));
     assert_eq!(vigil.next_moment(), Some(at(600)), "what was never there is waited for to the end");
     tell(&mut vigil, "deployments", WatchEvent::Applied(deployment("web", 0)));
-    vigil.look(at(510));
+    look(&mut vigil, at(510));
     tell(&mut vigil, "deployments", WatchEvent::Deleted(deployment("web", 0)));
-    vigil.look(at(511));
+    look(&mut vigil, at(511));
     assert_eq!(vigil.watched[0].status, "it was deleted while it was waited for");
     assert_eq!(vigil.next_moment(), Some(at(571)));
     tell(&mut vigil, "deployments", WatchEvent::Applied(deployment("web", 2)));
-    vigil.look(at(512));
+    look(&mut vigil, at(512));
     assert!(matches!(vigil.watched[0].end, Some(End::Reached(_))));
 }
 
@@ -257,10 +267,10 @@ fn a_deletion_is_of_the_object_that_was_there() {
         |uid: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings", "uid": uid}});
     let mut vigil = Vigil::new(vec![settings], at(0));
     tell(&mut vigil, "configmaps", WatchEvent::Snapshot(vec![map("one")]));
-    vigil.look(at(0));
+    look(&mut vigil, at(0));
     assert!(vigil.watched[0].end.is_none());
     tell(&mut vigil, "configmaps", WatchEvent::Snapshot(vec![map("two")]));
-    vigil.look(at(1));
+    look(&mut vigil, at(1));
     let Some(End::Reached(object)) = &vigil.watched[0].end else { panic!() };
     assert_eq!(object["metadata"]["uid"], "one", "what was waited for is the old one");
 }
@@ -270,11 +280,11 @@ fn however_short_its_time_an_object_is_looked_at_once() {
     let mut short = web("web");
     short.times.timeout = Duration::ZERO;
     let mut vigil = Vigil::new(vec![short], at(0));
-    vigil.look(at(0));
+    look(&mut vigil, at(0));
     assert!(vigil.watched[0].end.is_none());
     assert_eq!(vigil.next_moment(), Some(at(3)));
     tell(&mut vigil, "deployments", WatchEvent::Snapshot(vec![deployment("web", 2)]));
-    vigil.look(at(0));
+    look(&mut vigil, at(0));
     assert!(matches!(vigil.watched[0].end, Some(End::Reached(_))));
 }
 
@@ -286,10 +296,10 @@ fn however_short_its_time_what_it_depends_on_is_looked_at_too() {
         json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"}, "spec": {"clusterIP": "10.0.0.1"}});
     let mut vigil = Vigil::new(vec![short], at(0));
     tell(&mut vigil, "services", WatchEvent::Snapshot(vec![service]));
-    vigil.look(at(1));
+    look(&mut vigil, at(1));
     assert!(vigil.watched[0].end.is_none());
     tell(&mut vigil, "endpointslices", WatchEvent::Snapshot(Vec::new()));
-    vigil.look(at(1));
+    look(&mut vigil, at(1));
     assert!(matches!(vigil.watched[0].end, Some(End::TimedOut)));
     assert!(vigil.watched[0].status.contains("no selector"));
 }
@@ -297,15 +307,15 @@ fn however_short_its_time_what_it_depends_on_is_looked_at_too() {
 #[test]
 fn changes_are_told_once_and_what_is_reached_at_once_is_not_worth_a_word() {
     let mut vigil = Vigil::new(vec![web("web")], at(0));
-    vigil.look(at(0));
+    look(&mut vigil, at(0));
     assert!(vigil.changes().is_empty());
     tell(&mut vigil, "deployments", WatchEvent::Snapshot(vec![deployment("web", 1)]));
-    vigil.look(at(0));
+    look(&mut vigil, at(0));
     assert_eq!(vigil.changes(), [("Deployment/web in shop".to_owned(), "1 of 2 replicas available".to_owned())]);
-    vigil.look(at(1));
+    look(&mut vigil, at(1));
     assert!(vigil.changes().is_empty());
     tell(&mut vigil, "deployments", WatchEvent::Applied(deployment("web", 2)));
-    vigil.look(at(2));
+    look(&mut vigil, at(2));
     assert_eq!(vigil.changes()[0].1, "2 of 2 replicas available");
 }
 
@@ -316,12 +326,12 @@ fn a_service_depends_on_its_own_endpoint_slices() {
     let slice = |service: &str| json!({"metadata": {"name": format!("{service}-x"), "labels": {"kubernetes.io/service-name": service}}, "endpoints": [{"addresses": ["10.1.0.1"]}]});
     let mut vigil = Vigil::new(vec![goal("v1", "Service", "services", "web", Aim::Ready), web("api")], at(0));
     tell(&mut vigil, "services", WatchEvent::Snapshot(vec![service]));
-    vigil.look(at(0));
+    look(&mut vigil, at(0));
     tell(&mut vigil, "endpointslices", WatchEvent::Snapshot(vec![slice("other")]));
-    vigil.look(at(0));
+    look(&mut vigil, at(0));
     assert_eq!(vigil.watched[0].status, "no pod that it selects has an address");
     tell(&mut vigil, "endpointslices", WatchEvent::Applied(slice("web")));
-    vigil.look(at(0));
+    look(&mut vigil, at(0));
     assert!(matches!(vigil.watched[0].end, Some(End::Reached(_))));
 }
 
