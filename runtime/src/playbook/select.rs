@@ -7,9 +7,6 @@ use crate::analysis::{StateUse, StateUses, calls_and_imports};
 use crate::suggest::did_you_mean;
 use crate::{Error, Result};
 
-/// Why a step is left out that `--only` does not choose.
-const NOT_AMONG_ONLY: &str = "not among --only";
-
 /// What was asked to run. Words are keys, tags, or the folders of keys.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
@@ -51,7 +48,7 @@ impl Selection {
             let reason = if first.is_some_and(|f| index < f) {
                 Some(format!("before --from {}", self.from.as_deref().unwrap_or_default()))
             } else if !self.only.is_empty() && !chosen(&self.only) {
-                Some(NOT_AMONG_ONLY.to_owned())
+                Some("not among --only".to_owned())
             } else if chosen(&self.skip) {
                 Some("--skip".to_owned())
             } else {

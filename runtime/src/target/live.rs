@@ -66,7 +66,10 @@ impl LiveBuilder {
             let all = ContextInfo::all(self.kubeconfig.as_slice()).ok()?;
             all.into_iter().find(|context| context.current).map(|context| context.name)
         };
-        self.context.clone().or_else(current).unwrap_or_else(|| "current context".to_owned())
+        self.context.clone().or_else(current).unwrap_or_else(|| {
+            let in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
+            if in_pod { "in-cluster".to_owned() } else { "no cluster".to_owned() }
+        })
     }
 }
 

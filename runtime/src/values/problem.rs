@@ -4,7 +4,7 @@ use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::{Value, json};
 
-use super::path::{Path, Segment};
+use super::path::{Path, Segment, is_secret_word};
 use super::schema::Schema;
 use super::{Values, kind_of};
 use crate::error::{self, Error};
@@ -82,7 +82,7 @@ impl Report<'_> {
         let about = self.schema.description(&path).map(|text| format!(": {text}")).unwrap_or_default();
         let hint = if let Some(file) = self.schema.file() {
             format!("set it in {file}")
-        } else if self.schema.is_secret(&path) || path.looks_secret() {
+        } else if self.schema.is_secret(&path) || is_secret_word(key) {
             // A secret on a command line is seen by everybody on the machine.
             "it is a secret: put it into values.yaml by reference, and not on the command line".to_owned()
         } else {

@@ -139,6 +139,16 @@ mod tests {
         let node = json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": name, "labels": { "test": "taint" } },
             "spec": { "taints": [{ "key": "own", "effect": "NoSchedule" }] } });
         live.testbed.kubectl_ok(&["create", "-f", "-"], &node.to_string()).unwrap();
+        // The API server taints a new node, and a controller takes that away: what follows is to be ours alone.
+        for _ in 0..200 {
+            let keys =
+                live.testbed.kubectl_ok(&["get", "node", name, "-o", "jsonpath={.spec.taints[*].key}"], "").unwrap();
+            if keys.trim() == "own" {
+                return;
+            }
+            std::thread::park_timeout(std::time::Duration::from_millis(50));
+        }
+        panic!("the node {name} keeps a taint that is not its own");
     }
 
     #[test]
