@@ -1,0 +1,44 @@
+//! Looking into objects.
+
+use crate::Json;
+
+/// The text at `pointer` (RFC 6901), or nothing.
+pub(crate) fn text<'a>(object: &'a Json, pointer: &str) -> Option<&'a str> {
+    object.pointer(pointer).and_then(Json::as_str)
+}
+
+/// `metadata.name`, or nothing.
+pub(crate) fn name(object: &Json) -> &str {
+    text(object, "/metadata/name").unwrap_or_default()
+}
+
+/// `metadata.namespace`; empty for what is cluster-wide.
+pub(crate) fn namespace(object: &Json) -> &str {
+    text(object, "/metadata/namespace").unwrap_or_default()
+}
+
+/// `metadata.uid`.
+pub(crate) fn uid(object: &Json) -> &str {
+    text(object, "/metadata/uid").unwrap_or_default()
+}
+
+/// The value of a label.
+pub(crate) fn label<'a>(object: &'a Json, key: &str) -> Option<&'a str> {
+    object.get("metadata")?.get("labels")?.get(key)?.as_str()
+}
+
+/// The value of an annotation.
+pub(crate) fn annotation<'a>(object: &'a Json, key: &str) -> Option<&'a str> {
+    object.get("metadata")?.get("annotations")?.get(key)?.as_str()
+}
+
+/// Whether it is being deleted.
+pub(crate) fn is_deleting(object: &Json) -> bool {
+    text(object, "/metadata/deletionTimestamp").is_some()
+}
+
+/// The owner reference with `controller: true`.
+pub(crate) fn controller_of(object: &Json) -> Option<&Json> {
+    let owners = object.get("metadata")?.get("ownerReferences")?.as_array()?;
+    owners.iter().find(|owner| owner.get("controller").and_then(Json::as_bool) == Some(true))
+}
