@@ -2,6 +2,8 @@
 
 mod special;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::Map;
 
 use super::go::{GoId, GoShape, GoStruct, GoTypes};
@@ -117,6 +119,7 @@ impl<'a> Decoder<'a> {
                 None => self.wrong(id, format!("number {number}")),
             },
             (GoShape::Bytes, Json::String(text)) => self.bytes(&text),
+            (GoShape::Bytes, Json::Array(items)) => self.byte_list(&items),
             (_, value) => self.wrong(id, kind(&value).to_owned()),
         })
     }
@@ -215,6 +218,24 @@ impl<'a> Decoder<'a> {
                 Coded::nothing(Json::Null)
             }
         }
+    }
+
+    /// Bytes may also be given as numbers.
+    fn byte_list(&mut self, items: &[Json]) -> Coded {
+        let mut bytes = Vec::with_capacity(items.len());
+        for item in items {
+            match item.as_u64().and_then(|number| u8::try_from(number).ok()) {
+                Some(byte) => bytes.push(byte),
+                None if item.is_null() => bytes.push(0),
+                None => {
+                    let value = if item.is_number() { format!("number {item}") } else { kind(item).to_owned() };
+                    let fault = self.located(Fault::kind(value, "uint8"));
+                    self.error.get_or_insert(fault);
+                    return Coded::nothing(Json::Null);
+                }
+            }
+        }
+        Coded { empty: bytes.is_empty(), json: STANDARD.encode(bytes).into() }
     }
 
     fn enter(&mut self, key: &str) {

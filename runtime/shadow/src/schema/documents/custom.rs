@@ -8,6 +8,7 @@ use super::written;
 use crate::Json;
 use crate::catalog::ResourceType;
 
+const SELECTABLE: &str = "x-kubernetes-selectable-fields";
 const OBJECT_META: &str = "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta";
 
 /// The document of a group's version.
@@ -47,10 +48,8 @@ fn of_one(resource: &ResourceType) -> Json {
         ("v7alpha7".into(), resource.version.clone()),
     ];
     // The list's type is named by its kind too, which may not begin with the kind.
-    let list = (
-        format!("sample.{sample}.v7alpha7.XsampleCollection"),
-        model_name(resource).replace(&resource.kind, &list_kind(resource)),
-    );
+    let list_name = named_model(resource, &list_kind(resource));
+    let list = (format!("sample.{sample}.v7alpha7.XsampleCollection"), list_name.clone());
     let text = [list].iter().chain(&names).fold(text, |text, (from, to)| text.replace(from.as_str(), to));
     let mut document: Json = serde_json::from_str(&text).unwrap_or_default();
     if let Some(Json::Object(paths)) = document.get_mut("paths") {
@@ -64,15 +63,22 @@ fn of_one(resource: &ResourceType) -> Json {
             schemas.retain(|name, _| !name.starts_with("io.k8s.api.autoscaling.v1.Scale"));
         }
         schemas.insert(model_name(resource), schema(resource));
+        if let (Some(Json::Object(list)), Some(fields)) = (schemas.get_mut(&list_name), selectable_fields(resource)) {
+            list.insert(SELECTABLE.into(), fields);
+        }
     }
     document
 }
 
 /// `com.example.v1.Widget`.
 fn model_name(resource: &ResourceType) -> String {
+    named_model(resource, &resource.kind)
+}
+
+fn named_model(resource: &ResourceType, kind: &str) -> String {
     let mut group: Vec<&str> = resource.group.split('.').collect();
     group.reverse();
-    format!("{}.{}.{}", group.join("."), resource.version, resource.kind)
+    format!("{}.{}.{kind}", group.join("."), resource.version)
 }
 
 fn list_kind(resource: &ResourceType) -> String {
@@ -100,12 +106,21 @@ fn identifier(text: &str, capital: bool) -> String {
     identifier
 }
 
+/// The version's part of the CustomResourceDefinition.
+fn version(resource: &ResourceType) -> Option<&Json> {
+    let versions = resource.definition.as_deref()?.pointer("/spec/versions")?.as_array()?;
+    versions.iter().find(|version| version["name"] == resource.version.as_str())
+}
+
+fn selectable_fields(resource: &ResourceType) -> Option<Json> {
+    let fields = version(resource)?.get("selectableFields")?.as_array()?;
+    let paths = fields.iter().filter_map(|field| field.get("jsonPath")?.as_str());
+    Some(paths.map(|path| json!({"fieldPath": path.trim_start_matches('.')})).collect())
+}
+
 /// The schema of the CustomResourceDefinition, with what every object has.
 fn schema(resource: &ResourceType) -> Json {
-    let definition = resource.definition.as_deref().unwrap_or(&Json::Null);
-    let versions = definition.pointer("/spec/versions").and_then(Json::as_array);
-    let version = versions.into_iter().flatten().find(|version| version["name"] == resource.version.as_str());
-    let written = version.and_then(|version| version.pointer("/schema/openAPIV3Schema"));
+    let written = version(resource).and_then(|version| version.pointer("/schema/openAPIV3Schema"));
     let mut schema = written.cloned().unwrap_or_else(|| json!({"type": "object"}));
     with_embedded(&mut schema);
     let Json::Object(map) = &mut schema else { return schema };
@@ -114,9 +129,8 @@ fn schema(resource: &ResourceType) -> Json {
     }
     let kind = json!({"group": resource.group, "kind": resource.kind, "version": resource.version});
     map.insert("x-kubernetes-group-version-kind".into(), json!([kind]));
-    if let Some(fields) = version.and_then(|version| version.get("selectableFields")).and_then(Json::as_array) {
-        let fields: Vec<Json> = fields.iter().map(|field| json!({"fieldPath": field["jsonPath"]})).collect();
-        map.insert("x-kubernetes-selectable-fields".into(), fields.into());
+    if let Some(fields) = selectable_fields(resource) {
+        map.insert(SELECTABLE.into(), fields);
     }
     schema
 }
