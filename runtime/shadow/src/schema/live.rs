@@ -260,3 +260,279 @@ fn the_documents_of_custom_resources_are_the_real_ones() {
     let path = "/apis/my-shop.example.com/v1beta1";
     assert_eq!(catalog.resource_list("my-shop.example.com", "v1beta1").unwrap(), get(testbed, path, JSON));
 }
+
+/// What differs between our reading of an object and the real server's answer to its creation, where that is neither a
+/// default nor what the server makes of it: what we have must be there, and what is empty there must be here.
+fn compare(own: &Json, real: &Json, path: &str, different: &mut Vec<String>) {
+    match (own, real) {
+        (Json::Object(own), Json::Object(real)) => {
+            for (key, value) in own {
+                match real.get(key) {
+                    Some(real) => compare(value, real, &format!("{path}.{key}"), different),
+                    None => different.push(format!("{path}.{key}: only we have {value}")),
+                }
+            }
+            for (key, value) in real.iter().filter(|(key, _)| !own.contains_key(*key)) {
+                if value.is_null() || *value == json!({}) || *value == json!([]) || *value == "" {
+                    different.push(format!("{path}.{key}: only the real one has {value}"));
+                }
+            }
+            let order = |map: &serde_json::Map<String, Json>, other: &serde_json::Map<String, Json>| -> Vec<String> {
+                map.keys().filter(|key| other.contains_key(*key)).cloned().collect()
+            };
+            if order(own, real) != order(real, own) {
+                different.push(format!("{path}: order {:?}, {:?}", order(own, real), order(real, own)));
+            }
+        }
+        (Json::Array(own), Json::Array(real)) if own.len() == real.len() => {
+            for (place, (own, real)) in own.iter().zip(real).enumerate() {
+                compare(own, real, &format!("{path}[{place}]"), different);
+            }
+        }
+        (own, real) if own == real => {}
+        (own, real) => different.push(format!("{path}: own {own}, real {real}")),
+    }
+}
+
+#[test]
+fn objects_come_back_as_from_the_real_server() {
+    let Some(testbed) = windlass_testbed::shared() else { return };
+    let namespace = testbed.fresh_namespace("schema").unwrap();
+    let objects = include_str!("live_objects.json").replace("$NAMESPACE", &namespace);
+    let objects: Vec<Json> = serde_json::from_str(&objects).unwrap();
+    // Empty by default, which others see to.
+    let defaults = [
+        "PersistentVolume.spec.hostPath.type",
+        "ValidatingWebhookConfiguration.webhooks[0].namespaceSelector",
+        "ValidatingWebhookConfiguration.webhooks[0].objectSelector",
+        "ValidatingAdmissionPolicy.spec.matchConstraints.namespaceSelector",
+        "ValidatingAdmissionPolicy.spec.matchConstraints.objectSelector",
+        "CustomResourceDefinition.status.storedVersions",
+    ];
+    let mut different = Vec::new();
+    for mut object in objects {
+        let kind = object["kind"].as_str().unwrap().to_owned();
+        let version = object["apiVersion"].as_str().unwrap().to_owned();
+        let resource = creatable()
+            .into_iter()
+            .find(|resource| resource.kind == kind && group_version(&resource.group, &resource.version) == version);
+        let resource = resource.unwrap();
+        let path = path_of(&resource).replace("/default/", &format!("/{namespace}/"));
+        let (code, mut real) = post(testbed, &path, &object);
+        if code != 201 {
+            different.push(format!("{kind}: {code} {}", real["message"]));
+            continue;
+        }
+        let (schemas, id, _) = root(&resource);
+        // Defaults and admission aside, which others see to.
+        for own in ["uid", "resourceVersion", "creationTimestamp", "managedFields", "generation", "namespace"] {
+            real["metadata"].as_object_mut().unwrap().remove(own);
+        }
+        let sent = object.clone();
+        let unknown = check_fields(schemas, id, &mut object);
+        assert_eq!(unknown, Ok(Vec::new()), "{sent}");
+        let mut found = Vec::new();
+        compare(&object, &real, &kind, &mut found);
+        different.extend(found.into_iter().filter(|words| !defaults.iter().any(|path| words.starts_with(path))));
+        let again = object.clone();
+        assert_eq!(check_fields(schemas, id, &mut object), Ok(Vec::new()));
+        assert_eq!(object, again);
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+#[test]
+fn quantities_come_back_as_from_the_real_server() {
+    let Some(testbed) = windlass_testbed::shared() else { return };
+    let namespace = testbed.fresh_namespace("quantity").unwrap();
+    let path = format!("/apis/storage.k8s.io/v1/namespaces/{namespace}/csistoragecapacities");
+    let mut asked: Vec<Json> = [
+        "",
+        "x",
+        "1x",
+        "1.2.3",
+        "1 Gi",
+        " 1Gi ",
+        "1e",
+        "1E",
+        "1e3",
+        "1E3",
+        "1e+3",
+        "1e-3",
+        "12e6",
+        "+5",
+        "-0",
+        "005",
+        "0.0",
+        "000m",
+        "1.500",
+        "1.5",
+        "1.0",
+        "1000m",
+        "1500m",
+        "0.5Gi",
+        "1.5Gi",
+        "1.1Ki",
+        "0.1Ki",
+        "1023Mi",
+        "1024Mi",
+        "1025Mi",
+        "2048Ki",
+        "1048576",
+        "1000000000",
+        "1000k",
+        "999999999999999999",
+        "9999999999999999999",
+        "100Ei",
+        "1n",
+        "1u",
+        "0.1n",
+        "0.3u",
+        "1e-10",
+        "1e-400",
+        "1e100",
+        "123456789012345678901234567890",
+        "0.123456789012345678",
+        "12.5G",
+        "1.Gi",
+        ".5",
+        "5.",
+        "1M",
+        "1mi",
+        "1KI",
+        "1ki",
+        "1000Ki",
+        "8Mi",
+        "16Mi",
+        "1536Mi",
+        "1e1",
+        "1e2",
+        "1e4",
+        "120e4",
+        "10E",
+        "7Ei",
+        "8Ei",
+        "1P",
+        "1Pi",
+        "1T",
+        "١",
+    ]
+    .map(Json::from)
+    .to_vec();
+    asked.extend([json!(1), json!(1.5), json!(1000000), json!(0), json!(0.001)]);
+    let mut different = Vec::new();
+    for quantity in asked {
+        let object = json!({"apiVersion": "storage.k8s.io/v1", "kind": "CSIStorageCapacity", "metadata": {"generateName": "q-"},
+            "storageClassName": "s", "capacity": quantity});
+        let resource = builtin().catalog.get("storage.k8s.io", "v1", "csistoragecapacities").unwrap();
+        let (code, real) = post(testbed, &path, &object);
+        let (schemas, id, _) = root(resource);
+        let mut own = object.clone();
+        let own = match check_fields(schemas, id, &mut own) {
+            Ok(_) => own["capacity"].clone(),
+            Err(words) => cannot_be_handled(&resource.kind, "v1", &words).message.into(),
+        };
+        let real = if code == 201 { real["capacity"].clone() } else { real["message"].clone() };
+        if own != real {
+            different.push(format!("{quantity}: own {own}, real {real}"));
+        }
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}
+
+#[test]
+fn times_texts_and_bytes_are_read_as_by_the_real_server() {
+    let Some(testbed) = windlass_testbed::shared() else { return };
+    let namespace = testbed.fresh_namespace("times").unwrap();
+    let mut asked = Vec::new();
+    for time in [
+        "2024-05-06T07:08:09Z",
+        "2024-05-06T07:08:09.123456Z",
+        "2024-05-06T07:08:09.5+02:00",
+        "2024-05-06",
+        "",
+        "now",
+        "2024-13-06T07:08:09.000000Z",
+        "2024-02-30T07:08:09.000000Z",
+        "2024-05-06T24:08:09.000000Z",
+        "2024-05-06T07:60:09.000000Z",
+        "2024-05-06T07:08:60.000000Z",
+        "2024-05-06T07:08:09.000000",
+        "2024-05-06T07:08:09.000000Zjunk",
+        "2024-05-06 07:08:09Z",
+        "2024-05-06t07:08:09Z",
+        "24-05-06T07:08:09Z",
+        "2024-05-06T07:08:09.123Z",
+        "2024-05-06T07:08:09.1234567Z",
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00.000000Z",
+        "2024-05-06T07:08:09,5Z",
+        "2024-05-06T7:08:09Z",
+        "2024-05-06T07:08:09+25:00",
+        "2024-05-06T07:08:09+0200",
+    ] {
+        for field in ["renewTime", "deletionTimestamp"] {
+            let (metadata, spec) = if field == "renewTime" {
+                (json!({"generateName": "t-"}), json!({"renewTime": time}))
+            } else {
+                (
+                    json!({"generateName": "t-", "managedFields": [{"manager": "m", "operation": "Update", "apiVersion": "v1", "fieldsType": "FieldsV1", "time": time}]}),
+                    json!({}),
+                )
+            };
+            asked.push(
+                json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata, "spec": spec}),
+            );
+        }
+    }
+    for bytes in [
+        "",
+        "YQ==",
+        "YWI=",
+        "YWJj",
+        "YQ",
+        "YWI",
+        "Y",
+        "YQ=",
+        "YQ==YQ==",
+        "Y Q==",
+        "YWJj\nYWJj",
+        "====",
+        "YQ=a",
+        "YWI==",
+        "Y===",
+        "YWJjYQ",
+        "é",
+    ] {
+        asked.push(
+            json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"generateName": "b-"}, "data": {"k": bytes}}),
+        );
+    }
+    let mut different = Vec::new();
+    for object in asked {
+        let (resource, plural) = match object["kind"].as_str().unwrap() {
+            "Lease" => {
+                (builtin().catalog.get("coordination.k8s.io", "v1", "leases").unwrap(), "apis/coordination.k8s.io/v1")
+            }
+            _ => (builtin().catalog.get("", "v1", "secrets").unwrap(), "api/v1"),
+        };
+        let path = format!("/{plural}/namespaces/{namespace}/{}", resource.plural);
+        let (code, real) = post(testbed, &path, &object);
+        let (schemas, id, _) = root(resource);
+        let mut own = object.clone();
+        let read = check_fields(schemas, id, &mut own);
+        let said = match (code, read) {
+            (201, Ok(_)) => {
+                let differ = ["spec", "data"].iter().any(|key| own.get(key) != real.get(key) && own[key] != json!({}));
+                differ.then(|| format!("own {own}, real {real}"))
+            }
+            (400, Err(words)) => {
+                let own = cannot_be_handled(&resource.kind, "v1", &words).message;
+                (real["message"] != own.as_str()).then(|| format!("own {own}\n  real {}", real["message"]))
+            }
+            (_, read) => Some(format!("own {read:?}\n  real {code} {}", real["message"])),
+        };
+        different.extend(said.map(|said| format!("{object}\n  {said}")));
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}

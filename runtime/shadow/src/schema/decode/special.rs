@@ -39,7 +39,7 @@ impl Decoder<'_> {
             (Special::IntOrString, value @ Json::String(_)) => value,
             (Special::IntOrString, value) => return Err(Fault::kind(kind(&value), "int32")),
             (Special::Time | Special::MicroTime, Json::String(text)) => {
-                time::write(time::parse(&text, micro).map_err(Fault::Other)?, micro).into()
+                time::write(time::parse(&text, micro).map_err(Fault::Other)?, micro)
             }
             (Special::Time | Special::MicroTime, value) => return Err(Fault::kind(kind(&value), "string")),
             (Special::SchemaOrBool, value @ Json::Bool(_)) => value,
@@ -85,7 +85,7 @@ pub(super) fn base64_error(text: &str) -> Option<usize> {
         (2 | 3, []) | (1, []) => Some(end - end % 4),
         (2, [b'=']) => Some(end + 1),
         (2, [b'=', b'=', _, ..]) => Some(end + 2),
-        (2, [b'=', ..]) => Some(end + 1),
+        (2, [b'=', ..]) => Some(end),
         (3, [b'=', _, ..]) => Some(end + 1),
         _ => Some(end),
     }
