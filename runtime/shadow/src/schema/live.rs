@@ -536,3 +536,107 @@ fn times_texts_and_bytes_are_read_as_by_the_real_server() {
     }
     assert!(different.is_empty(), "{}", different.join("\n"));
 }
+
+#[test]
+fn versions_are_converted_as_by_the_real_server() {
+    let Some(testbed) = windlass_testbed::shared() else { return };
+    let namespace = testbed.fresh_namespace("convert").unwrap();
+    let target = json!({"kind": "Deployment", "name": "d", "apiVersion": "apps/v1"});
+    let selector = json!({"matchLabels": {"a": "b"}});
+    let metrics = json!([
+        {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 50}}},
+        {"type": "Resource", "resource": {"name": "memory", "target": {"type": "AverageValue", "averageValue": "1024Mi"}}},
+        {"type": "ContainerResource", "containerResource": {
+            "name": "cpu", "container": "c", "target": {"type": "Utilization", "averageUtilization": 5}}},
+        {"type": "Pods", "pods": {
+            "metric": {"name": "m", "selector": selector}, "target": {"type": "AverageValue", "averageValue": "5"}}},
+        {"type": "Object", "object": {
+            "describedObject": target, "metric": {"name": "m"}, "target": {"type": "Value", "value": "5"}}},
+        {"type": "Object", "object": {
+            "describedObject": target, "metric": {"name": "n"}, "target": {"type": "AverageValue", "averageValue": "5"}}},
+        {"type": "External", "external": {
+            "metric": {"name": "m", "selector": selector}, "target": {"type": "Value", "value": "5"}}},
+        {"type": "External", "external": {
+            "metric": {"name": "m"}, "target": {"type": "AverageValue", "averageValue": "5"}}},
+    ]);
+    let behavior = json!({"scaleUp": {"policies": [{"type": "Percent", "value": 10, "periodSeconds": 15}], "tolerance": "0.05"},
+        "scaleDown": {"stabilizationWindowSeconds": 0, "selectPolicy": "Disabled"}});
+    let metadata = |name: &str| json!({"name": name, "annotations": {"own": "1"}});
+    let scalers = format!("namespaces/{namespace}/horizontalpodautoscalers");
+    let events = format!("namespaces/{namespace}/events");
+    let regarding = json!({"kind": "Pod", "name": "p", "namespace": namespace});
+    // What is made, where, and the other place where it is.
+    let cases = [
+        (
+            "apis/autoscaling/v2",
+            "apis/autoscaling/v1",
+            &scalers,
+            "a",
+            json!({"metadata": metadata("a"), "spec": {
+            "scaleTargetRef": target, "maxReplicas": 3, "metrics": metrics, "behavior": behavior}}),
+        ),
+        (
+            "apis/autoscaling/v2",
+            "apis/autoscaling/v1",
+            &scalers,
+            "b",
+            json!({"metadata": {"name": "b"}, "spec": {
+            "scaleTargetRef": target, "maxReplicas": 3, "minReplicas": 2}}),
+        ),
+        (
+            "apis/autoscaling/v1",
+            "apis/autoscaling/v2",
+            &scalers,
+            "c",
+            json!({"metadata": metadata("c"), "spec": {
+            "scaleTargetRef": target, "maxReplicas": 3, "targetCPUUtilizationPercentage": 40}}),
+        ),
+        (
+            "apis/autoscaling/v1",
+            "apis/autoscaling/v2",
+            &scalers,
+            "d",
+            json!({"metadata": metadata("d"), "spec": {
+            "scaleTargetRef": target, "maxReplicas": 3}}),
+        ),
+        (
+            "api/v1",
+            "apis/events.k8s.io/v1",
+            &events,
+            "e",
+            json!({"metadata": metadata("e"), "involvedObject": regarding,
+            "message": "m", "count": 3, "lastTimestamp": "2024-05-06T07:08:09Z", "source": {"component": "c"},
+            "reportingComponent": "r", "type": "Normal", "reason": "R"}),
+        ),
+        (
+            "apis/events.k8s.io/v1",
+            "api/v1",
+            &events,
+            "f",
+            json!({"metadata": metadata("f"), "regarding": regarding,
+            "note": "n", "eventTime": "2024-05-06T07:08:09.123456Z", "reportingController": "a/b",
+            "reportingInstance": "i", "action": "A", "type": "Normal", "reason": "R", "series": {
+                "count": 2, "lastObservedTime": "2024-05-06T07:08:09.123456Z"}}),
+        ),
+    ];
+    for (made, other, plural, name, object) in cases {
+        let (code, answer) = post(testbed, &format!("/{made}/{plural}"), &object);
+        assert_eq!(code, 201, "{answer}");
+        let first = get(testbed, &format!("/{made}/{plural}/{name}"), JSON);
+        let mut second = get(testbed, &format!("/{other}/{plural}/{name}"), JSON);
+        let of = |object: &Json| object["apiVersion"].as_str().unwrap().to_owned();
+        let mut own = convert(&first, &of(&first), &of(&second));
+        // The controller may have written its status in between; the defaults of a version are others' business.
+        for object in [&mut own, &mut second] {
+            for (place, key) in [("/metadata", "resourceVersion"), ("/metadata", "managedFields"), ("", "status")] {
+                object.pointer_mut(place).unwrap().as_object_mut().unwrap().remove(key);
+            }
+            if let Some(Json::Object(annotations)) = object.pointer_mut("/metadata/annotations") {
+                annotations.remove("autoscaling.alpha.kubernetes.io/conditions");
+            }
+        }
+        let mut different = Vec::new();
+        compare(&own, &second, name, &mut different);
+        assert!(different.is_empty(), "{}", different.join("\n"));
+    }
+}

@@ -3,6 +3,7 @@
 
 mod assets;
 mod builtin;
+mod convert;
 mod decode;
 pub(crate) mod documents;
 mod go;
@@ -17,6 +18,7 @@ use crate::Json;
 use crate::error::ApiError;
 
 pub(crate) use builtin::{Builtin, builtin, group_version};
+pub(crate) use convert::convert;
 
 /// A place in a [`Schemas`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
