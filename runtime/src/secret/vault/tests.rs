@@ -400,7 +400,7 @@ fn nothing_is_given_out_that_could_not_be_kept() {
 const CHILD_FOLDER: &str = "WINDLASS_TEST_VAULT_FOLDER";
 
 #[test]
-#[ignore = "a part of processes_that_generate_the_same_name_get_one_value"]
+#[ignore = "run as a child: cargo test -p windlass-runtime --lib processes_that_generate_the_same_name"]
 fn child_of_the_test_below() {
     let Some(root) = std::env::var_os(CHILD_FOLDER).map(PathBuf::from) else { return };
     let vault = AgeVault::of_customer(&root.join("acme"), &folders(&root), Vec::new());
