@@ -23,7 +23,7 @@ fn main() {
         return;
     }
     let bed = Testbed::builder().nodes(3).progress(|line| println!("  {line}")).start().expect("a test bed");
-    let peers = peers(bed.kubectl_path());
+    let peers = peers(&bed.kubectl_path());
     let bench = Bench { windlass, peers, bed, folder: tempfile::tempdir().unwrap() };
     bench.unchanged("150 unchanged objects", 0);
     bench.unchanged("150 unchanged objects beside 5000 of others", FOREIGN);
