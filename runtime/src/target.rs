@@ -1,14 +1,18 @@
 //! What a session acts on: clusters, a network, a clock. Opening it is one place.
 
 mod live;
+mod shadow;
 
 use std::sync::Arc;
+
+use windlass_shadow::clock::Simulation;
 
 use crate::clock::{BoxFuture, Clock};
 use crate::cluster::Cluster;
 use crate::{Error, Kind, Result};
 
 pub use live::{Live, LiveBuilder};
+pub use shadow::{Shadow, ShadowBuilder};
 
 /// What a session acts on.
 pub trait Target: Send + Sync + 'static {
@@ -25,6 +29,11 @@ pub trait Target: Send + Sync + 'static {
 
     /// The clock that everything on this target goes by.
     fn clock(&self) -> Arc<dyn Clock>;
+
+    /// Where the target is simulated, if it is: futures that go by its clock must run there, and the bridge sees to that.
+    fn simulation(&self) -> Option<Simulation> {
+        None
+    }
 
     /// The network as the target sees it.
     fn network(&self) -> Arc<dyn Network>;

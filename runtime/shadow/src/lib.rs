@@ -9,14 +9,20 @@ pub mod clock;
 mod controllers;
 mod defaults;
 mod error;
+#[cfg(feature = "listen")]
+pub mod listen;
 mod object;
 mod patch;
 mod scheduler;
 pub mod schema;
+mod shadow;
 mod store;
+#[cfg(test)]
+mod testing;
 mod world;
 
 pub use error::ApiError;
+pub use shadow::{Builder, Service, Shadow};
 
 /// Any object, or a part of one.
 pub type Json = serde_json::Value;

@@ -1,0 +1,2 @@
+#[cfg(oracle)]
+mod oracle;
