@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 use windlass_testbed::Testbed;
 
+use super::convert::convert;
 use super::go::{GoId, GoShape};
 use super::*;
 use crate::catalog::{Catalog, ResourceType, Subresource};

@@ -3,12 +3,11 @@
 
 mod assets;
 mod builtin;
-mod convert;
+pub(crate) mod convert;
 mod decode;
 pub(crate) mod documents;
 mod go;
 mod openapi;
-mod prune;
 pub(crate) mod quantity;
 mod time;
 
@@ -17,8 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::Json;
 use crate::error::ApiError;
 
-pub(crate) use builtin::{Builtin, builtin, group_version};
-pub(crate) use convert::convert;
+pub(crate) use builtin::{builtin, group_version};
 
 /// A place in a [`Schemas`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -167,19 +165,15 @@ impl Schemas {
 /// is gone, what it writes without having got it (`status: {}`, `rules: null`) is there; quantities and times are in their
 /// normal form; fields stand in the real order.
 ///
-/// An object of another type (a custom resource's) only loses what its schema does not know.
+/// Any of Kubernetes' own types may be read so, a pod's spec by itself too. Others (custom resources) stay as they are.
 ///
 /// # Errors
 /// The sentence of Go's decoder about a value of a wrong type. The object is lost then.
 pub fn check_fields(schemas: &Schemas, id: Id, object: &mut Json) -> Result<Vec<String>, String> {
-    match schemas.go_ids.get(&id) {
-        Some(go) => {
-            let (read, unknown) = decode::decode(&schemas.go, *go, object.take())?;
-            *object = read;
-            Ok(unknown)
-        }
-        None => Ok(prune::prune(schemas, id, object)),
-    }
+    let Some(go) = schemas.go_ids.get(&id) else { return Ok(Vec::new()) };
+    let (read, unknown) = decode::decode(&schemas.go, *go, object.take())?;
+    *object = read;
+    Ok(unknown)
 }
 
 /// The 400 of the API server for an object that could not be read: `words` are those of [`check_fields`], or

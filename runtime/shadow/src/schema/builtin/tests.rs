@@ -80,3 +80,13 @@ fn special_types_are_told() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn decoding_is_fast() {
+    let start = std::time::Instant::now();
+    let read = read(&assets::structure());
+    let took = start.elapsed();
+    println!("{} types of resources in {took:?}", read.catalog.all().count());
+    // A few milliseconds in release; there is much room for busy machines and debug builds.
+    assert!(took.as_secs() < 2, "{took:?}");
+}

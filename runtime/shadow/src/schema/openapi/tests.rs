@@ -3,34 +3,34 @@ use serde_json::json;
 use super::*;
 
 #[test]
-fn a_custom_schema_is_read_with_its_extensions() {
+fn types_that_refer_to_each_other_are_read() {
+    let documents = json!({
+        "Tree": {"type": "object", "required": ["left"], "properties": {
+            "left": {"allOf": [{"$ref": "#/components/schemas/Tree"}], "default": {}},
+            "names": {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set",
+                "x-kubernetes-patch-strategy": "merge,retainKeys", "x-kubernetes-patch-merge-key": "name"},
+            "size": {"type": "integer", "format": "int32", "default": 0},
+            "kind": {"type": "string", "default": "x"},
+            "raw": {"$ref": "#/components/schemas/Raw"},
+            "map": {"type": "object", "additionalProperties": {"type": "string"}, "x-kubernetes-map-type": "atomic"},
+        }},
+        "Raw": {"type": "object"},
+    });
     let mut schemas = Schemas::default();
-    let id = schemas.add_openapi(&json!({
-        "type": "object",
-        "required": ["size"],
-        "properties": {
-            "size": {"type": "integer", "format": "int32", "nullable": true, "default": 0},
-            "port": {"anyOf": [{"type": "integer"}, {"type": "string"}], "x-kubernetes-int-or-string": true},
-            "names": {"type": "array", "items": {"type": "string"}, "x-kubernetes-list-type": "set"},
-            "empty": {"type": "object"},
-        },
-    }));
-    let Shape::Object(object) = &schemas.node(id).shape else { panic!() };
-    assert_eq!(object.required, ["size"]);
-    let size = &object.fields["size"];
-    assert_eq!(schemas.node(size.id), &Node { shape: Shape::Integer { bits: 32 }, nullable: true });
-    assert_eq!(size.default, Some(json!(0)));
-    assert_eq!(schemas.node(object.fields["port"].id).shape, Shape::IntOrString);
-    assert!(matches!(schemas.node(object.fields["names"].id).shape, Shape::List { merge: ListMerge::Set, .. }));
-    let Shape::Object(empty) = &schemas.node(object.fields["empty"].id).shape else { panic!() };
-    assert!(!empty.open);
-}
-
-#[test]
-fn endless_schemas_end() {
-    let mut schema = json!({"type": "string"});
-    for _ in 0..120 {
-        schema = json!({"type": "array", "items": schema});
-    }
-    Schemas::default().add_openapi(&schema);
+    schemas.add_builtin(documents.as_object().unwrap().iter().map(|(name, schema)| (name.as_str(), schema)));
+    let tree = schemas.named("Tree").unwrap();
+    let object = |id| match &schemas.node(id).shape {
+        Shape::Object(object) => object.clone(),
+        other => panic!("{other:?}"),
+    };
+    let fields = object(tree).fields;
+    assert_eq!(object(tree).required, ["left"]);
+    assert_eq!((fields["left"].id, &fields["left"].default), (tree, &None));
+    assert_eq!(schemas.node(fields["size"].id).shape, Shape::Integer { bits: 32 });
+    assert_eq!((&fields["size"].default, &fields["kind"].default), (&None, &Some("x".into())));
+    assert!(matches!(schemas.node(fields["names"].id).shape, Shape::List { merge: ListMerge::Set, .. }));
+    assert_eq!(fields["names"].patch, PatchStrategy { merge: true, retain_keys: true, merge_key: Some("name".into()) });
+    assert!(object(fields["raw"].id).open);
+    let map = object(fields["map"].id);
+    assert!(map.atomic && !map.open && map.values.is_some());
 }
