@@ -19,6 +19,8 @@ pub(crate) struct Answer {
     pub(crate) code: u16,
     pub(crate) content: Content,
     pub(crate) warnings: Vec<String>,
+    /// In how many seconds to ask again.
+    retry_after: Option<u64>,
 }
 
 pub(crate) enum Content {
@@ -34,7 +36,7 @@ impl Answer {
     }
 
     pub(crate) fn text(code: u16, text: impl Into<String>) -> Self {
-        Self { code, content: Content::Text(text.into()), warnings: Vec::new() }
+        Self { code, content: Content::Text(text.into()), warnings: Vec::new(), retry_after: None }
     }
 
     pub(crate) fn object(code: u16, stored: &Stored, kind: &Version) -> Self {
@@ -46,11 +48,11 @@ impl Answer {
     }
 
     pub(crate) fn lines(body: Body) -> Self {
-        Self { code: 200, content: Content::Lines(body), warnings: Vec::new() }
+        Self { code: 200, content: Content::Lines(body), warnings: Vec::new(), retry_after: None }
     }
 
     fn bytes(code: u16, bytes: Vec<u8>) -> Self {
-        Self { code, content: Content::Json(bytes), warnings: Vec::new() }
+        Self { code, content: Content::Json(bytes), warnings: Vec::new(), retry_after: None }
     }
 
     pub(crate) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
@@ -70,6 +72,9 @@ impl Answer {
         *response.status_mut() = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(http::header::RETRY_AFTER, seconds.into());
+        }
         for warning in self.warnings {
             let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', " ");
             if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
@@ -82,7 +87,8 @@ impl Answer {
 
 impl From<ApiError> for Answer {
     fn from(error: ApiError) -> Self {
-        Self::json(error.code, &error.to_status())
+        let retry_after = error.details.as_ref().and_then(|details| details.get("retryAfterSeconds")?.as_u64());
+        Self { retry_after, ..Self::json(error.code, &error.to_status()) }
     }
 }
 

@@ -12,6 +12,7 @@ mod parts;
 mod strategy;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod write;
 
 use std::collections::BTreeMap;
@@ -155,15 +156,14 @@ impl World {
     }
 
     /// The name that `generateName` becomes: one that nothing has and nothing had.
-    fn new_name(&mut self, resource: &ResourceName, namespace: &str, prefix: &str) -> String {
+    fn new_name(&mut self, resource: &ResourceName, namespace: &str, prefix: &str, dry_run: bool) -> String {
         // Longer ones are cut, so that the name stays within 63 characters.
         let kept = prefix.char_indices().nth(58).map_or(prefix, |(end, _)| prefix.get(..end).unwrap_or(prefix));
         let counter = Key { resource: resource.clone(), namespace: namespace.into(), name: kept.into() };
+        let mut count = self.generated.get(&counter).copied().unwrap_or_default();
         loop {
-            let count = self.generated.entry(counter.clone()).or_default();
-            *count += 1;
-            let count = count.to_string();
-            let mut chance = self.chance(&["name", resource, namespace, kept, &count]);
+            count += 1;
+            let mut chance = self.chance(&["name", resource, namespace, kept, &count.to_string()]);
             let mut name = kept.to_owned();
             for _ in 0..5 {
                 let at = (chance % NAME_LETTERS.len() as u64) as usize;
@@ -172,6 +172,9 @@ impl World {
             }
             let key = Key { name: name.as_str().into(), ..counter.clone() };
             if self.store.get(&key).is_none() && !self.graves.contains_key(&key) {
+                if !dry_run {
+                    self.generated.insert(counter, count);
+                }
                 return name;
             }
         }
