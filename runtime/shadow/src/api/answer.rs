@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use serde_json::json;
@@ -26,7 +27,8 @@ pub(crate) struct Answer {
 pub(crate) enum Content {
     /// JSON, encoded.
     Json(Vec<u8>),
-    Text(String),
+    /// Of this content type, as it is.
+    Typed(&'static str, Bytes),
     Lines(Body),
 }
 
@@ -35,8 +37,13 @@ impl Answer {
         Self::bytes(code, value.to_string().into_bytes())
     }
 
-    pub(crate) fn text(code: u16, text: impl Into<String>) -> Self {
-        Self { code, content: Content::Text(text.into()), warnings: Vec::new(), retry_after: None }
+    pub(crate) fn text(code: u16, text: impl Into<Bytes>) -> Self {
+        Self { code, ..Self::typed("text/plain; charset=utf-8", text) }
+    }
+
+    pub(crate) fn typed(content_type: &'static str, bytes: impl Into<Bytes>) -> Self {
+        let content = Content::Typed(content_type, bytes.into());
+        Self { code: 200, content, warnings: Vec::new(), retry_after: None }
     }
 
     pub(crate) fn object(code: u16, stored: &Stored, kind: &Version) -> Self {
@@ -65,7 +72,7 @@ impl Answer {
         let (content_type, body) = match self.content {
             Content::Json(bytes) if form == Form::Yaml => ("application/yaml", Body::whole(yaml(&bytes))),
             Content::Json(bytes) => ("application/json", Body::whole(bytes)),
-            Content::Text(text) => ("text/plain; charset=utf-8", Body::whole(text)),
+            Content::Typed(content_type, bytes) => (content_type, Body::whole(bytes)),
             Content::Lines(body) => ("application/json", body),
         };
         let mut response = Response::new(body);

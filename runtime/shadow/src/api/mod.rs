@@ -11,7 +11,9 @@ mod query;
 mod request;
 mod route;
 mod selector;
+mod reviews;
 mod server;
+mod subresource;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -59,8 +61,12 @@ fn resource(world: &mut World, request: &request::Request<'_>) -> Result<Answer,
     }
     let kind = world.catalog.get(&path.group, &path.version, &path.resource).cloned();
     let kind = kind.filter(|kind| kind.namespaced || path.namespace.is_empty()).ok_or_else(no_such_resource)?;
-    if !path.subresource.is_empty() && kind.subresource(&path.subresource).is_none() {
-        return Err(no_such_resource());
+    if !path.subresource.is_empty() {
+        let subresource = kind.subresource(&path.subresource).ok_or_else(no_such_resource)?;
+        return subresource::answer(world, request, &kind, subresource);
+    }
+    if let Some(answer) = reviews::answer(world, request, &kind)? {
+        return Ok(answer);
     }
     objects::answer(world, request, &kind)
 }

@@ -9,6 +9,7 @@ mod genesis;
 mod meta;
 pub(crate) mod names;
 mod parts;
+mod scale;
 mod strategy;
 #[cfg(test)]
 mod tests;
@@ -25,10 +26,13 @@ use crate::Json;
 use crate::catalog::{Catalog, ResourceName, ResourceType};
 use crate::clock::Clock;
 use crate::error::ApiError;
+use crate::schema::documents::Documents;
 use crate::store::{Base, Key, Store};
 
 pub(crate) use deletion::Deleted;
+pub(crate) use meta::time;
 pub(crate) use parts::convert;
+pub(crate) use scale::Scaled;
 pub(crate) use strategy::returns_deleted;
 pub(crate) use write::{Edit, Target, Written};
 
@@ -104,6 +108,8 @@ pub(crate) trait Objects {
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) catalog: Catalog,
+    /// The OpenAPI documents of the catalog.
+    pub(crate) documents: Arc<Documents>,
     clock: Arc<dyn Clock>,
     seed: u64,
     /// How often an object of this key has been deleted: the next one of that name gets another uid.
@@ -116,7 +122,8 @@ impl World {
     /// Over a base; without one, nothing is in it.
     pub(crate) fn new(seed: u64, clock: Arc<dyn Clock>, catalog: Catalog, base: Option<Arc<dyn Base>>) -> Self {
         let (graves, generated) = (BTreeMap::new(), BTreeMap::new());
-        Self { store: Store::new(base), catalog, clock, seed, graves, generated }
+        let documents = Arc::default();
+        Self { store: Store::new(base), catalog, documents, clock, seed, graves, generated }
     }
 
     /// The same once more: what happens in one no longer shows in the other. The clock stays shared.
@@ -124,6 +131,7 @@ impl World {
         Self {
             store: self.store.fork(),
             catalog: self.catalog.clone(),
+            documents: self.documents.clone(),
             clock: self.clock.clone(),
             seed: self.seed,
             graves: self.graves.clone(),

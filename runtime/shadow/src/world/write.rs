@@ -29,6 +29,8 @@ pub(crate) enum Edit<'a> {
     Replace(Json),
     /// What becomes of the object as it is.
     Patch(Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a>),
+    /// What the server itself makes of the object as it is, owners included.
+    Made(Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a>),
     /// Server-side apply; with `force`, conflicts are won.
     Apply { intent: Json, force: bool },
 }
@@ -156,13 +158,13 @@ impl World {
         let before = convert(old.clone(), &stored_kind, kind);
         let now = self.clock().wall();
         let mut warnings = Vec::new();
-        let applied = matches!(edit, Edit::Apply { .. });
+        let (applied, made) = (matches!(edit, Edit::Apply { .. }), matches!(edit, Edit::Made(_)));
         let mut object = match edit {
             Edit::Apply { intent, force } => {
                 warnings = parts::decode(kind, &mut intent.clone(), writer.field_validation)?;
                 parts::apply(self, target, Some(&before), &intent, writer, now, force)?
             }
-            Edit::Patch(patch) => patch(&before)?,
+            Edit::Patch(edit) | Edit::Made(edit) => edit(&before)?,
             Edit::Create(object) | Edit::Replace(object) => {
                 meta::same_uid(&object, &old, target)?;
                 object
@@ -172,8 +174,11 @@ impl World {
         warnings.extend(parts::decode(kind, &mut object, validation)?);
         meta::settle(&mut object, kind, target.namespace)?;
         meta::same_name(&object, target.name)?;
-        object = separate(target, parts::default(kind, object), &before);
-        if !applied {
+        object = parts::default(kind, object);
+        if !made {
+            object = separate(target, object, &before);
+        }
+        if !applied && !made {
             object = parts::track(self, target, Some(&before), object, writer, now);
         }
         object = convert(object, kind, &stored_kind);
