@@ -61,7 +61,7 @@ impl Shadow {
     /// Of this time.
     #[must_use]
     pub fn builder(clock: Arc<dyn Clock>) -> Builder {
-        Builder { seed: 0, clock, catalog: Catalog::default() }
+        Builder { seed: 0, clock, catalog: Catalog::builtin() }
     }
 
     fn of(world: World) -> Self {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use serde_json::json;
@@ -19,12 +20,15 @@ pub(crate) struct Answer {
     pub(crate) code: u16,
     pub(crate) content: Content,
     pub(crate) warnings: Vec<String>,
+    /// In how many seconds to ask again.
+    retry_after: Option<u64>,
 }
 
 pub(crate) enum Content {
     /// JSON, encoded.
     Json(Vec<u8>),
-    Text(String),
+    /// Of this content type, as it is.
+    Typed(&'static str, Bytes),
     Lines(Body),
 }
 
@@ -33,8 +37,13 @@ impl Answer {
         Self::bytes(code, value.to_string().into_bytes())
     }
 
-    pub(crate) fn text(code: u16, text: impl Into<String>) -> Self {
-        Self { code, content: Content::Text(text.into()), warnings: Vec::new() }
+    pub(crate) fn text(code: u16, text: impl Into<Bytes>) -> Self {
+        Self { code, ..Self::typed("text/plain; charset=utf-8", text) }
+    }
+
+    pub(crate) fn typed(content_type: &'static str, bytes: impl Into<Bytes>) -> Self {
+        let content = Content::Typed(content_type, bytes.into());
+        Self { code: 200, content, warnings: Vec::new(), retry_after: None }
     }
 
     pub(crate) fn object(code: u16, stored: &Stored, kind: &Version) -> Self {
@@ -46,11 +55,11 @@ impl Answer {
     }
 
     pub(crate) fn lines(body: Body) -> Self {
-        Self { code: 200, content: Content::Lines(body), warnings: Vec::new() }
+        Self { code: 200, content: Content::Lines(body), warnings: Vec::new(), retry_after: None }
     }
 
     fn bytes(code: u16, bytes: Vec<u8>) -> Self {
-        Self { code, content: Content::Json(bytes), warnings: Vec::new() }
+        Self { code, content: Content::Json(bytes), warnings: Vec::new(), retry_after: None }
     }
 
     pub(crate) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
@@ -63,13 +72,16 @@ impl Answer {
         let (content_type, body) = match self.content {
             Content::Json(bytes) if form == Form::Yaml => ("application/yaml", Body::whole(yaml(&bytes))),
             Content::Json(bytes) => ("application/json", Body::whole(bytes)),
-            Content::Text(text) => ("text/plain; charset=utf-8", Body::whole(text)),
+            Content::Typed(content_type, bytes) => (content_type, Body::whole(bytes)),
             Content::Lines(body) => ("application/json", body),
         };
         let mut response = Response::new(body);
         *response.status_mut() = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if let Some(seconds) = self.retry_after {
+            headers.insert(http::header::RETRY_AFTER, seconds.into());
+        }
         for warning in self.warnings {
             let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', " ");
             if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
@@ -82,7 +94,8 @@ impl Answer {
 
 impl From<ApiError> for Answer {
     fn from(error: ApiError) -> Self {
-        Self::json(error.code, &error.to_status())
+        let retry_after = error.details.as_ref().and_then(|details| details.get("retryAfterSeconds")?.as_u64());
+        Self { retry_after, ..Self::json(error.code, &error.to_status()) }
     }
 }
 

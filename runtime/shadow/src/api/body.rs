@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream::BoxStream};
 use http_body::{Frame, SizeHint};
 
+use super::{json, words};
 use crate::Json;
 use crate::error::ApiError;
 
@@ -95,9 +96,13 @@ impl Accept {
             return Ok(Self { form: Form::Json, shape: As::Itself });
         }
         header.split(',').find_map(accepted).ok_or_else(|| {
-            let said = "only the following media types are accepted: application/json, application/yaml, \
-                        application/vnd.kubernetes.protobuf, application/cbor, application/cbor-seq";
-            ApiError::new(406, "NotAcceptable", said)
+            words::plain(
+                406,
+                "NotAcceptable",
+                "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, \
+                 application/vnd.kubernetes.protobuf, application/json;stream=watch, \
+                 application/vnd.kubernetes.protobuf;stream=watch",
+            )
         })
     }
 }
@@ -127,16 +132,19 @@ fn accepted(clause: &str) -> Option<Accept> {
     Some(Accept { form, shape })
 }
 
-/// Reads the body of a request: JSON or YAML.
-pub(crate) fn read(content_type: &str, body: &Bytes) -> Result<Json, ApiError> {
+/// Reads the body of a request, JSON or YAML, and what is twice in it.
+///
+/// # Errors
+/// 415 for what is neither; otherwise what is wrong with it, for the caller to make a refusal of.
+pub(crate) fn read(content_type: &str, body: &Bytes) -> Result<Result<(Json, Vec<String>), String>, ApiError> {
     match media_type(content_type) {
-        "" | "application/json" => read_json(body),
-        "application/yaml" => read_yaml(body),
+        "" | "application/json" => Ok(json::read(body)),
+        "application/yaml" => Ok(read_yaml(body).map(|value| (value, Vec::new()))),
         _ => Err(ApiError::new(
             415,
             "UnsupportedMediaType",
             "the body of the request was in an unknown format - accepted media types include: application/json, \
-             application/yaml, application/vnd.kubernetes.protobuf, application/cbor",
+             application/yaml, application/vnd.kubernetes.protobuf",
         )),
     }
 }
@@ -146,11 +154,11 @@ pub(crate) fn media_type(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or_default().trim()
 }
 
-pub(crate) fn read_json(body: &Bytes) -> Result<Json, ApiError> {
-    serde_json::from_slice(body).map_err(|error| ApiError::bad_request(error.to_string()))
-}
-
-pub(crate) fn read_yaml(body: &Bytes) -> Result<Json, ApiError> {
-    let text = std::str::from_utf8(body).map_err(|error| ApiError::bad_request(error.to_string()))?;
-    serde_yaml::from_str(text).map_err(|error| ApiError::bad_request(format!("error converting YAML to JSON: {error}")))
+/// Reads YAML.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn read_yaml(body: &Bytes) -> Result<Json, String> {
+    let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
+    serde_yaml::from_str(text).map_err(|error| format!("error converting YAML to JSON: {error}"))
 }

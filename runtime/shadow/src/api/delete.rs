@@ -7,7 +7,7 @@ use serde_json::json;
 use super::answer::{Answer, Version};
 use super::body;
 use super::list::{self, Page};
-use super::request::Request;
+use super::request::{Request, no_kind};
 use super::view;
 use crate::Json;
 use crate::catalog::ResourceType;
@@ -65,7 +65,19 @@ pub(crate) fn collection(
 /// The options, from the body if there is one, else from the query.
 fn options(request: &Request<'_>) -> Result<(Deletion, Writer), ApiError> {
     let query = &request.query;
-    let body = if request.body.is_empty() { Json::Null } else { body::read(request.content_type(), request.body)? };
+    let body = match request.body.is_empty() {
+        true => Json::Null,
+        false => {
+            body::read(request.content_type(), request.body)?
+                .map_err(|why| ApiError::bad_request(format!("couldn't get version/kind; json parse error: {why}")))?
+                .0
+        }
+    };
+    let named = body.get("kind").and_then(Json::as_str).unwrap_or("DeleteOptions");
+    if named != "DeleteOptions" {
+        let version = body.get("apiVersion").and_then(Json::as_str).unwrap_or_default();
+        return Err(ApiError::bad_request(no_kind(named, version)));
+    }
     let in_body = body.is_object();
     let text = |key: &str| match in_body {
         true => body.get(key).and_then(Json::as_str).map(str::to_owned),
@@ -107,8 +119,8 @@ fn options(request: &Request<'_>) -> Result<(Deletion, Writer), ApiError> {
         Some(list) => list.iter().filter_map(|value| value.as_str().map(str::to_owned)).collect(),
         None => query.all("dryRun").map(str::to_owned).collect(),
     };
-    for value in dry_runs.iter().filter(|value| *value != "All") {
-        let message = format!("Unsupported value: {value:?}: supported values: \"All\"");
+    if dry_runs.iter().any(|value| value != "All") {
+        let message = format!("Unsupported value: {}: supported values: \"All\"", json!(dry_runs));
         causes.push(Cause { reason: "FieldValueNotSupported", message, field: "dryRun".into() });
     }
     if !causes.is_empty() {

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
+use super::json as go;
 use super::query::Query;
 use super::request::Request;
 use super::selector::Selection;
@@ -98,9 +99,9 @@ pub(crate) fn resource_version(query: &Query) -> Result<u64, ApiError> {
     match query.text("resourceVersion") {
         "" => Ok(0),
         text => text.parse().map_err(|_| {
-            let message = format!("Invalid value: {text:?}: strconv.ParseUint: parsing {text:?}: invalid syntax");
-            let cause = Cause { reason: "FieldValueInvalid", message, field: "resourceVersion".into() };
-            ApiError::invalid("meta.k8s.io", "ListOptions", "", &[cause])
+            let why = format!("strconv.ParseUint: parsing {text:?}: invalid syntax");
+            let said = format!("invalid resource version: resourceVersion: Invalid value: {text:?}: {why}");
+            ApiError::bad_request(said)
         }),
     }
 }
@@ -118,9 +119,10 @@ impl Token {
     }
 
     fn decode(text: &str) -> Result<Self, ApiError> {
-        let wrong = |why: &str| ApiError::bad_request(format!("continue key is not valid: {why}"));
+        let wrong =
+            |why: &str| ApiError::bad_request(format!("invalid continue token: continue key is not valid: {why}"));
         let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|error| wrong(&error.to_string()))?;
-        let token: Json = serde_json::from_slice(&bytes).map_err(|error| wrong(&error.to_string()))?;
+        let (token, _) = go::read(&bytes).map_err(|why| wrong(&why))?;
         let version = token.get("rv").and_then(Json::as_u64).filter(|version| *version > 0);
         let version =
             version.ok_or_else(|| wrong("incorrect encoded start resourceVersion (version meta.k8s.io/v1)"))?;

@@ -3,6 +3,7 @@
 mod answer;
 mod body;
 mod delete;
+mod json;
 mod list;
 mod objects;
 mod patch;
@@ -10,11 +11,14 @@ mod query;
 mod request;
 mod route;
 mod selector;
+mod reviews;
 mod server;
+mod subresource;
 #[cfg(test)]
 mod tests;
 mod view;
 mod watch;
+mod words;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -25,6 +29,7 @@ use body::{Accept, Form};
 use query::Query;
 use request::{accept, header};
 use route::Route;
+use words::no_such_resource;
 
 use crate::error::ApiError;
 use crate::world::World;
@@ -50,9 +55,18 @@ pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Response<Bo
 
 fn resource(world: &mut World, request: &request::Request<'_>) -> Result<Answer, ApiError> {
     let path = request.path;
-    let kind = world.catalog.get(&path.group, &path.version, &path.resource).cloned();
-    let Some(kind) = kind.filter(|kind| kind.namespaced || path.namespace.is_empty()) else {
+    let known = world.catalog.all().any(|kind| kind.group == path.group && kind.version == path.version);
+    if !known {
         return Ok(Answer::text(404, "404 page not found\n"));
-    };
+    }
+    let kind = world.catalog.get(&path.group, &path.version, &path.resource).cloned();
+    let kind = kind.filter(|kind| kind.namespaced || path.namespace.is_empty()).ok_or_else(no_such_resource)?;
+    if !path.subresource.is_empty() {
+        let subresource = kind.subresource(&path.subresource).ok_or_else(no_such_resource)?;
+        return subresource::answer(world, request, &kind, subresource);
+    }
+    if let Some(answer) = reviews::answer(world, request, &kind)? {
+        return Ok(answer);
+    }
     objects::answer(world, request, &kind)
 }

@@ -5,62 +5,77 @@ use std::sync::Arc;
 use http::Method;
 
 use super::answer::{Answer, Version};
-use super::body::{self, As};
-use super::list;
+use super::body::As;
 use super::patch::patch;
-use super::request::Request;
+use super::request::{Kind, Request};
 use super::watch::{self, Lines};
-use super::{delete, view};
+use super::words::method_not_allowed;
+use super::{delete, list, view};
 use crate::catalog::ResourceType;
 use crate::error::ApiError;
-use crate::world::{Edit, World, Written};
+use crate::world::{Edit, FieldValidation, World, Writer, Written};
 
-/// Answers a request to a collection or an object.
+/// Answers a request to a collection, an object, or a subresource that shows the object itself, such as its status.
 pub(crate) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
     let version = Version::new(kind, world.stored_type(&kind.name)?);
     let of_one = !request.path.name.is_empty();
-    match *request.method {
-        Method::GET if request.query.flag("watch") || request.path.watch => {
+    let verb = request.verb();
+    let verbs = match kind.subresource(&request.path.subresource) {
+        Some(subresource) => &subresource.verbs,
+        None => &kind.verbs,
+    };
+    if !verbs.iter().any(|allowed| allowed == verb) {
+        return Err(method_not_allowed());
+    }
+    match (verb, request.method) {
+        ("watch", _) => {
             let lines = Lines { version, reshape: view::reshape(world, request, kind), kind: kind.clone() };
             watch::watch(world, request, kind, lines)
         }
-        Method::GET if of_one => get(world, request, kind, &version),
-        Method::GET => {
+        ("get", _) => get(world, request, kind, &version),
+        ("list", _) => {
             let page = list::page(world, request, kind)?;
             if request.accept.shape == As::Itself {
                 return Ok(Answer::list(&page, &version));
             }
             Ok(view::list(world, request, kind, &version, &page))
         }
-        Method::POST if !of_one => {
-            let object = request.object(&kind.group, &kind.version, &kind.kind)?;
+        ("create", _) if !of_one => {
+            let (object, twice) = request.object(&world.catalog, &Kind::of(kind))?;
             let writer = request.query.writer("CreateOptions", request.user_agent(), false)?;
+            let twice = check_twice(kind, &writer, twice)?;
             let written = world.write(&request.target(kind), &writer, Edit::Create(object))?;
-            Ok(wrote(world, request, kind, &version, written))
+            Ok(wrote(world, request, kind, &version, written, twice))
         }
-        Method::PUT if of_one => {
-            let object = request.object(&kind.group, &kind.version, &kind.kind)?;
-            let (name, said) = (&request.path.name, crate::object::name(&object));
-            if name != said {
-                let message = format!("the name of the object ({said}) does not match the name on the URL ({name})");
-                return Err(ApiError::bad_request(message));
-            }
+        ("update", _) if of_one => {
+            let (object, twice) = request.object(&world.catalog, &Kind::of(kind))?;
             let writer = request.query.writer("UpdateOptions", request.user_agent(), false)?;
+            let twice = check_twice(kind, &writer, twice)?;
             let written = world.write(&request.target(kind), &writer, Edit::Replace(object))?;
-            Ok(wrote(world, request, kind, &version, written))
+            Ok(wrote(world, request, kind, &version, written, twice))
         }
-        Method::PATCH if of_one => {
+        ("patch", _) if of_one => {
             let (writer, edit) = patch(request, kind)?;
             let written = world.write(&request.target(kind), &writer, edit)?;
-            Ok(wrote(world, request, kind, &version, written))
+            Ok(wrote(world, request, kind, &version, written, Vec::new()))
         }
-        Method::DELETE if of_one => delete::one(world, request, kind, &version),
-        Method::DELETE => delete::collection(world, request, kind, &version),
-        _ => Err(ApiError::new(
-            405,
-            "MethodNotAllowed",
-            "the server does not allow this method on the requested resource",
-        )),
+        ("delete", _) => delete::one(world, request, kind, &version),
+        ("deletecollection", &Method::DELETE) => delete::collection(world, request, kind, &version),
+        _ => Err(method_not_allowed()),
+    }
+}
+
+/// What is twice in a body: refused, told, or left.
+fn check_twice(kind: &ResourceType, writer: &Writer, twice: Vec<String>) -> Result<Vec<String>, ApiError> {
+    match writer.field_validation {
+        FieldValidation::Strict if !twice.is_empty() => Err(ApiError::bad_request(format!(
+            "{0} in version {1:?} cannot be handled as a {0}: strict decoding error: {2}",
+            kind.kind,
+            kind.version,
+            twice.join(", ")
+        ))),
+        FieldValidation::Ignore => Ok(Vec::new()),
+        _ => Ok(twice),
     }
 }
 
@@ -74,19 +89,15 @@ fn get(world: &World, request: &Request<'_>, kind: &Arc<ResourceType>, version: 
     Ok(view::object(world, request, kind, version, 200, &stored))
 }
 
-/// The answer to a write.
-pub(crate) fn wrote(
+fn wrote(
     world: &World,
     request: &Request<'_>,
     kind: &Arc<ResourceType>,
     version: &Version,
     written: Written,
+    mut warnings: Vec<String>,
 ) -> Answer {
     let code = if written.created { 201 } else { 200 };
-    view::object(world, request, kind, version, code, &written.object).with_warnings(written.warnings)
-}
-
-/// Whether the body is YAML.
-pub(crate) fn is_yaml(content_type: &str) -> bool {
-    body::media_type(content_type).ends_with("yaml")
+    warnings.extend(written.warnings);
+    view::object(world, request, kind, version, code, &written.object).with_warnings(warnings)
 }

@@ -7,51 +7,45 @@ use super::request::Request;
 use crate::Json;
 use crate::catalog::ResourceType;
 use crate::error::ApiError;
+use crate::schema::{Id, Schemas};
+use crate::patch::{json, merge, strategic, unsupported};
 use crate::world::{Edit, Writer};
 
-/// The edit that a patch asks for.
-pub(crate) fn patch<'a>(request: &Request<'a>, kind: &'a Arc<ResourceType>) -> Result<(Writer, Edit<'a>), ApiError> {
+/// The edit that a patch of an object of this kind asks for.
+pub(crate) fn patch<'a>(request: &Request<'_>, kind: &'a ResourceType) -> Result<(Writer, Edit<'a>), ApiError> {
+    let schema = kind.schema.as_ref().map(|(schemas, id)| (schemas, *id));
+    patch_of(request, schema, kind.definition.is_some())
+}
+
+/// The edit that a patch of an object of these types asks for.
+pub(crate) fn patch_of<'a>(
+    request: &Request<'_>,
+    schema: Option<(&'a Arc<Schemas>, Id)>,
+    custom: bool,
+) -> Result<(Writer, Edit<'a>), ApiError> {
     let content_type = media_type(request.content_type());
-    let applies = content_type.starts_with("application/apply-patch");
-    let writer = || request.query.writer("PatchOptions", request.user_agent(), applies);
-    match content_type {
-        "application/apply-patch+yaml" => {
-            let intent = body::read_yaml(request.body)?;
-            let force = request.query.flag("force");
-            Ok((writer()?, Edit::Apply { intent, force }))
-        }
-        "application/merge-patch+json" => {
-            let patch = body::read_json(request.body)?;
-            Ok((writer()?, Edit::Patch(Box::new(move |live: &Json| Ok(merge(live, &patch))))))
-        }
-        _ => {
-            let _ = kind;
-            Err(unsupported())
-        }
+    let applies = content_type == "application/apply-patch+yaml";
+    let known = matches!(content_type, "application/json-patch+json" | "application/merge-patch+json")
+        || applies
+        || (content_type == "application/strategic-merge-patch+json" && !custom);
+    if !known {
+        return Err(unsupported(custom));
     }
-}
-
-fn unsupported() -> ApiError {
-    ApiError::new(
-        415,
-        "UnsupportedMediaType",
-        "the body of the request was in an unknown format - accepted media types include: \
-         application/json-patch+json, application/merge-patch+json, application/strategic-merge-patch+json, \
-         application/apply-patch+yaml, application/apply-patch+cbor",
-    )
-}
-
-/// RFC 7386.
-fn merge(live: &Json, patch: &Json) -> Json {
-    let Json::Object(patch) = patch else { return patch.clone() };
-    let mut merged = live.as_object().cloned().unwrap_or_default();
-    for (key, value) in patch {
-        if value.is_null() {
-            merged.shift_remove(key);
-        } else {
-            let before = merged.get(key).cloned().unwrap_or_default();
-            merged.insert(key.clone(), merge(&before, value));
-        }
+    let writer = request.query.writer("PatchOptions", request.user_agent(), applies)?;
+    let broken = |why: String| ApiError::bad_request(format!("error decoding patch: {why}"));
+    if applies {
+        let intent = body::read_yaml(request.body)
+            .map_err(|why| ApiError::bad_request(format!("error decoding YAML: {why}")))?;
+        return Ok((writer, Edit::Apply { intent, force: request.query.flag("force") }));
     }
-    Json::Object(merged)
+    let (patch, _) = super::json::read(request.body).map_err(broken)?;
+    let edit: Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a> = match content_type {
+        "application/json-patch+json" => Box::new(move |live| json(live, &patch)),
+        "application/merge-patch+json" => Box::new(move |live| merge(live, &patch)),
+        _ => match schema {
+            Some((schemas, id)) => Box::new(move |live| strategic(live, &patch, schemas, id)),
+            None => return Err(unsupported(true)),
+        },
+    };
+    Ok((writer, Edit::Patch(edit)))
 }

@@ -67,13 +67,10 @@ impl Query {
             );
             add("FieldValueInvalid", "fieldManager", message);
         }
-        let mut dry_run = false;
-        for value in self.all("dryRun").filter(|value| !value.is_empty()) {
-            dry_run = true;
-            if value != "All" {
-                let message = format!("Unsupported value: {value:?}: supported values: \"All\"");
-                add("FieldValueNotSupported", "dryRun", message);
-            }
+        let dry_runs: Vec<&str> = self.all("dryRun").filter(|value| !value.is_empty()).collect();
+        if dry_runs.iter().any(|value| *value != "All") {
+            let message = format!("Unsupported value: {}: supported values: \"All\"", serde_json::json!(dry_runs));
+            add("FieldValueNotSupported", "dryRun", message);
         }
         let field_validation = match self.text("fieldValidation") {
             "Ignore" => FieldValidation::Ignore,
@@ -90,7 +87,7 @@ impl Query {
             return Err(ApiError::invalid("meta.k8s.io", options, "", &causes));
         }
         let manager = if manager.is_empty() { of_agent(user_agent) } else { manager.to_owned() };
-        Ok(Writer { manager, dry_run, field_validation })
+        Ok(Writer { manager, dry_run: !dry_runs.is_empty(), field_validation })
     }
 }
 

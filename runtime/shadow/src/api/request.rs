@@ -1,15 +1,15 @@
 //! A request to a resource, taken apart.
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, Method};
 
 use super::body::{self, Accept};
 use super::query::Query;
 use super::route::ResourcePath;
 use super::selector::Selection;
 use crate::Json;
-use crate::catalog::ResourceType;
+use crate::catalog::{Catalog, ResourceType};
 use crate::error::ApiError;
 use crate::world::Target;
 
@@ -37,6 +37,22 @@ impl Request<'_> {
         self.header(USER_AGENT)
     }
 
+    /// What it does, as Kubernetes calls it.
+    pub(crate) fn verb(&self) -> &'static str {
+        let of_one = !self.path.name.is_empty();
+        match *self.method {
+            Method::GET | Method::HEAD if self.path.watch || self.query.flag("watch") => "watch",
+            Method::GET | Method::HEAD if of_one => "get",
+            Method::GET | Method::HEAD => "list",
+            Method::POST => "create",
+            Method::PUT => "update",
+            Method::PATCH => "patch",
+            Method::DELETE if of_one => "delete",
+            Method::DELETE => "deletecollection",
+            _ => "",
+        }
+    }
+
     /// What the path names.
     pub(crate) fn target<'t>(&'t self, kind: &'t std::sync::Arc<ResourceType>) -> Target<'t> {
         let ResourcePath { namespace, name, subresource, .. } = self.path;
@@ -48,27 +64,97 @@ impl Request<'_> {
         Selection::parse(&kind.name, &kind.group, labels, fields)
     }
 
-    /// The object in the body, which has to be of this kind or not say of which it is.
-    pub(crate) fn object(&self, group: &str, version: &str, kind: &str) -> Result<Json, ApiError> {
-        let object = body::read(self.content_type(), self.body)?;
-        let Some(fields) = object.as_object() else {
-            let said = "couldn't get version/kind; json parse error: json: cannot unmarshal into Go value of type struct \
-                        { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string \"json:\\\"kind,omitempty\\\"\" }";
-            return Err(ApiError::bad_request(said));
+    /// The object in the body, and what is twice in it. It has to be of this kind, or not say of which it is.
+    ///
+    /// # Errors
+    /// 400, 415.
+    pub(crate) fn object(&self, catalog: &Catalog, kind: &Kind<'_>) -> Result<(Json, Vec<String>), ApiError> {
+        let unrecognized = |why: &str| {
+            ApiError::bad_request(format!(
+                "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse \
+                 error: {why} ({})",
+                kind.kind,
+                summary(self.body)
+            ))
         };
-        let text = |key: &str| fields.get(key).and_then(Json::as_str).unwrap_or_default();
-        let expected = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
-        let (given_kind, given) = (text("kind"), text("apiVersion"));
-        if !given.is_empty() && given != expected {
+        let (object, twice) = body::read(self.content_type(), self.body)?.map_err(|why| unrecognized(&why))?;
+        let Some(fields) = object.as_object() else {
+            let what = match &object {
+                Json::Array(_) => "array",
+                Json::String(_) => "string",
+                Json::Bool(_) => "bool",
+                _ => "number",
+            };
+            let into = "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; \
+                        Kind string \"json:\\\"kind,omitempty\\\"\" }";
+            return Err(unrecognized(&format!("json: cannot unmarshal {what} into Go value of type {into}")));
+        };
+        let text = |key: &str| fields.get(key).and_then(Json::as_str).filter(|text| !text.is_empty());
+        let given_kind = text("kind").unwrap_or(kind.kind);
+        let expected = kind.api_version();
+        let given_version = text("apiVersion").unwrap_or(&expected);
+        if (given_kind, given_version) == (kind.kind, &expected) {
+            return Ok((object, twice));
+        }
+        let (group, version) = given_version.split_once('/').unwrap_or(("", given_version));
+        let known = catalog.all().any(|k| k.group == group && k.version == version && k.kind == given_kind);
+        if known && group == kind.group && given_kind == kind.kind {
             return Err(ApiError::bad_request(format!(
-                "the API version in the data ({given}) does not match the expected API version ({expected})"
+                "the API version in the data ({given_version}) does not match the expected API version ({expected})"
             )));
         }
-        if !given_kind.is_empty() && given_kind != kind {
-            let said = format!("{given_kind} in version {version:?} cannot be handled as a {kind}");
-            return Err(ApiError::bad_request(said));
-        }
-        Ok(object)
+        let internal =
+            |group: &str| group.split('.').next().filter(|name| !name.is_empty()).unwrap_or("core").to_owned();
+        let why = if known {
+            let to = format!("{}.{}", internal(kind.group), kind.kind);
+            format!("converting ({version}.{given_kind}) to ({to}): unknown conversion")
+        } else {
+            no_kind(given_kind, given_version)
+        };
+        Err(ApiError::bad_request(format!(
+            "{given_kind} in version {:?} cannot be handled as a {}: {why}",
+            version_in_words(version, known, kind.version),
+            kind.kind
+        )))
+    }
+}
+
+/// The real one names the version of the request where it does not know that of the object.
+fn version_in_words<'a>(given: &'a str, known: bool, expected: &'a str) -> &'a str {
+    if known { given } else { expected }
+}
+
+/// What the real one says of a kind that it does not know.
+pub(crate) fn no_kind(kind: &str, version: &str) -> String {
+    format!("no kind {kind:?} is registered for version {version:?} in scheme \"pkg/runtime/scheme.go:111\"")
+}
+
+/// A kind that a body has to be of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kind<'a> {
+    pub(crate) group: &'a str,
+    pub(crate) version: &'a str,
+    pub(crate) kind: &'a str,
+}
+
+impl<'a> Kind<'a> {
+    pub(crate) fn of(kind: &'a ResourceType) -> Self {
+        Self { group: &kind.group, version: &kind.version, kind: &kind.kind }
+    }
+
+    fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
+    }
+}
+
+/// The beginning of a body, as errors show it.
+fn summary(body: &[u8]) -> String {
+    let shown = body.get(..30).unwrap_or(body);
+    let more = if body.len() > 30 { " ..." } else { "" };
+    match body.first() {
+        None => "<empty>".into(),
+        Some(b'{') => format!("{}{more}", String::from_utf8_lossy(shown)),
+        Some(_) => format!("{}{more}", shown.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
     }
 }
 

@@ -2,25 +2,61 @@
 
 use bytes::Bytes;
 use http::Request;
+use http::header::HOST;
 use serde_json::json;
 
 use super::answer::Answer;
-use super::{header, query::Query};
+use super::request::{accept, header};
+use super::words::method_not_allowed;
+use crate::catalog::discovery::{AGGREGATED, api_versions};
 use crate::error::ApiError;
+use crate::schema::builtin;
 use crate::world::World;
 
 /// Answers a request to a path that is no resource's.
-pub(crate) fn answer(_world: &mut World, request: &Request<Bytes>, path: &str) -> Result<Answer, ApiError> {
-    let _ = (header, Query::parse(request.uri().query().unwrap_or_default()));
-    match path {
-        "/healthz" | "/livez" | "/readyz" => Ok(Answer::text(200, "ok")),
-        "/version" => Ok(Answer::json(200, &version())),
-        _ => Ok(Answer::text(404, "404 page not found\n")),
+pub(crate) fn answer(world: &World, request: &Request<Bytes>, path: &str) -> Result<Answer, ApiError> {
+    let not_found = || Ok(Answer::text(404, "404 page not found\n"));
+    if !matches!(*request.method(), http::Method::GET | http::Method::HEAD) {
+        return Err(method_not_allowed());
     }
+    let accept = accept(request.headers());
+    // A client that knows the newer form names it first.
+    let aggregated = accept.split(',').next().is_some_and(|first| {
+        first.contains("as=APIGroupDiscoveryList") && first.split(';').any(|part| part.trim() == "v=v2")
+    });
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let known = match parts[..] {
+        [] => Some(Answer::json(200, &json!({"paths": paths(world)}))),
+        ["healthz" | "livez" | "readyz", ..] => Some(Answer::text(200, "ok")),
+        ["version"] => Some(Answer::json(200, &builtin().version)),
+        [root @ ("api" | "apis")] if aggregated => {
+            let groups = world.catalog.aggregated(root == "api").to_string();
+            Some(Answer::typed(AGGREGATED, groups))
+        }
+        ["api"] => Some(Answer::json(200, &api_versions(header(request.headers(), HOST)))),
+        ["apis"] => Some(Answer::json(200, &world.catalog.group_list())),
+        ["apis", group] => world.catalog.group(group).map(|group| Answer::json(200, &group)),
+        ["api", version] => world.catalog.resource_list("", version).map(|list| Answer::json(200, &list)),
+        ["apis", group, version] => world.catalog.resource_list(group, version).map(|list| Answer::json(200, &list)),
+        ["openapi", "v3"] => Some(Answer::json(200, &world.documents.index(&world.catalog))),
+        ["openapi", "v3", ..] => {
+            let place = path.strip_prefix("/openapi/v3/").unwrap_or_default();
+            world.documents.get(&world.catalog, place).map(|document| Answer::typed("application/json", document))
+        }
+        _ => None,
+    };
+    known.map_or_else(not_found, Ok)
 }
 
-fn version() -> crate::Json {
-    json!({
-        "major": "1", "minor": "36", "gitVersion": "v1.36.3", "gitTreeState": "clean", "platform": "linux/amd64",
-    })
+fn paths(world: &World) -> Vec<String> {
+    let mut paths: Vec<String> = ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]
+        .map(String::from)
+        .into();
+    for kind in world.catalog.all().filter(|kind| !kind.group.is_empty()) {
+        paths.push(format!("/apis/{}", kind.group));
+        paths.push(format!("/apis/{}/{}", kind.group, kind.version));
+    }
+    paths.sort();
+    paths.dedup();
+    paths
 }

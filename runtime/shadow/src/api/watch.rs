@@ -42,7 +42,8 @@ pub(crate) fn watch(
         name: named.map(Into::into),
     };
     let bookmarks = query.flag("allowWatchBookmarks");
-    let initial = query.given("sendInitialEvents").map(|_| query.flag("sendInitialEvents"));
+    // Without a version, a watch begins with what there is, whether that is asked for or not.
+    let initial = query.given("sendInitialEvents").map_or(version == 0, |_| query.flag("sendInitialEvents"));
     let mut stream = Events {
         lines,
         selection,
@@ -52,16 +53,16 @@ pub(crate) fn watch(
         bookmark: bookmarks.then(|| world.store.version()),
     };
     let now = world.store.version();
-    if initial == Some(true) && version > now {
+    if initial && version > now {
         return Err(too_large(version, now));
     }
-    if initial == Some(true) || (initial.is_none() && version == 0) {
+    if initial {
         for stored in world.store.list(&kind.name, scope.namespace.as_deref()) {
             if scope.name.as_deref().is_none_or(|name| name == stored.name()) && stream.selection.matches(&stored) {
                 stream.ready.push_back(stream.lines.line("ADDED", &stored));
             }
         }
-        if initial == Some(true) && bookmarks {
+        if bookmarks {
             stream.ready.push_back(stream.lines.bookmark(now, true));
         }
     } else if version > 0 {
@@ -138,7 +139,7 @@ impl Lines {
     }
 
     fn bookmark(&self, version: u64, ends_initial: bool) -> Bytes {
-        let mut metadata = json!({"resourceVersion": version.to_string(), "creationTimestamp": null});
+        let mut metadata = json!({"resourceVersion": version.to_string()});
         if ends_initial && let Some(fields) = metadata.as_object_mut() {
             fields.insert("annotations".into(), json!({"k8s.io/initial-events-end": "true"}));
         }

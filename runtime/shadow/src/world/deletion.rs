@@ -75,7 +75,7 @@ impl World {
     }
 
     /// Takes an object out of the store.
-    pub(super) fn bury(&mut self, key: &Key, kind: &ResourceType, mut object: Json) -> Arc<Stored> {
+    pub(super) fn bury(&mut self, key: &Key, kind: &Arc<ResourceType>, mut object: Json) -> Arc<Stored> {
         meta::set(&mut object, "resourceVersion", self.store.next_version().to_string().into());
         let last = Arc::new(Stored::encode(&key.resource, &object));
         self.store.remove(key, &object);
@@ -153,7 +153,7 @@ enum Grace {
 }
 
 fn preconditions(object: &Json, deletion: &Deletion, kind: &ResourceType) -> Result<(), ApiError> {
-    let conflict = |why: String| Err(ApiError::conflict(&kind.group, &kind.plural, object::name(object), &why));
+    let conflict = |why: String| Err(ApiError::conflict(&kind.group, &kind.kind, object::name(object), &why));
     if let Some(uid) = deletion.uid.as_deref().filter(|uid| *uid != object::uid(object)) {
         return conflict(format!(
             "the UID in the precondition ({uid}) does not match the UID in record ({}). \

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, json};
 
-use super::{names, strategy};
+use super::{Target, names, strategy};
 use crate::catalog::ResourceType;
 use crate::error::{ApiError, Cause};
 use crate::{Json, object};
@@ -84,13 +84,33 @@ pub(super) fn settle(object: &mut Json, kind: &ResourceType, namespace: &str) ->
 }
 
 /// An update that names a uid means that object and no later one of its name.
-pub(super) fn same_uid(object: &Json, live: &Json, kind: &ResourceType) -> Result<(), ApiError> {
+pub(super) fn same_uid(object: &Json, live: &Json, target: &Target<'_>) -> Result<(), ApiError> {
     let (wanted, uid) = (object::uid(object), object::uid(live));
     if wanted.is_empty() || wanted == uid {
         return Ok(());
     }
-    let why = format!("Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}");
-    Err(ApiError::conflict(&kind.group, &kind.plural, object::name(live), &why))
+    let kind = target.kind;
+    let group = if kind.definition.is_some() { format!("{}/", kind.group) } else { String::new() };
+    let namespace = if target.namespace.is_empty() { String::new() } else { format!("{}/", target.namespace) };
+    let why = format!(
+        "StorageError: invalid object, Code: 4, Key: /registry/{group}{}/{namespace}{}, ResourceVersion: 0, \
+         AdditionalErrorMsg: Precondition failed: UID in precondition: {wanted}, UID in object meta: {uid}",
+        kind.plural, target.name
+    );
+    Err(ApiError::conflict(&kind.group, &kind.plural, target.name, &why))
+}
+
+/// What comes of an edit keeps the name of what was edited.
+pub(super) fn same_name(object: &Json, name: &str) -> Result<(), ApiError> {
+    match object::name(object) {
+        "" => Err(ApiError::bad_request(format!(
+            "the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        ))),
+        given if given == name => Ok(()),
+        given => Err(ApiError::bad_request(format!(
+            "the name of the object ({given}) does not match the name on the URL ({name})"
+        ))),
+    }
 }
 
 /// Sets what no update changes to what it was.
@@ -107,25 +127,6 @@ pub(super) fn restore(object: &mut Json, live: &Json) {
     }
     if object::is_deleting(live) {
         put(object, "deletionTimestamp", was("deletionTimestamp"));
-    }
-}
-
-/// Keeps the managers' entries as they were where nothing but their times differs.
-pub(super) fn ignore_new_times(object: &mut Json, live: &Json) {
-    let entries = |object: &Json| {
-        let mut entries = object.pointer("/metadata/managedFields").cloned().unwrap_or_default();
-        for entry in entries.as_array_mut().into_iter().flatten().filter_map(Json::as_object_mut) {
-            entry.remove("time");
-        }
-        entries
-    };
-    if entries(object) != entries(live) {
-        return;
-    }
-    let mut same = object.clone();
-    put(&mut same, "managedFields", live.pointer("/metadata/managedFields").cloned());
-    if same == *live {
-        *object = same;
     }
 }
 

@@ -9,9 +9,11 @@ mod genesis;
 mod meta;
 pub(crate) mod names;
 mod parts;
+mod scale;
 mod strategy;
 #[cfg(test)]
 mod tests;
+mod versions;
 mod write;
 
 use std::collections::BTreeMap;
@@ -24,10 +26,13 @@ use crate::Json;
 use crate::catalog::{Catalog, ResourceName, ResourceType};
 use crate::clock::Clock;
 use crate::error::ApiError;
+use crate::schema::documents::Documents;
 use crate::store::{Base, Key, Store};
 
 pub(crate) use deletion::Deleted;
+pub(crate) use meta::time;
 pub(crate) use parts::convert;
+pub(crate) use scale::Scaled;
 pub(crate) use strategy::returns_deleted;
 pub(crate) use write::{Edit, Target, Written};
 
@@ -103,6 +108,8 @@ pub(crate) trait Objects {
 pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) catalog: Catalog,
+    /// The OpenAPI documents of the catalog.
+    pub(crate) documents: Arc<Documents>,
     clock: Arc<dyn Clock>,
     seed: u64,
     /// How often an object of this key has been deleted: the next one of that name gets another uid.
@@ -115,7 +122,8 @@ impl World {
     /// Over a base; without one, nothing is in it.
     pub(crate) fn new(seed: u64, clock: Arc<dyn Clock>, catalog: Catalog, base: Option<Arc<dyn Base>>) -> Self {
         let (graves, generated) = (BTreeMap::new(), BTreeMap::new());
-        Self { store: Store::new(base), catalog, clock, seed, graves, generated }
+        let documents = Arc::default();
+        Self { store: Store::new(base), catalog, documents, clock, seed, graves, generated }
     }
 
     /// The same once more: what happens in one no longer shows in the other. The clock stays shared.
@@ -123,6 +131,7 @@ impl World {
         Self {
             store: self.store.fork(),
             catalog: self.catalog.clone(),
+            documents: self.documents.clone(),
             clock: self.clock.clone(),
             seed: self.seed,
             graves: self.graves.clone(),
@@ -155,15 +164,14 @@ impl World {
     }
 
     /// The name that `generateName` becomes: one that nothing has and nothing had.
-    fn new_name(&mut self, resource: &ResourceName, namespace: &str, prefix: &str) -> String {
+    fn new_name(&mut self, resource: &ResourceName, namespace: &str, prefix: &str, dry_run: bool) -> String {
         // Longer ones are cut, so that the name stays within 63 characters.
         let kept = prefix.char_indices().nth(58).map_or(prefix, |(end, _)| prefix.get(..end).unwrap_or(prefix));
         let counter = Key { resource: resource.clone(), namespace: namespace.into(), name: kept.into() };
+        let mut count = self.generated.get(&counter).copied().unwrap_or_default();
         loop {
-            let count = self.generated.entry(counter.clone()).or_default();
-            *count += 1;
-            let count = count.to_string();
-            let mut chance = self.chance(&["name", resource, namespace, kept, &count]);
+            count += 1;
+            let mut chance = self.chance(&["name", resource, namespace, kept, &count.to_string()]);
             let mut name = kept.to_owned();
             for _ in 0..5 {
                 let at = (chance % NAME_LETTERS.len() as u64) as usize;
@@ -172,6 +180,9 @@ impl World {
             }
             let key = Key { name: name.as_str().into(), ..counter.clone() };
             if self.store.get(&key).is_none() && !self.graves.contains_key(&key) {
+                if !dry_run {
+                    self.generated.insert(counter, count);
+                }
                 return name;
             }
         }

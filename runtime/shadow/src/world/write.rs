@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{World, Writer, meta, parts, strategy};
+use super::{FieldValidation, World, Writer, meta, parts, strategy};
 use crate::catalog::ResourceType;
 use crate::error::ApiError;
 use crate::store::{Key, Stored};
@@ -29,6 +29,8 @@ pub(crate) enum Edit<'a> {
     Replace(Json),
     /// What becomes of the object as it is.
     Patch(Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a>),
+    /// What the server itself makes of the object as it is, owners included.
+    Made(Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a>),
     /// Server-side apply; with `force`, conflicts are won.
     Apply { intent: Json, force: bool },
 }
@@ -58,7 +60,15 @@ impl World {
     pub(crate) fn write(&mut self, target: &Target<'_>, writer: &Writer, edit: Edit<'_>) -> Result<Written, ApiError> {
         let live = self.store.get(&target.key()).filter(|_| !target.name.is_empty());
         match (live, edit) {
-            (_, Edit::Create(object)) => self.insert(target, writer, object, false),
+            (_, Edit::Create(object)) => {
+                if object::text(&object, "/metadata/resourceVersion")
+                    .is_some_and(|version| !matches!(version, "" | "0"))
+                {
+                    let said = "resourceVersion should not be set on objects to be created";
+                    return Err(ApiError::new(500, "", said));
+                }
+                self.insert(target, writer, object, false)
+            }
             (Some(live), edit) => self.modify(target, writer, &live, edit),
             (None, Edit::Replace(object))
                 if target.subresource.is_empty() && strategy::creates_on_update(&target.kind.name) =>
@@ -81,32 +91,32 @@ impl World {
     ) -> Result<Written, ApiError> {
         let kind = target.kind;
         let stored_kind = self.stored_type(&kind.name)?;
-        let mut warnings = parts::decode(kind, &mut object, writer.field_validation)?;
+        let now = self.clock().wall();
+        let mut warnings;
+        if applied {
+            warnings = parts::decode(kind, &mut object.clone(), writer.field_validation)?;
+            object = parts::apply(self, target, None, &object, writer, now, false)?;
+            parts::decode(kind, &mut object, FieldValidation::Ignore)?;
+        } else {
+            warnings = parts::decode(kind, &mut object, writer.field_validation)?;
+        }
         meta::wipe_system_fields(&mut object);
         meta::settle(&mut object, kind, target.namespace)?;
-        if object::text(&object, "/metadata/resourceVersion").is_some_and(|version| version != "0") {
-            return Err(ApiError::new(500, "", "resourceVersion should not be set on objects to be created"));
-        }
-        meta::remove(&mut object, "resourceVersion");
         if kind.subresource("status").is_some()
             && let Some(fields) = object.as_object_mut()
         {
             fields.remove("status");
         }
-        let now = self.clock().wall();
-        object = if applied {
-            let applied = parts::apply(target, None, object, writer, now, false)?;
-            parts::default(kind, applied)
-        } else {
-            let object = parts::default(kind, object);
-            parts::track(target, None, object, writer, now)
-        };
+        object = parts::default(kind, object);
+        if !applied {
+            object = parts::track(self, target, None, object, writer, now);
+        }
         let mut object = convert(object, kind, &stored_kind);
 
         let prefix = object::text(&object, "/metadata/generateName").unwrap_or_default().to_owned();
         let generated = object::name(&object).is_empty() && !prefix.is_empty();
         if generated {
-            let name = self.new_name(&kind.name, target.namespace, &prefix);
+            let name = self.new_name(&kind.name, target.namespace, &prefix, writer.dry_run);
             meta::set(&mut object, "name", name.into());
         }
         let key = Key { name: object::name(&object).into(), ..target.key() };
@@ -148,28 +158,29 @@ impl World {
         let before = convert(old.clone(), &stored_kind, kind);
         let now = self.clock().wall();
         let mut warnings = Vec::new();
+        let (applied, made) = (matches!(edit, Edit::Apply { .. }), matches!(edit, Edit::Made(_)));
         let mut object = match edit {
-            Edit::Apply { mut intent, force } => {
-                warnings = parts::decode(kind, &mut intent, writer.field_validation)?;
-                meta::settle(&mut intent, kind, target.namespace)?;
-                parts::apply(target, Some(&before), intent, writer, now, force)
-                    .map(|object| parts::default(kind, separate(target, object, &before)))?
+            Edit::Apply { intent, force } => {
+                warnings = parts::decode(kind, &mut intent.clone(), writer.field_validation)?;
+                parts::apply(self, target, Some(&before), &intent, writer, now, force)?
             }
-            edit => {
-                let mut object = match edit {
-                    Edit::Patch(patch) => patch(&before)?,
-                    Edit::Create(object) | Edit::Replace(object) => {
-                        meta::same_uid(&object, &old, kind)?;
-                        object
-                    }
-                    Edit::Apply { .. } => before.clone(),
-                };
-                warnings.extend(parts::decode(kind, &mut object, writer.field_validation)?);
-                meta::settle(&mut object, kind, target.namespace)?;
-                let object = separate(target, parts::default(kind, object), &before);
-                parts::track(target, Some(&before), object, writer, now)
+            Edit::Patch(edit) | Edit::Made(edit) => edit(&before)?,
+            Edit::Create(object) | Edit::Replace(object) => {
+                meta::same_uid(&object, &old, target)?;
+                object
             }
         };
+        let validation = if applied { FieldValidation::Ignore } else { writer.field_validation };
+        warnings.extend(parts::decode(kind, &mut object, validation)?);
+        meta::settle(&mut object, kind, target.namespace)?;
+        meta::same_name(&object, target.name)?;
+        object = parts::default(kind, object);
+        if !made {
+            object = separate(target, object, &before);
+        }
+        if !applied && !made {
+            object = parts::track(self, target, Some(&before), object, writer, now);
+        }
         object = convert(object, kind, &stored_kind);
         self.check_version(&mut object, live, kind)?;
         parts::admit(self, &stored_kind, target.subresource, Some(&old), &mut object)?;
@@ -179,7 +190,7 @@ impl World {
             let generation = old.pointer("/metadata/generation").and_then(Json::as_i64).unwrap_or_default() + 1;
             meta::set(&mut object, "generation", generation.into());
         }
-        meta::ignore_new_times(&mut object, &old);
+        crate::apply::keep_times(&old, &mut object);
 
         let mut causes = meta::check(&stored_kind, &object, Some(&old));
         causes.extend(parts::validate(self, &stored_kind, target.subresource, Some(&old), &object));
@@ -217,8 +228,8 @@ impl World {
             return Ok(());
         }
         if version.parse::<u64>().is_err() {
-            let message = format!("resourceVersion: Invalid value: \"{version}\": must be a resource version");
-            return Err(ApiError::bad_request(message));
+            let message = format!("strconv.ParseUint: parsing {version:?}: invalid syntax");
+            return Err(ApiError::new(500, "", message));
         }
         if version != live_version {
             return Err(ApiError::conflict(&kind.group, &kind.plural, live.name(), OUTDATED));
@@ -227,7 +238,13 @@ impl World {
     }
 
     /// Stores an object under the next version.
-    pub(super) fn commit(&mut self, key: &Key, kind: &ResourceType, mut object: Json, dry_run: bool) -> Arc<Stored> {
+    pub(super) fn commit(
+        &mut self,
+        key: &Key,
+        kind: &Arc<ResourceType>,
+        mut object: Json,
+        dry_run: bool,
+    ) -> Arc<Stored> {
         if dry_run {
             return Arc::new(Stored::encode(&key.resource, &object));
         }

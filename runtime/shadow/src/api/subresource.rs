@@ -1,0 +1,212 @@
+//! Subresources that are something else than the object: its scale, a pod's binding, eviction and log, a token.
+
+mod evict;
+mod scale;
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, json};
+
+use super::answer::Answer;
+use super::request::{Kind, Request};
+use super::words::{method_not_allowed, plain};
+use super::{objects, reviews};
+use crate::catalog::{ResourceType, Subresource};
+use crate::error::ApiError;
+use crate::object::{name, namespace, text, uid};
+use crate::world::{Edit, Objects, Target, World};
+use crate::{Json, object};
+
+/// Answers a request to a subresource.
+pub(crate) fn answer(
+    world: &mut World,
+    request: &Request<'_>,
+    kind: &Arc<ResourceType>,
+    subresource: &Subresource,
+) -> Result<Answer, ApiError> {
+    if !subresource.verbs.iter().any(|verb| verb == request.verb()) {
+        return Err(method_not_allowed());
+    }
+    match subresource.name.as_str() {
+        "scale" => scale::answer(world, request, kind),
+        "eviction" => evict::evict(world, request, kind),
+        "binding" => bind(world, request, kind, &request.path.name),
+        "log" => log(world, request, kind),
+        "token" => token(world, request, kind),
+        _ if subresource.kind == kind.kind => objects::answer(world, request, kind),
+        other => Err(plain(501, "NotImplemented", &format!("the simulated cluster has no {other}"))),
+    }
+}
+
+/// A binding assigns a pod to a node; `name` is the pod's.
+pub(crate) fn bind(
+    world: &mut World,
+    request: &Request<'_>,
+    pods: &Arc<ResourceType>,
+    pod: &str,
+) -> Result<Answer, ApiError> {
+    let (binding, _) = request.object(&world.catalog, &Kind { group: "", version: "v1", kind: "Binding" })?;
+    let writer = request.query.writer("CreateOptions", request.user_agent(), false)?;
+    if name(&binding) != pod {
+        return Err(ApiError::bad_request("name in URL does not match name in Binding object"));
+    }
+    let node = text(&binding, "/target/name").unwrap_or_default().to_owned();
+    if node.is_empty() {
+        return Err(ApiError::new(500, "", "target.name: Required value"));
+    }
+    let target = Target { kind: pods, namespace: &request.path.namespace, name: pod, subresource: "" };
+    let refuse = |why: String| Err(ApiError::conflict("", "pods/binding", pod, &why));
+    let now = crate::world::time(world.wall());
+    let assign = |live: &Json| {
+        if object::is_deleting(live) {
+            return refuse(format!("pod {pod} is being deleted, cannot be assigned to a host"));
+        }
+        if let Some(there) = text(live, "/spec/nodeName").filter(|there| !there.is_empty()) {
+            return refuse(format!("pod {pod} is already assigned to node {there:?}"));
+        }
+        if live.pointer("/spec/schedulingGates").and_then(Json::as_array).is_some_and(|gates| !gates.is_empty()) {
+            return refuse(format!("pod {pod} has non-empty .spec.schedulingGates"));
+        }
+        let mut live = live.clone();
+        if let Some(spec) = live.get_mut("spec").and_then(Json::as_object_mut) {
+            spec.insert("nodeName".into(), node.into());
+        }
+        for part in ["annotations", "labels"] {
+            if let Some(added) = binding.pointer(&format!("/metadata/{part}")).and_then(Json::as_object)
+                && let Some(metadata) = live.get_mut("metadata").and_then(Json::as_object_mut)
+                && let Some(there) = metadata.entry(part).or_insert_with(|| json!({})).as_object_mut()
+            {
+                there.extend(added.clone());
+            }
+        }
+        scheduled(&mut live, now);
+        Ok(live)
+    };
+    world.write(&target, &writer, Edit::Made(Box::new(assign)))?;
+    Ok(created())
+}
+
+fn scheduled(pod: &mut Json, now: Json) {
+    let Some(fields) = pod.as_object_mut() else { return };
+    let status = fields.entry("status").or_insert_with(|| json!({}));
+    let Some(status) = status.as_object_mut() else { return };
+    status.remove("nominatedNodeName");
+    let conditions = status.entry("conditions").or_insert_with(|| json!([]));
+    let Some(conditions) = conditions.as_array_mut() else { return };
+    conditions.retain(|condition| condition.get("type").and_then(Json::as_str) != Some("PodScheduled"));
+    conditions.push(json!({
+        "type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now,
+    }));
+}
+
+/// The answer to a binding or an eviction.
+fn created() -> Answer {
+    let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201});
+    Answer::json(201, &status)
+}
+
+/// What the containers of a simulated pod have to say.
+fn log(world: &World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
+    let target = request.target(kind);
+    let pod = world.store.get(&target.key()).ok_or_else(|| target.not_found())?.json();
+    let names = |list: &str| -> Vec<String> {
+        let list = pod.pointer(&format!("/spec/{list}")).and_then(Json::as_array).into_iter().flatten();
+        list.map(|container| text(container, "/name").unwrap_or_default().to_owned()).collect()
+    };
+    let (containers, init) = (names("containers"), names("initContainers"));
+    let wanted = match (request.query.text("container"), containers.as_slice()) {
+        ("", [only]) => only.clone(),
+        ("", _) => {
+            let default = object::annotation(&pod, "kubectl.kubernetes.io/default-container").unwrap_or_default();
+            let among = containers.join(" ");
+            let init = if init.is_empty() { String::new() } else { format!(" or one of the init containers: [{}]", init.join(" ")) };
+            if default.is_empty() {
+                return Err(ApiError::bad_request(format!(
+                    "a container name must be specified for pod {}, choose one of: [{among}]{init}",
+                    name(&pod)
+                )));
+            }
+            default.to_owned()
+        }
+        (given, _) => given.to_owned(),
+    };
+    if !containers.contains(&wanted) && !init.contains(&wanted) {
+        return Err(ApiError::bad_request(format!("container {wanted} is not valid for pod {}", name(&pod))));
+    }
+    if text(&pod, "/spec/nodeName").unwrap_or_default().is_empty() {
+        return Ok(Answer::typed("text/plain", ""));
+    }
+    let statuses = ["containerStatuses", "initContainerStatuses"]
+        .iter()
+        .filter_map(|list| pod.pointer(&format!("/status/{list}"))?.as_array())
+        .flatten();
+    let status = statuses.into_iter().find(|status| text(status, "/name") == Some(wanted.as_str()));
+    let waiting = status.and_then(|status| text(status, "/state/waiting/reason"));
+    if let Some(reason) = waiting.filter(|reason| *reason != "CrashLoopBackOff") {
+        let why = match reason {
+            "ContainerCreating" | "PodInitializing" => "ContainerCreating".to_owned(),
+            _ => format!("trying and failing to pull image ({reason})"),
+        };
+        return Err(ApiError::bad_request(format!(
+            "container {wanted:?} in pod {:?} is waiting to start: {why}",
+            name(&pod)
+        )));
+    }
+    let mut lines: Vec<String> = Vec::new();
+    let state = |pointer: &str| status.and_then(|status| text(status, pointer)).map(str::to_owned);
+    if let Some(started) = state("/state/running/startedAt").or_else(|| state("/state/terminated/startedAt")) {
+        lines.push(format!("{started} {wanted}: started"));
+    }
+    if let Some(ended) = state("/state/terminated/finishedAt").or_else(|| state("/lastState/terminated/finishedAt")) {
+        let reason = state("/state/terminated/reason").or_else(|| state("/lastState/terminated/reason"));
+        lines.push(format!("{ended} {wanted}: ended ({})", reason.unwrap_or_default()));
+    }
+    if let Some(count) = request.query.number("tailLines")?.and_then(|count| usize::try_from(count).ok()) {
+        lines.drain(..lines.len().saturating_sub(count));
+    }
+    let text: String = lines.into_iter().map(|line| line + "\n").collect();
+    Ok(Answer::typed("text/plain", text))
+}
+
+/// A token for a ServiceAccount: it looks like one, and opens nothing.
+fn token(world: &mut World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
+    let of = Kind { group: "authentication.k8s.io", version: "v1", kind: "TokenRequest" };
+    let (asked, _) = request.object(&world.catalog, &of)?;
+    let target = request.target(kind);
+    let account = world.store.get(&target.key()).ok_or_else(|| target.not_found())?.json();
+    let seconds = asked.pointer("/spec/expirationSeconds").and_then(Json::as_i64).unwrap_or(3600);
+    if seconds < 600 {
+        let cause = reviews::too_short(seconds);
+        return Err(ApiError::invalid(of.group, of.kind, "", &[cause]));
+    }
+    let now = world.wall();
+    let ends = now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(now);
+    let audiences = asked.pointer("/spec/audiences").filter(|list| list.as_array().is_some_and(|list| !list.is_empty()));
+    let audiences = audiences.cloned().unwrap_or_else(|| json!([reviews::ISSUER]));
+    let subject = format!("system:serviceaccount:{}:{}", namespace(&account), name(&account));
+    let claims = json!({
+        "aud": audiences, "exp": ends.as_second(), "iat": now.as_second(), "iss": reviews::ISSUER, "sub": subject,
+        "kubernetes.io": {"namespace": namespace(&account), "serviceaccount": {"name": name(&account), "uid": uid(&account)}},
+    });
+    let part = |text: String| URL_SAFE_NO_PAD.encode(text);
+    let signature = format!("{:032x}", world.chance(&["token", uid(&account), &now.to_string()]));
+    let token = format!("{}.{}.{}", part(json!({"alg": "none"}).to_string()), part(claims.to_string()), part(signature));
+    let mut spec = asked.get("spec").and_then(Json::as_object).cloned().unwrap_or_else(Map::new);
+    spec.insert("audiences".into(), audiences);
+    spec.insert("expirationSeconds".into(), seconds.into());
+    spec.entry("boundObjectRef").or_insert(Json::Null);
+    Ok(Answer::json(
+        201,
+        &json!({
+            "kind": of.kind, "apiVersion": "authentication.k8s.io/v1",
+            "metadata": {
+                "name": name(&account), "namespace": namespace(&account), "uid": uid(&account),
+                "creationTimestamp": crate::world::time(now),
+            },
+            "spec": spec,
+            "status": {"token": token, "expirationTimestamp": crate::world::time(ends)},
+        }),
+    ))
+}

@@ -1,0 +1,59 @@
+//! The scale of an object: its number of replicas, as one kind for all kinds.
+
+use std::sync::Arc;
+
+use crate::Json;
+use crate::api::answer::Answer;
+use crate::api::patch::patch_of;
+use crate::api::request::{Kind, Request};
+use crate::catalog::ResourceType;
+use crate::error::{ApiError, Cause};
+use crate::object::name;
+use crate::world::{Edit, Scaled, World, convert};
+
+const SCALE: Kind<'static> = Kind { group: "autoscaling", version: "v1", kind: "Scale" };
+
+/// Answers a request to the scale of an object.
+pub(super) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
+    let target = request.target(kind);
+    let stored_kind = world.stored_type(&kind.name)?;
+    let scaled = Scaled::of(&world.catalog, kind);
+    let now = world.clock().wall();
+    let (writer, edit) = match request.verb() {
+        "get" => {
+            let live = world.store.get(&target.key()).ok_or_else(|| target.not_found())?;
+            return Ok(Answer::json(200, &scaled.read(&convert(live.json(), &stored_kind, kind))?));
+        }
+        "update" => {
+            let (scale, _) = request.object(&world.catalog, &SCALE)?;
+            (request.query.writer("UpdateOptions", request.user_agent(), false)?, Edit::Replace(scale))
+        }
+        _ => patch_of(request, Scaled::schema(), false)?,
+    };
+    let edit = |live: &Json| {
+        let (scale, applied) = match edit {
+            Edit::Patch(patch) => (patch(&scaled.read(live)?)?, false),
+            Edit::Apply { intent, force } => (scaled.apply(live, &intent, &writer, force, now)?, true),
+            Edit::Create(scale) | Edit::Replace(scale) => (scale, false),
+            Edit::Made(make) => (make(&scaled.read(live)?)?, false),
+        };
+        check(&scale, name(live))?;
+        scaled.write(live, scale, applied, &writer, now)
+    };
+    let written = world.write(&target, &writer, Edit::Made(Box::new(edit)))?;
+    let parent = convert(written.object.json(), &stored_kind, kind);
+    Ok(Answer::json(200, &scaled.read(&parent)?).with_warnings(written.warnings))
+}
+
+fn check(scale: &Json, name: &str) -> Result<(), ApiError> {
+    let replicas = scale.pointer("/spec/replicas").and_then(Json::as_i64).unwrap_or_default();
+    if replicas >= 0 {
+        return Ok(());
+    }
+    let cause = Cause {
+        reason: "FieldValueInvalid",
+        message: format!("Invalid value: {replicas}: must be greater than or equal to 0"),
+        field: "spec.replicas".into(),
+    };
+    Err(ApiError::invalid(SCALE.group, SCALE.kind, name, &[cause]))
+}
