@@ -1,3 +1,4 @@
+mod cases;
 pub(crate) mod openapi;
-#[cfg(oracle)]
-mod oracle;
+mod sets;
+mod typed;
