@@ -1,4 +1,5 @@
 mod cases;
+mod live;
 pub(crate) mod openapi;
 mod sets;
 mod typed;
