@@ -70,7 +70,7 @@ impl<'a> Walk<'a> {
             }
             Some(Form::Map(map)) => {
                 let (old, new) = (fields(before), fields(after));
-                if !map.atomic && !(old.is_none() && new.is_none()) {
+                if !map.atomic && (old.is_some() || new.is_some()) {
                     self.fields(&map, old, new);
                     return false;
                 }

@@ -1,3 +1,5 @@
+mod cases;
+mod live;
 pub(crate) mod openapi;
-#[cfg(oracle)]
-mod oracle;
+mod sets;
+mod typed;

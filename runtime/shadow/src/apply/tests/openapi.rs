@@ -12,7 +12,8 @@ pub(crate) fn schemas(documents: &[Json]) -> Schemas {
     for document in documents {
         named.extend(document["components"]["schemas"].as_object().unwrap());
     }
-    for name in named.keys() {
+    for (name, schema) in &named {
+        reader.named.insert((*name).clone(), (*schema).clone());
         let id = reader.schemas.add(Node { shape: Shape::Any, nullable: false });
         reader.schemas.name(name.as_str(), id);
     }
@@ -38,15 +39,20 @@ pub(crate) fn single(schema: &Json) -> (Schemas, Id) {
 #[derive(Default)]
 struct Reader {
     schemas: Schemas,
+    named: BTreeMap<String, Json>,
 }
 
 impl Reader {
     fn id(&mut self, schema: &Json) -> Id {
         let reference = schema.get("$ref").or_else(|| schema["allOf"][0].get("$ref"));
         if let Some(reference) = reference {
-            let id = self.schemas.named(reference.as_str().unwrap().rsplit('/').next().unwrap()).unwrap();
-            assert!(schema.get("x-kubernetes-map-type").is_none(), "an override is not read here");
-            return id;
+            let name = reference.as_str().unwrap().rsplit('/').next().unwrap();
+            if schema["x-kubernetes-map-type"] == "atomic" {
+                let mut whole = self.named[name].clone();
+                whole["x-kubernetes-map-type"] = "atomic".into();
+                return self.id(&whole);
+            }
+            return self.schemas.named(name).unwrap();
         }
         let shape = self.shape(schema);
         self.schemas.add(Node { shape, nullable: schema["nullable"] == true })
