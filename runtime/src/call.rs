@@ -4,6 +4,7 @@ mod changing;
 
 use std::future::Future;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ pub struct Call<'a> {
     pub(crate) primitive: String,
     pub(crate) place: Place,
     permits: Mutex<Vec<String>>,
+    /// Whether it ran branches, whose time is told of by themselves.
+    branched: AtomicBool,
 }
 
 impl<'a> Call<'a> {
@@ -39,7 +42,7 @@ impl<'a> Call<'a> {
         primitive: String,
         place: Place,
     ) -> Self {
-        Self { scope, context, primitive, place, permits: Mutex::default() }
+        Self { scope, context, primitive, place, permits: Mutex::default(), branched: AtomicBool::new(false) }
     }
 
     /// The session.
@@ -160,7 +163,12 @@ impl<'a> Call<'a> {
         let Some(context) = self.context else {
             return Err(Error::internal("a closure was called outside a script"));
         };
+        self.branched.store(true, Ordering::Relaxed);
         crate::branch::side_by_side(self, context, closure, items, parallel)
+    }
+
+    pub(crate) fn has_branched(&self) -> bool {
+        self.branched.load(Ordering::Relaxed)
     }
 
     /// Notes something explicitly allowed beyond the ordinary; it goes into the journal with the next change.

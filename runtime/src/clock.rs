@@ -148,6 +148,14 @@ impl Clock for Elapsing {
     }
 }
 
+/// The next full hour: when simulations begin, so that what goes by the time of day is the same in two of them, and what was
+/// made a moment ago is valid in both.
+#[must_use]
+pub fn next_hour() -> jiff::Timestamp {
+    let now = jiff::Timestamp::now().as_second();
+    jiff::Timestamp::from_second(now - now.rem_euclid(3600) + 3600).unwrap_or_default()
+}
+
 /// The clock of a simulation.
 pub(crate) struct Simulated(pub(crate) VirtualClock);
 

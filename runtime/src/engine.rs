@@ -3,6 +3,7 @@
 mod boundary;
 mod builtin;
 mod modules;
+mod waiting;
 
 use std::any::TypeId;
 use std::sync::Arc;

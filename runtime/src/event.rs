@@ -64,6 +64,15 @@ pub enum What {
         /// How far it is.
         text: String,
     },
+    /// A call has ended that took a second or more of simulated time by itself, and not by the calls inside it.
+    Waited {
+        /// The primitive: `wait::ready`.
+        primitive: String,
+        /// What it was about: `Deployment/web in shop`; empty where it does not say.
+        about: String,
+        /// How long, in seconds.
+        virtual_s: f64,
+    },
     /// A request is repeated, or a connection was lost or found again.
     Connection {
         /// The cluster or host.

@@ -18,6 +18,7 @@ mod engine;
 pub mod error;
 pub mod event;
 pub mod files;
+pub mod hosts;
 pub mod journal;
 pub mod options;
 pub mod playbook;

@@ -83,6 +83,9 @@ pub struct Report {
     pub unchanged: usize,
     /// How long it took, in seconds.
     pub elapsed_s: f64,
+    /// How long it took on the target's clock, in seconds, where that is simulated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub virtual_s: Option<f64>,
     /// The steps, in order.
     pub steps: Vec<StepReport>,
     /// What failed outside a step.

@@ -182,6 +182,7 @@ impl Session {
         };
         match what {
             What::Progress { subject, text } => What::Progress { subject: mask(subject), text: mask(text) },
+            What::Waited { primitive, about, virtual_s } => What::Waited { primitive, about: mask(about), virtual_s },
             What::Connection { peer, text } => What::Connection { peer, text: mask(text) },
             What::Log { level, text } => What::Log { level, text: mask(text) },
             What::Outcome { outcome } => What::Outcome { outcome: self.masked_item(outcome) },

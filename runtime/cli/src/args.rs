@@ -50,6 +50,10 @@ pub(crate) enum When {
 pub(crate) enum Command {
     /// Run a playbook on a cluster
     Run(Run),
+    /// Run a playbook on a simulated cluster, whose time costs nothing
+    Rehearse(Rehearse),
+    /// Serve a simulated cluster for kubectl, Helm and other clients, until Ctrl-C
+    Shadow(Shadow),
     /// List the steps of a playbook; without WHAT and outside a customer folder, the stock playbooks
     List(List),
     /// Show a playbook: its description, its values, its steps; or the source of one step
@@ -100,13 +104,9 @@ pub(crate) struct Cluster {
     pub(crate) allow_exec: Vec<String>,
 }
 
-/// `windlass run`.
-#[derive(Debug, Args)]
-pub(crate) struct Run {
-    #[command(flatten)]
-    pub(crate) what: What,
-    #[command(flatten)]
-    pub(crate) cluster: Cluster,
+/// Which steps.
+#[derive(Debug, Args, Default)]
+pub(crate) struct Steps {
     /// Start at this step
     #[arg(long, value_name = "STEP|TAG")]
     pub(crate) from: Option<String>,
@@ -116,18 +116,89 @@ pub(crate) struct Run {
     /// Leave these steps out
     #[arg(long, value_name = "STEP|TAG", value_delimiter = ',')]
     pub(crate) skip: Vec<String>,
-    /// Answer the question of this key with yes, beforehand
-    #[arg(long, value_name = "KEY", value_delimiter = ',')]
-    pub(crate) yes_to: Vec<String>,
-    /// Refuse every change
-    #[arg(long)]
-    pub(crate) read_only: bool,
+}
+
+/// What is said of a run, and where.
+#[derive(Debug, Args)]
+pub(crate) struct Telling {
     /// What goes to stdout
     #[arg(short, long, value_enum, default_value_t = RunOutput::Text, value_name = "FORMAT")]
     pub(crate) output: RunOutput,
     /// Keep everything that is said in this file, as JSON lines where its name ends in .jsonl
     #[arg(long, value_name = "FILE")]
     pub(crate) log: Option<PathBuf>,
+}
+
+/// `windlass run`.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) what: What,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+    #[command(flatten)]
+    pub(crate) steps: Steps,
+    /// Answer the question of this key with yes, beforehand
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
+    pub(crate) yes_to: Vec<String>,
+    /// Refuse every change
+    #[arg(long)]
+    pub(crate) read_only: bool,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
+}
+
+/// `windlass rehearse`.
+#[derive(Debug, Args)]
+pub(crate) struct Rehearse {
+    #[command(flatten)]
+    pub(crate) what: What,
+    #[command(flatten)]
+    pub(crate) steps: Steps,
+    /// Answer the question of this key with yes, and refuse every other; without it, every question is answered with yes
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
+    pub(crate) yes_to: Vec<String>,
+    /// So many nodes that are alike; without it, those of the customer folder's hosts.yaml, or three
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5000))]
+    pub(crate) nodes: Option<u16>,
+    /// What is left to chance comes from this number: the same one gives the same rehearsal
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Run it twice: the second run must change nothing
+    #[arg(long)]
+    pub(crate) twice: bool,
+    /// Break something, from the start or when a step begins: node/NAME, image/PATTERN, crash/PATTERN, pvc/NAME,
+    /// start/PATTERN=10m, never-ready/PATTERN
+    #[arg(long, value_name = "FAULT[@STEP]")]
+    pub(crate) fail: Vec<String>,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
+}
+
+/// `windlass shadow`.
+#[derive(Debug, Args)]
+pub(crate) struct Shadow {
+    /// So many nodes that are alike
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=5000))]
+    pub(crate) nodes: u16,
+    /// Whose time it goes by
+    #[arg(long, value_enum, default_value_t = ShadowClock::Real, value_name = "CLOCK")]
+    pub(crate) clock: ShadowClock,
+    /// What is left to chance comes from this number
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Write the kubeconfig to this new file; without it, to one in a new folder for temporary files
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kubeconfig: Option<PathBuf>,
+}
+
+/// The time of a shadow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShadowClock {
+    /// The machine's.
+    Real,
+    /// Jumps to what happens next while a client is connected, and stands still otherwise.
+    Virtual,
 }
 
 /// What a run writes to stdout.

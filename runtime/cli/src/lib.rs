@@ -6,6 +6,7 @@ mod commands;
 mod declaration;
 mod failed;
 mod io;
+mod launch;
 mod progress;
 mod prompt;
 mod render;
@@ -47,6 +48,8 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>, io
     let ui = Ui::new(io, &cli.shared);
     let result = match cli.command {
         Command::Run(run) => commands::run::run(&run, &ui),
+        Command::Rehearse(rehearse) => commands::rehearse::run(&rehearse, &ui),
+        Command::Shadow(shadow) => commands::shadow::run(&shadow, &ui),
         Command::List(list) => commands::list::run(&list, &ui),
         Command::Show(show) => commands::show::run(&show, &ui),
         Command::Check(check) => commands::check::run(&check, &ui),

@@ -5,6 +5,7 @@
 pub mod api;
 mod apply;
 mod catalog;
+mod census;
 pub mod clock;
 mod controllers;
 mod defaults;
@@ -21,6 +22,7 @@ mod store;
 mod testing;
 mod world;
 
+pub use census::Counted;
 pub use error::ApiError;
 pub use shadow::{Builder, Service, Shadow};
 

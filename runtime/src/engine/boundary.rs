@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use rhai::{Dynamic, NativeCallContext};
 
+use super::waiting::Waiting;
 use crate::call::Call;
 use crate::primitive::{Arguments, Effect, Primitive};
 use crate::scope::{Phase, Scope, reset_operations};
@@ -81,9 +82,11 @@ fn attempt(
     loop {
         tries += 1;
         let call = Call::new(scope.clone(), Some(context), primitive.id(), place.clone());
+        let waiting = Waiting::begin(&call);
         let run =
             || Arguments::new(primitive, values.clone()).and_then(|arguments| (primitive.invoke)(&call, arguments));
         let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(bridge::panicked(panic.as_ref())));
+        waiting.end(&call, &values);
         let error = match result {
             Ok(value) => return Ok(value),
             Err(error) if error.kind().is_final() || !outermost => return Err(error),

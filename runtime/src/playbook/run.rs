@@ -12,6 +12,7 @@ use super::load::Prepared;
 use crate::call::captured_names;
 use crate::cancel::{Cancel, Deadline};
 use crate::change::ResultWord;
+use crate::clock::Moment;
 use crate::event::{Level, What};
 use crate::journal::StepRecord;
 use crate::report::{Report, RunStatus, StepReport, StepStatus};
@@ -109,7 +110,7 @@ impl<'a> Runner<'a> {
     }
 
     fn run(mut self) -> Report {
-        let begun = Instant::now();
+        let (begun, virtual_begun) = (Instant::now(), self.session.clock().now());
         let steps = self.prepared.steps.iter().map(|s| (s.key.clone(), s.title().to_owned())).collect();
         self.session.tell(
             None,
@@ -158,6 +159,7 @@ impl<'a> Runner<'a> {
             changed: self.reports.iter().map(|r| r.changed).sum(),
             unchanged: self.reports.iter().map(|r| r.unchanged).sum(),
             elapsed_s: begun.elapsed().as_secs_f64(),
+            virtual_s: self.virtual_since(virtual_begun),
             steps: self.reports,
             error: None,
         };
@@ -226,12 +228,16 @@ impl<'a> Runner<'a> {
             break;
         }
         report.elapsed_s = begun.elapsed().as_secs_f64();
-        if self.session.clock().is_virtual() {
-            report.virtual_s = Some((self.session.clock().now() - virtual_begun).as_secs_f64());
-        }
+        report.virtual_s = self.virtual_since(virtual_begun);
         report.changed = report.outcome.iter().filter(|o| o.result == ResultWord::Changed).count();
         report.unchanged = report.outcome.iter().filter(|o| o.result == ResultWord::Unchanged).count();
         report
+    }
+
+    /// The time since then on the target's clock, in seconds, where that is simulated.
+    fn virtual_since(&self, begun: Moment) -> Option<f64> {
+        let clock = self.session.clock();
+        clock.is_virtual().then(|| (clock.now() - begun).as_secs_f64())
     }
 
     /// Whether a failed step is tried again.

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use windlass_shadow::clock::Simulation;
+use windlass_shadow::fault::{Fault, Scene};
+use windlass_shadow::topology::Topology;
 use windlass_shadow::{Service, Shadow as Simulated};
 
 use super::{Network, RealNetwork, Target};
@@ -23,9 +25,25 @@ pub struct ShadowBuilder {
     seed: u64,
     begin: jiff::Timestamp,
     clusters: Vec<String>,
+    topology: Topology,
+    scene: Scene,
 }
 
 impl ShadowBuilder {
+    /// The machines of each cluster; three that are alike without it.
+    #[must_use]
+    pub fn topology(mut self, topology: Topology) -> Self {
+        self.topology = topology;
+        self
+    }
+
+    /// How long things take, and what is broken.
+    #[must_use]
+    pub fn scene(mut self, scene: Scene) -> Self {
+        self.scene = scene;
+        self
+    }
+
     /// What names, uids and everything else that is left to chance come from. The same seed gives the same run.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -56,15 +74,9 @@ impl ShadowBuilder {
         let simulation = Simulation::start(self.begin)
             .map_err(|e| Error::new(Kind::System, "the simulation's thread cannot be started").source(e))?;
         let clock: Arc<dyn Clock> = Arc::new(clock::Simulated(simulation.clock().clone()));
-        let clusters = Mutex::default();
-        Ok(Shadow { inner: Arc::new(Inner { options: self, simulation, clock, clusters }) })
+        let (scene, clusters) = (Mutex::new(self.scene.clone()), Mutex::default());
+        Ok(Shadow { inner: Arc::new(Inner { options: self, simulation, clock, scene, clusters }) })
     }
-}
-
-/// The next full hour.
-fn next_hour() -> jiff::Timestamp {
-    let now = jiff::Timestamp::now().as_second();
-    jiff::Timestamp::from_second(now - now.rem_euclid(3600) + 3600).unwrap_or_default()
 }
 
 /// Simulated clusters: empty, with the nodes that were described. Clones are the same target.
@@ -77,6 +89,8 @@ struct Inner {
     options: ShadowBuilder,
     simulation: Simulation,
     clock: Arc<dyn Clock>,
+    /// As it is now: faults may have been added since the start.
+    scene: Mutex<Scene>,
     clusters: Mutex<BTreeMap<String, Simulated>>,
 }
 
@@ -84,7 +98,7 @@ impl Shadow {
     /// Starts to set one up.
     #[must_use]
     pub fn builder() -> ShadowBuilder {
-        ShadowBuilder { seed: 0, begin: next_hour(), clusters: Vec::new() }
+        ShadowBuilder { seed: 0, begin: clock::next_hour(), clusters: Vec::new(), topology: Topology::of(3), scene: Scene::default() }
     }
 
     /// A cluster as it is: the one that is meant without a name, or the one of that name. Made at its first use.
@@ -103,9 +117,26 @@ impl Shadow {
         let mut clusters = lock(&self.inner.clusters);
         let cluster = clusters.entry(name.unwrap_or(NAME).to_owned()).or_insert_with(|| {
             let clock = Arc::new(self.inner.simulation.clock().clone());
-            Simulated::builder(clock).seed(options.seed).build()
+            let builder = Simulated::builder(clock).seed(options.seed).topology(options.topology.clone());
+            let cluster = builder.scene(lock(&self.inner.scene).clone()).build();
+            self.inner.simulation.handle().spawn(cluster.run());
+            cluster
         });
         Ok(cluster.clone())
+    }
+
+    /// Breaks something in all clusters from now on.
+    pub fn inject(&self, fault: &Fault) {
+        lock(&self.inner.scene).inject(fault.clone());
+        for cluster in lock(&self.inner.clusters).values() {
+            cluster.inject(fault.clone());
+        }
+    }
+
+    /// The clusters that have been made so far, by name.
+    #[must_use]
+    pub fn clusters(&self) -> BTreeMap<String, Simulated> {
+        lock(&self.inner.clusters).clone()
     }
 
     fn client(&self, service: Service) -> kube::Client {

@@ -239,7 +239,11 @@ pub(super) fn titled(key: &str, title: &str) -> String {
 }
 
 fn counts(report: &StepReport) -> String {
-    let mut parts = vec![display(Duration::from_secs_f64(report.elapsed_s.max(0.001)))];
+    // Of a rehearsal, the time that a run would take is what counts.
+    let mut parts = vec![match report.virtual_s {
+        Some(time) => display(Duration::from_secs_f64(time)),
+        None => display(Duration::from_secs_f64(report.elapsed_s.max(0.001))),
+    }];
     if report.changed > 0 {
         parts.push(format!("{} changed", report.changed));
     }

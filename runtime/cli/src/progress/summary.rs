@@ -55,7 +55,10 @@ pub(super) fn summary(report: &Report, style: Style) -> String {
         }
     }
     let changes = format!("{} changed, {} unchanged", report.changed, report.unchanged);
-    let time = display(Duration::from_secs_f64(report.elapsed_s.max(0.001)));
+    let mut time = display(Duration::from_secs_f64(report.elapsed_s.max(0.001)));
+    if let Some(simulated) = report.virtual_s {
+        time = format!("{} simulated in {time}", display(Duration::from_secs_f64(simulated)));
+    }
     format!("{word}: {}; {changes}; {time}; run {}\n", parts.join(", "), line(&report.run))
 }
 

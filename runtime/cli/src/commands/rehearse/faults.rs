@@ -1,0 +1,73 @@
+//! `--fail`: what breaks in a rehearsal, and when.
+
+use std::sync::Arc;
+
+use windlass_runtime::event::{Event, What};
+use windlass_runtime::playbook::Step;
+use windlass_runtime::suggest::did_you_mean;
+use windlass_runtime::target::Shadow;
+use windlass_runtime::{Error, Result};
+use windlass_shadow::fault::{Fault, PlannedFault};
+use windlass_shadow::topology::Topology;
+
+use crate::progress::Screen;
+
+/// The faults of one rehearsal.
+#[derive(Clone)]
+pub(super) struct Faults(Arc<Vec<PlannedFault>>);
+
+impl Faults {
+    /// Reads them.
+    pub(super) fn read(said: &[String], topology: &Topology) -> Result<Self> {
+        let read = |text: &String| {
+            let planned: PlannedFault = text.parse().map_err(|e| Error::usage(format!("--fail {text}: {e}")))?;
+            if let Fault::Node { name } = &planned.fault
+                && !name.contains('*')
+                && !topology.nodes.iter().any(|node| node.name == *name)
+            {
+                let names: Vec<&str> = topology.nodes.iter().map(|node| node.name.as_str()).collect();
+                let hint = did_you_mean(name, names.iter().copied());
+                let shown = names.iter().take(10).copied().collect::<Vec<_>>().join(", ");
+                return Err(Error::usage(format!("--fail {text}: there is no node {name}"))
+                    .hint(hint.unwrap_or_else(|| format!("the nodes are {shown}"))));
+            }
+            Ok(planned)
+        };
+        Ok(Self(Arc::new(said.iter().map(read).collect::<Result<_>>()?)))
+    }
+
+    /// Refuses a step that is not there.
+    pub(super) fn check(&self, steps: &[Step]) -> Result<()> {
+        let unknown = |planned: &&PlannedFault| {
+            planned.step.as_ref().is_some_and(|key| !steps.iter().any(|step| step.key == *key))
+        };
+        match self.0.iter().find(unknown) {
+            None => Ok(()),
+            Some(planned) => {
+                let key = planned.step.as_deref().unwrap_or_default();
+                let known = steps.iter().map(|step| step.key.as_str());
+                let hint = did_you_mean(key, known).unwrap_or_else(|| "windlass list shows the keys of all steps".into());
+                Err(Error::usage(format!("--fail {}@{key}: there is no step \"{key}\"", planned.fault)).hint(hint))
+            }
+        }
+    }
+
+    /// Breaks what is broken from the start.
+    pub(super) fn begin(&self, target: &Shadow) {
+        for planned in self.0.iter().filter(|planned| planned.step.is_none()) {
+            target.inject(&planned.fault);
+        }
+    }
+
+    /// Breaks the rest, each when its step begins.
+    pub(super) fn sink(&self, target: &Shadow, screen: Arc<Screen>) -> impl Fn(&Event) + Send + Sync + use<> {
+        let (faults, target) = (self.clone(), target.clone());
+        move |event: &Event| {
+            let What::StepStarted { step, attempt: 1, .. } = &event.what else { return };
+            for planned in faults.0.iter().filter(|planned| planned.step.as_ref() == Some(step)) {
+                target.inject(&planned.fault);
+                screen.raw(&format!("  broken from here on: {}\n", planned.fault));
+            }
+        }
+    }
+}

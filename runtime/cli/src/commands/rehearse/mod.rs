@@ -1,0 +1,125 @@
+//! `windlass rehearse`.
+
+mod answers;
+mod faults;
+mod findings;
+mod notes;
+
+use std::sync::Arc;
+
+use serde_json::json;
+use windlass_runtime::hosts::Hosts;
+use windlass_runtime::report::{Report, RunStatus};
+use windlass_runtime::secret::MemoryVault;
+use windlass_runtime::target;
+use windlass_runtime::{Error, Result as Run};
+use windlass_shadow::topology::Topology;
+
+use crate::args::{Rehearse, RunOutput};
+use crate::exit;
+use crate::failed::Failed;
+use crate::io::{Ui, json_escaped};
+use crate::launch::{Launch, tell_failed};
+use crate::workspace::Workspace;
+
+use answers::Answers;
+use faults::Faults;
+use findings::{Findings, counted};
+use notes::Notes;
+
+pub(crate) fn run(rehearse: &Rehearse, ui: &Ui) -> Result<u8, Failed> {
+    attempt(rehearse, ui).inspect_err(|failed| tell_failed(failed, rehearse.telling.output, ui))
+}
+
+fn attempt(rehearse: &Rehearse, ui: &Ui) -> Result<u8, Failed> {
+    let workspace = Workspace::open(&rehearse.what)?;
+    let topology = topology(rehearse, &workspace)?;
+    let faults = Faults::read(&rehearse.fail, &topology)?;
+    let nodes = topology.nodes.len();
+    let mut builder = target::Shadow::builder().seed(rehearse.seed).topology(topology);
+    let names = workspace.customer.iter().flat_map(|customer| customer.clusters.keys());
+    for name in names.filter(|name| *name != "default") {
+        builder = builder.cluster(name);
+    }
+    let target = builder.build()?;
+    let launch = Launch::new(ui, &workspace, &rehearse.steps, &rehearse.telling)?;
+    let rehearsal = Rehearsal {
+        answers: Arc::new(Answers::new(&rehearse.yes_to)),
+        vault: Arc::new(MemoryVault::new()),
+        faults,
+        launch,
+        target,
+    };
+    rehearsal.faults.begin(&rehearsal.target);
+    let before = counted(&rehearsal.target);
+    let notes = Notes::default();
+    let report = rehearsal.once(&notes)?;
+    let mut findings = Findings::new(rehearse.seed, nodes, &report, &notes);
+    findings.objects = findings::made(&before, &counted(&rehearsal.target));
+    let again = match rehearse.twice && report.status == RunStatus::Ok {
+        true => Some(rehearsal.once(&Notes::default())?),
+        false => None,
+    };
+    findings.questions = rehearsal.answers.asked();
+    findings.endless = rehearsal.target.clusters().values().flat_map(windlass_shadow::Shadow::endless).collect();
+    match rehearse.telling.output {
+        RunOutput::Text => ui.out(&findings.text(again.as_ref(), ui.out_style)),
+        RunOutput::Json => ui.out_json(&with_findings(&report, &findings, again.as_ref())),
+        RunOutput::Jsonl => {
+            let line = json!({ "event": "rehearsal", "rehearsal": findings.json(), "again": again });
+            ui.out(&format!("{}\n", json_escaped(&line.to_string())));
+        }
+    }
+    let code = rehearsal.launch.code(report.status);
+    Ok(match &again {
+        Some(again) if code == exit::OK && again.status != RunStatus::Ok => rehearsal.launch.code(again.status),
+        Some(again) if code == exit::OK && again.changed > 0 => exit::FAILED,
+        _ => code,
+    })
+}
+
+/// The report of the (first) run, and what the rehearsal found besides.
+fn with_findings(report: &Report, findings: &Findings, again: Option<&Report>) -> serde_json::Value {
+    let mut json = serde_json::to_value(report).unwrap_or_default();
+    if let Some(map) = json.as_object_mut() {
+        map.insert("rehearsal".to_owned(), findings.json());
+        if let Some(again) = again {
+            map.insert("again".to_owned(), json!(again));
+        }
+    }
+    json
+}
+
+/// The machines: as many as asked for, or the customer's, or three.
+fn topology(rehearse: &Rehearse, workspace: &Workspace) -> Run<Topology> {
+    if let Some(nodes) = rehearse.nodes {
+        return Ok(Topology::of(nodes.into()));
+    }
+    let hosts = workspace.customer.as_ref().map(|customer| Hosts::of_folder(&customer.folder)).transpose()?.flatten();
+    Ok(hosts.map_or_else(|| Topology::of(3), |hosts| hosts.topology()))
+}
+
+/// What several runs in one rehearsal share.
+struct Rehearsal<'a> {
+    launch: Launch<'a>,
+    target: target::Shadow,
+    faults: Faults,
+    answers: Arc<Answers>,
+    /// Keeps generated secrets for as long as the rehearsal lasts: the second run finds those of the first.
+    vault: Arc<MemoryVault>,
+}
+
+impl Rehearsal<'_> {
+    fn once(&self, notes: &Notes) -> Result<Report, Failed> {
+        self.launch.run(
+            self.target.clone(),
+            |builder, progress| {
+                self.answers.say_to(progress.screen());
+                let builder = builder.vault(self.vault.clone()).prompter(self.answers.clone()).sink(notes.sink());
+                let builder = self.answers.given().fold(builder, |builder, key| builder.yes_to(key));
+                builder.sink(self.faults.sink(&self.target, progress.screen()))
+            },
+            |prepared| self.faults.check(prepared.steps()).map_err(|error: Error| vec![error]),
+        )
+    }
+}

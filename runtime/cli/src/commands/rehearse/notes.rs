@@ -1,0 +1,56 @@
+//! What is noted while a rehearsal runs.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use windlass_runtime::event::{Event, What};
+
+/// A call that took simulated time.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Wait {
+    pub(super) step: String,
+    /// `Deployment/web in shop`, or the primitive where it does not say.
+    pub(super) what: String,
+    pub(super) seconds: f64,
+}
+
+/// What was noted.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    begun: Option<f64>,
+    /// When each step began, in seconds since the run did.
+    pub(super) steps: Vec<(String, f64)>,
+    pub(super) waits: Vec<Wait>,
+}
+
+/// Notes what the sink is told. Clones note the same.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Notes(Arc<Mutex<Noted>>);
+
+impl Notes {
+    pub(super) fn sink(&self) -> impl Fn(&Event) + Send + Sync + use<> {
+        let notes = self.clone();
+        move |event: &Event| notes.take(event)
+    }
+
+    fn take(&self, event: &Event) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = event.at.as_duration().as_secs_f64();
+        match &event.what {
+            What::RunStarted { .. } => noted.begun = Some(at),
+            What::StepStarted { step, attempt: 1, .. } => {
+                let since = at - noted.begun.unwrap_or(at);
+                noted.steps.push((step.clone(), since));
+            }
+            What::Waited { primitive, about, virtual_s } => {
+                let what = if about.is_empty() { primitive.clone() } else { about.clone() };
+                noted.waits.push(Wait { step: event.step.clone().unwrap_or_default(), what, seconds: *virtual_s });
+            }
+            _ => {}
+        }
+    }
+
+    /// Looks at what was noted.
+    pub(super) fn with<T>(&self, look: impl FnOnce(&Noted) -> T) -> T {
+        look(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
