@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of Windlass, and can be used alone, as a test double.
 
+mod admission;
 pub mod api;
 mod apply;
 mod catalog;
@@ -14,6 +15,7 @@ mod patch;
 mod scheduler;
 pub mod schema;
 mod store;
+mod validation;
 mod world;
 
 pub use error::ApiError;
