@@ -48,7 +48,7 @@ impl ApiError {
         self
     }
 
-    fn with_causes(mut self, causes: &[Cause]) -> Self {
+    pub(crate) fn with_causes(mut self, causes: &[Cause]) -> Self {
         if let Some(Json::Object(details)) = &mut self.details
             && !causes.is_empty()
         {
@@ -83,7 +83,14 @@ impl ApiError {
 
     /// 422: `kind` is the kind, not the plural name.
     pub fn invalid(group: &str, kind: &str, name: &str, causes: &[Cause]) -> Self {
-        let said: Vec<String> = causes.iter().map(|c| format!("{}: {}", c.field, c.message)).collect();
+        let mut said: Vec<String> = vec![];
+        for cause in causes {
+            let words = format!("{}: {}", cause.field, cause.message);
+            // The same is said once, though it is a cause each time.
+            if !said.contains(&words) {
+                said.push(words);
+            }
+        }
         let said = if said.len() == 1 { said.concat() } else { format!("[{}]", said.join(", ")) };
         let message = format!("{} \"{name}\" is invalid: {said}", qualified(group, kind));
         Self::new(422, "Invalid", message).about(group, kind, name).with_causes(causes)

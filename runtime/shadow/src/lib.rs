@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of Windlass, and can be used alone, as a test double.
 
+mod admission;
 pub mod api;
 mod apply;
 mod catalog;
@@ -20,6 +21,7 @@ mod shadow;
 mod store;
 #[cfg(test)]
 mod testing;
+mod validation;
 mod world;
 
 pub use census::Counted;

@@ -53,7 +53,7 @@ pub(super) fn empty_field(group: &str, version: &str, kind: &str, name: &str) ->
 }
 
 /// Brings an object that is in the API server's form already, but for what was just done to it, into that form again.
-pub(super) fn tidy_kind(group: &str, version: &str, kind: &str, object: &mut Json) {
+pub(crate) fn tidy_kind(group: &str, version: &str, kind: &str, object: &mut Json) {
     let types = Types::all();
     if let Some(of) = types.of_kind(group, version, kind) {
         Reader { types, found: Found::default(), path: vec![], fields: vec![], inside: "" }.read(object, &of);

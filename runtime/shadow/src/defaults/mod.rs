@@ -16,7 +16,7 @@ mod volume;
 mod workload;
 
 pub(crate) use decode::{Found, decode, tidy};
-use decode::tidy_kind;
+pub(crate) use decode::tidy_kind;
 
 use crate::Json;
 

@@ -1,0 +1,118 @@
+//! ConfigMaps and Secrets.
+
+use base64::Engine;
+
+use super::causes::Causes;
+use super::metadata::{self, Name};
+use super::names;
+use crate::Json;
+use crate::defaults::fields::{entries, get, text, truth};
+
+const MOST: usize = 1024 * 1024;
+const FIXED: &str = "field is immutable when `immutable` is set";
+
+pub(super) fn config_map(object: &Json, causes: &mut Causes) {
+    metadata::create(object, true, Name::Subdomain, causes);
+    let binary = get(object, "binaryData");
+    let mut size = 0;
+    for (key, value) in metadata::texts(object, "data") {
+        let field = format!("data[{key}]");
+        causes.each(&field, key, names::config_key(key));
+        if binary.get(key).is_some() {
+            causes.invalid(&field, key, "duplicate of key present in binaryData");
+        }
+        size += value.len();
+    }
+    for (key, value) in metadata::texts(object, "binaryData") {
+        causes.each(&format!("binaryData[{key}]"), key, names::config_key(key));
+        size += decoded(value).len();
+    }
+    if size > MOST {
+        causes.too_long("", MOST);
+    }
+}
+
+fn decoded(text: &str) -> Vec<u8> {
+    base64::engine::general_purpose::STANDARD.decode(text).unwrap_or_default()
+}
+
+pub(super) fn secret(object: &Json, causes: &mut Causes) {
+    metadata::create(object, true, Name::Subdomain, causes);
+    let mut size = 0;
+    for (key, value) in metadata::texts(object, "data") {
+        causes.each(&format!("data[{key}]"), key, names::config_key(key));
+        size += decoded(value).len();
+    }
+    if size > MOST {
+        causes.too_long("data", MOST);
+    }
+    let data = get(object, "data");
+    let missing = |key: &str| data.get(key).is_none();
+    match text(object, "type") {
+        "kubernetes.io/service-account-token" => {
+            let account = "kubernetes.io/service-account.name";
+            if crate::object::annotation(object, account).unwrap_or_default().is_empty() {
+                causes.required(&format!("metadata.annotations[{account}]"), "");
+            }
+        }
+        "kubernetes.io/dockercfg" => json_of(data, ".dockercfg", causes),
+        "kubernetes.io/dockerconfigjson" => json_of(data, ".dockerconfigjson", causes),
+        "kubernetes.io/basic-auth" if missing("username") && missing("password") => {
+            causes.required("data[username]", "");
+            causes.required("data[password]", "");
+        }
+        "kubernetes.io/ssh-auth" if text(data, "ssh-privatekey").is_empty() => {
+            causes.required("data[ssh-privatekey]", "");
+        }
+        "kubernetes.io/tls" => {
+            for key in ["tls.crt", "tls.key"] {
+                if missing(key) {
+                    causes.required(&format!("data[{key}]"), "");
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn json_of(data: &Json, key: &str, causes: &mut Causes) {
+    let field = format!("data[{key}]");
+    let Some(value) = data.get(key).and_then(Json::as_str) else { return causes.required(&field, "") };
+    let bytes = decoded(value);
+    if let Err(words) = serde_json::from_slice::<serde_json::Map<String, Json>>(&bytes) {
+        let words = go_words(&bytes, &words);
+        causes.invalid(&field, "<secret contents redacted>", &words);
+    }
+}
+
+/// What Go's reader of JSON says, for the usual mistakes.
+fn go_words(bytes: &[u8], error: &serde_json::Error) -> String {
+    if error.is_eof() {
+        return "unexpected end of JSON input".to_owned();
+    }
+    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
+        Some(byte) if !b"{[\"-0123456789tfn".contains(byte) => {
+            let printed = char::from(*byte);
+            format!("invalid character '{printed}' looking for beginning of value")
+        }
+        _ => "json: cannot unmarshal value into Go value of type map[string]interface {}".to_owned(),
+    }
+}
+
+/// What may not change in a Secret or a ConfigMap.
+pub(super) fn update(object: &Json, old: &Json, fields: &[&str], causes: &mut Causes) {
+    if fields.contains(&"type") {
+        causes.immutable("type", get(object, "type"), get(old, "type"));
+    }
+    if !truth(old, "immutable") {
+        return;
+    }
+    if !truth(object, "immutable") {
+        causes.forbidden("immutable", FIXED);
+    }
+    for name in fields.iter().filter(|name| **name != "type") {
+        if !entries(object, name).eq(entries(old, name)) {
+            causes.forbidden(name, FIXED);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Whether an object is fine, in the words of the API server.
+//!
+//! Objects are in the form of `defaults::decode` and have been filled in; what Go could not read has been refused before.
+
+mod autoscaling;
+mod batch;
+mod causes;
+mod cluster;
+mod config;
+mod cron;
+mod metadata;
+mod names;
+mod networking;
+mod pod;
+mod selector;
+mod service;
+mod storage;
+mod workload;
+
+pub(crate) use names::{dns_label, dns_subdomain, label_value, qualified};
+pub(crate) use selector::matches as selector_matches;
+
+use causes::Causes;
+use metadata::Name;
+
+use crate::Json;
+use crate::error::Cause;
+
+/// What is wrong with a new object of a built-in kind; nothing for other kinds.
+pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json) -> Vec<Cause> {
+    let mut causes = Causes::default();
+    let all = &mut causes;
+    match (short(group), kind) {
+        ("core", "Pod") => pod::create(object, all),
+        ("core", "Service") => service::create(object, all),
+        ("core", "ConfigMap") => config::config_map(object, all),
+        ("core", "Secret") => config::secret(object, all),
+        ("core", "PersistentVolumeClaim") => storage::claim(object, all),
+        ("core", "PersistentVolume") => storage::volume(object, all),
+        ("core", "Namespace") => cluster::namespace(object, all),
+        ("core", "Node") => cluster::node(object, all),
+        ("core", "LimitRange") => cluster::limit_range(object, all),
+        ("core", "ResourceQuota") => cluster::resource_quota(object, all),
+        ("core", "ReplicationController")
+        | ("apps", "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet") => workload::create(kind, object, all),
+        ("core", "PodTemplate") => {
+            metadata::create(object, true, Name::Subdomain, all);
+            pod::check_template(object.get("template").unwrap_or(&Json::Null), "template", &[], all);
+        }
+        ("batch", "Job") => batch::create_job(object, all),
+        ("batch", "CronJob") => batch::create_cron_job(object, all),
+        ("autoscaling", "HorizontalPodAutoscaler") => autoscaling::create(object, all),
+        ("policy", "PodDisruptionBudget") => cluster::disruption_budget(object, all),
+        ("networking", "Ingress") => networking::create_ingress(object, all),
+        ("networking", "IngressClass") => networking::ingress_class(object, all),
+        ("networking", "NetworkPolicy") => networking::network_policy(object, all),
+        ("rbac", "Role") => cluster::role(object, true, all),
+        ("rbac", "ClusterRole") => cluster::role(object, false, all),
+        ("rbac", "RoleBinding") => cluster::binding(object, true, all),
+        ("rbac", "ClusterRoleBinding") => cluster::binding(object, false, all),
+        ("scheduling", "PriorityClass") => storage::priority_class(object, all),
+        ("storage", "StorageClass") => storage::class(object, all),
+        ("coordination", "Lease") => cluster::lease(object, all),
+        ("core", "ServiceAccount" | "Endpoints") | ("discovery", "EndpointSlice") | ("apps", "ControllerRevision") => {
+            metadata::create(object, true, Name::Subdomain, all);
+        }
+        ("storage" | "node" | "admissionregistration" | "apiextensions" | "apiregistration" | "flowcontrol", _) => {
+            metadata::create(object, crate::object::namespace(object) != "", Name::Subdomain, all);
+        }
+        _ => {}
+    }
+    causes.0
+}
+
+/// What is wrong with a changed object of a built-in kind, beside the old one; nothing for other kinds. The metadata is
+/// judged by [`metadata_update`].
+pub(crate) fn update(group: &str, _version: &str, kind: &str, object: &Json, old: &Json) -> Vec<Cause> {
+    let mut causes = Causes::default();
+    let all = &mut causes;
+    match (short(group), kind) {
+        ("core", "Pod") => pod::update(object, old, all),
+        ("core", "Service") => service::update(object, old, all),
+        ("core", "ConfigMap") => {
+            config::update(object, old, &["data", "binaryData"], all);
+            config::config_map(object, all);
+        }
+        ("core", "Secret") => {
+            config::update(object, old, &["type", "data"], all);
+            config::secret(object, all);
+        }
+        ("core", "PersistentVolumeClaim") => storage::update_claim(object, old, all),
+        ("core", "PersistentVolume") => storage::update_volume(object, old, all),
+        ("core", "Node") => cluster::update_node(object, old, all),
+        ("core", "LimitRange") => cluster::limit_range(object, all),
+        ("core", "ResourceQuota") => cluster::update_resource_quota(object, old, all),
+        ("core", "ReplicationController")
+        | ("apps", "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet") => workload::update(kind, object, old, all),
+        ("batch", "Job") => batch::update_job(object, old, all),
+        ("batch", "CronJob") => batch::update_cron_job(object, old, all),
+        ("autoscaling", "HorizontalPodAutoscaler") => autoscaling::check(object, all),
+        ("policy", "PodDisruptionBudget") => cluster::disruption_budget_spec(object, all),
+        ("networking", "Ingress") => networking::ingress(object, all),
+        ("networking", "NetworkPolicy") => networking::network_policy(object, all),
+        ("rbac", "Role") => cluster::role(object, true, all),
+        ("rbac", "ClusterRole") => cluster::role(object, false, all),
+        ("rbac", "RoleBinding") => cluster::update_binding(object, old, true, all),
+        ("rbac", "ClusterRoleBinding") => cluster::update_binding(object, old, false, all),
+        ("scheduling", "PriorityClass") => storage::update_priority_class(object, old, all),
+        ("storage", "StorageClass") => storage::update_class(object, old, all),
+        _ => {}
+    }
+    causes.0
+}
+
+/// What is wrong with the metadata of a new object of any kind: after its own judgement, a name that fits a path; for
+/// custom resources, this is all that is judged here, besides [`custom_metadata`].
+pub(crate) fn metadata(object: &Json) -> Vec<Cause> {
+    let mut causes = Causes::default();
+    metadata::path_name(object, &mut causes);
+    causes.0
+}
+
+/// What is wrong with the metadata of a new custom resource.
+pub(crate) fn custom_metadata(object: &Json, namespaced: bool) -> Vec<Cause> {
+    let mut causes = Causes::default();
+    metadata::create(object, namespaced, Name::Subdomain, &mut causes);
+    causes.0
+}
+
+/// What is wrong with the metadata of a changed object of any kind.
+pub(crate) fn metadata_update(object: &Json, old: &Json) -> Vec<Cause> {
+    let mut causes = Causes::default();
+    metadata::update(object, old, &mut causes);
+    causes.0
+}
+
+fn short(group: &str) -> &str {
+    let built_in = group.is_empty() || !group.contains('.') || group.ends_with(".k8s.io");
+    match group.split('.').next() {
+        _ if !built_in => "",
+        Some("") | None => "core",
+        Some(first) => first,
+    }
+}

@@ -1,0 +1,196 @@
+//! Claims, volumes and classes of storage.
+
+use super::causes::Causes;
+use super::metadata::{self, Name};
+use super::{names, pod};
+use crate::Json;
+use crate::defaults::fields::{drop, entries, get, items, number, set, text};
+use crate::defaults::quantity::Quantity;
+
+pub(super) fn claim(object: &Json, causes: &mut Causes) {
+    metadata::create(object, true, Name::Subdomain, causes);
+    pod::check_claim_spec(get(object, "spec"), "spec", causes);
+}
+
+fn size(spec: &Json) -> Quantity {
+    let text = spec.pointer("/resources/requests/storage").and_then(Json::as_str).unwrap_or("0");
+    Quantity::parse(text).unwrap_or(Quantity::ZERO)
+}
+
+pub(super) fn update_claim(object: &Json, old: &Json, causes: &mut Causes) {
+    claim(object, causes);
+    let (spec, before) = (get(object, "spec"), get(old, "spec"));
+    let bound = text(get(object, "status"), "phase") == "Bound";
+    let fixed = |spec: &Json| {
+        let mut spec = spec.clone();
+        if text(before, "volumeName").is_empty() {
+            drop(&mut spec, "volumeName");
+        }
+        if before.get("storageClassName").is_none() {
+            drop(&mut spec, "storageClassName");
+        }
+        if bound {
+            drop(&mut spec, "volumeAttributesClassName");
+            if let Some(requests) = spec.pointer_mut("/resources/requests") {
+                set(requests, "storage", "");
+            }
+        }
+        spec
+    };
+    if fixed(spec) != fixed(before) {
+        let words = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound \
+                     claims";
+        causes.forbidden("spec", words);
+    }
+    let held = get(get(get(old, "status"), "capacity"), "storage").as_str().and_then(|s| Quantity::parse(s).ok());
+    if size(spec) < size(before) && size(spec) <= held.unwrap_or(Quantity::ZERO) {
+        causes.forbidden("spec.resources.requests.storage", "field can not be less than status.capacity");
+    }
+    causes.immutable("volumeMode", get(spec, "volumeMode"), get(before, "volumeMode"));
+}
+
+/// The sources that a volume can have, in the order in which the API server looks.
+const SOURCES: [&str; 22] = [
+    "hostPath",
+    "gcePersistentDisk",
+    "awsElasticBlockStore",
+    "glusterfs",
+    "flocker",
+    "nfs",
+    "rbd",
+    "quobyte",
+    "cephfs",
+    "iscsi",
+    "cinder",
+    "fc",
+    "flexVolume",
+    "azureFile",
+    "vsphereVolume",
+    "photonPersistentDisk",
+    "portworxVolume",
+    "azureDisk",
+    "scaleIO",
+    "local",
+    "storageos",
+    "csi",
+];
+
+pub(super) fn volume(object: &Json, causes: &mut Causes) {
+    metadata::create(object, false, Name::Subdomain, causes);
+    let spec = get(object, "spec");
+    if items(spec, "accessModes").is_empty() {
+        causes.required("spec.accessModes", "");
+    }
+    pod::check_access_modes(spec, "spec", causes);
+    let capacity = get(spec, "capacity");
+    let count = entries(spec, "capacity").count();
+    if count == 0 {
+        causes.required("spec.capacity", "");
+    }
+    if capacity.get("storage").is_none() || count > 1 {
+        causes.unsupported("spec.capacity", capacity.clone(), &["storage"]);
+    }
+    for (name, quantity) in entries(spec, "capacity") {
+        let value = quantity.as_str().and_then(|q| Quantity::parse(q).ok()).unwrap_or(Quantity::ZERO);
+        let field = format!("spec.capacity[{name}]");
+        if value.is_negative() {
+            causes.invalid(&field, value.value(), "must be a valid resource quantity");
+        }
+        causes.quantity_positive(&field, value);
+    }
+    let policy = text(spec, "persistentVolumeReclaimPolicy");
+    causes.one_of("spec.persistentVolumeReclaimPolicy", policy, &["Delete", "Recycle", "Retain"]);
+    if let Some(affinity) = spec.get("nodeAffinity") {
+        match affinity.get("required") {
+            Some(required) => pod::check_node_selector(required, "spec.nodeAffinity.required", causes),
+            None => causes.required("spec.nodeAffinity.required", "must specify required node constraints"),
+        }
+    }
+    let mut found = false;
+    for kind in SOURCES {
+        let Some(source) = spec.get(kind) else { continue };
+        let field = format!("spec.{kind}");
+        if std::mem::replace(&mut found, true) {
+            causes.forbidden(&field, "may not specify more than 1 volume type");
+            continue;
+        }
+        pod::check_shared_volume(kind, source, &field, causes);
+        if kind == "local" && spec.get("nodeAffinity").is_none() {
+            causes.required("spec.nodeAffinity", "Local volume requires node affinity");
+        }
+    }
+    if !found {
+        causes.required("spec", "must specify a volume type");
+    }
+    if text(get(spec, "hostPath"), "path") == "/" && policy == "Recycle" {
+        let words = "may not be 'recycle' for a hostPath mount of '/'";
+        causes.forbidden("spec.persistentVolumeReclaimPolicy", words);
+    }
+    let class = text(spec, "storageClassName");
+    if !class.is_empty() {
+        causes.each("spec.storageClassName", class, names::dns_subdomain(class));
+    }
+    if let Some(mode) = get(spec, "volumeMode").as_str() {
+        causes.one_of("spec.volumeMode", mode, &["Block", "Filesystem"]);
+    }
+}
+
+pub(super) fn update_volume(object: &Json, old: &Json, causes: &mut Causes) {
+    volume(object, causes);
+    let (spec, before) = (get(object, "spec"), get(old, "spec"));
+    if SOURCES.iter().any(|kind| get(spec, kind) != get(before, kind)) {
+        let words = "spec.persistentvolumesource is immutable after creation";
+        causes.forbidden("spec.persistentvolumesource", words);
+    }
+    causes.immutable("volumeMode", get(spec, "volumeMode"), get(before, "volumeMode"));
+}
+
+pub(super) fn class(object: &Json, causes: &mut Causes) {
+    metadata::create(object, false, Name::Subdomain, causes);
+    match text(object, "provisioner") {
+        "" => causes.required("provisioner", ""),
+        name => {
+            let lower = name.to_lowercase();
+            causes.each("provisioner", &lower, names::qualified(&lower));
+        }
+    }
+    for (key, _) in metadata::texts(object, "parameters").filter(|(key, _)| key.is_empty()) {
+        causes.invalid("parameters", key, "field can not be empty.");
+    }
+    causes.one_of("reclaimPolicy", text(object, "reclaimPolicy"), &["Delete", "Retain"]);
+    let mode = text(object, "volumeBindingMode");
+    causes.one_of("volumeBindingMode", mode, &["Immediate", "WaitForFirstConsumer"]);
+}
+
+pub(super) fn update_class(object: &Json, old: &Json, causes: &mut Causes) {
+    for name in ["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"] {
+        causes.immutable(name, get(object, name), get(old, name));
+    }
+}
+
+pub(super) fn priority_class(object: &Json, causes: &mut Causes) {
+    metadata::create(object, false, Name::Subdomain, causes);
+    let value = number(object, "value").unwrap_or_default();
+    let name = crate::object::name(object);
+    let known = matches!((name, value), ("system-node-critical", 2_000_001_000) | ("system-cluster-critical", 2_000_000_000));
+    if name.starts_with("system-") {
+        if !known {
+            let words = format!(
+                "priority class names with 'system-' prefix are reserved for system use only. error: {name} is not a known \
+                 system priority class"
+            );
+            causes.forbidden("metadata.name", &words);
+        }
+    } else if value > 1_000_000_000 {
+        causes.forbidden("value", "maximum allowed value of a user defined priority is 1000000000");
+    }
+    let policy = text(object, "preemptionPolicy");
+    causes.one_of("preemptionPolicy", policy, &["PreemptLowerPriority", "Never"]);
+}
+
+pub(super) fn update_priority_class(object: &Json, old: &Json, causes: &mut Causes) {
+    if get(object, "value") != get(old, "value") {
+        causes.forbidden("value", "may not be changed in an update.");
+    }
+    causes.immutable("preemptionPolicy", get(object, "preemptionPolicy"), get(old, "preemptionPolicy"));
+}
