@@ -7,6 +7,7 @@ mod apply;
 mod catalog;
 pub mod clock;
 mod controllers;
+mod crd;
 mod defaults;
 mod error;
 mod object;
@@ -14,6 +15,7 @@ mod patch;
 mod scheduler;
 pub mod schema;
 mod store;
+mod table;
 mod world;
 
 pub use error::ApiError;

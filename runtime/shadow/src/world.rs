@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use crate::error::ApiError;
 use crate::Json;
+use crate::error::ApiError;
 
 /// Who writes, and how.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +59,12 @@ pub(crate) trait Objects {
     fn update(&mut self, writer: &Writer, resource: &str, object: Json) -> Result<Arc<Json>, ApiError>;
     fn update_status(&mut self, writer: &Writer, resource: &str, object: Json) -> Result<Arc<Json>, ApiError>;
     fn delete(
-        &mut self, writer: &Writer, resource: &str, namespace: &str, name: &str, deletion: &Deletion,
+        &mut self,
+        writer: &Writer,
+        resource: &str,
+        namespace: &str,
+        name: &str,
+        deletion: &Deletion,
     ) -> Result<(), ApiError>;
     /// Records an Event about an object, or counts it up: `kind` is `Normal` or `Warning`.
     fn event(&mut self, component: &str, about: &Json, kind: &str, reason: &str, message: &str);
