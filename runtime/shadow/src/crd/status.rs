@@ -23,6 +23,12 @@ fn condition<'a>(definition: &'a Json, kind: &str) -> Option<&'a Json> {
     conditions.iter().find(|c| object::text(c, "/type") == Some(kind))
 }
 
+/// Whether its names are in use, so that it is never established.
+#[cfg(test)]
+pub(super) fn names_refused(definition: &Json) -> bool {
+    condition(definition, "NamesAccepted").and_then(|c| object::text(c, "/status")) == Some("False")
+}
+
 /// A condition that is to be set.
 struct Condition<'a> {
     kind: &'a str,

@@ -1,4 +1,4 @@
-//! Writing a CustomResourceDefinition: its defaults, and what may be wrong with it.
+//! Writing a CustomResourceDefinition: what the server keeps in it, and what may be wrong with it.
 
 mod columns;
 mod conversion;
@@ -15,28 +15,6 @@ use super::formats;
 use super::spec::Definition;
 use crate::Json;
 use crate::error::Cause;
-
-/// Fills in the defaults of the kind.
-pub(crate) fn fill(definition: &mut Json) {
-    let kind = definition.pointer("/spec/names/kind").and_then(Json::as_str).unwrap_or_default().to_owned();
-    let Some(spec) = definition.get_mut("spec").and_then(Json::as_object_mut) else { return };
-    if let Some(names) = spec.get_mut("names").and_then(Json::as_object_mut) {
-        let absent = |value: Option<&Json>| value.is_none_or(|v| v.as_str() == Some(""));
-        if absent(names.get("singular")) && !kind.is_empty() {
-            names.insert("singular".into(), kind.to_lowercase().into());
-        }
-        if absent(names.get("listKind")) && !kind.is_empty() {
-            names.insert("listKind".into(), format!("{kind}List").into());
-        }
-    }
-    let conversion = spec.entry("conversion").or_insert(Json::Null);
-    if conversion.is_null() {
-        *conversion = json!({"strategy": "None"});
-    }
-    if let Some(service) = conversion.pointer_mut("/webhook/clientConfig/service").and_then(Json::as_object_mut) {
-        service.entry("port").or_insert_with(|| 443.into());
-    }
-}
 
 /// Sets what the server keeps by itself: a new definition has no status but its stored versions, an old one keeps its
 /// status; a new storage version is remembered.
