@@ -32,8 +32,8 @@ pub(crate) struct ResourceType {
     /// The columns of a table, and for a custom resource their JSON paths: as in a `Table`'s `columnDefinitions`,
     /// with `jsonPath` besides.
     pub(crate) columns: Vec<Json>,
-    /// The CustomResourceDefinition it comes from, with its schema, rules and so on.
-    pub(crate) definition: Option<Arc<Json>>,
+    /// What the CustomResourceDefinition it comes from says of this version, with its schema, rules and so on.
+    pub(crate) definition: Option<Arc<crate::crd::Version>>,
     /// The version that objects are stored in (`apps/v1`): what the store holds.
     pub(crate) storage_version: String,
 }

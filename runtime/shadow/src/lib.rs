@@ -9,6 +9,7 @@ mod catalog;
 mod census;
 pub mod clock;
 mod controllers;
+mod crd;
 mod defaults;
 mod error;
 #[cfg(feature = "listen")]
@@ -19,6 +20,7 @@ mod scheduler;
 pub mod schema;
 mod shadow;
 mod store;
+mod table;
 #[cfg(test)]
 mod testing;
 mod validation;

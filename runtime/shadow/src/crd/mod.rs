@@ -1,0 +1,34 @@
+//! Custom resources: from a CustomResourceDefinition to resources, and what their objects are checked by.
+
+mod cel;
+mod controller;
+mod defaulting;
+mod definition;
+mod embedded;
+mod fault;
+mod formats;
+pub(crate) mod go;
+mod lists;
+mod names;
+mod number;
+mod openapi;
+mod pattern;
+mod props;
+mod prune;
+mod scale;
+mod schemas;
+mod spec;
+mod status;
+mod types;
+mod version;
+
+#[cfg(test)]
+mod live;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use controller::CustomResources;
+pub(crate) use definition::{format_warnings, prepare, validate};
+pub(crate) use status::{deleting, next_status};
+pub(crate) use types::resource_types;
+pub(crate) use version::{Verdict, Version};

@@ -1,0 +1,140 @@
+//! From a CustomResourceDefinition to the resources it makes.
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::spec::{Definition, Names, VersionSpec};
+use super::status;
+use super::version::Version;
+use super::{cel, schemas};
+use crate::Json;
+use crate::catalog::{ResourceType, Subresource};
+use crate::schema::Schemas;
+use crate::table::JsonPath;
+
+/// The resources of an established definition, one for each version that is served, under its accepted names. None before
+/// it is established, and none of a definition that cannot be read.
+///
+/// `built_in` gives the type of `metadata`.
+pub(crate) fn resource_types(definition: &Json, built_in: &Schemas) -> Vec<ResourceType> {
+    if !status::is_true(definition, "Established") {
+        return Vec::new();
+    }
+    let Ok(Definition { spec }) = Definition::deserialize(definition) else { return Vec::new() };
+    let names = definition.pointer("/status/acceptedNames").and_then(|names| Names::deserialize(names).ok());
+    let names = names.unwrap_or_default();
+    let terminating = status::is_true(definition, "Terminating");
+    let stored = spec.versions.iter().find(|v| v.storage).map_or("", |v| v.name.as_str());
+    let stored = format!("{}/{stored}", spec.group);
+    let definition = Arc::new(definition.clone());
+    let served = spec.versions.into_iter().filter(|version| version.served);
+    served
+        .map(|version| {
+            let columns = columns(&version.additional_printer_columns);
+            let subresources = subresources(&spec.group, &names.kind, &version);
+            let name = version.name.clone();
+            let version = compile(version, &spec.group, &names.kind, spec.preserve_unknown_fields, &definition);
+            let title = openapi_name(&spec.group, &name, &names.kind);
+            let schema = version.schema.as_ref().map(|schema| {
+                let (schemas, id) = schemas::convert(schema, &title, built_in);
+                (Arc::new(schemas), id)
+            });
+            ResourceType {
+                name: format!("{}.{}", names.plural, spec.group).into(),
+                group: spec.group.clone(),
+                version: name,
+                kind: names.kind.clone(),
+                plural: names.plural.clone(),
+                singular: names.singular.clone(),
+                short_names: names.short_names.clone(),
+                categories: names.categories.clone(),
+                namespaced: spec.scope == "Namespaced",
+                verbs: verbs(terminating),
+                subresources,
+                schema,
+                columns,
+                definition: Some(Arc::new(version)),
+                storage_version: stored.clone(),
+            }
+        })
+        .collect()
+}
+
+fn compile(version: VersionSpec, group: &str, kind: &str, keeps_unknown: bool, definition: &Arc<Json>) -> Version {
+    let deprecated = || format!("{group}/{} {kind} is deprecated", version.name);
+    let deprecation = version.deprecated.then(|| version.deprecation_warning.clone().unwrap_or_else(deprecated));
+    let (status, scale) = version.subresources.map_or((false, None), |s| (s.status.is_some(), s.scale));
+    let schema = version.schema.and_then(|s| s.schema);
+    let selectable = version.selectable_fields.into_iter().map(|field| {
+        let path = field.json_path;
+        (path.strip_prefix('.').unwrap_or(&path).to_owned(), JsonPath::parse(&path))
+    });
+    Version {
+        definition: Arc::clone(definition),
+        rules: cel::Rules::of(schema.as_ref()),
+        schema,
+        status,
+        scale,
+        selectable: selectable.collect(),
+        keeps_unknown,
+        deprecation,
+    }
+}
+
+/// What can be done with the objects; those of a definition that is being deleted can only be read and deleted.
+fn verbs(terminating: bool) -> Vec<String> {
+    let all = ["delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"];
+    let left = ["delete", "deletecollection", "get", "list", "watch"];
+    let verbs: &[&str] = if terminating { &left } else { &all };
+    verbs.iter().map(|verb| (*verb).to_owned()).collect()
+}
+
+fn subresources(group: &str, kind: &str, version: &VersionSpec) -> Vec<Subresource> {
+    let make = |name: &str, (group, version, kind): (&str, &str, &str)| Subresource {
+        name: name.to_owned(),
+        group: group.to_owned(),
+        version: version.to_owned(),
+        kind: kind.to_owned(),
+        verbs: ["get", "patch", "update"].map(str::to_owned).to_vec(),
+    };
+    let Some(there) = &version.subresources else { return Vec::new() };
+    let status = there.status.as_ref().map(|_| make("status", (group, &version.name, kind)));
+    let scale = there.scale.as_ref().map(|_| make("scale", ("autoscaling", "v1", "Scale")));
+    status.into_iter().chain(scale).collect()
+}
+
+/// The columns of a table: the name, then those of the definition, or the age.
+fn columns(additional: &[Json]) -> Vec<Json> {
+    let [mut name, mut created] = crate::table::metadata_columns();
+    let mut columns = Vec::with_capacity(additional.len() + 2);
+    if additional.is_empty() {
+        if let (Json::Object(name), Json::Object(created)) = (&mut name, &mut created) {
+            name.insert("jsonPath".into(), ".metadata.name".into());
+            created.insert("name".into(), "Age".into());
+            created.insert("jsonPath".into(), ".metadata.creationTimestamp".into());
+        }
+        return vec![name, created];
+    }
+    columns.push(name);
+    for column in additional {
+        let text = |key: &str| column.get(key).and_then(Json::as_str).unwrap_or_default();
+        let path = text("jsonPath");
+        let description = match text("description") {
+            "" => format!("Custom resource definition column (in JSONPath format): {path}"),
+            description => description.to_owned(),
+        };
+        columns.push(json!({
+            "name": text("name"), "type": text("type"), "format": text("format"), "description": description,
+            "priority": column.get("priority").and_then(Json::as_i64).unwrap_or_default(), "jsonPath": path,
+        }));
+    }
+    columns
+}
+
+/// The name of the type in OpenAPI documents: `com.example.stable.v1.CronTab`.
+fn openapi_name(group: &str, version: &str, kind: &str) -> String {
+    let group: Vec<&str> = group.rsplit('.').collect();
+    format!("{}.{version}.{kind}", group.join("."))
+}
