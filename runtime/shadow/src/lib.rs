@@ -9,11 +9,13 @@ pub mod clock;
 mod controllers;
 mod defaults;
 mod error;
+pub mod fault;
 mod object;
 mod patch;
 mod scheduler;
 pub mod schema;
 mod store;
+pub mod topology;
 mod world;
 
 pub use error::ApiError;
