@@ -46,19 +46,22 @@ pub(crate) fn side_by_side(
             lock(&results)[index] = Some(result);
         }
     };
-    let threads = parallel.clamp(1, MAX_PARALLEL).min(count);
-    std::thread::scope(|threads_scope| -> Result<()> {
-        for number in 0..threads {
+    let (mut branches, tickets) = call.session().bridge().branches(parallel.clamp(1, MAX_PARALLEL).min(count));
+    std::thread::scope(|threads| -> Result<()> {
+        for (number, ticket) in tickets.into_iter().enumerate() {
             let builder = std::thread::Builder::new().name(format!("branch-{number}")).stack_size(STACK);
-            match builder.spawn_scoped(threads_scope, work) {
+            // Without its turn, there is no simulation left to do anything in.
+            let started = builder.spawn_scoped(threads, || ticket.start().map(|_working| work()));
+            match started {
                 Ok(_) => {}
                 // Those that run do the work of the others.
                 Err(_) if number > 0 => break,
                 Err(e) => return Err(Error::new(Kind::System, "a thread for branches cannot be started").source(e)),
             }
         }
-        Ok(())
+        branches.begin()
     })?;
+    branches.rejoin()?;
     if let Some(reason) = call.scope.cancel.reason() {
         return Err(reason);
     }

@@ -2,6 +2,10 @@
 //!
 //! A script thread hands over an owned future and waits for its result. The bridge ends the wait when the call's cancel
 //! token is stopped or its deadline passes; the future is then dropped, which closes its connections.
+//!
+//! On a simulated target, futures run where its clock is, and the threads that run scripts take turns (`turns.rs`).
+
+mod turns;
 
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -10,19 +14,24 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use tokio::runtime::{Builder, Handle, Runtime};
+use windlass_shadow::clock::Simulation;
 
 use crate::cancel::Cancel;
-use crate::clock::Clock;
+use crate::clock::{Clock, Elapsing};
 use crate::{Error, Kind, Result};
+
+pub use turns::{Branches, Ticket, Working};
 
 /// How long a request that changes something may still run after a cancel, so that its result is known.
 pub const CHANGE_GRACE: Duration = Duration::from_millis(1500);
 
-/// The asynchronous side of a runtime: worker threads for everything that waits.
+/// The asynchronous side of a runtime: worker threads for everything that waits; and of a session, whose target may be
+/// simulated.
 #[derive(Clone)]
 pub struct Bridge {
     handle: Handle,
     owned: Option<Arc<Owned>>,
+    simulation: Option<Simulation>,
 }
 
 struct Owned(Option<Runtime>);
@@ -49,19 +58,25 @@ impl Bridge {
                         .source(e)
                 },
             )?;
-        Ok(Self { handle: runtime.handle().clone(), owned: Some(Arc::new(Owned(Some(runtime)))) })
+        Ok(Self { handle: runtime.handle().clone(), owned: Some(Arc::new(Owned(Some(runtime)))), simulation: None })
     }
 
     /// A bridge onto a runtime of the embedder's.
     #[must_use]
     pub fn onto(handle: Handle) -> Self {
-        Self { handle, owned: None }
+        Self { handle, owned: None, simulation: None }
     }
 
-    /// The runtime's handle, to spawn what lives longer than one call.
+    /// The same bridge for a session on a target that is simulated, or not.
+    #[must_use]
+    pub fn for_target(&self, simulation: Option<Simulation>) -> Self {
+        Self { simulation, ..self.clone() }
+    }
+
+    /// Where futures run that go by the target's clock, to spawn what lives longer than one call.
     #[must_use]
     pub fn handle(&self) -> &Handle {
-        &self.handle
+        self.simulation.as_ref().map_or(&self.handle, Simulation::handle)
     }
 
     /// Whether the worker threads are this bridge's own.
@@ -70,10 +85,12 @@ impl Bridge {
         self.owned.is_some()
     }
 
-    /// Runs a future to its end and gives its result; ends early when `cancel` is stopped or its deadline passes.
+    /// Runs a future to its end and gives its result; ends early when `cancel` is stopped or its deadline passes, or when
+    /// the target is simulated and nothing can happen in it any more.
     ///
     /// # Errors
-    /// The future's own, the cancel's reason, the deadline's, or [`Kind::Internal`] for a panic inside.
+    /// The future's own, the cancel's reason, the deadline's, [`Kind::Hopeless`] where nothing can happen any more, or
+    /// [`Kind::Internal`] for a panic inside.
     pub fn wait<T: Send + 'static>(
         &self,
         cancel: &Cancel,
@@ -94,31 +111,42 @@ impl Bridge {
         grace: Duration,
         future: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        if let Some(reason) = cancel.reason().or_else(|| cancel.check_deadline(&**clock)) {
-            return Err(reason);
+        not_over(cancel, clock)?;
+        let future = until_stopped(cancel.clone(), clock.clone(), grace, future);
+        match &self.simulation {
+            None => wait_on(&self.handle, future),
+            Some(simulation) => {
+                let future = guarded(turns::until_nothing_is_left(simulation.clock().clone(), future));
+                turns::with_turn(simulation, |turn| simulation.wait(turn, future))?
+            }
         }
-        self.spawn_and_wait(until_stopped(cancel.clone(), clock.clone(), grace, future))
     }
 
-    /// As [`Bridge::wait`], for a future that watches the cancel token and the deadline by itself, because it must be able
-    /// to end in order.
+    /// Waits for something that happens outside of any target, such as a child process. It watches the cancel token and
+    /// the deadline by itself, because it must be able to end in order; it is given the clock for that, whose time goes on
+    /// meanwhile as the machine's does.
     ///
     /// # Errors
     /// As [`Bridge::wait`].
-    pub fn wait_to_end<T: Send + 'static>(
+    pub fn wait_outside<T: Send + 'static, F: Future<Output = Result<T>> + Send + 'static>(
         &self,
         cancel: &Cancel,
         clock: &Arc<dyn Clock>,
-        future: impl Future<Output = Result<T>> + Send + 'static,
+        begin: impl FnOnce(Arc<dyn Clock>) -> F,
     ) -> Result<T> {
-        match cancel.reason().or_else(|| cancel.check_deadline(&**clock)) {
-            Some(reason) => Err(reason),
-            None => self.spawn_and_wait(future),
+        not_over(cancel, clock)?;
+        match &self.simulation {
+            None => wait_on(&self.handle, begin(clock.clone())),
+            Some(simulation) => {
+                let future = begin(Arc::new(Elapsing::from(clock)));
+                turns::with_turn(simulation, |turn| simulation.outside(turn, || wait_on(&self.handle, future)))?
+            }
         }
     }
 
     /// Runs something that computes for longer than a moment on a thread of its own, and gives its result. When `cancel` is
-    /// stopped, the wait ends at once; the computation goes on to its end, and its result is dropped.
+    /// stopped, the wait ends at once; the computation goes on to its end, and its result is dropped. On a simulated target
+    /// it takes no time.
     ///
     /// # Errors
     /// As [`Bridge::wait`].
@@ -128,8 +156,10 @@ impl Bridge {
         clock: &Arc<dyn Clock>,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        not_over(cancel, clock)?;
+        let _still = self.simulation.as_ref().map(|simulation| simulation.clock().hold());
         let handle = self.handle.clone();
-        self.wait(cancel, clock, async move {
+        let computed = async move {
             match handle.spawn_blocking(work).await {
                 Ok(result) => result,
                 Err(failed) => match failed.try_into_panic() {
@@ -137,18 +167,44 @@ impl Bridge {
                     Err(_) => Err(Error::internal("the worker threads ended before the computation did")),
                 },
             }
-        })
+        };
+        wait_on(&self.handle, until_stopped(cancel.clone(), clock.clone(), Duration::ZERO, computed))
     }
 
-    fn spawn_and_wait<T: Send + 'static>(&self, future: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-        let (sender, receiver) = mpsc::sync_channel(1);
-        self.handle.spawn(async move {
-            let guarded = AssertUnwindSafe(future).catch_unwind();
-            let result = guarded.await.unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
-            let _ = sender.send(result);
-        });
-        receiver.recv().unwrap_or_else(|_| Err(Error::internal("the worker threads ended before the call did")))
+    /// Says that the current thread runs scripts from here on, until the result is dropped. On a simulated target it waits
+    /// for its turn.
+    ///
+    /// # Errors
+    /// [`Kind::Internal`] if the simulation has ended.
+    pub fn work(&self) -> Result<Working> {
+        Working::begin(self.simulation.as_ref())
     }
+
+    /// Places for threads that are to run scripts side by side, below the current one.
+    #[must_use]
+    pub fn branches(&self, count: usize) -> (Branches, Vec<Ticket>) {
+        Branches::new(self.simulation.as_ref(), count)
+    }
+}
+
+fn not_over(cancel: &Cancel, clock: &Arc<dyn Clock>) -> Result<()> {
+    match cancel.reason().or_else(|| cancel.check_deadline(&**clock)) {
+        Some(reason) => Err(reason),
+        None => Ok(()),
+    }
+}
+
+/// A panic is an error.
+async fn guarded<T>(future: impl Future<Output = Result<T>>) -> Result<T> {
+    AssertUnwindSafe(future).catch_unwind().await.unwrap_or_else(|panic| Err(panicked(panic.as_ref())))
+}
+
+fn wait_on<T: Send + 'static>(handle: &Handle, future: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    let (sender, receiver) = mpsc::sync_channel(1);
+    handle.spawn(async move {
+        let _ = sender.send(guarded(future).await);
+    });
+    receiver.recv().unwrap_or_else(|_| Err(Error::internal("the worker threads ended before the call did")))
 }
 
 async fn until_stopped<T>(
@@ -185,87 +241,4 @@ pub fn panicked(panic: &(dyn std::any::Any + Send)) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cancel::Deadline;
-    use crate::{Moment, RealClock};
-    use std::time::Instant;
-
-    fn clock() -> Arc<dyn Clock> {
-        Arc::new(RealClock::new())
-    }
-
-    #[test]
-    fn a_result_comes_back() {
-        let bridge = Bridge::new().unwrap();
-        assert_eq!(bridge.wait(&Cancel::root(), &clock(), async { Ok(7) }).unwrap(), 7);
-    }
-
-    #[test]
-    fn a_panic_is_an_error() {
-        let bridge = Bridge::new().unwrap();
-        let error = bridge.wait::<()>(&Cancel::root(), &clock(), async { panic!("boom") }).unwrap_err();
-        assert_eq!(error.kind(), Kind::Internal);
-        assert!(error.to_string().contains("boom"));
-    }
-
-    #[test]
-    fn a_computation_gives_its_result_its_panic_or_the_reason_of_a_stop() {
-        let bridge = Bridge::new().unwrap();
-        assert_eq!(bridge.compute(&Cancel::root(), &clock(), || Ok(7)).unwrap(), 7);
-        let error = bridge.compute::<()>(&Cancel::root(), &clock(), || panic!("boom")).unwrap_err();
-        assert!(error.to_string().contains("boom"));
-        let (begun, cancel) = (Instant::now(), Cancel::root());
-        let inner = cancel.clone();
-        let work = move || {
-            inner.stop(Error::new(Kind::Cancelled, "stopped by a person"));
-            std::thread::park_timeout(Duration::from_secs(5));
-            Ok(())
-        };
-        assert_eq!(bridge.compute(&cancel, &clock(), work).unwrap_err().kind(), Kind::Cancelled);
-        assert!(begun.elapsed() < Duration::from_secs(2));
-    }
-
-    #[test]
-    fn a_stop_ends_the_wait_and_drops_the_future() {
-        let bridge = Bridge::new().unwrap();
-        let cancel = Cancel::root();
-        let other = cancel.clone();
-        let stopper = std::thread::spawn(move || {
-            std::thread::park_timeout(Duration::from_millis(50));
-            other.stop(Error::new(Kind::Cancelled, "stopped by a person"));
-        });
-        let begun = Instant::now();
-        let error = bridge.wait::<()>(&cancel, &clock(), std::future::pending()).unwrap_err();
-        assert_eq!(error.kind(), Kind::Cancelled);
-        assert!(begun.elapsed() < Duration::from_secs(2));
-        stopper.join().unwrap();
-    }
-
-    #[test]
-    fn a_deadline_ends_the_wait() {
-        let bridge = Bridge::new().unwrap();
-        let clock = clock();
-        let limit = Duration::from_millis(30);
-        let cancel = Cancel::root_until(Deadline { at: clock.now() + limit, limit, what: "step x".into() });
-        let error = bridge.wait::<()>(&cancel, &clock, std::future::pending()).unwrap_err();
-        assert_eq!(error.kind(), Kind::Deadline);
-        let again = bridge.wait(&cancel, &clock, async { Ok(()) }).unwrap_err();
-        assert_eq!(again.kind(), Kind::Deadline, "nothing starts after the deadline");
-    }
-
-    #[test]
-    fn a_change_in_flight_gets_its_grace() {
-        let bridge = Bridge::new().unwrap();
-        let clock = clock();
-        let limit = Duration::from_millis(10);
-        let cancel = Cancel::root_until(Deadline { at: Moment(limit), limit, what: "x".into() });
-        let inner = clock.clone();
-        let answer = bridge.wait_with_grace(&cancel, &clock, Duration::from_secs(5), async move {
-            inner.sleep(Duration::from_millis(60)).await;
-            Ok("known")
-        });
-        // Started before its deadline, it may end after it; had it been late already, nothing would have started.
-        assert!(matches!(answer, Ok("known")) || answer.is_err_and(|e| e.kind() == Kind::Deadline));
-    }
-}
+mod tests;

@@ -179,7 +179,7 @@ impl Cancel {
             tokio::select! {
                 biased;
                 reason = self.stopped() => return reason,
-                () = clock.sleep_until(at) => {}
+                () = clock.give_up_at(at) => {}
             }
             // It may have moved meanwhile.
             if let Some(reason) = self.check_deadline(clock) {

@@ -218,8 +218,8 @@ impl Call<'_> {
     /// [`Kind::NotFound`] without the program, or why the call was stopped. How the program ended is in the result.
     pub fn child(&self, child: Child) -> Result<Finished> {
         let cancel = self.scope.cancel.clone();
-        let future = child.run(cancel.clone(), self.clock());
-        self.session().bridge().wait_to_end(&cancel, self.session().clock(), future)
+        let session = self.session();
+        session.bridge().wait_outside(&cancel, session.clock(), |clock| child.run(cancel.clone(), clock))
     }
 }
 
@@ -242,7 +242,7 @@ mod tests {
             });
         }
         let begun = Instant::now();
-        let result = bridge.wait_to_end(&cancel, &clock, child.run(cancel.clone(), clock.clone()));
+        let result = bridge.wait_outside(&cancel, &clock, |clock| child.run(cancel.clone(), clock));
         (result, begun.elapsed())
     }
 

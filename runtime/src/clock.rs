@@ -5,7 +5,10 @@
 use std::future::Future;
 use std::ops::{Add, Sub};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use windlass_shadow::clock::{Reason, VirtualClock};
 
 /// A future that owns what it needs and can go to any thread.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send + 'static>>;
@@ -50,6 +53,18 @@ pub trait Clock: Send + Sync + 'static {
     /// Completes at `moment`, but is never a reason for a simulated clock to jump: progress reports, re-lists.
     fn sleep_weakly_until(&self, moment: Moment) -> BoxFuture<()> {
         self.sleep_until(moment)
+    }
+
+    /// Completes at `moment`, when whoever waits gives up. A simulated clock in which nothing else can happen does not jump
+    /// there: see [`Clock::nothing_left`].
+    fn give_up_at(&self, moment: Moment) -> BoxFuture<()> {
+        self.sleep_until(moment)
+    }
+
+    /// Completes when nothing can happen any more, which only a simulated clock can tell. For who has something to say about
+    /// it; the others are ended by the bridge.
+    fn nothing_left(&self) -> BoxFuture<()> {
+        Box::pin(std::future::pending())
     }
 
     /// Completes after `duration`.
@@ -100,5 +115,74 @@ impl Clock for RealClock {
                 None => std::future::pending().await,
             }
         })
+    }
+}
+
+/// A clock whose time goes on as the machine's does, from where another one stands: for what happens outside of a
+/// simulation.
+pub(crate) struct Elapsing {
+    from: Moment,
+    wall: jiff::Timestamp,
+    real: RealClock,
+}
+
+impl Elapsing {
+    pub(crate) fn from(clock: &Arc<dyn Clock>) -> Self {
+        Self { from: clock.now(), wall: clock.wall(), real: RealClock::new() }
+    }
+}
+
+impl Clock for Elapsing {
+    fn now(&self) -> Moment {
+        self.from + self.real.now().0
+    }
+
+    fn wall(&self) -> jiff::Timestamp {
+        self.wall
+            .saturating_add(jiff::SignedDuration::try_from(self.real.now().0).unwrap_or_default())
+            .unwrap_or(self.wall)
+    }
+
+    fn sleep_until(&self, moment: Moment) -> BoxFuture<()> {
+        self.real.sleep_until(Moment(moment.since(self.from)))
+    }
+}
+
+/// The clock of a simulation.
+pub(crate) struct Simulated(pub(crate) VirtualClock);
+
+impl Simulated {
+    fn sleep_for(&self, moment: Moment, reason: Reason) -> BoxFuture<()> {
+        Box::pin(self.0.sleep_until(moment.0, reason))
+    }
+}
+
+impl Clock for Simulated {
+    fn now(&self) -> Moment {
+        Moment(self.0.now())
+    }
+
+    fn wall(&self) -> jiff::Timestamp {
+        self.0.wall()
+    }
+
+    fn sleep_until(&self, moment: Moment) -> BoxFuture<()> {
+        self.sleep_for(moment, Reason::Work)
+    }
+
+    fn sleep_weakly_until(&self, moment: Moment) -> BoxFuture<()> {
+        self.sleep_for(moment, Reason::Weak)
+    }
+
+    fn give_up_at(&self, moment: Moment) -> BoxFuture<()> {
+        self.sleep_for(moment, Reason::Limit)
+    }
+
+    fn nothing_left(&self) -> BoxFuture<()> {
+        Box::pin(self.0.nothing_left(true))
+    }
+
+    fn is_virtual(&self) -> bool {
+        true
     }
 }

@@ -3,132 +3,18 @@
 //! Inside, each module has its own `thiserror` enum; at its edge the enum becomes an [`Error`], which says what went
 //! wrong, with which resource, why (its source), and what to do next (its hint).
 
+mod kind;
+
 use std::error::Error as StdError;
 use std::fmt;
 use std::sync::Arc;
 
 use serde::Serialize;
 
+pub use kind::Kind;
+
 /// A result whose error is Windlass' own.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// What sort of failure an [`Error`] is. A script branches on it as `e.kind`, in the words of [`Kind::as_str`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Kind {
-    /// A call that is wrong in itself: an unknown option, a wrong type, a value out of range.
-    Usage,
-    /// A script that does not parse, or fails by itself.
-    Script,
-    /// A file, value or manifest that cannot be read as what it should be.
-    Malformed,
-    /// Values that the playbook's schema refuses.
-    Values,
-    /// What was named does not exist.
-    NotFound,
-    /// What should be made exists already.
-    AlreadyExists,
-    /// Somebody else owns or has changed it.
-    Conflict,
-    /// The session's own access rules refuse it.
-    Denied,
-    /// The cluster's access rules refuse it.
-    Forbidden,
-    /// The cluster finds the object invalid, or an admission rule refuses it.
-    Rejected,
-    /// A server that cannot be reached or does not answer.
-    Unavailable,
-    /// A wait that ended without what was waited for.
-    Timeout,
-    /// A wait that cannot succeed any more.
-    Hopeless,
-    /// The deadline of a step or a run has passed.
-    Deadline,
-    /// Stopped by a person or a signal.
-    Cancelled,
-    /// A computation that exceeded its limits.
-    Budget,
-    /// The result depends on something that was not done (in a plan).
-    Undecided,
-    /// A secret would have gone where no secret may go.
-    Secret,
-    /// The machine's own files, processes, network.
-    System,
-    /// A defect of Windlass.
-    Internal,
-}
-
-impl Kind {
-    /// The word for it in scripts and in JSON.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Kind::Usage => "usage",
-            Kind::Script => "script",
-            Kind::Malformed => "malformed",
-            Kind::Values => "values",
-            Kind::NotFound => "not_found",
-            Kind::AlreadyExists => "already_exists",
-            Kind::Conflict => "conflict",
-            Kind::Denied => "denied",
-            Kind::Forbidden => "forbidden",
-            Kind::Rejected => "rejected",
-            Kind::Unavailable => "unavailable",
-            Kind::Timeout => "timeout",
-            Kind::Hopeless => "hopeless",
-            Kind::Deadline => "deadline",
-            Kind::Cancelled => "cancelled",
-            Kind::Budget => "budget",
-            Kind::Undecided => "undecided",
-            Kind::Secret => "secret",
-            Kind::System => "system",
-            Kind::Internal => "internal",
-        }
-    }
-
-    /// The kind that a script names, where there is one of that name.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        use Kind::*;
-        [
-            Usage,
-            Script,
-            Malformed,
-            Values,
-            NotFound,
-            AlreadyExists,
-            Conflict,
-            Denied,
-            Forbidden,
-            Rejected,
-            Unavailable,
-            Timeout,
-            Hopeless,
-            Deadline,
-            Cancelled,
-            Budget,
-            Undecided,
-            Secret,
-            System,
-            Internal,
-        ]
-        .into_iter()
-        .find(|k| k.as_str() == word)
-    }
-
-    /// Whether a script's `catch` may not take it.
-    #[must_use]
-    pub fn is_final(self) -> bool {
-        matches!(self, Kind::Cancelled | Kind::Denied | Kind::Budget | Kind::Undecided | Kind::Deadline)
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// Where in which script something stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

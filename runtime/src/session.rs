@@ -35,6 +35,7 @@ struct Inner {
     id: String,
     target: Arc<dyn Target>,
     clock: Arc<dyn Clock>,
+    bridge: Bridge,
     values: Json,
     values_dynamic: Dynamic,
     secrets: Arc<Registry>,
@@ -93,10 +94,10 @@ impl Session {
         &self.0.clock
     }
 
-    /// The one bridge.
+    /// The one bridge, onto where the target's futures run.
     #[must_use]
     pub fn bridge(&self) -> &Bridge {
-        self.0.runtime.bridge()
+        &self.0.bridge
     }
 
     /// The values.

@@ -4,6 +4,8 @@ mod live;
 
 use std::sync::Arc;
 
+use windlass_shadow::clock::Simulation;
+
 use crate::clock::{BoxFuture, Clock};
 use crate::cluster::Cluster;
 use crate::{Error, Kind, Result};
@@ -25,6 +27,11 @@ pub trait Target: Send + Sync + 'static {
 
     /// The clock that everything on this target goes by.
     fn clock(&self) -> Arc<dyn Clock>;
+
+    /// Where the target is simulated, if it is: futures that go by its clock must run there, and the bridge sees to that.
+    fn simulation(&self) -> Option<Simulation> {
+        None
+    }
 
     /// The network as the target sees it.
     fn network(&self) -> Arc<dyn Network>;

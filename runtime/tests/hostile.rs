@@ -788,10 +788,9 @@ fn a_read_only_session_changes_nothing_by_any_way() {
 
 // ---- what it costs
 
-/// Prints what a call and a step cost, and fails where the cost of a step grows with their number. Run it in a release
-/// build: `cargo test --release -p windlass-runtime --test hostile cost -- --ignored --nocapture`.
+/// Prints what a call and a step cost, and fails where the cost of a step grows with their number.
 #[test]
-#[ignore = "measures; run it alone and in a release build"]
+#[ignore = "measures: cargo test --release -p windlass-runtime --test hostile cost -- --ignored --nocapture"]
 fn what_calls_and_steps_cost() {
     let calls = |body: &str| {
         let seconds = |count: u32| {

@@ -41,18 +41,18 @@ impl Terminal {
         self.progress.say_where();
         let screen = self.progress.screen();
         let _quiet = screen.pause();
+        let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(unreadable)?;
+        // Before the question: hiding drops what was typed ahead, and an answer to the question is none of that.
+        let _hidden = if hidden { Some(Hidden::begin(&terminal).map_err(unreadable)?) } else { None };
         screen.raw(question);
-        let answer = self.read(hidden);
+        let answer = self.read(terminal);
         if hidden || answer.is_err() {
             screen.raw("\n");
         }
         answer
     }
 
-    fn read(&self, hidden: bool) -> Result<Zeroizing<String>> {
-        let failed = |e: std::io::Error| Error::new(Kind::Unavailable, "the terminal cannot be read").source(e);
-        let mut terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(failed)?;
-        let _hidden = if hidden { Some(Hidden::begin(&terminal).map_err(failed)?) } else { None };
+    fn read(&self, mut terminal: File) -> Result<Zeroizing<String>> {
         let mut line = Zeroizing::new(Vec::new());
         let mut piece = Zeroizing::new([0_u8; 1024]);
         loop {
@@ -63,9 +63,9 @@ impl Terminal {
             match poll(&mut [PollFd::new(&terminal, PollFlags::IN)], Some(&tick)) {
                 Ok(0) | Err(rustix::io::Errno::INTR) => continue,
                 Ok(_) => {}
-                Err(e) => return Err(failed(e.into())),
+                Err(e) => return Err(unreadable(e.into())),
             }
-            let count = terminal.read(&mut piece[..]).map_err(failed)?;
+            let count = terminal.read(&mut piece[..]).map_err(unreadable)?;
             if count == 0 {
                 return Err(Error::new(Kind::Cancelled, "the question was not answered"));
             }
@@ -80,6 +80,10 @@ impl Terminal {
         let text = std::str::from_utf8(&line).map_err(|_| Error::new(Kind::Malformed, "the answer is no UTF-8"))?;
         Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()))
     }
+}
+
+fn unreadable(error: std::io::Error) -> Error {
+    Error::new(Kind::Unavailable, "the terminal cannot be read").source(error)
 }
 
 /// While it lives, what is typed is not shown.

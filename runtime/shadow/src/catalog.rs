@@ -36,6 +36,18 @@ pub(crate) struct ResourceType {
     pub(crate) storage_version: String,
 }
 
+impl ResourceType {
+    /// `apps/v1`; `v1` for the core.
+    pub(crate) fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
+    }
+
+    /// The subresource of this name.
+    pub(crate) fn subresource(&self, name: &str) -> Option<&Subresource> {
+        self.subresources.iter().find(|sub| sub.name == name)
+    }
+}
+
 /// A subresource.
 #[derive(Debug, Clone)]
 pub(crate) struct Subresource {
@@ -64,6 +76,14 @@ impl Catalog {
 
     pub(crate) fn remove(&mut self, group: &str, plural: &str) {
         self.types.retain(|(g, _, p), _| g != group || p != plural);
+    }
+
+    /// A resource, by its name, in the version that its objects are stored in.
+    pub(crate) fn stored(&self, resource: &str) -> Option<&Arc<ResourceType>> {
+        let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
+        let versions = self.types.range((group.to_owned(), String::new(), String::new())..);
+        let mut versions = versions.take_while(|((g, _, _), _)| g == group).map(|(_, kind)| kind);
+        versions.find(|kind| kind.plural == plural && kind.storage_version == kind.api_version())
     }
 
     /// All, sorted by group, version, plural name.

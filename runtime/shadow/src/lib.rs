@@ -14,11 +14,15 @@ mod object;
 mod patch;
 mod scheduler;
 pub mod schema;
+mod shadow;
 mod store;
+#[cfg(test)]
+mod testing;
 pub mod topology;
 mod world;
 
 pub use error::ApiError;
+pub use shadow::{Builder, Service, Shadow};
 
 /// Any object, or a part of one.
 pub type Json = serde_json::Value;

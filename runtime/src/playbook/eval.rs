@@ -21,6 +21,7 @@ impl Session {
         let step = StepAt { index: 0, key: "eval".to_owned(), attempt: 1 };
         let scope = Scope::new(self.clone(), Phase::Run, step, self.cancel().child());
         let run = || {
+            let _working = self.bridge().work()?;
             let value = evaluate(&unit, &scope, 0)?;
             match scope.cancel.reason() {
                 None => Value::from_dynamic(&value, self.secrets()),

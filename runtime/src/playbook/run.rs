@@ -51,7 +51,9 @@ impl Run {
             .name("windlass-script".to_owned())
             .stack_size(crate::STACK)
             .spawn(move || {
+                let working = prepared.session.bridge().work();
                 let report = Runner::new(&prepared, left_out).run();
+                drop(working);
                 let _ = sender.send(report);
             })
             .map_err(|e| Error::new(Kind::System, "the script's thread cannot be started").source(e))?;

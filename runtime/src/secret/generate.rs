@@ -104,20 +104,29 @@ pub fn generate(name: &str, options: &GenerateOptions) -> Result<Secret> {
     Ok(Secret::new(Origin::Generated(name.to_owned()), std::mem::take(&mut *text)))
 }
 
+/// A secret out of a vault.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// The secret.
+    pub secret: Secret,
+    /// Whether there was none of this name before.
+    pub is_new: bool,
+}
+
 /// The secret of this name in the vault; where there is none, makes one and keeps it there before giving it out. What is
 /// given out is always what the vault holds: of two processes that make the same secret at the same time, both get the one
 /// that was kept first.
 ///
 /// # Errors
 /// As [`generate`], and what the vault's reading and writing give. Then nothing was made.
-pub fn generate_in(vault: &dyn Vault, name: &str, options: &GenerateOptions) -> Result<Secret> {
+pub fn generate_in(vault: &dyn Vault, name: &str, options: &GenerateOptions) -> Result<Kept> {
     let origin = || Origin::Generated(name.to_owned());
     if let Some(kept) = vault.read(name)? {
-        return Ok(kept.with_origin(origin()));
+        return Ok(Kept { secret: kept.with_origin(origin()), is_new: false });
     }
     vault.keep(name, &generate(name, options)?)?;
     let kept = vault.read(name)?;
-    kept.map(|kept| kept.with_origin(origin())).ok_or_else(|| {
+    kept.map(|kept| Kept { secret: kept.with_origin(origin()), is_new: true }).ok_or_else(|| {
         Error::new(
             crate::Kind::Conflict,
             format!("the secret {name} is gone from {} right after it was kept", vault.place()),

@@ -22,7 +22,7 @@ mod template;
 mod value;
 mod vault;
 
-pub use generate::{Alphabet, GenerateOptions, generate, generate_in};
+pub use generate::{Alphabet, GenerateOptions, Kept, generate, generate_in};
 pub use inspection::Inspection;
 pub use origin::Origin;
 pub use placeholder::Placeholder;

@@ -476,10 +476,10 @@ fn marks_are_recognised_whatever_their_names_hold() {
     assert_eq!(once.matches("[secret ").count(), 2 + 1, "{once}");
 }
 
-/// `cargo test --release -p windlass-runtime -- --ignored --nocapture inspecting_is_cheap`
+/// Prints what it costs to look for secrets in half a megabyte of manifests.
 #[test]
-#[ignore = "measures: for release builds"]
-fn inspecting_is_cheap() {
+#[ignore = "measures: cargo test --release -p windlass-runtime --lib what_inspecting_costs -- --ignored --nocapture"]
+fn what_inspecting_costs() {
     let registry = Registry::new();
     for i in 0..20 {
         registry.register(Secret::new(env(&format!("E{i}")), format!("value-number-{i}"))).unwrap();
@@ -497,6 +497,5 @@ fn inspecting_is_cheap() {
         (0..20).for_each(|_| run());
         let each = start.elapsed() / 20;
         println!("{what}: {each:?} for {} KB", manifests.len() / 1000);
-        assert!(each.as_millis() < 10, "{each:?}");
     }
 }

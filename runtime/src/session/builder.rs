@@ -147,6 +147,7 @@ impl SessionBuilder {
         Session(Arc::new(Inner {
             id: run_id(),
             clock: self.target.clock(),
+            bridge: self.runtime.bridge().for_target(self.target.simulation()),
             runtime: self.runtime,
             target: self.target,
             values: self.values,

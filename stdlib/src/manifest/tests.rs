@@ -423,7 +423,7 @@ fn secrets_in_manifests_survive_and_are_never_looked_into() {
             script.replace("@devops2", if pattern.starts_with("devops") { "@devops2.ef.com" } else { "@devops2" });
         let ran = run_on(NoTarget::new(), &script, |b| b);
         ran.value();
-        assert_eq!(ran.logs(), [expected], "{pattern}");
+        assert_eq!(ran.logs().last().map(String::as_str), Some(expected), "{pattern}");
     }
 }
 

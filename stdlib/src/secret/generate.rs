@@ -1,5 +1,6 @@
 //! `secret::generate`.
 
+use windlass_runtime::event::Level;
 use windlass_runtime::secret::{Alphabet, GenerateOptions as Recipe, Placeholder, generate_in};
 use windlass_runtime::{Call, Error, Options, Result, primitive};
 
@@ -32,7 +33,7 @@ impl GenerateOptions {
 
 /// Makes a random secret once and keeps it: under the same name, every later call and run gets the same one.
 ///
-/// It is kept before it is first used: encrypted in the customer folder's `secrets.age`, or else in the user's state
+/// A log line says when one is made. It is kept before it is first used: encrypted in the customer folder's `secrets.age`, or else in the user's state
 /// folder; in a plan or a rehearsal only in memory. `length` and the alphabet count when it is made; one that is there
 /// already stays as it is. What the script gets is a stand-in, as with `secret::env`.
 ///
@@ -48,5 +49,10 @@ impl GenerateOptions {
 #[primitive(module = "secret", effect = Read)]
 pub fn generate(call: &Call<'_>, name: String, options: GenerateOptions) -> Result<Placeholder> {
     let session = call.session();
-    session.secrets().register(generate_in(&**session.vault(), &name, &options.recipe()?)?)
+    let kept = generate_in(&**session.vault(), &name, &options.recipe()?)?;
+    if kept.is_new {
+        // Whoever expected an old one to be there must see it: a lost file of secrets means new passwords.
+        call.log(Level::Info, format!("made the secret {name} and kept it in {}", session.vault().place()));
+    }
+    session.secrets().register(kept.secret)
 }

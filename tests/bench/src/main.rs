@@ -23,7 +23,8 @@ fn main() {
         return;
     }
     let bed = Testbed::builder().nodes(3).progress(|line| println!("  {line}")).start().expect("a test bed");
-    let bench = Bench { windlass, bed, folder: tempfile::tempdir().unwrap() };
+    let peers = peers(&bed.kubectl_path());
+    let bench = Bench { windlass, peers, bed, folder: tempfile::tempdir().unwrap() };
     bench.unchanged("150 unchanged objects", 0);
     bench.unchanged("150 unchanged objects beside 5000 of others", FOREIGN);
     bench.new_objects();
@@ -34,8 +35,29 @@ fn start_up(windlass: &Path) {
     println!("start-up: windlass eval '1+1'                       {}", spread(&times));
 }
 
+/// A kubectl to compare with.
+struct Peer {
+    name: String,
+    path: PathBuf,
+}
+
+/// The kubectl of the test bed's version, and the one that people have on this machine, if there is one: the time that
+/// kubectl takes differs much between its versions.
+fn peers(of_the_bed: &Path) -> Vec<Peer> {
+    [of_the_bed, Path::new("kubectl")]
+        .into_iter()
+        .filter_map(|path| {
+            let output = Command::new(path).args(["version", "--client", "-o", "json"]).output().ok()?;
+            let version: serde_json::Value = serde_json::from_slice(&output.stdout).ok()?;
+            let version = version["clientVersion"]["gitVersion"].as_str()?;
+            Some(Peer { name: format!("kubectl {version}"), path: path.to_owned() })
+        })
+        .collect()
+}
+
 struct Bench {
     windlass: PathBuf,
+    peers: Vec<Peer>,
     bed: Testbed,
     folder: tempfile::TempDir,
 }
@@ -72,40 +94,41 @@ impl Bench {
         )
     }
 
-    fn kubectl(&self, folder: &Path) -> Duration {
-        let mut command = Command::new(self.bed.kubectl_path());
+    fn kubectl(&self, peer: &Peer, folder: &Path) -> Duration {
+        let mut command = Command::new(&peer.path);
         command.args(["apply", "--server-side", "-f"]).arg(folder).env("KUBECONFIG", self.bed.kubeconfig());
         timed(&mut command)
     }
 
-    fn namespaces(&self) -> (String, String) {
-        (self.bed.fresh_namespace("ours").unwrap(), self.bed.fresh_namespace("theirs").unwrap())
-    }
-
     fn unchanged(&self, what: &str, foreign: usize) {
-        let (ours, theirs) = self.namespaces();
+        let (ours, theirs) = (self.bed.fresh_namespace("ours").unwrap(), self.bed.fresh_namespace("theirs").unwrap());
         let (our_folder, their_folder) = (self.manifests(&ours), self.manifests(&theirs));
         for namespace in [&ours, &theirs] {
             self.crowd(namespace, foreign);
         }
         self.windlass(&our_folder);
-        self.kubectl(&their_folder);
-        let (mut a, mut b) = (Vec::new(), Vec::new());
+        self.kubectl(&self.peers[0], &their_folder);
+        let mut figures = Figures::new(&self.peers);
         for _ in 0..5 {
-            a.push(self.windlass(&our_folder));
-            b.push(self.kubectl(&their_folder));
+            figures.ours.push(self.windlass(&our_folder));
+            for (peer, times) in self.peers.iter().zip(&mut figures.theirs) {
+                times.push(self.kubectl(peer, &their_folder));
+            }
         }
-        report(what, &a, &b);
+        figures.report(what, &self.peers);
     }
 
     fn new_objects(&self) {
-        let (mut a, mut b) = (Vec::new(), Vec::new());
+        let mut figures = Figures::new(&self.peers);
         for _ in 0..3 {
-            let (ours, theirs) = self.namespaces();
-            a.push(self.windlass(&self.manifests(&ours)));
-            b.push(self.kubectl(&self.manifests(&theirs)));
+            let ours = self.bed.fresh_namespace("ours").unwrap();
+            figures.ours.push(self.windlass(&self.manifests(&ours)));
+            for (peer, times) in self.peers.iter().zip(&mut figures.theirs) {
+                let theirs = self.bed.fresh_namespace("theirs").unwrap();
+                times.push(self.kubectl(peer, &self.manifests(&theirs)));
+            }
         }
-        report("150 new objects", &a, &b);
+        figures.report("150 new objects", &self.peers);
     }
 
     /// Objects of somebody else in the same namespace.
@@ -147,12 +170,27 @@ fn spread(times: &[Duration]) -> String {
     format!("{:>8.1?} (from {least:.1?} to {most:.1?})", median(times))
 }
 
-fn report(what: &str, ours: &[Duration], theirs: &[Duration]) {
-    println!("{what}");
-    println!("  windlass run                                      {}", spread(ours));
-    println!("  kubectl apply --server-side                       {}", spread(theirs));
-    println!(
-        "  ratio of the medians                              {:>7.1}×",
-        median(theirs).as_secs_f64() / median(ours).as_secs_f64()
-    );
+/// What was measured, ours beside theirs.
+struct Figures {
+    ours: Vec<Duration>,
+    theirs: Vec<Vec<Duration>>,
+}
+
+impl Figures {
+    fn new(peers: &[Peer]) -> Self {
+        Self { ours: Vec::new(), theirs: vec![Vec::new(); peers.len()] }
+    }
+
+    fn report(&self, what: &str, peers: &[Peer]) {
+        println!("{what}");
+        println!("  {:50}{}", "windlass run", spread(&self.ours));
+        for (peer, times) in peers.iter().zip(&self.theirs) {
+            let ratio = median(times).as_secs_f64() / median(&self.ours).as_secs_f64();
+            println!(
+                "  {:50}{}, ratio of the medians {ratio:.1}×",
+                format!("{} apply --server-side", peer.name),
+                spread(times)
+            );
+        }
+    }
 }

@@ -13,6 +13,17 @@ use crate::error::Error;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What the API server answers.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP code.
+    pub code: u16,
+    /// The status line and the headers, as they came.
+    pub head: String,
+    /// The body.
+    pub body: String,
+}
+
 #[derive(Debug)]
 pub(crate) struct Api {
     address: SocketAddr,
@@ -36,16 +47,29 @@ impl Api {
     /// Asks; an answer of 400 and above is an error.
     pub(crate) fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Value, Error> {
         let body = body.map(Value::to_string).unwrap_or_default();
-        let (code, answer) = self.exchange(method, path, &body).map_err(|source| Error::Request {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            source,
-        })?;
+        let content = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        let Answer { code, body: answer, .. } =
+            self.ask(method, path, &[("Accept", "application/json"), ("Content-Type", content)], &body)?;
         if code >= 400 {
             let body = answer.chars().take(400).collect();
             return Err(Error::Refused { method: method.to_owned(), path: path.to_owned(), code, body });
         }
         Ok(serde_json::from_str(&answer).unwrap_or(Value::String(answer)))
+    }
+
+    /// Asks, and takes any answer.
+    pub(crate) fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Result<Answer, Error> {
+        self.exchange(method, path, headers, body).map_err(|source| Error::Request {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            source,
+        })
     }
 
     pub(crate) fn get(&self, path: &str) -> Result<Value, Error> {
@@ -56,7 +80,7 @@ impl Api {
         self.request("POST", path, Some(body))
     }
 
-    fn exchange(&self, method: &str, path: &str, body: &str) -> io::Result<(u16, String)> {
+    fn exchange(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> io::Result<Answer> {
         let socket = TcpStream::connect_timeout(&self.address, PATIENCE)?;
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
@@ -65,10 +89,10 @@ impl Api {
         let connection = ClientConnection::new(Arc::clone(&self.tls), name).map_err(io::Error::other)?;
         let mut stream = StreamOwned::new(connection, socket);
         // HTTP/1.0: the answer ends with the connection and is never chunked.
-        let content = if method == "PATCH" { "application/merge-patch+json" } else { "application/json" };
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let head = format!(
-            "{method} {path} HTTP/1.0\r\nHost: {}\r\nAuthorization: Bearer {}\r\nAccept: application/json\r\n\
-             User-Agent: windlass-testbed\r\nContent-Type: {content}\r\nContent-Length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.0\r\nHost: {}\r\nAuthorization: Bearer {}\r\n{headers}\
+             User-Agent: windlass-testbed\r\nContent-Length: {}\r\n\r\n",
             self.address,
             self.token,
             body.len(),
@@ -87,9 +111,10 @@ impl Api {
     }
 }
 
-fn parse(answer: &[u8]) -> io::Result<(u16, String)> {
+fn parse(answer: &[u8]) -> io::Result<Answer> {
     let text = String::from_utf8_lossy(answer);
     let (head, body) = text.split_once("\r\n\r\n").ok_or_else(|| io::Error::other("an answer without a head"))?;
     let code = head.split_ascii_whitespace().nth(1).and_then(|code| code.parse().ok());
-    Ok((code.ok_or_else(|| io::Error::other("an answer without a status"))?, body.to_owned()))
+    let code = code.ok_or_else(|| io::Error::other("an answer without a status"))?;
+    Ok(Answer { code, head: head.to_owned(), body: body.to_owned() })
 }

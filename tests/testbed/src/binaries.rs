@@ -176,12 +176,16 @@ pub fn cache_dir() -> PathBuf {
     })
 }
 
-/// The target folder that the running program lies in: Cargo marks it with a file.
+/// The target folder that the running program lies in.
 fn running_target() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     // The outermost one: with `--target`, Cargo marks the folder of that target too.
-    let marked = program.ancestors().filter(|folder| folder.join("CACHEDIR.TAG").is_file());
-    marked.last().map(Path::to_path_buf)
+    program.ancestors().filter(|folder| is_target(folder)).last().map(Path::to_path_buf)
+}
+
+/// Cargo marks a target folder by the first of these files if it makes the folder, and keeps the second in any.
+fn is_target(folder: &Path) -> bool {
+    ["CACHEDIR.TAG", ".rustc_info.json"].iter().any(|name| folder.join(name).is_file())
 }
 
 #[cfg(test)]
@@ -200,7 +204,7 @@ mod tests {
         if std::env::var_os("WINDLASS_TESTBED_CACHE").is_none() {
             let cache = cache_dir();
             assert_eq!(cache.file_name().unwrap(), "testbed");
-            assert!(cache.parent().unwrap().join("CACHEDIR.TAG").is_file(), "{}", cache.display());
+            assert!(is_target(cache.parent().unwrap()), "{}", cache.display());
         }
     }
 }

@@ -31,6 +31,7 @@ mod run_dir;
 mod skip;
 mod testbed;
 
+pub use api::Answer;
 pub use audit::{Audit, AuditMark, Event, ObjectRef};
 pub use binaries::{Binaries, cache_dir};
 pub use builder::Builder;

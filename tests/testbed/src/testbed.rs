@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::api::Api;
+use crate::api::{Answer, Api};
 use crate::audit::{Audit, AuditMark};
 use crate::binaries::{self, Binaries, cache_dir};
 use crate::builder::{Builder, node_name};
@@ -249,6 +249,15 @@ impl Testbed {
         }
         let arguments = arguments.join(" ");
         Err(Error::Kubectl { arguments, status: output.status, stderr: output.stderr.trim().to_owned() })
+    }
+
+    /// Asks the API server with headers of one's own, as an administrator that is not [`TESTER`], and gives back
+    /// whatever it answers.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Result<Answer, Error> {
+        self.api.ask(method, path, headers, body)
     }
 
     /// What the API server was asked for from the start on, by everyone.

@@ -3,6 +3,7 @@
 
 mod bench;
 mod demo;
+mod schemas;
 mod test;
 mod tool;
 mod up;
@@ -35,6 +36,12 @@ enum Chore {
     },
     /// Measure windlass beside its peers, and print the ratios
     Bench,
+    /// Write what the shadow knows of Kubernetes' types (runtime/shadow/assets), as a test bed tells it
+    Schemas {
+        /// Only say whether it is up to date
+        #[arg(long)]
+        check: bool,
+    },
     /// A real control plane with simulated nodes
     #[command(subcommand)]
     Testbed(TestbedChore),
@@ -57,6 +64,8 @@ enum TestbedChore {
 enum Error {
     #[error(transparent)]
     Testbed(#[from] windlass_testbed::Error),
+    #[error("{path}: {source}")]
+    File { path: String, source: std::io::Error },
     #[error("run {program}: {source}")]
     Tool { program: String, source: std::io::Error },
     #[error("{0}")]
@@ -68,6 +77,7 @@ fn main() -> ExitCode {
         Chore::Demo { nodes } => demo::run(nodes),
         Chore::Test { arguments } => test::run(&arguments),
         Chore::Bench => bench::run(),
+        Chore::Schemas { check } => schemas::run(check),
         Chore::Testbed(TestbedChore::Build) => up::build(),
         Chore::Testbed(TestbedChore::Up { nodes }) => up::run(nodes),
     };

@@ -1,1 +1,58 @@
-//! TODO
+//! The API: from an HTTP request to an HTTP response.
+
+mod answer;
+mod body;
+mod delete;
+mod list;
+mod objects;
+mod patch;
+mod query;
+mod request;
+mod route;
+mod selector;
+mod server;
+#[cfg(test)]
+mod tests;
+mod view;
+mod watch;
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+use answer::Answer;
+pub use body::Body;
+use body::{Accept, Form};
+use query::Query;
+use request::{accept, header};
+use route::Route;
+
+use crate::error::ApiError;
+use crate::world::World;
+
+/// Answers a request.
+pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Response<Body> {
+    let accept = Accept::parse(&accept(request.headers()));
+    let form = accept.as_ref().map_or(Form::Json, |accept| accept.form);
+    let answer = match Route::parse(request.uri().path()) {
+        Route::Other(path) => server::answer(world, request, &path),
+        Route::Resource(path) => match accept {
+            Err(error) => Err(error),
+            Ok(accept) => {
+                let query = Query::parse(request.uri().query().unwrap_or_default());
+                let (method, headers, body) = (request.method(), request.headers(), request.body());
+                let request = request::Request { method, path: &path, query, accept, headers, body };
+                resource(world, &request)
+            }
+        },
+    };
+    answer.unwrap_or_else(Answer::from).into_response(form)
+}
+
+fn resource(world: &mut World, request: &request::Request<'_>) -> Result<Answer, ApiError> {
+    let path = request.path;
+    let kind = world.catalog.get(&path.group, &path.version, &path.resource).cloned();
+    let Some(kind) = kind.filter(|kind| kind.namespaced || path.namespace.is_empty()) else {
+        return Ok(Answer::text(404, "404 page not found\n"));
+    };
+    objects::answer(world, request, &kind)
+}

@@ -360,8 +360,8 @@ fn a_memory_vault_over_another_writes_nothing_to_it() {
     let file = Arc::new(bed.vault());
     file.keep("old", &secret("old-value")).unwrap();
     let memory = MemoryVault::over(file.clone());
-    assert_eq!(generate_in(&memory, "old", &GenerateOptions::default()).unwrap().expose(), "old-value");
-    let made = generate_in(&memory, "new", &GenerateOptions::default()).unwrap();
+    assert_eq!(generate_in(&memory, "old", &GenerateOptions::default()).unwrap().secret.expose(), "old-value");
+    let made = generate_in(&memory, "new", &GenerateOptions::default()).unwrap().secret;
     assert_eq!(value(&memory, "new").as_deref(), Some(made.expose()));
     assert_eq!(file.names().unwrap(), ["old"]);
     assert!(memory.place().contains("secrets.age"));
@@ -371,10 +371,10 @@ fn a_memory_vault_over_another_writes_nothing_to_it() {
 fn a_generated_secret_is_what_the_vault_holds() {
     let bed = Bed::new();
     let vault = bed.vault();
-    let made = generate_in(&vault, "db", &GenerateOptions::default()).unwrap();
+    let made = generate_in(&vault, "db", &GenerateOptions::default()).unwrap().secret;
     assert_eq!(value(&vault, "db").as_deref(), Some(made.expose()));
     assert_eq!(made.origin(), &Origin::Generated("db".into()));
-    let again = generate_in(&vault, "db", &GenerateOptions { length: 64, ..Default::default() }).unwrap();
+    let again = generate_in(&vault, "db", &GenerateOptions { length: 64, ..Default::default() }).unwrap().secret;
     assert_eq!(again.expose(), made.expose());
     let registry = Registry::new();
     assert_eq!(registry.register(made).unwrap(), registry.register(again).unwrap());
@@ -400,12 +400,12 @@ fn nothing_is_given_out_that_could_not_be_kept() {
 const CHILD_FOLDER: &str = "WINDLASS_TEST_VAULT_FOLDER";
 
 #[test]
-#[ignore = "a part of processes_that_generate_the_same_name_get_one_value"]
+#[ignore = "run as a child: cargo test -p windlass-runtime --lib processes_that_generate_the_same_name"]
 fn child_of_the_test_below() {
     let Some(root) = std::env::var_os(CHILD_FOLDER).map(PathBuf::from) else { return };
     let vault = AgeVault::of_customer(&root.join("acme"), &folders(&root), Vec::new());
     for name in ["one", "two", "three"] {
-        let made = generate_in(&vault, name, &GenerateOptions::default()).unwrap();
+        let made = generate_in(&vault, name, &GenerateOptions::default()).unwrap().secret;
         fs::write(root.join(format!("{name}.{}", std::process::id())), made.expose()).unwrap();
     }
 }

@@ -1,0 +1,158 @@
+//! Answers: objects, lists, refusals.
+
+use std::sync::Arc;
+
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
+use serde_json::json;
+
+use super::body::{Body, Form};
+use super::list::Page;
+use crate::Json;
+use crate::catalog::ResourceType;
+use crate::error::ApiError;
+use crate::store::Stored;
+use crate::world::convert;
+
+/// What is answered, before it becomes bytes of the form asked for.
+pub(crate) struct Answer {
+    pub(crate) code: u16,
+    pub(crate) content: Content,
+    pub(crate) warnings: Vec<String>,
+}
+
+pub(crate) enum Content {
+    /// JSON, encoded.
+    Json(Vec<u8>),
+    Text(String),
+    Lines(Body),
+}
+
+impl Answer {
+    pub(crate) fn json(code: u16, value: &Json) -> Self {
+        Self::bytes(code, value.to_string().into_bytes())
+    }
+
+    pub(crate) fn text(code: u16, text: impl Into<String>) -> Self {
+        Self { code, content: Content::Text(text.into()), warnings: Vec::new() }
+    }
+
+    pub(crate) fn object(code: u16, stored: &Stored, kind: &Version) -> Self {
+        Self::bytes(code, kind.encode(stored))
+    }
+
+    pub(crate) fn list(page: &Page, kind: &Version) -> Self {
+        Self::bytes(200, kind.encode_list(page))
+    }
+
+    pub(crate) fn lines(body: Body) -> Self {
+        Self { code: 200, content: Content::Lines(body), warnings: Vec::new() }
+    }
+
+    fn bytes(code: u16, bytes: Vec<u8>) -> Self {
+        Self { code, content: Content::Json(bytes), warnings: Vec::new() }
+    }
+
+    pub(crate) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
+        self.warnings = warnings;
+        self
+    }
+
+    /// The response, in the form that the client accepts.
+    pub(crate) fn into_response(self, form: Form) -> Response<Body> {
+        let (content_type, body) = match self.content {
+            Content::Json(bytes) if form == Form::Yaml => ("application/yaml", Body::whole(yaml(&bytes))),
+            Content::Json(bytes) => ("application/json", Body::whole(bytes)),
+            Content::Text(text) => ("text/plain; charset=utf-8", Body::whole(text)),
+            Content::Lines(body) => ("application/json", body),
+        };
+        let mut response = Response::new(body);
+        *response.status_mut() = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        for warning in self.warnings {
+            let quoted = warning.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', " ");
+            if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
+                headers.append(http::header::WARNING, value);
+            }
+        }
+        response
+    }
+}
+
+impl From<ApiError> for Answer {
+    fn from(error: ApiError) -> Self {
+        Self::json(error.code, &error.to_status())
+    }
+}
+
+fn yaml(bytes: &[u8]) -> Vec<u8> {
+    let value: Json = serde_json::from_slice(bytes).unwrap_or_default();
+    serde_yaml::to_string(&value).unwrap_or_default().into_bytes()
+}
+
+/// A kind in the version that a client speaks, and how stored objects are written in it.
+#[derive(Debug, Clone)]
+pub(crate) struct Version {
+    kind: Arc<ResourceType>,
+    stored: Arc<ResourceType>,
+    /// `{"kind":…,"apiVersion":…`.
+    head: String,
+}
+
+impl Version {
+    pub(crate) fn new(kind: &Arc<ResourceType>, stored: Arc<ResourceType>) -> Self {
+        let head = format!("{{\"kind\":{},\"apiVersion\":{}", Json::from(&*kind.kind), Json::from(kind.api_version()));
+        Self { kind: kind.clone(), stored, head }
+    }
+
+    /// The whole object.
+    pub(crate) fn encode(&self, stored: &Stored) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(stored.bytes.len() + 16);
+        self.write(&mut bytes, stored);
+        bytes
+    }
+
+    /// Appends the whole object.
+    pub(crate) fn write(&self, bytes: &mut Vec<u8>, stored: &Stored) {
+        bytes.extend_from_slice(self.head.as_bytes());
+        self.write_tail(bytes, stored);
+    }
+
+    fn write_tail(&self, bytes: &mut Vec<u8>, stored: &Stored) {
+        if self.kind.version == self.stored.version && self.kind.group == self.stored.group {
+            bytes.extend_from_slice(stored.tail());
+        } else {
+            let object = convert(stored.json(), &self.stored, &self.kind);
+            bytes.extend_from_slice(Stored::encode(&self.kind.name, &object).tail());
+        }
+    }
+
+    fn encode_list(&self, page: &Page) -> Vec<u8> {
+        let size: usize = page.items.iter().map(|item| item.bytes.len() + 1).sum();
+        let mut bytes = Vec::with_capacity(size + 256);
+        let head = json!({
+            "kind": format!("{}List", self.kind.kind), "apiVersion": self.kind.api_version(),
+            "metadata": page.metadata(),
+        });
+        bytes.extend_from_slice(head.to_string().trim_end_matches('}').as_bytes());
+        bytes.extend_from_slice(b"},\"items\":[");
+        for (at, item) in page.items.iter().enumerate() {
+            if at > 0 {
+                bytes.push(b',');
+            }
+            if self.kind.definition.is_some() {
+                self.write(&mut bytes, item);
+            } else {
+                // Items of built-in kinds do not say their kind: the list does.
+                let start = bytes.len();
+                self.write_tail(&mut bytes, item);
+                if let Some(comma) = bytes.get_mut(start) {
+                    *comma = b'{';
+                }
+            }
+        }
+        bytes.extend_from_slice(b"]}");
+        bytes
+    }
+}

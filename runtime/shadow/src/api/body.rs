@@ -1,0 +1,156 @@
+//! What a request brings and an answer carries.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream::BoxStream};
+use http_body::{Frame, SizeHint};
+
+use crate::Json;
+use crate::error::ApiError;
+
+/// The body of an answer: whole, or for a watch a stream of lines of JSON, each one frame.
+pub struct Body(Content);
+
+enum Content {
+    Whole(VecDeque<Bytes>),
+    Lines(BoxStream<'static, Bytes>),
+}
+
+impl Body {
+    pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
+        Self(Content::Whole(VecDeque::from([bytes.into()])))
+    }
+
+    pub(crate) fn lines(lines: impl Stream<Item = Bytes> + Send + 'static) -> Self {
+        Self(Content::Lines(lines.boxed()))
+    }
+}
+
+impl std::fmt::Debug for Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self.0 {
+            Content::Whole(_) => "Body(whole)",
+            Content::Lines(_) => "Body(lines)",
+        })
+    }
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        match &mut self.0 {
+            Content::Whole(parts) => Poll::Ready(parts.pop_front().map(|part| Ok(Frame::data(part)))),
+            Content::Lines(lines) => lines.poll_next_unpin(context).map(|line| line.map(|line| Ok(Frame::data(line)))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(&self.0, Content::Whole(parts) if parts.is_empty())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Content::Whole(parts) => SizeHint::with_exact(parts.iter().map(|part| part.len() as u64).sum()),
+            Content::Lines(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// The form of an answer, by `Accept`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Json,
+    Yaml,
+}
+
+/// What an object is given as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum As {
+    Itself,
+    Table,
+    /// `PartialObjectMetadata`, or the list of them.
+    Metadata,
+}
+
+/// What the client wants to get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Accept {
+    pub(crate) form: Form,
+    pub(crate) shape: As,
+}
+
+impl Accept {
+    /// The first that can be given of what the header names.
+    pub(crate) fn parse(header: &str) -> Result<Self, ApiError> {
+        if header.trim().is_empty() {
+            return Ok(Self { form: Form::Json, shape: As::Itself });
+        }
+        header.split(',').find_map(accepted).ok_or_else(|| {
+            let said = "only the following media types are accepted: application/json, application/yaml, \
+                        application/vnd.kubernetes.protobuf, application/cbor, application/cbor-seq";
+            ApiError::new(406, "NotAcceptable", said)
+        })
+    }
+}
+
+fn accepted(clause: &str) -> Option<Accept> {
+    let mut parts = clause.split(';').map(str::trim);
+    let form = match parts.next()? {
+        "application/json" | "*/*" | "application/*" => Form::Json,
+        "application/yaml" => Form::Yaml,
+        _ => return None,
+    };
+    let (mut kind, mut group, mut version) = ("", "", "");
+    for (key, value) in parts.filter_map(|part| part.split_once('=')) {
+        match key {
+            "as" => kind = value,
+            "g" => group = value,
+            "v" => version = value,
+            _ => {}
+        }
+    }
+    let shape = match (kind, group, version) {
+        ("", _, _) => As::Itself,
+        ("Table", "meta.k8s.io", "v1" | "v1beta1") => As::Table,
+        ("PartialObjectMetadata" | "PartialObjectMetadataList", "meta.k8s.io", "v1" | "v1beta1") => As::Metadata,
+        _ => return None,
+    };
+    Some(Accept { form, shape })
+}
+
+/// Reads the body of a request: JSON or YAML.
+pub(crate) fn read(content_type: &str, body: &Bytes) -> Result<Json, ApiError> {
+    match media_type(content_type) {
+        "" | "application/json" => read_json(body),
+        "application/yaml" => read_yaml(body),
+        _ => Err(ApiError::new(
+            415,
+            "UnsupportedMediaType",
+            "the body of the request was in an unknown format - accepted media types include: application/json, \
+             application/yaml, application/vnd.kubernetes.protobuf, application/cbor",
+        )),
+    }
+}
+
+/// A content type without its parameters.
+pub(crate) fn media_type(content_type: &str) -> &str {
+    content_type.split(';').next().unwrap_or_default().trim()
+}
+
+pub(crate) fn read_json(body: &Bytes) -> Result<Json, ApiError> {
+    serde_json::from_slice(body).map_err(|error| ApiError::bad_request(error.to_string()))
+}
+
+pub(crate) fn read_yaml(body: &Bytes) -> Result<Json, ApiError> {
+    let text = std::str::from_utf8(body).map_err(|error| ApiError::bad_request(error.to_string()))?;
+    serde_yaml::from_str(text).map_err(|error| ApiError::bad_request(format!("error converting YAML to JSON: {error}")))
+}

@@ -1,0 +1,126 @@
+//! Deletion of objects and collections.
+
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::answer::{Answer, Version};
+use super::body;
+use super::list::{self, Page};
+use super::request::Request;
+use super::view;
+use crate::Json;
+use crate::catalog::ResourceType;
+use crate::error::{ApiError, Cause};
+use crate::world::{Deleted, Deletion, Propagation, Target, World, Writer, returns_deleted};
+
+/// Deletes an object.
+pub(crate) fn one(
+    world: &mut World,
+    request: &Request<'_>,
+    kind: &Arc<ResourceType>,
+    version: &Version,
+) -> Result<Answer, ApiError> {
+    let (deletion, writer) = options(request)?;
+    let deleted = world.remove(&request.target(kind), &writer, &deletion)?;
+    let (code, stored) = match &deleted {
+        Deleted::Gone(stored) if !returns_deleted(&kind.name) => {
+            let mut details = json!({"name": stored.name()});
+            if let Some(fields) = details.as_object_mut() {
+                if !kind.group.is_empty() {
+                    fields.insert("group".into(), kind.group.clone().into());
+                }
+                fields.insert("kind".into(), kind.plural.clone().into());
+                fields.insert("uid".into(), stored.uid().into());
+            }
+            let status = json!({
+                "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details,
+            });
+            return Ok(Answer::json(200, &status));
+        }
+        Deleted::Gone(stored) | Deleted::Pending(stored) => (200, stored),
+    };
+    Ok(view::object(world, request, kind, version, code, stored))
+}
+
+/// Deletes all objects that the request selects.
+pub(crate) fn collection(
+    world: &mut World,
+    request: &Request<'_>,
+    kind: &Arc<ResourceType>,
+    version: &Version,
+) -> Result<Answer, ApiError> {
+    let (deletion, writer) = options(request)?;
+    let page: Page = list::page(world, request, kind)?;
+    for stored in &page.items {
+        let target = Target { kind, namespace: stored.namespace(), name: stored.name(), subresource: "" };
+        match world.remove(&target, &writer, &deletion) {
+            Err(error) if error.code != 404 => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(Answer::list(&page, version))
+}
+
+/// The options, from the body if there is one, else from the query.
+fn options(request: &Request<'_>) -> Result<(Deletion, Writer), ApiError> {
+    let query = &request.query;
+    let body = if request.body.is_empty() { Json::Null } else { body::read(request.content_type(), request.body)? };
+    let in_body = body.is_object();
+    let text = |key: &str| match in_body {
+        true => body.get(key).and_then(Json::as_str).map(str::to_owned),
+        false => query.given(key).map(str::to_owned),
+    };
+    let grace_seconds = match in_body {
+        true => body.get("gracePeriodSeconds").and_then(Json::as_i64),
+        false => query.number("gracePeriodSeconds")?,
+    };
+    let orphan = match in_body {
+        true => body.get("orphanDependents").and_then(Json::as_bool),
+        false => query.given("orphanDependents").map(|_| query.flag("orphanDependents")),
+    };
+    let mut causes = Vec::new();
+    let policy = text("propagationPolicy");
+    if orphan.is_some() && policy.is_some() {
+        causes.push(Cause {
+            reason: "FieldValueInvalid",
+            message: format!(
+                "Invalid value: {:?}: orphanDependents and deletionPropagation cannot be both set",
+                policy.as_deref().unwrap_or_default()
+            ),
+            field: "propagationPolicy".into(),
+        });
+    }
+    let propagation = match policy.as_deref() {
+        None | Some("") => orphan.map(|orphan| if orphan { Propagation::Orphan } else { Propagation::Background }),
+        Some("Background") => Some(Propagation::Background),
+        Some("Foreground") => Some(Propagation::Foreground),
+        Some("Orphan") => Some(Propagation::Orphan),
+        Some(other) => {
+            let supported = "supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"";
+            let message = format!("Unsupported value: {other:?}: {supported}");
+            causes.push(Cause { reason: "FieldValueNotSupported", message, field: "propagationPolicy".into() });
+            None
+        }
+    };
+    let dry_runs: Vec<String> = match body.get("dryRun").and_then(Json::as_array) {
+        Some(list) => list.iter().filter_map(|value| value.as_str().map(str::to_owned)).collect(),
+        None => query.all("dryRun").map(str::to_owned).collect(),
+    };
+    for value in dry_runs.iter().filter(|value| *value != "All") {
+        let message = format!("Unsupported value: {value:?}: supported values: \"All\"");
+        causes.push(Cause { reason: "FieldValueNotSupported", message, field: "dryRun".into() });
+    }
+    if !causes.is_empty() {
+        return Err(ApiError::invalid("meta.k8s.io", "DeleteOptions", "", &causes));
+    }
+    let precondition =
+        |key: &str| body.pointer(&format!("/preconditions/{key}")).and_then(Json::as_str).map(str::to_owned);
+    let deletion = Deletion {
+        propagation,
+        uid: precondition("uid"),
+        resource_version: precondition("resourceVersion"),
+        grace_seconds,
+    };
+    Ok((deletion, Writer { dry_run: !dry_runs.is_empty(), ..Writer::default() }))
+}

@@ -1,0 +1,310 @@
+//! The one way of writing: decode, defaults, managed fields, admission, validation, the store, the history.
+
+use std::sync::Arc;
+
+use super::{World, Writer, meta, parts, strategy};
+use crate::catalog::ResourceType;
+use crate::error::ApiError;
+use crate::store::{Key, Stored};
+use crate::{Json, object};
+
+/// What a write is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    /// In the version that the writer speaks.
+    pub(crate) kind: &'a Arc<ResourceType>,
+    /// Empty for what is cluster-wide.
+    pub(crate) namespace: &'a str,
+    /// Empty where a created object brings its own.
+    pub(crate) name: &'a str,
+    /// Such as `status`; empty for the object itself.
+    pub(crate) subresource: &'a str,
+}
+
+/// What to write; objects are in the target's version.
+pub(crate) enum Edit<'a> {
+    /// A new object.
+    Create(Json),
+    /// The whole object.
+    Replace(Json),
+    /// What becomes of the object as it is.
+    Patch(Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a>),
+    /// Server-side apply; with `force`, conflicts are won.
+    Apply { intent: Json, force: bool },
+}
+
+/// What a write has come to.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    /// The object, in its storage version.
+    pub(crate) object: Arc<Stored>,
+    pub(crate) created: bool,
+    /// What the client is told besides.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Target<'_> {
+    pub(crate) fn key(&self) -> Key {
+        Key { resource: self.kind.name.clone(), namespace: self.namespace.into(), name: self.name.into() }
+    }
+
+    pub(crate) fn not_found(&self) -> ApiError {
+        ApiError::not_found(&self.kind.group, &self.kind.plural, self.name)
+    }
+}
+
+impl World {
+    /// Writes an object, with all that the API server does about it.
+    pub(crate) fn write(&mut self, target: &Target<'_>, writer: &Writer, edit: Edit<'_>) -> Result<Written, ApiError> {
+        let live = self.store.get(&target.key()).filter(|_| !target.name.is_empty());
+        match (live, edit) {
+            (_, Edit::Create(object)) => self.insert(target, writer, object, false),
+            (Some(live), edit) => self.modify(target, writer, &live, edit),
+            (None, Edit::Replace(object))
+                if target.subresource.is_empty() && strategy::creates_on_update(&target.kind.name) =>
+            {
+                self.insert(target, writer, object, false)
+            }
+            (None, Edit::Apply { intent, .. }) if target.subresource.is_empty() => {
+                self.insert(target, writer, intent, true)
+            }
+            (None, _) => Err(target.not_found()),
+        }
+    }
+
+    fn insert(
+        &mut self,
+        target: &Target<'_>,
+        writer: &Writer,
+        mut object: Json,
+        applied: bool,
+    ) -> Result<Written, ApiError> {
+        let kind = target.kind;
+        let stored_kind = self.stored_type(&kind.name)?;
+        let mut warnings = parts::decode(kind, &mut object, writer.field_validation)?;
+        meta::wipe_system_fields(&mut object);
+        meta::settle(&mut object, kind, target.namespace)?;
+        if object::text(&object, "/metadata/resourceVersion").is_some_and(|version| version != "0") {
+            return Err(ApiError::new(500, "", "resourceVersion should not be set on objects to be created"));
+        }
+        meta::remove(&mut object, "resourceVersion");
+        if kind.subresource("status").is_some()
+            && let Some(fields) = object.as_object_mut()
+        {
+            fields.remove("status");
+        }
+        let now = self.clock().wall();
+        object = if applied {
+            let applied = parts::apply(target, None, object, writer, now, false)?;
+            parts::default(kind, applied)
+        } else {
+            let object = parts::default(kind, object);
+            parts::track(target, None, object, writer, now)
+        };
+        let mut object = convert(object, kind, &stored_kind);
+
+        let prefix = object::text(&object, "/metadata/generateName").unwrap_or_default().to_owned();
+        let generated = object::name(&object).is_empty() && !prefix.is_empty();
+        if generated {
+            let name = self.new_name(&kind.name, target.namespace, &prefix);
+            meta::set(&mut object, "name", name.into());
+        }
+        let key = Key { name: object::name(&object).into(), ..target.key() };
+        meta::set(&mut object, "uid", self.new_uid(&key).into());
+        meta::set(&mut object, "creationTimestamp", meta::time(now));
+        if strategy::has_generation(&stored_kind) {
+            meta::set(&mut object, "generation", 1.into());
+        }
+
+        self.namespace_accepts(&key, &stored_kind)?;
+        parts::admit(self, &stored_kind, target.subresource, None, &mut object)?;
+        warnings.extend(parts::prepare(self, &stored_kind, target.subresource, None, &mut object)?);
+        let mut causes = meta::check(&stored_kind, &object, None);
+        causes.extend(parts::validate(self, &stored_kind, target.subresource, None, &object));
+        if !causes.is_empty() {
+            return Err(ApiError::invalid(&kind.group, &kind.kind, &key.name, &causes));
+        }
+        if let Some(there) = self.store.get(&key) {
+            let mut error = ApiError::already_exists(&kind.group, &kind.plural, &key.name);
+            if there.index.deleting {
+                error.message = format!("object is being deleted: {}", error.message);
+            }
+            return Err(error);
+        }
+        let stored = self.commit(&key, &stored_kind, object, writer.dry_run);
+        Ok(Written { object: stored, created: true, warnings })
+    }
+
+    fn modify(
+        &mut self,
+        target: &Target<'_>,
+        writer: &Writer,
+        live: &Arc<Stored>,
+        edit: Edit<'_>,
+    ) -> Result<Written, ApiError> {
+        let (kind, key) = (target.kind, target.key());
+        let stored_kind = self.stored_type(&kind.name)?;
+        let old = live.json();
+        let before = convert(old.clone(), &stored_kind, kind);
+        let now = self.clock().wall();
+        let mut warnings = Vec::new();
+        let mut object = match edit {
+            Edit::Apply { mut intent, force } => {
+                warnings = parts::decode(kind, &mut intent, writer.field_validation)?;
+                meta::settle(&mut intent, kind, target.namespace)?;
+                parts::apply(target, Some(&before), intent, writer, now, force)
+                    .map(|object| parts::default(kind, separate(target, object, &before)))?
+            }
+            edit => {
+                let mut object = match edit {
+                    Edit::Patch(patch) => patch(&before)?,
+                    Edit::Create(object) | Edit::Replace(object) => {
+                        meta::same_uid(&object, &old, kind)?;
+                        object
+                    }
+                    Edit::Apply { .. } => before.clone(),
+                };
+                warnings.extend(parts::decode(kind, &mut object, writer.field_validation)?);
+                meta::settle(&mut object, kind, target.namespace)?;
+                let object = separate(target, parts::default(kind, object), &before);
+                parts::track(target, Some(&before), object, writer, now)
+            }
+        };
+        object = convert(object, kind, &stored_kind);
+        self.check_version(&mut object, live, kind)?;
+        parts::admit(self, &stored_kind, target.subresource, Some(&old), &mut object)?;
+        meta::restore(&mut object, &old);
+        warnings.extend(parts::prepare(self, &stored_kind, target.subresource, Some(&old), &mut object)?);
+        if strategy::has_generation(&stored_kind) && strategy::moves_generation(&stored_kind, &old, &object) {
+            let generation = old.pointer("/metadata/generation").and_then(Json::as_i64).unwrap_or_default() + 1;
+            meta::set(&mut object, "generation", generation.into());
+        }
+        meta::ignore_new_times(&mut object, &old);
+
+        let mut causes = meta::check(&stored_kind, &object, Some(&old));
+        causes.extend(parts::validate(self, &stored_kind, target.subresource, Some(&old), &object));
+        if !causes.is_empty() {
+            return Err(ApiError::invalid(&kind.group, &kind.kind, &key.name, &causes));
+        }
+        if object::is_deleting(&old) && meta::is_over(&object) && strategy::ends_by_update(&key.resource, &object) {
+            let last = Arc::new(Stored::encode(&key.resource, &object));
+            if !writer.dry_run {
+                self.bury(&key, &stored_kind, object);
+            }
+            return Ok(Written { object: last, created: false, warnings });
+        }
+        if object == old {
+            return Ok(Written { object: live.clone(), created: false, warnings });
+        }
+        let stored = self.commit(&key, &stored_kind, object, writer.dry_run);
+        Ok(Written { object: stored, created: false, warnings })
+    }
+
+    /// Optimistic locking.
+    fn check_version(&self, object: &mut Json, live: &Stored, kind: &ResourceType) -> Result<(), ApiError> {
+        let version = object::text(object, "/metadata/resourceVersion").unwrap_or_default();
+        let live_version = live.index.version.to_string();
+        if version.is_empty() || version == "0" {
+            if !strategy::updates_unconditionally(kind) {
+                let cause = crate::error::Cause {
+                    reason: "FieldValueInvalid",
+                    message: "Invalid value: 0: must be specified for an update".into(),
+                    field: "metadata.resourceVersion".into(),
+                };
+                return Err(ApiError::invalid(&kind.group, &kind.plural, live.name(), &[cause]));
+            }
+            meta::set(object, "resourceVersion", live_version.into());
+            return Ok(());
+        }
+        if version.parse::<u64>().is_err() {
+            let message = format!("resourceVersion: Invalid value: \"{version}\": must be a resource version");
+            return Err(ApiError::bad_request(message));
+        }
+        if version != live_version {
+            return Err(ApiError::conflict(&kind.group, &kind.plural, live.name(), OUTDATED));
+        }
+        Ok(())
+    }
+
+    /// Stores an object under the next version.
+    pub(super) fn commit(&mut self, key: &Key, kind: &ResourceType, mut object: Json, dry_run: bool) -> Arc<Stored> {
+        if dry_run {
+            return Arc::new(Stored::encode(&key.resource, &object));
+        }
+        meta::set(&mut object, "resourceVersion", self.store.next_version().to_string().into());
+        let before = self.store.get(key).map(|before| before.json());
+        let stored = self.store.put(key, &object);
+        parts::committed(self, kind, before.as_ref(), Some(&object));
+        stored
+    }
+
+    /// What lives in a namespace needs it, and nothing is made in one that ends.
+    fn namespace_accepts(&self, key: &Key, kind: &ResourceType) -> Result<(), ApiError> {
+        if !kind.namespaced {
+            return Ok(());
+        }
+        let Some(namespace) = self.store.find("namespaces", "", &key.namespace) else {
+            return Err(ApiError::not_found("", "namespaces", &key.namespace));
+        };
+        if !namespace.index.deleting {
+            return Ok(());
+        }
+        let why = format!("unable to create new content in namespace {} because it is being terminated", key.namespace);
+        let mut error = ApiError::forbidden(&kind.group, &kind.plural, &key.name, &why);
+        let cause = serde_json::json!({
+            "reason": "NamespaceTerminating",
+            "message": format!("namespace {} is being terminated", key.namespace),
+            "field": "metadata.namespace",
+        });
+        if let Some(Json::Object(details)) = &mut error.details {
+            details.insert("causes".into(), Json::Array(vec![cause]));
+        }
+        Err(error)
+    }
+}
+
+/// The real one's sentence about an outdated resourceVersion.
+const OUTDATED: &str = "the object has been modified; please apply your changes to the latest version and try again";
+
+/// Gives to the object what its part cannot write: the status to its main part, all else to its status.
+fn separate(target: &Target<'_>, mut object: Json, live: &Json) -> Json {
+    let custom = target.kind.definition.is_some();
+    match target.subresource {
+        "" if target.kind.subresource("status").is_some() => {
+            keep(&mut object, live, "status");
+        }
+        "status" => {
+            let managed = object.pointer("/metadata/managedFields").cloned();
+            let version = object.pointer("/metadata/resourceVersion").cloned();
+            let others: Vec<String> = live.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect();
+            if let Some(fields) = object.as_object_mut() {
+                fields.retain(|key, _| key == "status" || key == "metadata");
+            }
+            for key in others.iter().filter(|key| *key != "status" && (*key != "metadata" || custom)) {
+                keep(&mut object, live, key);
+            }
+            if !custom && strategy::status_keeps_labels(&target.kind.name) {
+                let labels = live.pointer("/metadata/labels").cloned();
+                meta::put(&mut object, "labels", labels);
+            }
+            if custom {
+                meta::put(&mut object, "managedFields", managed);
+                meta::put(&mut object, "resourceVersion", version);
+            }
+        }
+        _ => {}
+    }
+    object
+}
+
+fn keep(object: &mut Json, live: &Json, key: &str) {
+    let Some(fields) = object.as_object_mut() else { return };
+    match live.get(key) {
+        Some(value) => drop(fields.insert(key.to_owned(), value.clone())),
+        None => drop(fields.remove(key)),
+    }
+}
+
+fn convert(object: Json, from: &ResourceType, to: &ResourceType) -> Json {
+    if from.version == to.version { object } else { parts::convert(object, from, to) }
+}
