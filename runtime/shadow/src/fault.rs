@@ -82,8 +82,8 @@ impl FromStr for Fault {
             "start" => {
                 let (pattern, takes) =
                     rest.rsplit_once('=').ok_or_else(|| wrong(format!("\"{said}\" does not say how long it takes")))?;
-                let takes = duration(takes)
-                    .ok_or_else(|| wrong(format!("\"{takes}\" is no duration such as 90s or 10m")))?;
+                let takes =
+                    duration(takes).ok_or_else(|| wrong(format!("\"{takes}\" is no duration such as 90s or 10m")))?;
                 Ok(Self::Start { pattern: pattern.to_owned(), takes })
             }
             other => Err(wrong(format!("\"{other}\" is no kind of fault"))),
@@ -218,9 +218,9 @@ impl Scene {
 
     pub(crate) fn claim_is_stuck(&self, namespace: &str, name: &str) -> bool {
         let whole = format!("{namespace}/{name}");
-        self.faults.iter().any(
-            |fault| matches!(fault, Fault::Claim { pattern } if fits(pattern, name) || fits(pattern, &whole)),
-        )
+        self.faults
+            .iter()
+            .any(|fault| matches!(fault, Fault::Claim { pattern } if fits(pattern, name) || fits(pattern, &whole)))
     }
 
     /// How long pulling and starting takes.
@@ -255,7 +255,8 @@ mod tests {
 
     #[test]
     fn descriptions_are_read_and_written() {
-        for said in ["node/w-1", "image/x/y:*", "crash/db-*", "pvc/*", "start/a=600s", "never-ready/web", "start/a=5ms"] {
+        for said in ["node/w-1", "image/x/y:*", "crash/db-*", "pvc/*", "start/a=600s", "never-ready/web", "start/a=5ms"]
+        {
             assert_eq!(said.parse::<Fault>().map(|f| f.to_string()), Ok(said.to_owned()));
         }
         let takes = Duration::from_secs(600);

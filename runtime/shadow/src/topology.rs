@@ -131,9 +131,7 @@ pub(crate) fn pod_range(place: usize) -> String {
 }
 
 /// What a kubelet reports of a machine that is well.
-pub(crate) fn status(
-    name: &str, told: &BTreeMap<String, String>, place: usize, joined: jiff::Timestamp,
-) -> Json {
+pub(crate) fn status(name: &str, told: &BTreeMap<String, String>, place: usize, joined: jiff::Timestamp) -> Json {
     let defaults = [
         ("cpu", "4"),
         ("ephemeral-storage", "100Gi"),
@@ -235,7 +233,8 @@ mod tests {
     #[test]
     fn five_hundred_nodes_have_ranges_and_addresses_of_their_own() {
         let nodes = Topology::of(500).objects(jiff::Timestamp::UNIX_EPOCH);
-        let ranges: std::collections::BTreeSet<String> = nodes.iter().map(|n| n["spec"]["podCIDR"].to_string()).collect();
+        let ranges: std::collections::BTreeSet<String> =
+            nodes.iter().map(|n| n["spec"]["podCIDR"].to_string()).collect();
         let hosts: std::collections::BTreeSet<String> =
             nodes.iter().map(|n| n["status"]["addresses"][0]["address"].to_string()).collect();
         assert_eq!((ranges.len(), hosts.len()), (500, 500));

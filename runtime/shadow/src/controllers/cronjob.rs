@@ -92,7 +92,8 @@ fn settle(cx: &mut Context<'_>, cron: &Json, jobs: &[Arc<Json>], status: &mut Js
 /// Deletes old Jobs beyond the history's limits.
 fn trim(cx: &mut Context<'_>, cron: &Json, jobs: &[Arc<Json>]) -> Result<(), ApiError> {
     let is = |job: &Json, kind: &str| super::fields::is_true(&job["status"], kind);
-    for (kind, limit, usual) in [("Complete", "successfulJobsHistoryLimit", 3), ("Failed", "failedJobsHistoryLimit", 1)] {
+    for (kind, limit, usual) in [("Complete", "successfulJobsHistoryLimit", 3), ("Failed", "failedJobsHistoryLimit", 1)]
+    {
         let limit = usize::try_from(number(&cron["spec"][limit], usual)).unwrap_or(0);
         let mut old: Vec<&Arc<Json>> = jobs.iter().filter(|job| is(job, kind) && !object::is_deleting(job)).collect();
         old.sort_by_key(|job| (text(&job["status"]["startTime"]).to_owned(), object::name(job).to_owned()));
@@ -132,10 +133,9 @@ fn fire(cx: &mut Context<'_>, cron: &Json, jobs: &[Arc<Json>], status: &mut Json
         },
     };
     let now = cx.world.wall();
-    let from = time(&status["lastScheduleTime"]).or_else(|| time(&cron["metadata"]["creationTimestamp"])).unwrap_or(now);
-    let wait = |schedule: &Schedule| {
-        schedule.after(now, &zone).map_or(Next::Wait, |at| Next::After(between(now, at)))
-    };
+    let from =
+        time(&status["lastScheduleTime"]).or_else(|| time(&cron["metadata"]["creationTimestamp"])).unwrap_or(now);
+    let wait = |schedule: &Schedule| schedule.after(now, &zone).map_or(Next::Wait, |at| Next::After(between(now, at)));
     let Some(due) = last_due(&schedule, from, now, &zone) else { return Ok(wait(&schedule)) };
     if let Some(deadline) = spec["startingDeadlineSeconds"].as_i64()
         && later(due, deadline) < now

@@ -46,7 +46,8 @@ impl Controller for DaemonSets {
         if change.of("nodes") {
             let name = change.key.name.to_string();
             let matters = json!([change.object["metadata"]["labels"], change.object["spec"]]);
-            let before = if change.gone() { self.nodes.remove(&name) } else { self.nodes.insert(name, matters.clone()) };
+            let before =
+                if change.gone() { self.nodes.remove(&name) } else { self.nodes.insert(name, matters.clone()) };
             if before.as_ref() == Some(&matters) && !change.gone() {
                 return Vec::new();
             }
@@ -86,7 +87,7 @@ impl Controller for DaemonSets {
             by_node.entry(target(pod)).or_default().push(pod.clone());
         }
         let now = cx.world.wall();
-        let mut one = One { set: &set, hash: &hash, by_node, template: template(&set, &hash), now, min_ready };
+        let one = One { set: &set, hash: &hash, by_node, template: template(&set, &hash), now, min_ready };
         let acted = one.manage(cx).and_then(|changed| if changed { Ok(()) } else { one.update(cx) });
         let status = one.status(cx.view, collisions);
         cx.set_status(MANAGER, RESOURCE, &set, status)?;
@@ -171,7 +172,11 @@ impl One<'_> {
     }
 
     fn surge(&self, desired: i64) -> i64 {
-        if self.set["spec"]["updateStrategy"]["type"] == "OnDelete" { 0 } else { share(&self.rolling()["maxSurge"], desired, true) }
+        if self.set["spec"]["updateStrategy"]["type"] == "OnDelete" {
+            0
+        } else {
+            share(&self.rolling()["maxSurge"], desired, true)
+        }
     }
 
     fn up_to_date(&self, pod: &Pod) -> bool {
@@ -245,7 +250,13 @@ impl One<'_> {
         for node in start {
             let mut pod = pods::from_template(&self.template, self.set);
             let terms = json!([{"matchFields": [{"key": "metadata.name", "operator": "In", "values": [node]}]}]);
-            let path = ["spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
+            let path = [
+                "spec",
+                "affinity",
+                "nodeAffinity",
+                "requiredDuringSchedulingIgnoredDuringExecution",
+                "nodeSelectorTerms",
+            ];
             put(&mut pod, &path, terms);
             match pods::create(cx, MANAGER, NAME, self.set, pod) {
                 Err(error) if pods::namespace_ends(&error) => return Ok(()),

@@ -54,7 +54,8 @@ impl Controller for Budgets {
     fn reconcile(&mut self, cx: &mut Context<'_>, key: &Key) -> Result<Next, ApiError> {
         let Some(budget) = cx.world.get(RESOURCE, &key.namespace, &key.name) else { return Ok(Next::Wait) };
         let selector = &budget["spec"]["selector"];
-        let pods: Vec<_> = cx.view.in_namespace(&key.namespace).filter(|pod| selects(selector, &pod.labels)).cloned().collect();
+        let pods: Vec<_> =
+            cx.view.in_namespace(&key.namespace).filter(|pod| selects(selector, &pod.labels)).cloned().collect();
         if pods.is_empty() {
             cx.world.event(NAME, &budget, "Normal", "NoPods", "No matching pods found");
         }
@@ -67,7 +68,8 @@ impl Controller for Budgets {
                 disrupted.insert(name.clone(), since.clone());
             }
         }
-        let healthy = pods.iter().filter(|pod| pod.ready && !pod.deleting && !disrupted.contains_key(&pod.name)).count();
+        let healthy =
+            pods.iter().filter(|pod| pod.ready && !pod.deleting && !disrupted.contains_key(&pod.name)).count();
         let healthy = i64::try_from(healthy).unwrap_or(i64::MAX);
         let (expected, desired) = expected(cx, &budget, &pods);
         let allowed = if expected <= 0 { 0 } else { (healthy - desired).max(0) };
@@ -122,7 +124,8 @@ fn scale(cx: &Context<'_>, pods: &[std::sync::Arc<Pod>]) -> i64 {
         let size = match owner.kind.as_str() {
             "ReplicaSet" => {
                 let set = cx.world.get("replicasets.apps", &pod.namespace, &owner.name);
-                let above = set.as_deref().and_then(object::controller_of).filter(|o| o["kind"] == "Deployment").cloned();
+                let above =
+                    set.as_deref().and_then(object::controller_of).filter(|o| o["kind"] == "Deployment").cloned();
                 match above {
                     Some(above) => {
                         let found = cx.world.get("deployments.apps", &pod.namespace, text(&above["name"]));

@@ -154,7 +154,8 @@ impl Engine {
         if world.version() == seen {
             return;
         }
-        for change in world.changes_after(seen) {
+        let Some(changes) = world.changes_after(seen) else { return self.take_all_in(world) };
+        for change in changes {
             self.seen = Some(change.version);
             if !UNWATCHED.contains(&&*change.key.resource)
                 && let Some(read) = read(&change)

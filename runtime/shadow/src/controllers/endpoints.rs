@@ -40,9 +40,8 @@ pub(super) fn services_of(world: &dyn Objects, view: &View, change: &Seen) -> Ve
         return Vec::new();
     }
     let services = world.list(SERVICES, Some(&change.key.namespace));
-    let fitting = services.iter().filter(|service| {
-        [before, now].into_iter().flatten().any(|pod| selected(service, pod))
-    });
+    let fitting =
+        services.iter().filter(|service| [before, now].into_iter().flatten().any(|pod| selected(service, pod)));
     fitting.map(|service| Key::new(SERVICES, &change.key.namespace, object::name(service))).collect()
 }
 
@@ -166,9 +165,13 @@ fn subsets(cx: &Context<'_>, service: &Json) -> Vec<Json> {
             put(&mut address, &["hostname"], host);
         }
         put(&mut address, &["nodeName"], pod.node.as_str());
-        put(&mut address, &["targetRef"], json!({
-            "kind": "Pod", "namespace": namespace, "name": pod.name, "uid": pod.uid,
-        }));
+        put(
+            &mut address,
+            &["targetRef"],
+            json!({
+                "kind": "Pod", "namespace": namespace, "name": pod.name, "uid": pod.uid,
+            }),
+        );
         let numbers: Vec<Json> =
             ports.iter().filter_map(|port| Some(endpoint_port(port, target_port(port, &object)?, false))).collect();
         if numbers.is_empty() && !(ports.is_empty() && service["spec"]["clusterIP"] == "None") {

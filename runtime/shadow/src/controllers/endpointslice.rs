@@ -69,20 +69,33 @@ impl Controller for EndpointSlices {
                 endpoints.iter().filter(|e| there.iter().any(|o| o["addresses"] == e["addresses"])).count()
             };
             let place = (0..old.len())
-                .filter(|place| old.get(*place).is_some_and(|slice| slice["ports"] == ports || items(&slice["endpoints"]).is_empty()))
+                .filter(|place| {
+                    old.get(*place)
+                        .is_some_and(|slice| slice["ports"] == ports || items(&slice["endpoints"]).is_empty())
+                })
                 .max_by_key(|place| old.get(*place).map_or(0, |slice| common(slice)));
             let kept = place.map(|place| old.remove(place));
             write(cx, &service, kept.as_deref(), ports, endpoints)?;
         }
         for slice in old {
-            unless_gone(cx.world.delete(&writer(MANAGER), RESOURCE, &key.namespace, object::name(&slice), &Deletion::default()))?;
+            unless_gone(cx.world.delete(
+                &writer(MANAGER),
+                RESOURCE,
+                &key.namespace,
+                object::name(&slice),
+                &Deletion::default(),
+            ))?;
         }
         Ok(Next::Wait)
     }
 }
 
 fn write(
-    cx: &mut Context<'_>, service: &Json, old: Option<&Json>, ports: Json, endpoints: Vec<Json>,
+    cx: &mut Context<'_>,
+    service: &Json,
+    old: Option<&Json>,
+    ports: Json,
+    endpoints: Vec<Json>,
 ) -> Result<(), ApiError> {
     let mut wanted = labels(&service["metadata"]["labels"]);
     wanted.insert(MANAGED_BY.into(), CONTROLLER.into());
@@ -135,9 +148,13 @@ fn slices(cx: &Context<'_>, service: &Json) -> Vec<(Json, Vec<Json>)> {
             put(&mut endpoint, &["hostname"], host);
         }
         put(&mut endpoint, &["nodeName"], pod.node.as_str());
-        put(&mut endpoint, &["targetRef"], json!({
-            "kind": "Pod", "namespace": namespace, "name": pod.name, "uid": pod.uid,
-        }));
+        put(
+            &mut endpoint,
+            &["targetRef"],
+            json!({
+                "kind": "Pod", "namespace": namespace, "name": pod.name, "uid": pod.uid,
+            }),
+        );
         if let Some(zone) = cx.view.node_named(&pod.node).and_then(|n| n.labels.get("topology.kubernetes.io/zone")) {
             put(&mut endpoint, &["zone"], zone.as_str());
         }

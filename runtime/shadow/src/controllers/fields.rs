@@ -108,7 +108,12 @@ pub(crate) fn is_true(status: &Json, kind: &str) -> bool {
 
 /// Sets a condition as most controllers do: the transition's time changes only with the status. Says whether anything changed.
 pub(crate) fn set_condition(
-    status: &mut Json, kind: &str, value: &str, reason: &str, message: &str, now: Timestamp,
+    status: &mut Json,
+    kind: &str,
+    value: &str,
+    reason: &str,
+    message: &str,
+    now: Timestamp,
 ) -> bool {
     let mut new = json!({"type": kind, "status": value, "lastTransitionTime": stamp(now)});
     if !reason.is_empty() {

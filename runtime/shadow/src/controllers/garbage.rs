@@ -69,7 +69,8 @@ fn collect(cx: &mut Context<'_>, key: &Key, object: &Json) -> Result<(), ApiErro
     let (mut solid, mut waiting, mut dangling) = (0, Vec::new(), Vec::new());
     for owner in owners {
         let uid = text(&owner["uid"]);
-        let there = cx.view.index.alive(uid).filter(|at| at.namespace.is_empty() || at.namespace == key.namespace).cloned();
+        let there =
+            cx.view.index.alive(uid).filter(|at| at.namespace.is_empty() || at.namespace == key.namespace).cloned();
         match there.and_then(|at| cx.world.get(&at.resource, &at.namespace, &at.name)) {
             Some(found) if object::is_deleting(&found) && has(&found, &[FOREGROUND]) => {
                 if owner["blockOwnerDeletion"] == true { waiting.push(uid) } else { solid += 1 }
@@ -91,11 +92,8 @@ fn collect(cx: &mut Context<'_>, key: &Key, object: &Json) -> Result<(), ApiErro
         () if has(object, &[FOREGROUND]) => Propagation::Foreground,
         () => Propagation::Background,
     };
-    let deletion = Deletion {
-        propagation: Some(propagation),
-        uid: Some(object::uid(object).to_owned()),
-        ..Deletion::default()
-    };
+    let deletion =
+        Deletion { propagation: Some(propagation), uid: Some(object::uid(object).to_owned()), ..Deletion::default() };
     unless_gone(cx.world.delete(&writer(MANAGER), &key.resource, &key.namespace, &key.name, &deletion))
 }
 

@@ -49,7 +49,11 @@ pub(super) struct Style {
 /// Finds the revision of the owner's present template among those there are, or makes it; brings it to the front. Where the
 /// name is taken by another, the count of collisions goes up.
 pub(super) fn current(
-    cx: &mut Context<'_>, owner: &Json, all: &[Arc<Json>], style: &Style, collisions: &mut i64,
+    cx: &mut Context<'_>,
+    owner: &Json,
+    all: &[Arc<Json>],
+    style: &Style,
+    collisions: &mut i64,
 ) -> Result<Arc<Json>, ApiError> {
     let wanted = data(&owner["spec"]["template"]);
     let newest = all.last().map_or(0, |revision| int(&revision["revision"]));
@@ -95,7 +99,10 @@ pub(super) fn current(
 
 /// Deletes the oldest revisions that nobody lives by, beyond the owner's `revisionHistoryLimit`.
 pub(super) fn truncate(
-    cx: &mut Context<'_>, owner: &Json, all: &[Arc<Json>], lives: impl Fn(&Json) -> bool,
+    cx: &mut Context<'_>,
+    owner: &Json,
+    all: &[Arc<Json>],
+    lives: impl Fn(&Json) -> bool,
 ) -> Result<(), ApiError> {
     let limit = super::pods::number(&owner["spec"]["revisionHistoryLimit"], 10);
     let dead: Vec<&Arc<Json>> = all.iter().filter(|revision| !lives(revision)).collect();

@@ -45,15 +45,24 @@ impl Controller for Autoscalers {
         let found = resource_of(target).and_then(|resource| cx.world.get(resource, &key.namespace, name));
         let mut status = if scaler["status"].is_object() { scaler["status"].clone() } else { json!({}) };
         let now = cx.world.wall();
-        let mut set = |status: &mut Json, kind: &str, value: &str, reason: &str, message: &str| {
-            place_condition(status, json!({
-                "type": kind, "status": value, "lastTransitionTime": stamp(now), "reason": reason, "message": message,
-            }));
+        let set = |status: &mut Json, kind: &str, value: &str, reason: &str, message: &str| {
+            place_condition(
+                status,
+                json!({
+                    "type": kind, "status": value, "lastTransitionTime": stamp(now), "reason": reason, "message": message,
+                }),
+            );
         };
         let Some(found) = found else {
             let resource = resource_of(target).unwrap_or(text(&target["kind"]));
             let why = format!("{resource} \"{name}\" not found");
-            set(&mut status, "AbleToScale", "False", "FailedGetScale", &format!("the HPA controller was unable to get the target's current scale: {why}"));
+            set(
+                &mut status,
+                "AbleToScale",
+                "False",
+                "FailedGetScale",
+                &format!("the HPA controller was unable to get the target's current scale: {why}"),
+            );
             cx.set_status(MANAGER, RESOURCE, &scaler, status)?;
             cx.world.event(NAME, &scaler, "Warning", "FailedGetScale", &why);
             return Ok(Next::Wait);
@@ -61,7 +70,13 @@ impl Controller for Autoscalers {
         let replicas = number(&found["spec"]["replicas"], 1);
         put(&mut status, &["currentReplicas"], super::fields::int(&found["status"]["replicas"]));
         put(&mut status, &["desiredReplicas"], replicas);
-        set(&mut status, "AbleToScale", "True", "SucceededGetScale", "the HPA controller was able to get the target's current scale");
+        set(
+            &mut status,
+            "AbleToScale",
+            "True",
+            "SucceededGetScale",
+            "the HPA controller was able to get the target's current scale",
+        );
         let scales = replicas > 0;
         if scales {
             let (reason, message) = no_metrics(&scaler);

@@ -38,6 +38,8 @@ mod statefulset;
 mod taints;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod ttl;
 pub(crate) mod view;
 mod volumes;
@@ -105,7 +107,11 @@ pub(crate) struct Context<'a> {
 impl Context<'_> {
     /// Writes an object's status if it differs from what is there; says whether it did.
     pub(crate) fn set_status(
-        &mut self, manager: &str, resource: &str, object: &Json, status: Json,
+        &mut self,
+        manager: &str,
+        resource: &str,
+        object: &Json,
+        status: Json,
     ) -> Result<bool, ApiError> {
         if object["status"] == status {
             return Ok(false);
@@ -134,10 +140,25 @@ pub(crate) trait Controller: Send {
 pub(crate) trait Cluster: Objects {
     /// The newest entry of the history.
     fn version(&self) -> u64;
-    /// The history's entries after this one, in order.
-    fn changes_after(&self, version: u64) -> Vec<Change>;
+    /// The history's entries after this one, in order; nothing where they are no longer known.
+    fn changes_after(&self, version: u64) -> Option<Vec<Change>>;
     /// The resources of which there are objects, sorted: `pods`, `deployments.apps`.
     fn resources(&self) -> Vec<crate::catalog::ResourceName>;
+}
+
+impl Cluster for crate::world::World {
+    fn version(&self) -> u64 {
+        self.store.version()
+    }
+
+    fn changes_after(&self, version: u64) -> Option<Vec<Change>> {
+        let records = self.store.changes_since(version).ok()?;
+        Some(records.map(|record| record.change.clone()).collect())
+    }
+
+    fn resources(&self) -> Vec<crate::catalog::ResourceName> {
+        self.store.resources()
+    }
 }
 
 /// The manager of almost all controllers' writes.

@@ -77,7 +77,10 @@ impl Controller for Namespaces {
 
 /// What still has to be said about the content, in the real controller's words.
 fn status(
-    namespace: &Json, remaining: &BTreeMap<String, usize>, finalizers: &BTreeMap<String, usize>, now: jiff::Timestamp,
+    namespace: &Json,
+    remaining: &BTreeMap<String, usize>,
+    finalizers: &BTreeMap<String, usize>,
+    now: jiff::Timestamp,
 ) -> Json {
     let mut status = namespace["status"].clone();
     put(&mut status, &["phase"], "Terminating");
@@ -92,7 +95,11 @@ fn status(
         place_condition(&mut status, new);
     };
     set("NamespaceDeletionDiscoveryFailure", None, ("ResourcesDiscovered", "All resources successfully discovered"));
-    set("NamespaceDeletionGroupVersionParsingFailure", None, ("ParsedGroupVersions", "All legacy kube types successfully parsed"));
+    set(
+        "NamespaceDeletionGroupVersionParsingFailure",
+        None,
+        ("ParsedGroupVersions", "All legacy kube types successfully parsed"),
+    );
     let good = ("ContentDeleted", "All content successfully deleted, may be waiting on finalization");
     set("NamespaceDeletionContentFailure", None, good);
     let list = |counts: &BTreeMap<String, usize>, say: &dyn Fn(&str, usize) -> String| {

@@ -70,12 +70,8 @@ impl Controller for Nodes {
 impl Nodes {
     /// A range of addresses that no other node has.
     fn range(&mut self, cx: &Context<'_>) -> String {
-        let taken: Vec<String> = cx
-            .world
-            .list(RESOURCE, None)
-            .iter()
-            .map(|node| text(&node["spec"]["podCIDR"]).to_owned())
-            .collect();
+        let taken: Vec<String> =
+            cx.world.list(RESOURCE, None).iter().map(|node| text(&node["spec"]["podCIDR"]).to_owned()).collect();
         let mut free = (0..).map(topology::pod_range).filter(|range| !taken.contains(range));
         free.next().unwrap_or_default()
     }
@@ -120,10 +116,13 @@ impl Nodes {
         let wall = cx.world.wall();
         for kind in ["MemoryPressure", "DiskPressure", "PIDPressure", "Ready"] {
             let heartbeat = condition(&status, kind).map_or(Json::Null, |c| c["lastHeartbeatTime"].clone());
-            place_condition(&mut status, json!({
-                "type": kind, "status": "Unknown", "lastHeartbeatTime": heartbeat, "lastTransitionTime": stamp(wall),
-                "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status.",
-            }));
+            place_condition(
+                &mut status,
+                json!({
+                    "type": kind, "status": "Unknown", "lastHeartbeatTime": heartbeat, "lastTransitionTime": stamp(wall),
+                    "reason": "NodeStatusUnknown", "message": "Kubelet stopped posting node status.",
+                }),
+            );
         }
         cx.set_status(MANAGER, RESOURCE, node, status)?;
         cx.world.event(NAME, node, "Normal", "NodeNotReady", &format!("Node {name} status is now: NodeNotReady"));
@@ -197,7 +196,9 @@ fn mark_pods(cx: &mut Context<'_>, node: &Json) -> Result<(), ApiError> {
     for pod in ready {
         let Some(object) = cx.world.get("pods", &pod.namespace, &pod.name) else { continue };
         let mut status = object["status"].clone();
-        if let Some(ready) = list_at(&mut status, &["conditions"]).and_then(|l| l.iter_mut().find(|c| c["type"] == "Ready")) {
+        if let Some(ready) =
+            list_at(&mut status, &["conditions"]).and_then(|l| l.iter_mut().find(|c| c["type"] == "Ready"))
+        {
             put(ready, &["status"], "False");
             put(ready, &["lastTransitionTime"], stamp(cx.world.wall()));
         }

@@ -42,9 +42,8 @@ impl Controller for PodGarbage {
             return pods.map(|pod| Key::new("pods", &pod.namespace, &pod.name)).collect();
         }
         let pod = view.pod(&change.key.namespace, &change.key.name).filter(|_| !change.gone());
-        let concerned = pod.is_some_and(|pod| {
-            !pod.node.is_empty() && (pod.deleting || view.node_named(&pod.node).is_none())
-        });
+        let concerned =
+            pod.is_some_and(|pod| !pod.node.is_empty() && (pod.deleting || view.node_named(&pod.node).is_none()));
         if concerned { vec![change.key.clone()] } else { Vec::new() }
     }
 

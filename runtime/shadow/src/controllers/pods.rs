@@ -34,7 +34,11 @@ pub(crate) fn namespace_ends(error: &ApiError) -> bool {
 
 /// Creates a pod, and says so in an event.
 pub(crate) fn create(
-    cx: &mut Context<'_>, manager: &str, component: &str, owner: &Json, pod: Json,
+    cx: &mut Context<'_>,
+    manager: &str,
+    component: &str,
+    owner: &Json,
+    pod: Json,
 ) -> Result<Arc<Json>, ApiError> {
     match cx.world.create(&writer(manager), "pods", pod) {
         Ok(made) => {
@@ -54,7 +58,11 @@ pub(crate) fn create(
 
 /// Deletes a pod, and says so in an event. That it is gone already is fine.
 pub(crate) fn delete(
-    cx: &mut Context<'_>, manager: &str, component: &str, owner: &Json, name: &str,
+    cx: &mut Context<'_>,
+    manager: &str,
+    component: &str,
+    owner: &Json,
+    name: &str,
 ) -> Result<(), ApiError> {
     match cx.world.delete(&writer(manager), "pods", object::namespace(owner), name, &Deletion::default()) {
         Ok(()) => {
@@ -73,7 +81,10 @@ pub(crate) fn delete(
 /// The pods of a controller: those it has, adopting what nobody controls and releasing what no longer fits. Pods that were
 /// adopted or released just now count accordingly.
 pub(crate) fn claim(
-    cx: &mut Context<'_>, manager: &str, owner: &Json, fits: impl Fn(&Pod) -> bool,
+    cx: &mut Context<'_>,
+    manager: &str,
+    owner: &Json,
+    fits: impl Fn(&Pod) -> bool,
 ) -> Result<Vec<Arc<Pod>>, ApiError> {
     let uid = object::uid(owner);
     let mut claimed = Vec::new();
@@ -87,7 +98,8 @@ pub(crate) fn claim(
     if object::is_deleting(owner) {
         return Ok(claimed);
     }
-    let orphans: Vec<Arc<Pod>> = cx.view.orphans(object::namespace(owner)).filter(|p| p.active() && fits(p)).cloned().collect();
+    let orphans: Vec<Arc<Pod>> =
+        cx.view.orphans(object::namespace(owner)).filter(|p| p.active() && fits(p)).cloned().collect();
     for pod in orphans {
         if adopt(cx.world, manager, "pods", owner, &pod.namespace, &pod.name)? {
             claimed.push(pod);
@@ -98,7 +110,12 @@ pub(crate) fn claim(
 
 /// Makes an object the controller of another; false if that is gone or has one meanwhile.
 pub(crate) fn adopt(
-    world: &mut dyn Objects, manager: &str, resource: &str, owner: &Json, namespace: &str, name: &str,
+    world: &mut dyn Objects,
+    manager: &str,
+    resource: &str,
+    owner: &Json,
+    namespace: &str,
+    name: &str,
 ) -> Result<bool, ApiError> {
     let Some(found) = world.get(resource, namespace, name) else { return Ok(false) };
     if object::controller_of(&found).is_some() || object::is_deleting(&found) {
@@ -114,7 +131,12 @@ pub(crate) fn adopt(
 
 /// Takes an owner away from an object.
 pub(crate) fn release(
-    world: &mut dyn Objects, manager: &str, resource: &str, namespace: &str, name: &str, uid: &str,
+    world: &mut dyn Objects,
+    manager: &str,
+    resource: &str,
+    namespace: &str,
+    name: &str,
+    uid: &str,
 ) -> Result<(), ApiError> {
     let Some(found) = world.get(resource, namespace, name) else { return Ok(()) };
     let mut new = Json::clone(&found);

@@ -66,8 +66,11 @@ pub(crate) fn write(milli: i128, binary: bool) -> String {
         return format!("{milli}m");
     }
     let whole = milli / 1000;
-    let (base, names): (i128, [&str; 7]) =
-        if binary { (1024, ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"]) } else { (1000, ["", "k", "M", "G", "T", "P", "E"]) };
+    let (base, names): (i128, [&str; 7]) = if binary {
+        (1024, ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"])
+    } else {
+        (1000, ["", "k", "M", "G", "T", "P", "E"])
+    };
     let (mut left, mut step) = (whole, 0);
     while left != 0 && left % base == 0 && step < 6 {
         left /= base;

@@ -125,10 +125,13 @@ fn in_scope(quota: &Json, pod: &Json) -> bool {
 /// How many objects there are, or what claims ask for.
 fn counted(cx: &Context<'_>, namespace: &str, name: &str) -> i128 {
     let size = |n: usize| i128::try_from(n).unwrap_or(0) * 1000;
-    let services = |kind: &str| cx.world.list("services", Some(namespace)).iter().filter(|s| s["spec"]["type"] == kind).count();
+    let services =
+        |kind: &str| cx.world.list("services", Some(namespace)).iter().filter(|s| s["spec"]["type"] == kind).count();
     let claims = |class: Option<&str>| {
         let all = cx.world.list("persistentvolumeclaims", Some(namespace));
-        all.into_iter().filter(move |claim| class.is_none_or(|class| claim["spec"]["storageClassName"] == class)).collect::<Vec<_>>()
+        all.into_iter()
+            .filter(move |claim| class.is_none_or(|class| claim["spec"]["storageClassName"] == class))
+            .collect::<Vec<_>>()
     };
     let storage = |class: Option<&str>| -> i128 {
         let asked = claims(class).into_iter().filter_map(|c| milli(&c["spec"]["resources"]["requests"]["storage"]));

@@ -34,7 +34,11 @@ impl ReplicaSets {
     }
 
     pub(super) fn replication_controllers() -> Self {
-        Self { name: "replication-controller", kind: "ReplicationController", watches: &["replicationcontrollers", "pods"] }
+        Self {
+            name: "replication-controller",
+            kind: "ReplicationController",
+            watches: &["replicationcontrollers", "pods"],
+        }
     }
 
     fn resource(&self) -> &'static str {
@@ -73,7 +77,8 @@ impl ReplicaSets {
     fn neighbours(&self, cx: &Context<'_>, set: &Json) -> BTreeMap<String, usize> {
         let mut uids = vec![object::uid(set).to_owned()];
         if let Some(owner) = object::controller_of(set) {
-            let siblings = cx.world.owned_by(self.resource(), object::namespace(set), super::fields::text(&owner["uid"]));
+            let siblings =
+                cx.world.owned_by(self.resource(), object::namespace(set), super::fields::text(&owner["uid"]));
             uids.extend(siblings.iter().map(|sibling| object::uid(sibling).to_owned()));
             uids.sort();
             uids.dedup();
@@ -87,7 +92,14 @@ impl ReplicaSets {
         ranks
     }
 
-    fn status(&self, set: &Json, active: &[Arc<Pod>], leaving: usize, failed: Option<&ApiError>, now: Timestamp) -> Json {
+    fn status(
+        &self,
+        set: &Json,
+        active: &[Arc<Pod>],
+        leaving: usize,
+        failed: Option<&ApiError>,
+        now: Timestamp,
+    ) -> Json {
         let template = labels(&set["spec"]["template"]["metadata"]["labels"]);
         let min_ready = int(&set["spec"]["minReadySeconds"]);
         let whole = |pod: &&Arc<Pod>| template.iter().all(|(key, value)| pod.labels.get(key) == Some(value));

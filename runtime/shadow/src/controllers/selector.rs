@@ -18,9 +18,9 @@ pub(crate) fn selects(selector: &Json, labels: &Labels) -> bool {
 
 /// Whether a plain map of labels, as a Service has it, selects these labels.
 pub(crate) fn selects_map(selector: &Json, labels: &Labels) -> bool {
-    selector.as_object().is_some_and(|map| {
-        map.iter().all(|(key, value)| labels.get(key).map(String::as_str) == value.as_str())
-    })
+    selector
+        .as_object()
+        .is_some_and(|map| map.iter().all(|(key, value)| labels.get(key).map(String::as_str) == value.as_str()))
 }
 
 /// Whether one requirement holds for a value.
@@ -84,9 +84,9 @@ pub(crate) fn tolerates(toleration: &Json, taint: &Json) -> bool {
 
 /// The first taint with one of these effects that no toleration covers.
 pub(crate) fn untolerated<'a>(taints: &'a [Json], tolerations: &[Json], effects: &[&str]) -> Option<&'a Json> {
-    taints.iter().find(|taint| {
-        effects.contains(&text(&taint["effect"])) && !tolerations.iter().any(|t| tolerates(t, taint))
-    })
+    taints
+        .iter()
+        .find(|taint| effects.contains(&text(&taint["effect"])) && !tolerations.iter().any(|t| tolerates(t, taint)))
 }
 
 #[cfg(test)]

@@ -112,7 +112,13 @@ fn evict(cx: &mut Context<'_>, key: &Key) -> Result<(), ApiError> {
     let message = format!("Marking for deletion Pod {}/{}", key.namespace, key.name);
     cx.world.event(NAME, &pod, "Normal", "TaintManagerEviction", &message);
     let mut status = pod["status"].clone();
-    disrupt(&mut status, &pod, "DeletionByTaintManager", "Taint manager: deleting due to NoExecute taint", cx.world.wall());
+    disrupt(
+        &mut status,
+        &pod,
+        "DeletionByTaintManager",
+        "Taint manager: deleting due to NoExecute taint",
+        cx.world.wall(),
+    );
     cx.set_status(MANAGER, "pods", &pod, status)?;
     let deletion = Deletion { uid: Some(object::uid(&pod).to_owned()), ..Deletion::default() };
     unless_gone(cx.world.delete(&writer(MANAGER), "pods", &key.namespace, &key.name, &deletion))
@@ -138,7 +144,8 @@ mod tests {
     fn the_shortest_patience_counts_and_none_at_all_is_at_once() {
         let a = json!({"key": "a", "effect": "NoExecute"});
         let b = json!({"key": "b", "effect": "NoExecute"});
-        let bears = |key: &str, seconds: Option<i64>| json!({"key": key, "operator": "Exists", "tolerationSeconds": seconds});
+        let bears =
+            |key: &str, seconds: Option<i64>| json!({"key": key, "operator": "Exists", "tolerationSeconds": seconds});
         assert_eq!(patience(&[bears("a", Some(9)), bears("b", Some(5))], &[&a, &b]), Some(Duration::from_secs(5)));
         assert_eq!(patience(&[bears("a", None)], &[&a]), None);
         assert_eq!(patience(&[bears("a", None)], &[&a, &b]), Some(Duration::ZERO));

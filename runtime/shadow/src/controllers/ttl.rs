@@ -23,7 +23,11 @@ impl Controller for FinishedJobs {
 
     fn keys(&mut self, _: &dyn Objects, _: &View, change: &Seen) -> Vec<Key> {
         let limited = change.object["spec"]["ttlSecondsAfterFinished"].is_i64();
-        if limited && !change.gone() && job::is_finished(&change.object) { vec![change.key.clone()] } else { Vec::new() }
+        if limited && !change.gone() && job::is_finished(&change.object) {
+            vec![change.key.clone()]
+        } else {
+            Vec::new()
+        }
     }
 
     fn reconcile(&mut self, cx: &mut Context<'_>, key: &Key) -> Result<Next, ApiError> {

@@ -106,14 +106,12 @@ impl Affinity {
                 return Some(Refusal::lasting("node(s) didn't match pod affinity rules"));
             }
         }
-        let within = |domains: &BTreeSet<Domain>| {
-            domains.iter().any(|(key, value)| node.labels.get(key) == Some(value))
-        };
+        let within =
+            |domains: &BTreeSet<Domain>| domains.iter().any(|(key, value)| node.labels.get(key) == Some(value));
         if within(&self.away) {
             return Some(Refusal::passing("node(s) didn't match pod anti-affinity rules"));
         }
-        within(&self.kept_out)
-            .then(|| Refusal::passing("node(s) didn't satisfy existing pods anti-affinity rules"))
+        within(&self.kept_out).then(|| Refusal::passing("node(s) didn't satisfy existing pods anti-affinity rules"))
     }
 
     /// What the preferences say of a node.

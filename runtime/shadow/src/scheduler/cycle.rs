@@ -8,9 +8,10 @@ use super::spread::Spread;
 use super::volumes::Volumes;
 use super::{node, score};
 use crate::Json;
-use crate::controllers::Context;
 use crate::controllers::fields::{items, text};
 use crate::controllers::view::{Node, Pod};
+use crate::controllers::{Context, View};
+use crate::world::Objects;
 
 /// Why a node is none for a pod.
 pub(super) struct Refusal {
@@ -38,31 +39,33 @@ pub(super) enum Outcome {
 
 /// One attempt.
 pub(super) struct Cycle<'a> {
-    cx: &'a Context<'a>,
+    world: &'a dyn Objects,
+    view: &'a View,
     pod: &'a Arc<Pod>,
     object: &'a Json,
 }
 
 impl<'a> Cycle<'a> {
     pub(super) fn new(cx: &'a Context<'_>, pod: &'a Arc<Pod>, object: &'a Json) -> Self {
-        Self { cx, pod, object }
+        Self { world: &*cx.world, view: cx.view, pod, object }
     }
 
     pub(super) fn run(&self) -> Outcome {
-        let view = self.cx.view;
+        let view = self.view;
         let total = view.node_count();
         if total == 0 {
             return Outcome::Nowhere("no nodes available to schedule pods".into());
         }
-        let volumes = match Volumes::of(&*self.cx.world, view, self.pod) {
+        let volumes = match Volumes::of(self.world, view, self.pod) {
             Ok(volumes) => volumes,
             Err(reason) => {
-                let helpless = format!("0/{total} nodes are available: {total} Preemption is not helpful for scheduling.");
+                let helpless =
+                    format!("0/{total} nodes are available: {total} Preemption is not helpful for scheduling.");
                 return self.nowhere(format!("0/{total} nodes are available: {reason}."), &helpless);
             }
         };
         let spread = Spread::of(view, self.pod);
-        let affinity = Affinity::of(&*self.cx.world, view, self.pod);
+        let affinity = Affinity::of(self.world, view, self.pod);
         let named = self.named_nodes();
         let (mut fitting, mut refusals) = (Vec::new(), Vec::new());
         for node in view.nodes() {
@@ -81,7 +84,7 @@ impl<'a> Cycle<'a> {
         let scores = score::scores(self.pod, &fitting, &spread, &affinity, view);
         let best = scores.iter().copied().max().unwrap_or_default();
         let equal = fitting.iter().zip(&scores).filter(|(_, score)| **score == best).map(|(node, _)| *node);
-        let luck = |node: &&Node| self.cx.world.chance(&["node of", &self.pod.uid, &node.name]);
+        let luck = |node: &&Node| self.world.chance(&["node of", &self.pod.uid, &node.name]);
         let chosen = equal.max_by_key(luck).map(|node| node.name.clone());
         Outcome::Fits(chosen.unwrap_or_default())
     }

@@ -132,7 +132,10 @@ impl Scheduler {
             Some(pod) if pod.node.is_empty() && !pod.deleting => {
                 // A change of its status alone, such as our own refusal, is no reason to try again.
                 let same = before.is_some_and(|before| {
-                    before.spec == pod.spec && before.labels == pod.labels && before.gated == pod.gated && before.requests == pod.requests
+                    before.spec == pod.spec
+                        && before.labels == pod.labels
+                        && before.gated == pod.gated
+                        && before.requests == pod.requests
                 });
                 if !same {
                     keys.push(change.key.clone());
@@ -181,7 +184,9 @@ fn bind(cx: &mut Context<'_>, pod: &Json, node: &str) -> Result<(), ApiError> {
         "target": {"kind": "Node", "name": node},
     });
     match cx.world.create(&writer(MANAGER), "pods/binding", binding) {
-        Err(error) if is_gone(&error) && cx.world.get("pods", object::namespace(pod), object::name(pod)).is_none() => Ok(()),
+        Err(error) if is_gone(&error) && cx.world.get("pods", object::namespace(pod), object::name(pod)).is_none() => {
+            Ok(())
+        }
         other => other.map(drop),
     }
 }

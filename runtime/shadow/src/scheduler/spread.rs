@@ -49,7 +49,8 @@ impl Spread {
         if said.is_empty() {
             return Self { hard: Vec::new(), soft: by_default(view, pod) };
         }
-        let (hard, soft): (Vec<&Json>, Vec<&Json>) = said.iter().partition(|c| c["whenUnsatisfiable"] != "ScheduleAnyway");
+        let (hard, soft): (Vec<&Json>, Vec<&Json>) =
+            said.iter().partition(|c| c["whenUnsatisfiable"] != "ScheduleAnyway");
         let count = |list: Vec<&Json>| {
             let keys: Vec<&str> = list.iter().map(|c| text(&c["topologyKey"])).collect();
             list.iter().map(|c| counted(view, pod, c, &keys)).collect()

@@ -115,9 +115,10 @@ impl Deployments {
         }
         let from = (namespace.to_owned(), String::new());
         for (_, name) in self.orphans.range(from..).take_while(|(ns, _)| ns == namespace) {
-            let fits = cx.world.get(SETS, namespace, name).is_some_and(|set| {
-                selects(selector, &super::fields::labels(&set["metadata"]["labels"]))
-            });
+            let fits = cx
+                .world
+                .get(SETS, namespace, name)
+                .is_some_and(|set| selects(selector, &super::fields::labels(&set["metadata"]["labels"])));
             if fits && pods::adopt(cx.world, MANAGER, SETS, deployment, namespace, name)? {
                 sets.extend(cx.world.get(SETS, namespace, name));
             }

@@ -5,7 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::super::fields::{between, condition, drop_condition, int, items, later, list_at, put, stamp, take, text, time};
+use super::super::fields::{
+    between, condition, drop_condition, int, items, later, list_at, put, stamp, take, text, time,
+};
 use super::super::pods::count;
 use super::super::{Context, Next};
 use super::One;

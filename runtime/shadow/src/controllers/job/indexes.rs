@@ -31,12 +31,10 @@ pub(super) fn write(all: &BTreeSet<i64>) -> String {
     said.collect::<Vec<_>>().join(",")
 }
 
-/// The indexes that are neither done nor being worked on.
-pub(super) fn free(
-    completions: i64, done: &BTreeSet<i64>, busy: impl Iterator<Item = i64>,
-) -> impl Iterator<Item = i64> + use<> {
+/// The first indexes that are neither done nor being worked on.
+pub(super) fn free(completions: i64, done: &BTreeSet<i64>, busy: impl Iterator<Item = i64>, most: usize) -> Vec<i64> {
     let taken: BTreeSet<i64> = done.iter().copied().chain(busy).collect();
-    (0..completions).filter(move |index| !taken.contains(index))
+    (0..completions).filter(|index| !taken.contains(index)).take(most).collect()
 }
 
 #[cfg(test)]
@@ -49,6 +47,6 @@ mod tests {
         assert_eq!(write(&all), "0,2,3,5-7");
         assert_eq!(read("0,2,3,5-7"), all);
         assert_eq!(read(""), BTreeSet::new());
-        assert_eq!(free(9, &all, [1].into_iter()).collect::<Vec<_>>(), [4, 8]);
+        assert_eq!(free(9, &all, [1].into_iter(), 5), [4, 8]);
     }
 }

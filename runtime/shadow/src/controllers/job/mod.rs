@@ -119,7 +119,8 @@ pub(super) fn is_finished(job: &Json) -> bool {
 fn release_abandoned(cx: &mut Context<'_>, key: &Key) -> Result<Next, ApiError> {
     let Some(pod) = cx.view.pod(&key.namespace, &key.name).cloned() else { return Ok(Next::Wait) };
     let owned = pod.owner.as_ref().is_some_and(|owner| {
-        owner.kind == "Job" && cx.world.get(RESOURCE, &pod.namespace, &owner.name).is_some_and(|job| object::uid(&job) == owner.uid)
+        owner.kind == "Job"
+            && cx.world.get(RESOURCE, &pod.namespace, &owner.name).is_some_and(|job| object::uid(&job) == owner.uid)
     });
     if tracked(&pod) && !owned {
         untrack(cx, &pod.namespace, &pod.name)?;
@@ -260,14 +261,18 @@ impl<'a> One<'a> {
 
     /// Whether a pod that was deleted just now takes its time to end.
     fn lingers(&self, cx: &Context<'_>, pod: &Pod) -> bool {
-        cx.world.get("pods", &pod.namespace, &pod.name).is_some_and(|pod| {
-            !matches!(text(&pod["status"]["phase"]), "Succeeded" | "Failed")
-        })
+        cx.world
+            .get("pods", &pod.namespace, &pod.name)
+            .is_some_and(|pod| !matches!(text(&pod["status"]["phase"]), "Succeeded" | "Failed"))
     }
 
     /// Makes and deletes pods.
     fn manage(
-        &mut self, cx: &mut Context<'_>, active: &mut Vec<Arc<Pod>>, terminating: &mut usize, pause: Duration,
+        &mut self,
+        cx: &mut Context<'_>,
+        active: &mut Vec<Arc<Pod>>,
+        terminating: &mut usize,
+        pause: Duration,
     ) -> Result<Next, ApiError> {
         let have = i64::try_from(active.len()).unwrap_or(i64::MAX);
         let parallelism = number(&self.spec()["parallelism"], 1);
@@ -279,8 +284,11 @@ impl<'a> One<'a> {
             Some(completions) => (completions - succeeded).clamp(0, parallelism),
         };
         if have > wanted {
-            active.sort_by(|a, b| a.ready.cmp(&b.ready).then(b.created.cmp(&a.created)).then_with(|| a.name.cmp(&b.name)));
-            let gone: Vec<Arc<Pod>> = active.drain(..usize::try_from((have - wanted).min(BURST)).unwrap_or(0)).collect();
+            active.sort_by(|a, b| {
+                a.ready.cmp(&b.ready).then(b.created.cmp(&a.created)).then_with(|| a.name.cmp(&b.name))
+            });
+            let gone: Vec<Arc<Pod>> =
+                active.drain(..usize::try_from((have - wanted).min(BURST)).unwrap_or(0)).collect();
             for pod in gone {
                 pods::delete(cx, MANAGER, NAME, self.job, &pod.name)?;
                 *terminating += usize::from(self.lingers(cx, &pod));
@@ -295,12 +303,15 @@ impl<'a> One<'a> {
         if !pause.is_zero() {
             return Ok(Next::After(pause));
         }
-        let mut free = indexes::free(number(&self.spec()["completions"], 0), &self.done, active.iter().filter_map(|p| index_of(p)));
-        for _ in 0..missing.min(BURST) {
-            let index = if self.indexed() { free.next() } else { None };
-            if self.indexed() && index.is_none() {
-                break;
-            }
+        let most = usize::try_from(missing.min(BURST)).unwrap_or(0);
+        let places: Vec<Option<i64>> = if self.indexed() {
+            let busy = active.iter().filter_map(|pod| index_of(pod));
+            let free = indexes::free(number(&self.spec()["completions"], 0), &self.done, busy, most);
+            free.into_iter().map(Some).collect()
+        } else {
+            vec![None; most]
+        };
+        for index in places {
             let made = pods::create(cx, MANAGER, NAME, self.job, self.pod(index))?;
             active.push(Arc::new(Pod::read(&made)));
         }
@@ -367,7 +378,9 @@ impl<'a> One<'a> {
             untrack(cx, &namespace, &name)?;
         }
         let Some(outcome) = outcome.filter(|_| terminating == 0) else { return Ok(()) };
-        let Some(job) = cx.world.get(RESOURCE, object::namespace(self.job), object::name(self.job)) else { return Ok(()) };
+        let Some(job) = cx.world.get(RESOURCE, object::namespace(self.job), object::name(self.job)) else {
+            return Ok(());
+        };
         let kind = if outcome.good { "Complete" } else { "Failed" };
         let mut last = self.status.clone();
         outcome::set(&mut last, kind, "True", outcome.reason, outcome.message, self.now);

@@ -19,16 +19,10 @@ pub(super) struct Outcome {
 
 const REACHED: Outcome =
     Outcome { good: true, reason: "CompletionsReached", message: "Reached expected number of succeeded pods" };
-const TOO_MANY: Outcome = Outcome {
-    good: false,
-    reason: "BackoffLimitExceeded",
-    message: "Job has reached the specified backoff limit",
-};
-const TOO_LONG: Outcome = Outcome {
-    good: false,
-    reason: "DeadlineExceeded",
-    message: "Job was active longer than specified deadline",
-};
+const TOO_MANY: Outcome =
+    Outcome { good: false, reason: "BackoffLimitExceeded", message: "Job has reached the specified backoff limit" };
+const TOO_LONG: Outcome =
+    Outcome { good: false, reason: "DeadlineExceeded", message: "Job was active longer than specified deadline" };
 
 /// What is decided already: it was said before, or the Job has failed.
 pub(super) fn of(one: &One<'_>) -> Option<Outcome> {

@@ -10,10 +10,7 @@ pub(super) enum Missing {
     /// A volume cannot be mounted; no container starts.
     Mount(String),
     /// A container's environment cannot be made.
-    Config {
-        container: String,
-        message: String,
-    },
+    Config { container: String, message: String },
 }
 
 /// The first thing that is missing.

@@ -25,14 +25,32 @@ pub(super) enum State {
     /// Not its turn yet, or waiting for its volumes.
     Idle,
     /// Its image is on the way.
-    Pulling { until: Duration },
+    Pulling {
+        until: Duration,
+    },
     /// Its image cannot be had; `since` is when it was last tried.
-    NoImage { since: Duration, backoff: Duration, told: bool },
+    NoImage {
+        since: Duration,
+        backoff: Duration,
+        told: bool,
+    },
     /// Its environment cannot be made.
-    NoConfig { message: String },
-    Running { since: Duration, ready_at: Option<Duration>, ends_at: Option<Duration>, exit: i64 },
+    NoConfig {
+        message: String,
+    },
+    Running {
+        since: Duration,
+        ready_at: Option<Duration>,
+        ends_at: Option<Duration>,
+        exit: i64,
+    },
     /// It ended; it starts again at a time, or never.
-    Ended { since: Duration, at: Duration, exit: i64, again: Option<Duration> },
+    Ended {
+        since: Duration,
+        at: Duration,
+        exit: i64,
+        again: Option<Duration>,
+    },
 }
 
 /// A container.
@@ -306,7 +324,12 @@ impl Container {
     }
 
     fn want_image(
-        &mut self, pod: &mut PodContext<'_, '_>, spec: &Json, since: Duration, backoff: Duration, told: bool,
+        &mut self,
+        pod: &mut PodContext<'_, '_>,
+        spec: &Json,
+        since: Duration,
+        backoff: Duration,
+        told: bool,
     ) -> Option<Next> {
         let now = pod.now;
         self.image = text(&spec["image"]).to_owned();
@@ -399,7 +422,8 @@ impl Container {
             _ => end + self.backoff,
         });
         if again.is_some() && self.restarts > 0 {
-            let pod_name = format!("{}_{}({})", object::name(pod.pod), object::namespace(pod.pod), object::uid(pod.pod));
+            let pod_name =
+                format!("{}_{}({})", object::name(pod.pod), object::namespace(pod.pod), object::uid(pod.pod));
             let message = format!("Back-off restarting failed container {} in pod {pod_name}", self.name);
             pod.event("Warning", "BackOff", &message);
             if self.restarts > 1 {

@@ -41,7 +41,7 @@ pub(super) fn status(cx: &Context<'_>, pod: &Json, run: &Run, address: Option<&s
     if status["qosClass"].is_null() {
         put(&mut status, &["qosClass"], quality(pod));
     }
-    let write = Write { cx, pod, run, ended: matches!(phase, "Succeeded" | "Failed") };
+    let write = Write { world: &*cx.world, pod, run, ended: matches!(phase, "Succeeded" | "Failed") };
     let init: Vec<Json> = containers(pod, "initContainers")
         .iter()
         .zip(&run.init)
@@ -97,7 +97,7 @@ fn quality(pod: &Json) -> &'static str {
 }
 
 struct Write<'a> {
-    cx: &'a Context<'a>,
+    world: &'a dyn Objects,
     pod: &'a Json,
     run: &'a Run,
     ended: bool,
@@ -107,9 +107,8 @@ impl Write<'_> {
     fn id(&self, container: &Container, restarts: i64) -> String {
         let restarts = restarts.to_string();
         let parts = ["0", "1", "2", "3"];
-        let digits = parts.map(|part| {
-            self.cx.world.chance(&["container", object::uid(self.pod), &container.name, &restarts, part])
-        });
+        let digits = parts
+            .map(|part| self.world.chance(&["container", object::uid(self.pod), &container.name, &restarts, part]));
         format!("containerd://{}", hex(&digits))
     }
 
@@ -118,12 +117,19 @@ impl Write<'_> {
         if full.contains('@') {
             return full;
         }
-        let digits = ["0", "1", "2", "3"].map(|part| self.cx.world.chance(&["image", &full, part]));
+        let digits = ["0", "1", "2", "3"].map(|part| self.world.chance(&["image", &full, part]));
         let bare = full.rsplit_once(':').map_or(full.as_str(), |(name, _)| name);
         format!("{bare}@sha256:{}", hex(&digits))
     }
 
-    fn terminated(&self, container: &Container, from: std::time::Duration, to: std::time::Duration, exit: i64, n: i64) -> Json {
+    fn terminated(
+        &self,
+        container: &Container,
+        from: std::time::Duration,
+        to: std::time::Duration,
+        exit: i64,
+        n: i64,
+    ) -> Json {
         json!({"terminated": {
             "containerID": self.id(container, n),
             "exitCode": exit,
@@ -134,8 +140,12 @@ impl Write<'_> {
     }
 
     fn container(&self, spec: &Json, container: &Container, init: bool) -> Json {
-        let now = self.cx.world.now();
-        let first = if init || !self.run.init.is_empty() && !self.init_done() { "PodInitializing" } else { "ContainerCreating" };
+        let now = self.world.now();
+        let first = if init || !self.run.init.is_empty() && !self.init_done() {
+            "PodInitializing"
+        } else {
+            "ContainerCreating"
+        };
         let mut last = match container.last {
             Some((from, to, exit)) => self.terminated(container, from, to, exit, container.restarts - 1),
             None => json!({}),
@@ -159,7 +169,8 @@ impl Write<'_> {
             }
             State::Ended { since, at, exit, again: Some(again) } if *again > *at && !self.ended => {
                 last = self.terminated(container, *since, *at, *exit, container.restarts);
-                let pod = format!("{}_{}({})", object::name(self.pod), object::namespace(self.pod), object::uid(self.pod));
+                let pod =
+                    format!("{}_{}({})", object::name(self.pod), object::namespace(self.pod), object::uid(self.pod));
                 let wait = spelled(container.backoff);
                 let message = format!("back-off {wait} restarting failed container={} pod={pod}", container.name);
                 waiting("CrashLoopBackOff", &message)
@@ -237,7 +248,7 @@ fn initialized<'a>(init: &'a [Container], specs: &[Json]) -> Vec<&'a str> {
 
 fn conditions(pod: &Json, run: &Run, phase: &str, status: &mut Json, now: jiff::Timestamp) {
     let generation = pod["metadata"]["generation"].clone();
-    let mut set = |status: &mut Json, kind: &str, value: bool, reason: &str, message: &str| {
+    let set = |status: &mut Json, kind: &str, value: bool, reason: &str, message: &str| {
         let mut new = json!({
             "type": kind, "status": if value { "True" } else { "False" },
             "lastProbeTime": null, "lastTransitionTime": stamp(now),
@@ -267,7 +278,8 @@ fn conditions(pod: &Json, run: &Run, phase: &str, status: &mut Json, now: jiff::
         set(status, "Initialized", false, "ContainersNotInitialized", &message);
     }
     let sidecars = containers(pod, "initContainers").iter().filter(|spec| is_sidecar(spec));
-    let is_ready = |list: &str, name: &Json| items(&status[list]).iter().any(|s| s["name"] == *name && s["ready"] == true);
+    let is_ready =
+        |list: &str, name: &Json| items(&status[list]).iter().any(|s| s["name"] == *name && s["ready"] == true);
     let mut unready: Vec<String> = sidecars
         .filter(|spec| !is_ready("initContainerStatuses", &spec["name"]))
         .map(|spec| text(&spec["name"]).to_owned())

@@ -66,7 +66,8 @@ impl Controller for StatefulSets {
         let update = history::current(cx, &set, &revisions, &style, &mut collisions)?;
         let named = |name: &Json| revisions.iter().find(|revision| revision["metadata"]["name"] == *name).cloned();
         let current = named(&set["status"]["currentRevision"]).unwrap_or_else(|| update.clone());
-        let mut one = One { now: cx.world.wall(), collisions, set: &set, current: &current, update: &update, all: &all };
+        let mut one =
+            One { now: cx.world.wall(), collisions, set: &set, current: &current, update: &update, all: &all };
         let acted = one.act(cx);
         one.write_status(cx, acted.as_ref().ok().copied().unwrap_or_default())?;
         acted?;
@@ -207,7 +208,8 @@ impl One<'_> {
             return false;
         }
         let rolling = &self.spec()["updateStrategy"]["rollingUpdate"];
-        let kept = if rolling.is_object() { int(&rolling["partition"]) } else { int(&self.set["status"]["currentReplicas"]) };
+        let kept =
+            if rolling.is_object() { int(&rolling["partition"]) } else { int(&self.set["status"]["currentReplicas"]) };
         ordinal < self.start() + kept
     }
 

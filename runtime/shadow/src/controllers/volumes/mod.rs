@@ -183,7 +183,9 @@ impl Claims {
             return Ok(Next::Wait);
         };
         self.grow(cx, claim, &found)?;
-        let Some(claim) = cx.world.get(CLAIMS, object::namespace(claim), object::name(claim)) else { return Ok(Next::Wait) };
+        let Some(claim) = cx.world.get(CLAIMS, object::namespace(claim), object::name(claim)) else {
+            return Ok(Next::Wait);
+        };
         let Some(found) = cx.world.get(VOLUMES, "", volume) else { return Ok(Next::Wait) };
         settle(cx, &claim, &found)?;
         Ok(Next::Wait)
@@ -192,7 +194,9 @@ impl Claims {
     /// Enlarges a volume whose claim asks for more, where its class allows that.
     fn grow(&mut self, cx: &mut Context<'_>, claim: &Json, volume: &Json) -> Result<(), ApiError> {
         let wanted = &claim["spec"]["resources"]["requests"]["storage"];
-        if milli(wanted) <= milli(&volume["spec"]["capacity"]["storage"]) || milli(wanted) <= milli(&claim["status"]["capacity"]["storage"]) {
+        if milli(wanted) <= milli(&volume["spec"]["capacity"]["storage"])
+            || milli(wanted) <= milli(&claim["status"]["capacity"]["storage"])
+        {
             return Ok(());
         }
         let allowed = class_of(cx, claim).is_some_and(|class| class["allowVolumeExpansion"] == true);
@@ -227,7 +231,9 @@ impl Claims {
     fn say_waiting(&mut self, cx: &mut Context<'_>, claim: &Json) -> Result<(), ApiError> {
         set_phase(cx, claim, "Pending")?;
         if let Some(class) = class_of(cx, claim) {
-            if class["volumeBindingMode"] == "WaitForFirstConsumer" && object::annotation(claim, SELECTED_NODE).is_none() {
+            if class["volumeBindingMode"] == "WaitForFirstConsumer"
+                && object::annotation(claim, SELECTED_NODE).is_none()
+            {
                 return self.say_delayed(cx, claim);
             }
             let message = provision::waiting(text(&class["provisioner"]));
@@ -270,7 +276,11 @@ impl Claims {
         let due = match self.coming.get(&uid) {
             Some(due) => *due,
             None => {
-                let message = format!("External provisioner is provisioning volume for claim \"{}/{}\"", object::namespace(claim), object::name(claim));
+                let message = format!(
+                    "External provisioner is provisioning volume for claim \"{}/{}\"",
+                    object::namespace(claim),
+                    object::name(claim)
+                );
                 cx.world.event(provisioner, claim, "Normal", "Provisioning", &message);
                 self.coming.insert(uid.clone(), now + cx.scene.provision);
                 now + cx.scene.provision
@@ -290,10 +300,9 @@ impl Claims {
                 cx.world.event(provisioner, claim, "Normal", "ProvisioningSucceeded", &message);
             }
         }
-        if let (Some(claim), Some(volume)) = (
-            cx.world.get(CLAIMS, object::namespace(claim), object::name(claim)),
-            cx.world.get(VOLUMES, "", &name),
-        ) {
+        if let (Some(claim), Some(volume)) =
+            (cx.world.get(CLAIMS, object::namespace(claim), object::name(claim)), cx.world.get(VOLUMES, "", &name))
+        {
             bind(cx, &claim, &volume)?;
         }
         Ok(Next::Wait)
@@ -317,11 +326,15 @@ fn bind(cx: &mut Context<'_>, claim: &Json, volume: &Json) -> Result<(), ApiErro
     let reference = &volume["spec"]["claimRef"];
     if reference["uid"] != claim["metadata"]["uid"] {
         let foreign = reference.is_null();
-        put(&mut volume, &["spec", "claimRef"], json!({
-            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "name": object::name(claim),
-            "namespace": object::namespace(claim), "resourceVersion": claim["metadata"]["resourceVersion"],
-            "uid": object::uid(claim),
-        }));
+        put(
+            &mut volume,
+            &["spec", "claimRef"],
+            json!({
+                "apiVersion": "v1", "kind": "PersistentVolumeClaim", "name": object::name(claim),
+                "namespace": object::namespace(claim), "resourceVersion": claim["metadata"]["resourceVersion"],
+                "uid": object::uid(claim),
+            }),
+        );
         if foreign {
             put(&mut volume, &["metadata", "annotations", BOUND_BY], "yes");
         }
