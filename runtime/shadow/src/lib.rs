@@ -14,6 +14,7 @@ mod defaults;
 mod error;
 #[cfg(feature = "listen")]
 pub mod listen;
+pub mod fault;
 mod object;
 mod patch;
 mod scheduler;
@@ -24,6 +25,7 @@ mod table;
 #[cfg(test)]
 mod testing;
 mod validation;
+pub mod topology;
 mod world;
 
 pub use census::Counted;

@@ -1,12 +1,14 @@
 //! The shadow as one holds it: a cluster that answers requests.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use futures::FutureExt;
 use http::{Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use tokio::sync::watch;
@@ -14,6 +16,9 @@ use tokio::sync::watch;
 use crate::api::{self, Body};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
+use crate::controllers::driver::{Engine, Idle};
+use crate::fault::{Fault, Scene};
+use crate::topology::Topology;
 use crate::world::World;
 
 /// A Kubernetes cluster in process. Clones are handles to the same one; [`fork`](Self::fork) makes another.
@@ -23,8 +28,18 @@ pub struct Shadow {
 }
 
 struct Inner {
-    world: Mutex<World>,
+    state: Mutex<State>,
     changed: watch::Sender<u64>,
+    /// When the controllers have something to do next.
+    idle: watch::Sender<Idle>,
+    clock: Arc<dyn Clock>,
+}
+
+struct State {
+    world: World,
+    engine: Option<Engine>,
+    /// What controllers looked at without end.
+    endless: BTreeSet<String>,
 }
 
 /// What a [`Shadow`] is made of.
@@ -32,9 +47,28 @@ pub struct Builder {
     seed: u64,
     clock: Arc<dyn Clock>,
     catalog: Catalog,
+    topology: Topology,
+    scene: Option<Scene>,
 }
 
 impl Builder {
+    /// The machines; none without.
+    #[must_use]
+    pub fn topology(mut self, topology: Topology) -> Self {
+        self.topology = topology;
+        self
+    }
+
+    /// Lets controllers, scheduler and kubelets work, with things taking as long, and as broken, as the scene says. Without
+    /// one, nothing happens by itself.
+    ///
+    /// [`Shadow::run`] has to run for what takes time.
+    #[must_use]
+    pub fn scene(mut self, scene: Scene) -> Self {
+        self.scene = Some(scene);
+        self
+    }
+
     /// What uids, names and whatever else is left to chance come from; 0 without.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -51,9 +85,15 @@ impl Builder {
     /// A fresh cluster.
     #[must_use]
     pub fn build(self) -> Shadow {
-        let mut world = World::new(self.seed, self.clock, self.catalog, None);
+        let mut world = World::new(self.seed, self.clock.clone(), self.catalog, None);
         world.begin();
-        Shadow::of(world)
+        let now = self.clock.wall();
+        for node in self.topology.objects(now) {
+            world.join(node);
+        }
+        let shadow = Shadow::of(world, self.scene.map(Engine::new), self.clock);
+        shadow.with(|_| ());
+        shadow
     }
 }
 
@@ -61,12 +101,65 @@ impl Shadow {
     /// Of this time.
     #[must_use]
     pub fn builder(clock: Arc<dyn Clock>) -> Builder {
-        Builder { seed: 0, clock, catalog: Catalog::builtin() }
+        Builder { seed: 0, clock, catalog: Catalog::builtin(), topology: Topology::default(), scene: None }
     }
 
-    fn of(world: World) -> Self {
+    fn of(world: World, engine: Option<Engine>, clock: Arc<dyn Clock>) -> Self {
         let changed = watch::Sender::new(world.store.version());
-        Self { inner: Arc::new(Inner { world: Mutex::new(world), changed }) }
+        let idle = watch::Sender::new(Idle::default());
+        let state = Mutex::new(State { world, engine, endless: BTreeSet::new() });
+        Self { inner: Arc::new(Inner { state, changed, idle, clock }) }
+    }
+
+    /// Wakes the controllers whenever the time has come for something. To be spawned where the clock belongs; ends when no
+    /// handle to the shadow is left.
+    pub fn run(&self) -> impl Future<Output = ()> + Send + 'static {
+        let inner = Arc::downgrade(&self.inner);
+        let clock = self.inner.clock.clone();
+        let mut idle = self.inner.idle.subscribe();
+        async move {
+            loop {
+                let next = idle.borrow_and_update().clone();
+                let never = || futures::future::pending().boxed();
+                let strong = next.strong.map_or_else(never, |at| clock.sleep_until(at));
+                let weak = next.weak.map_or_else(never, |at| clock.sleep_weakly_until(at));
+                tokio::select! {
+                    changed = idle.changed() => if changed.is_err() { return },
+                    () = strong => {}
+                    () = weak => {}
+                }
+                let Some(inner) = inner.upgrade() else { return };
+                Self { inner }.with(|_| ());
+            }
+        }
+    }
+
+    /// Breaks something from now on.
+    pub fn inject(&self, fault: Fault) {
+        self.engine(|engine| engine.inject(fault));
+    }
+
+    /// Mends what [`inject`](Self::inject) broke.
+    pub fn mend(&self, fault: &Fault) {
+        self.engine(|engine| engine.mend(fault));
+    }
+
+    fn engine(&self, work: impl FnOnce(&mut Engine)) {
+        if let Some(engine) = &mut self.lock().engine {
+            work(engine);
+        }
+        self.with(|_| ());
+    }
+
+    /// What controllers looked at without end, and have left alone: mistakes of this crate. Each as
+    /// `controller: resource namespace/name`.
+    #[must_use]
+    pub fn endless(&self) -> Vec<String> {
+        self.lock().endless.iter().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answers a request. Whoever asks may do anything.
@@ -93,7 +186,9 @@ impl Shadow {
     /// Another cluster, which is now as this one is. They share the clock.
     #[must_use]
     pub fn fork(&self) -> Self {
-        self.with(|world| Self::of(world.fork()))
+        let state = self.lock();
+        let engine = state.engine.as_ref().map(|engine| Engine::new(engine.scene().clone()));
+        Self::of(state.world.fork(), engine, self.inner.clock.clone())
     }
 
     /// Tells, after each request or work of a controller that changed anything, the version of the last change.
@@ -102,12 +197,22 @@ impl Shadow {
         self.inner.changed.subscribe()
     }
 
-    /// Does something to the world, alone.
+    /// Does something to the world, alone; the controllers act on it before anybody else sees the world.
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut World) -> T) -> T {
-        let mut world = self.inner.world.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = work(&mut world);
+        let mut state = self.lock();
+        let State { world, engine, endless } = &mut *state;
+        let result = work(world);
+        if let Some(engine) = engine {
+            let idle = engine.run(world);
+            endless.extend(idle.endless.iter().cloned());
+            self.inner.idle.send_if_modified(|last| {
+                let differs = *last != idle;
+                *last = idle;
+                differs
+            });
+        }
         let version = world.store.version();
-        drop(world);
+        drop(state);
         self.inner.changed.send_if_modified(|last| {
             let newer = version > *last;
             *last = version.max(*last);

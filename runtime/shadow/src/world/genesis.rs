@@ -17,4 +17,16 @@ impl World {
             drop(self.create(&writer, "namespaces", namespace));
         }
     }
+
+    /// Takes a machine in: its Node, with the status that the kubelet reports.
+    pub(crate) fn join(&mut self, node: crate::Json) {
+        let writer = Writer { manager: "kubelet".into(), ..Writer::default() };
+        let status = node["status"].clone();
+        // Where the kind is not known there is nothing to join.
+        if let Ok(made) = self.create(&writer, "nodes", node) {
+            let mut made = crate::Json::clone(&made);
+            crate::controllers::fields::put(&mut made, &["status"], status);
+            drop(self.update_status(&writer, "nodes", made));
+        }
+    }
 }

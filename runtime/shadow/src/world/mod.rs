@@ -82,8 +82,9 @@ pub(crate) trait Objects {
     fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Arc<Json>>;
     /// Whose `ownerReferences` name this uid.
     fn owned_by(&self, resource: &str, namespace: &str, uid: &str) -> Vec<Arc<Json>>;
+    /// `resource` may be `pods/binding` besides: the object is a `Binding`.
     fn create(&mut self, writer: &Writer, resource: &str, object: Json) -> Result<Arc<Json>, ApiError>;
-    /// Replaces the object; with `status`, only its status. Refused where the resourceVersion in it is outdated.
+    /// Replaces the object. Refused where the resourceVersion in it is outdated. `resource` may be `namespaces/finalize`.
     fn update(&mut self, writer: &Writer, resource: &str, object: Json) -> Result<Arc<Json>, ApiError>;
     fn update_status(&mut self, writer: &Writer, resource: &str, object: Json) -> Result<Arc<Json>, ApiError>;
     fn delete(
@@ -206,6 +207,9 @@ impl Objects for World {
     }
 
     fn create(&mut self, writer: &Writer, resource: &str, object: Json) -> Result<Arc<Json>, ApiError> {
+        if resource == "pods/binding" {
+            return self.bind(writer, &object);
+        }
         let kind = self.stored_type(resource)?;
         let namespace = crate::object::namespace(&object).to_owned();
         let target = Target { kind: &kind, namespace: &namespace, name: "", subresource: "" };
@@ -213,7 +217,8 @@ impl Objects for World {
     }
 
     fn update(&mut self, writer: &Writer, resource: &str, object: Json) -> Result<Arc<Json>, ApiError> {
-        self.replace(writer, resource, "", object)
+        let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+        self.replace(writer, resource, subresource, object)
     }
 
     fn update_status(&mut self, writer: &Writer, resource: &str, object: Json) -> Result<Arc<Json>, ApiError> {
@@ -257,6 +262,18 @@ impl Objects for World {
 }
 
 impl World {
+    /// Gives a pod to a node, as the subresource `binding` does.
+    pub(crate) fn bind(&mut self, writer: &Writer, binding: &Json) -> Result<Arc<Json>, ApiError> {
+        let kind = self.stored_type("pods")?;
+        let (namespace, name) = (crate::object::namespace(binding), crate::object::name(binding));
+        let node = crate::object::text(binding, "/target/name").unwrap_or_default().to_owned();
+        let uid = crate::object::uid(binding).to_owned();
+        let now = meta::time(self.wall());
+        let target = Target { kind: &kind, namespace, name, subresource: "binding" };
+        let change = move |pod: &Json| bound(pod, &node, &uid, now);
+        Ok(Arc::new(self.write(&target, writer, Edit::Patch(Box::new(change)))?.object.json()))
+    }
+
     fn replace(
         &mut self,
         writer: &Writer,
@@ -269,4 +286,36 @@ impl World {
         let target = Target { kind: &kind, namespace: &namespace, name: &name, subresource };
         Ok(Arc::new(self.write(&target, writer, Edit::Replace(object))?.object.json()))
     }
+}
+
+/// The pod with its node, and the condition that says so.
+fn bound(pod: &Json, node: &str, uid: &str, now: Json) -> Result<Json, ApiError> {
+    use crate::object::{is_deleting, name, text, uid as uid_of};
+    let conflict = |why: String| Err(ApiError::conflict("", "pods/binding", name(pod), &why));
+    if !uid.is_empty() && uid != uid_of(pod) {
+        let there = uid_of(pod);
+        return conflict(format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {there}"));
+    }
+    if is_deleting(pod) {
+        return conflict(format!("pod {} is being deleted, cannot be assigned to a host", name(pod)));
+    }
+    match text(pod, "/spec/nodeName") {
+        None | Some("") => {}
+        Some(there) => return conflict(format!("pod {} is already assigned to node \"{there}\"", name(pod))),
+    }
+    let gated = pod.pointer("/spec/schedulingGates").and_then(Json::as_array).is_some_and(|gates| !gates.is_empty());
+    if gated {
+        return conflict(format!("pod {} has non-empty .spec.schedulingGates", name(pod)));
+    }
+    let mut pod = pod.clone();
+    let mut scheduled =
+        serde_json::json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
+    if let (Some(fields), Some(generation)) = (scheduled.as_object_mut(), pod.pointer("/metadata/generation")) {
+        fields.insert("observedGeneration".into(), generation.clone());
+    }
+    if let Some(fields) = pod.get_mut("spec").and_then(Json::as_object_mut) {
+        fields.insert("nodeName".into(), node.into());
+    }
+    crate::controllers::fields::place_condition(&mut pod["status"], scheduled);
+    Ok(pod)
 }

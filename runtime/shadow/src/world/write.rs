@@ -186,7 +186,9 @@ impl World {
         parts::admit(self, &stored_kind, target.subresource, Some(&old), &mut object)?;
         meta::restore(&mut object, &old);
         warnings.extend(parts::prepare(self, &stored_kind, target.subresource, Some(&old), &mut object)?);
-        if strategy::has_generation(&stored_kind) && strategy::moves_generation(&stored_kind, &old, &object) {
+        // Neither the status nor a binding is something that a controller has to observe.
+        let asks = !matches!(target.subresource, "status" | "binding");
+        if asks && strategy::has_generation(&stored_kind) && strategy::moves_generation(&stored_kind, &old, &object) {
             let generation = old.pointer("/metadata/generation").and_then(Json::as_i64).unwrap_or_default() + 1;
             meta::set(&mut object, "generation", generation.into());
         }

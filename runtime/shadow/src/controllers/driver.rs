@@ -1,0 +1,245 @@
+//! Lets the controllers act on the history's changes, until nothing is left to do.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::time::Duration;
+
+use super::{Cluster, Context, Controller, Next, Seen, View};
+use crate::Json;
+use crate::fault::{Fault, Scene};
+use crate::store::{Change, ChangeKind, Key};
+
+/// How often one key may be looked at in one go before it is taken for endless.
+const MOST_LOOKS: u32 = 20_000;
+
+/// The shortest and the longest time until something that failed is tried again.
+const FIRST_RETRY: Duration = Duration::from_millis(5);
+const LAST_RETRY: Duration = Duration::from_secs(1000);
+
+/// After so many failures in a row (some 20 s) the next attempt is nothing that anybody waits for.
+const STRONG_RETRIES: u32 = 12;
+
+/// One controller's work: its place in the list, and the object.
+type Work = (usize, Key);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Timer {
+    at: Duration,
+    weak: bool,
+}
+
+/// What is left to do after [`Engine::run`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Idle {
+    /// When something will happen by itself.
+    pub(crate) strong: Option<Duration>,
+    /// When something is repeated that alone leads nowhere: to be done if time passes, but no reason to let it pass.
+    pub(crate) weak: Option<Duration>,
+    /// What was looked at without end, and has been left alone: a bug. `controller: resource namespace/name`.
+    pub(crate) endless: Vec<String>,
+}
+
+/// The controllers, their queue and their timers.
+pub(crate) struct Engine {
+    controllers: Vec<Box<dyn Controller>>,
+    view: View,
+    scene: Scene,
+    /// The history's entry up to which changes were taken in; nothing before the first run.
+    seen: Option<u64>,
+    queue: VecDeque<Work>,
+    queued: HashSet<Work>,
+    timers: BTreeSet<(Timer, Work)>,
+    timer_of: HashMap<Work, Timer>,
+    failures: HashMap<Work, u32>,
+    watching: BTreeMap<&'static str, Vec<usize>>,
+}
+
+/// What is written so often, and owned by nobody, that only those are told of it who ask for it by name.
+const UNWATCHED: [&str; 3] = ["events", "events.events.k8s.io", "leases.coordination.k8s.io"];
+
+impl Engine {
+    /// The controllers of a cluster in which things take as long, and are as broken, as the scene says.
+    pub(crate) fn new(scene: Scene) -> Self {
+        let controllers = super::all();
+        let mut watching: BTreeMap<&'static str, Vec<usize>> = BTreeMap::new();
+        for (place, controller) in controllers.iter().enumerate() {
+            for resource in controller.watches() {
+                watching.entry(resource).or_default().push(place);
+            }
+        }
+        Self {
+            controllers,
+            view: View::default(),
+            scene,
+            seen: None,
+            queue: VecDeque::new(),
+            queued: HashSet::new(),
+            timers: BTreeSet::new(),
+            timer_of: HashMap::new(),
+            failures: HashMap::new(),
+            watching,
+        }
+    }
+
+    /// How long things take, and what is broken.
+    pub(crate) fn scene(&self) -> &Scene {
+        &self.scene
+    }
+
+    /// Breaks something from now on; [`Engine::run`] shows what comes of it.
+    pub(crate) fn inject(&mut self, fault: Fault) {
+        self.scene.inject(fault);
+        self.look_at_all();
+    }
+
+    /// Mends what [`Engine::inject`] broke.
+    pub(crate) fn mend(&mut self, fault: &Fault) {
+        self.scene.mend(fault);
+        self.look_at_all();
+    }
+
+    /// Looks at everything again with the next run.
+    fn look_at_all(&mut self) {
+        self.seen = None;
+    }
+
+    /// Acts until nothing is left to do at this time.
+    pub(crate) fn run(&mut self, world: &mut dyn Cluster) -> Idle {
+        let mut looks: HashMap<Work, u32> = HashMap::new();
+        let mut endless = BTreeSet::new();
+        self.wake(world.now());
+        loop {
+            self.take_in(world);
+            if self.queue.is_empty() {
+                self.wake(world.now());
+            }
+            let Some(work) = self.queue.pop_front() else { break };
+            self.queued.remove(&work);
+            let count = looks.entry(work.clone()).or_default();
+            *count += 1;
+            if *count > MOST_LOOKS {
+                endless.insert(self.describe(&work));
+                continue;
+            }
+            self.look(world, work);
+        }
+        let first = |weak| self.timers.iter().map(|(timer, _)| timer).find(|timer| timer.weak == weak).map(|t| t.at);
+        Idle { strong: first(false), weak: first(true), endless: endless.into_iter().collect() }
+    }
+
+    fn describe(&self, (place, key): &Work) -> String {
+        let name = self.controllers.get(*place).map_or("", |c| c.name());
+        format!("{name}: {} {}/{}", key.resource, key.namespace, key.name)
+    }
+
+    fn wake(&mut self, now: Duration) {
+        while let Some((timer, _)) = self.timers.first()
+            && timer.at <= now
+            && let Some((_, work)) = self.timers.pop_first()
+        {
+            self.timer_of.remove(&work);
+            self.enqueue(work);
+        }
+    }
+
+    fn enqueue(&mut self, work: Work) {
+        if self.queued.insert(work.clone()) {
+            self.queue.push_back(work);
+        }
+    }
+
+    fn take_in(&mut self, world: &mut dyn Cluster) {
+        let Some(seen) = self.seen else {
+            return self.take_all_in(world);
+        };
+        if world.version() == seen {
+            return;
+        }
+        let Some(changes) = world.changes_after(seen) else { return self.take_all_in(world) };
+        for change in changes {
+            self.seen = Some(change.version);
+            if !UNWATCHED.contains(&&*change.key.resource)
+                && let Some(read) = read(&change)
+            {
+                self.distribute(world, read);
+            }
+        }
+    }
+
+    /// Takes all that is there for new.
+    fn take_all_in(&mut self, world: &mut dyn Cluster) {
+        self.seen = Some(world.version());
+        self.view = View::default();
+        let resources = world.resources();
+        let mut changes = Vec::new();
+        for resource in resources.iter().filter(|resource| !UNWATCHED.contains(&&***resource)) {
+            for object in world.list(resource, None) {
+                let key = Key::new(resource, crate::object::namespace(&object), crate::object::name(&object));
+                let object = Json::clone(&object);
+                let change = Seen { kind: ChangeKind::Added, key, object, pod_before: None };
+                self.view.take(&change);
+                changes.push(change);
+            }
+        }
+        for change in changes {
+            self.ask(world, &change);
+        }
+    }
+
+    fn distribute(&mut self, world: &dyn Cluster, mut change: Seen) {
+        change.pod_before = self.view.take(&change);
+        self.ask(world, &change);
+    }
+
+    fn ask(&mut self, world: &dyn Cluster, change: &Seen) {
+        let of = |name: &str| self.watching.get(name).cloned().unwrap_or_default();
+        let mut places = of("*");
+        places.extend(of(&change.key.resource));
+        places.sort_unstable();
+        for place in places {
+            let Some(controller) = self.controllers.get_mut(place) else { continue };
+            for key in controller.keys(world, &self.view, change) {
+                self.enqueue((place, key));
+            }
+        }
+    }
+
+    fn look(&mut self, world: &mut dyn Cluster, work: Work) {
+        let now = world.now();
+        let Some(controller) = self.controllers.get_mut(work.0) else { return };
+        let mut cx = Context { world, view: &self.view, scene: &self.scene };
+        match controller.reconcile(&mut cx, &work.1) {
+            Ok(next) => {
+                self.failures.remove(&work);
+                let timer = match next {
+                    Next::Wait => None,
+                    Next::After(after) => Some(Timer { at: now + after, weak: false }),
+                    Next::Weakly(after) => Some(Timer { at: now + after, weak: true }),
+                };
+                self.set_timer(work, timer);
+            }
+            Err(error) if error.code == 409 && error.reason == "Conflict" => self.enqueue(work),
+            Err(_) => {
+                let failures = self.failures.entry(work.clone()).or_default();
+                let after = FIRST_RETRY.saturating_mul(1u32.checked_shl(*failures).unwrap_or(u32::MAX)).min(LAST_RETRY);
+                *failures += 1;
+                let weak = *failures > STRONG_RETRIES;
+                self.set_timer(work, Some(Timer { at: now + after, weak }));
+            }
+        }
+    }
+
+    fn set_timer(&mut self, work: Work, timer: Option<Timer>) {
+        if let Some(old) = self.timer_of.remove(&work) {
+            self.timers.remove(&(old, work.clone()));
+        }
+        if let Some(timer) = timer {
+            self.timer_of.insert(work.clone(), timer);
+            self.timers.insert((timer, work));
+        }
+    }
+}
+
+fn read(change: &Change) -> Option<Seen> {
+    let object = serde_json::from_slice(&change.object).ok()?;
+    Some(Seen { kind: change.kind, key: change.key.clone(), object, pod_before: None })
+}

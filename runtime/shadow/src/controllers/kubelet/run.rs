@@ -1,0 +1,458 @@
+//! What the containers of one pod do over time.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::super::fields::{between, int, items, text, time};
+use super::super::{Context, Next};
+use super::needs::Missing;
+use super::{NAME, is_sidecar};
+use crate::Json;
+use crate::fault::Place;
+use crate::object;
+
+const FIRST_BACKOFF: Duration = Duration::from_secs(10);
+const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
+/// How long a container lives that crashes.
+const CRASH: Duration = Duration::from_secs(1);
+/// How often a kubelet looks again for what is missing.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// Where a container is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum State {
+    /// Not its turn yet, or waiting for its volumes.
+    Idle,
+    /// Its image is on the way.
+    Pulling {
+        until: Duration,
+    },
+    /// Its image cannot be had; `since` is when it was last tried.
+    NoImage {
+        since: Duration,
+        backoff: Duration,
+        told: bool,
+    },
+    /// Its environment cannot be made.
+    NoConfig {
+        message: String,
+    },
+    Running {
+        since: Duration,
+        ready_at: Option<Duration>,
+        ends_at: Option<Duration>,
+        exit: i64,
+    },
+    /// It ended; it starts again at a time, or never.
+    Ended {
+        since: Duration,
+        at: Duration,
+        exit: i64,
+        again: Option<Duration>,
+    },
+}
+
+/// A container.
+#[derive(Debug, Clone)]
+pub(super) struct Container {
+    pub(super) name: String,
+    pub(super) image: String,
+    pub(super) state: State,
+    pub(super) restarts: i64,
+    /// From when to when it ran before, and its exit code.
+    pub(super) last: Option<(Duration, Duration, i64)>,
+    pub(super) backoff: Duration,
+}
+
+/// The containers of a pod.
+#[derive(Debug, Clone)]
+pub(super) struct Run {
+    pub(super) init: Vec<Container>,
+    pub(super) main: Vec<Container>,
+    /// What the virtual clock showed at a certain time of day, to translate the one into the other.
+    base: (Duration, Timestamp),
+    sandbox: bool,
+    stops_at: Option<Duration>,
+    mount_told: bool,
+}
+
+impl Run {
+    /// A pod's containers, as its status tells of them.
+    pub(super) fn of(pod: &Json, now: Duration, wall: Timestamp) -> Self {
+        let read = |containers: &str, statuses: &str| {
+            let statuses = items(&pod["status"][statuses]);
+            let found = |name: &Json| statuses.iter().find(|s| s["name"] == *name);
+            let all = super::containers(pod, containers).iter();
+            all.map(|container| {
+                let mut one = Container {
+                    name: text(&container["name"]).to_owned(),
+                    image: text(&container["image"]).to_owned(),
+                    state: State::Idle,
+                    restarts: 0,
+                    last: None,
+                    backoff: FIRST_BACKOFF,
+                };
+                if let Some(status) = found(&container["name"]) {
+                    one.recall(status, now, wall);
+                }
+                one
+            })
+            .collect()
+        };
+        let sandbox = !text(&pod["status"]["podIP"]).is_empty();
+        let (init, main) = (read("initContainers", "initContainerStatuses"), read("containers", "containerStatuses"));
+        Self { init, main, base: (now, wall), sandbox, stops_at: None, mount_told: false }
+    }
+
+    /// The time of day of a moment.
+    pub(super) fn wall(&self, at: Duration) -> Timestamp {
+        let (now, wall) = self.base;
+        let moved = if at >= now { wall.checked_add(at - now) } else { wall.checked_sub(now - at) };
+        moved.unwrap_or(wall)
+    }
+
+    pub(super) fn has_sandbox(&self) -> bool {
+        self.sandbox
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stops_at.is_some()
+    }
+
+    pub(super) fn stops_at(&self) -> Option<Duration> {
+        self.stops_at
+    }
+
+    pub(super) fn stop_at(&mut self, at: Duration) {
+        self.stops_at = Some(at);
+    }
+
+    /// The names of the containers that run.
+    pub(super) fn running(&self) -> Vec<&str> {
+        let all = self.main.iter().chain(&self.init);
+        all.filter(|c| matches!(c.state, State::Running { .. })).map(|c| c.name.as_str()).collect()
+    }
+
+    /// Ends what runs: the pod is being deleted.
+    pub(super) fn end_all(&mut self, cx: &Context<'_>) {
+        let now = cx.world.now();
+        for container in self.main.iter_mut().chain(&mut self.init) {
+            if let State::Running { since, .. } = container.state {
+                container.state = State::Ended { since, at: now, exit: 0, again: None };
+            }
+        }
+    }
+
+    /// Does what is due; says when more will be.
+    pub(super) fn advance(&mut self, cx: &mut Context<'_>, pod: &Json, missing: Option<&Missing>) -> Next {
+        let now = cx.world.now();
+        if let Some(Missing::Mount(message)) = missing
+            && !self.sandbox
+        {
+            if !self.mount_told {
+                cx.world.event(NAME, pod, "Warning", "FailedMount", message);
+                self.mount_told = true;
+            }
+            return Next::Weakly(LOOK_AGAIN);
+        }
+        let unset = |name: &str| match missing {
+            Some(Missing::Config { container, message }) if container == name => Some(message.as_str()),
+            _ => None,
+        };
+        let policy = text(&pod["spec"]["restartPolicy"]);
+        let mut next = Next::Wait;
+        let mut pod_cx = PodContext { cx, pod, policy, now };
+        let specs = super::containers(pod, "initContainers");
+        let mut blocked = false;
+        for (container, spec) in self.init.iter_mut().zip(specs) {
+            let role = if is_sidecar(spec) { Role::Sidecar } else { Role::Init };
+            next = next.or(container.advance(&mut pod_cx, spec, role, unset(&container.name.clone())));
+            if !container.lets_go_on(role) {
+                blocked = true;
+                break;
+            }
+        }
+        if !blocked {
+            let specs = super::containers(pod, "containers");
+            for (container, spec) in self.main.iter_mut().zip(specs) {
+                next = next.or(container.advance(&mut pod_cx, spec, Role::Main, unset(&container.name.clone())));
+            }
+        }
+        // The pod's network is there once the first image is.
+        let started = |c: &Container| !matches!(c.state, State::Idle | State::Pulling { .. });
+        self.sandbox |= self.init.iter().chain(&self.main).any(started);
+        if self.main.iter().all(|c| matches!(c.state, State::Ended { again: None, .. })) {
+            self.end_all(pod_cx.cx);
+        }
+        next
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Init,
+    Sidecar,
+    Main,
+}
+
+/// What a container has to know of its pod.
+struct PodContext<'a, 'b> {
+    cx: &'a mut Context<'b>,
+    pod: &'a Json,
+    policy: &'a str,
+    now: Duration,
+}
+
+impl PodContext<'_, '_> {
+    fn event(&mut self, kind: &str, reason: &str, message: &str) {
+        self.cx.world.event(NAME, self.pod, kind, reason, message);
+    }
+
+    fn place<'c>(&'c self, image: &'c str) -> Place<'c> {
+        Place { namespace: object::namespace(self.pod), pod: object::name(self.pod), image }
+    }
+}
+
+impl Container {
+    /// Takes up what a status says.
+    fn recall(&mut self, status: &Json, now: Duration, wall: Timestamp) {
+        let at = |value: &Json| time(value).map_or(now, |time| now.saturating_sub(between(time, wall)));
+        self.restarts = int(&status["restartCount"]);
+        let (state, last) = (&status["state"], &status["lastState"]["terminated"]);
+        if last.is_object() {
+            self.last = Some((at(&last["startedAt"]), at(&last["finishedAt"]), int(&last["exitCode"])));
+        }
+        for _ in 1..self.restarts.min(6) {
+            self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
+        }
+        if state["running"].is_object() {
+            let since = at(&state["running"]["startedAt"]);
+            let ready_at = (status["ready"] == true).then_some(since);
+            self.state = State::Running { since, ready_at, ends_at: None, exit: 0 };
+        } else if state["terminated"].is_object() {
+            let ended = &state["terminated"];
+            let (since, end) = (at(&ended["startedAt"]), at(&ended["finishedAt"]));
+            self.state = State::Ended { since, at: end, exit: int(&ended["exitCode"]), again: None };
+        } else if state["waiting"]["reason"] == "CrashLoopBackOff"
+            && let Some((since, end, exit)) = self.last
+        {
+            self.state = State::Ended { since, at: end, exit, again: Some(end + self.backoff) };
+        }
+    }
+
+    /// Whether the containers after it may start.
+    fn lets_go_on(&self, role: Role) -> bool {
+        match (&self.state, role) {
+            (State::Running { .. }, Role::Sidecar) => true,
+            (State::Ended { exit: 0, again: None, .. }, Role::Init) => true,
+            // A sidecar that crashes holds up nobody who has started.
+            (State::Ended { .. }, Role::Sidecar) => true,
+            _ => false,
+        }
+    }
+
+    fn advance(&mut self, pod: &mut PodContext<'_, '_>, spec: &Json, role: Role, unset: Option<&str>) -> Next {
+        loop {
+            let next = self.step(pod, spec, role, unset);
+            match next {
+                Some(next) => return next,
+                None => continue,
+            }
+        }
+    }
+
+    /// One transition; nothing if another may follow at once.
+    fn step(&mut self, pod: &mut PodContext<'_, '_>, spec: &Json, role: Role, unset: Option<&str>) -> Option<Next> {
+        let now = pod.now;
+        match self.state.clone() {
+            State::Idle => {
+                self.image = text(&spec["image"]).to_owned();
+                self.begin(pod, spec, now);
+                None
+            }
+            State::Pulling { until } if until > now => Some(Next::After(until - now)),
+            State::Pulling { until } => {
+                if let Some(message) = unset {
+                    pod.event("Warning", "Failed", &format!("Error: {message}"));
+                    self.state = State::NoConfig { message: message.to_owned() };
+                    return None;
+                }
+                let takes = pod.cx.scene.start_of(&pod.place(&self.image));
+                self.say_pulled(pod, spec, takes);
+                self.start(pod, spec, role, until);
+                None
+            }
+            State::NoImage { since, backoff, told } => self.want_image(pod, spec, since, backoff, told),
+            State::NoConfig { .. } => {
+                if unset.is_some() {
+                    return Some(Next::Weakly(LOOK_AGAIN));
+                }
+                self.start(pod, spec, role, now);
+                None
+            }
+            State::Running { since, ready_at, ends_at, exit } => {
+                // A fault may have come, or been mended, meanwhile.
+                let crashes = pod.cx.scene.crashes(&pod.place(&self.image));
+                let ends_at = if crashes && exit == 0 { Some(now.max(since + CRASH)) } else { ends_at };
+                let exit = if crashes { 1 } else { exit };
+                self.state = State::Running { since, ready_at, ends_at, exit };
+                if let Some(end) = ends_at.filter(|end| *end <= now) {
+                    self.end(pod, role, since, end, exit);
+                    return None;
+                }
+                let changed = [ends_at, ready_at].into_iter().flatten().filter(|at| *at > now).min();
+                let weak = exit != 0 && self.backoff >= LONGEST_BACKOFF;
+                Some(match changed {
+                    Some(at) if weak => Next::Weakly(at - now),
+                    Some(at) => Next::After(at - now),
+                    None => Next::Wait,
+                })
+            }
+            State::Ended { again: None, .. } => Some(Next::Wait),
+            State::Ended { again: Some(again), .. } if again > now => {
+                let hopeless = self.backoff >= LONGEST_BACKOFF;
+                Some(if hopeless { Next::Weakly(again - now) } else { Next::After(again - now) })
+            }
+            State::Ended { since, at, exit, again: Some(again) } => {
+                self.last = Some((since, at, exit));
+                self.restarts += 1;
+                self.start(pod, spec, role, again);
+                None
+            }
+        }
+    }
+
+    fn want_image(
+        &mut self,
+        pod: &mut PodContext<'_, '_>,
+        spec: &Json,
+        since: Duration,
+        backoff: Duration,
+        told: bool,
+    ) -> Option<Next> {
+        let now = pod.now;
+        self.image = text(&spec["image"]).to_owned();
+        if !pod.cx.scene.cannot_pull(&pod.place(&self.image)) {
+            self.begin(pod, spec, now);
+            return None;
+        }
+        let again = since + backoff;
+        if now >= again {
+            self.say_no_image(pod);
+            self.state = State::NoImage { since: now, backoff: (backoff * 2).min(LONGEST_BACKOFF), told: false };
+            return Some(Next::After(Duration::from_secs(1)));
+        }
+        if !told && now > since {
+            let message = format!("Back-off pulling image \"{}\"", self.image);
+            pod.event("Normal", "BackOff", &message);
+            pod.event("Warning", "Failed", "Error: ImagePullBackOff");
+            self.state = State::NoImage { since, backoff, told: true };
+        }
+        if !told && now == since {
+            return Some(Next::After(Duration::from_secs(1)));
+        }
+        let hopeless = backoff >= LONGEST_BACKOFF;
+        Some(if hopeless { Next::Weakly(again - now) } else { Next::After(again - now) })
+    }
+
+    /// Goes for the image.
+    fn begin(&mut self, pod: &mut PodContext<'_, '_>, spec: &Json, now: Duration) {
+        if pod.cx.scene.cannot_pull(&pod.place(&self.image)) {
+            self.say_no_image(pod);
+            self.state = State::NoImage { since: now, backoff: FIRST_BACKOFF, told: false };
+            return;
+        }
+        if spec["imagePullPolicy"] != "Never" {
+            pod.event("Normal", "Pulling", &format!("Pulling image \"{}\"", self.image));
+        }
+        self.state = State::Pulling { until: now + pod.cx.scene.start_of(&pod.place(&self.image)) };
+    }
+
+    fn say_no_image(&self, pod: &mut PodContext<'_, '_>) {
+        let image = &self.image;
+        pod.event("Normal", "Pulling", &format!("Pulling image \"{image}\""));
+        pod.event("Warning", "Failed", &format!("Failed to pull image \"{image}\": {}", why_not(image)));
+        pod.event("Warning", "Failed", "Error: ErrImagePull");
+    }
+
+    fn say_pulled(&self, pod: &mut PodContext<'_, '_>, spec: &Json, takes: Duration) {
+        let image = &self.image;
+        let message = if spec["imagePullPolicy"] == "Never" {
+            format!("Container image \"{image}\" already present on machine and can be accessed by the pod")
+        } else {
+            let took = format!("{}ms", takes.as_millis());
+            format!("Successfully pulled image \"{image}\" in {took} ({took} including waiting). Image size: 0 bytes.")
+        };
+        pod.event("Normal", "Pulled", &message);
+    }
+
+    fn start(&mut self, pod: &mut PodContext<'_, '_>, spec: &Json, role: Role, at: Duration) {
+        pod.event("Normal", "Created", "Container created");
+        pod.event("Normal", "Started", "Container started");
+        let place = pod.place(&self.image);
+        let crashes = pod.cx.scene.crashes(&place);
+        let never = pod.cx.scene.never_ready(&place);
+        let delay = |probe: &Json| Duration::from_secs(u64::try_from(int(&probe["initialDelaySeconds"])).unwrap_or(0));
+        let started = at + delay(&spec["startupProbe"]);
+        let ready_at = (!never).then(|| started.max(at + delay(&spec["readinessProbe"])));
+        let ends_at = match role {
+            _ if crashes => Some(at + CRASH),
+            Role::Init => Some(at),
+            Role::Main if pod.policy != "Always" => Some(at + pod.cx.scene.run),
+            _ => None,
+        };
+        // What crashes before its probe succeeds is never ready.
+        let ready_at = ready_at.filter(|ready| !crashes || spec["readinessProbe"].is_null() && *ready <= at + CRASH);
+        self.state = State::Running { since: at, ready_at, ends_at, exit: i64::from(crashes) };
+    }
+
+    fn end(&mut self, pod: &mut PodContext<'_, '_>, role: Role, since: Duration, end: Duration, exit: i64) {
+        let again = match (role, pod.policy) {
+            (Role::Sidecar, _) => true,
+            (Role::Init, "Never") => false,
+            (Role::Init, _) => exit != 0,
+            (Role::Main, "Always") => true,
+            (Role::Main, "OnFailure") => exit != 0,
+            (Role::Main, _) => false,
+        };
+        // The first restart is at once; from the second on, it waits.
+        let again = again.then(|| match self.restarts {
+            0 => end,
+            _ => end + self.backoff,
+        });
+        if again.is_some() && self.restarts > 0 {
+            let pod_name =
+                format!("{}_{}({})", object::name(pod.pod), object::namespace(pod.pod), object::uid(pod.pod));
+            let message = format!("Back-off restarting failed container {} in pod {pod_name}", self.name);
+            pod.event("Warning", "BackOff", &message);
+            if self.restarts > 1 {
+                self.backoff = (self.backoff * 2).min(LONGEST_BACKOFF);
+            }
+        }
+        let again = again.map(|at| if self.restarts > 1 { end + self.backoff } else { at });
+        self.state = State::Ended { since, at: end, exit, again };
+    }
+}
+
+/// The reason that containerd gives.
+pub(super) fn why_not(image: &str) -> String {
+    let full = full_name(image);
+    format!(
+        "rpc error: code = NotFound desc = failed to pull and unpack image \"{full}\": \
+         failed to resolve reference \"{full}\": {full}: not found"
+    )
+}
+
+/// An image's name with its registry and tag.
+pub(super) fn full_name(image: &str) -> String {
+    let first = image.split('/').next().unwrap_or_default();
+    let registry = first.contains(['.', ':']) || first == "localhost";
+    let name = match (image.contains('/'), registry) {
+        (true, true) => image.to_owned(),
+        (true, false) => format!("docker.io/{image}"),
+        (false, _) => format!("docker.io/library/{image}"),
+    };
+    let last = name.rsplit('/').next().unwrap_or_default();
+    if last.contains([':', '@']) { name } else { format!("{name}:latest") }
+}

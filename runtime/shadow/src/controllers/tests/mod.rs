@@ -1,0 +1,8 @@
+//! The controllers together, on a world of its own.
+
+mod batch;
+mod nodes;
+mod pods;
+mod services;
+mod storage;
+mod workloads;

@@ -1,0 +1,139 @@
+use serde_json::json;
+
+use crate::Json;
+use crate::controllers::fields::{condition, items, text};
+use crate::controllers::testing::{Test, deployment, pod};
+
+fn service(name: &str) -> Json {
+    json!({
+        "metadata": {"name": name, "labels": {"app": name}},
+        "spec": {
+            "type": "ClusterIP", "clusterIP": "10.96.0.9", "selector": {"app": name},
+            "ports": [{"name": "http", "port": 80, "targetPort": "web", "protocol": "TCP"}],
+        },
+    })
+}
+
+fn web(replicas: i64) -> Json {
+    let mut object = deployment("web", replicas, "x");
+    object["spec"]["template"]["spec"]["containers"][0]["ports"] = json!([{"name": "web", "containerPort": 8080}]);
+    object
+}
+
+fn slice(test: &Test) -> Json {
+    let all = test.list("endpointslices.discovery.k8s.io");
+    assert_eq!(all.len(), 1);
+    all[0].clone()
+}
+
+#[test]
+fn endpoints_follow_the_pods_readiness() {
+    let mut test = Test::new(2);
+    test.create("services", service("web"));
+    assert!(slice(&test)["endpoints"].is_null());
+    test.create("deployments.apps", web(2));
+    test.finish();
+    let endpoints = test.get("endpoints", "web");
+    assert_eq!(items(&endpoints["subsets"][0]["addresses"]).len(), 2);
+    assert_eq!(endpoints["subsets"][0]["ports"], json!([{"name": "http", "port": 8080, "protocol": "TCP"}]));
+    let one = slice(&test);
+    assert_eq!(one["ports"][0]["port"], 8080);
+    assert_eq!(one["endpoints"][0]["conditions"], json!({"ready": true, "serving": true, "terminating": false}));
+    assert_eq!(one["metadata"]["labels"]["kubernetes.io/service-name"], "web");
+    let first = text(&test.list("pods")[0]["metadata"]["name"]).to_owned();
+    test.delete("pods", &first);
+    let leaving: Vec<Json> = items(&slice(&test)["endpoints"]).iter().filter(|e| e["conditions"]["terminating"] == true).cloned().collect();
+    assert_eq!(leaving.len(), 1);
+    assert_eq!(leaving[0]["conditions"], json!({"ready": false, "serving": true, "terminating": true}));
+    test.finish();
+    assert_eq!(items(&slice(&test)["endpoints"]).len(), 2);
+    test.delete("services", "web");
+    test.finish();
+    assert!(test.list("endpointslices.discovery.k8s.io").is_empty());
+    assert!(test.find("endpoints", "web").is_none());
+}
+
+#[test]
+fn a_headless_service_may_publish_what_is_not_ready() {
+    let mut test = Test::new(1);
+    test.inject("never-ready/web");
+    let mut headless = service("web");
+    headless["spec"]["clusterIP"] = json!("None");
+    headless["spec"]["ports"] = json!([{"port": 5432, "targetPort": 5432}]);
+    test.create("services", headless.clone());
+    headless["metadata"]["name"] = json!("early");
+    headless["spec"]["publishNotReadyAddresses"] = json!(true);
+    test.create("services", headless);
+    test.create("pods", pod("web", "x"));
+    test.finish();
+    let late = test.get("endpoints", "web");
+    assert!(late["subsets"][0]["addresses"].is_null());
+    assert_eq!(items(&late["subsets"][0]["notReadyAddresses"]).len(), 1);
+    assert_eq!(late["metadata"]["labels"]["service.kubernetes.io/headless"], "");
+    assert_eq!(items(&test.get("endpoints", "early")["subsets"][0]["addresses"]).len(), 1);
+}
+
+#[test]
+fn a_budget_counts_what_is_healthy() {
+    let mut test = Test::new(2);
+    test.create("deployments.apps", web(4));
+    let budget = |name: &str, spec: Json| {
+        let mut spec = spec;
+        spec["selector"] = json!({"matchLabels": {"app": "web"}});
+        json!({"metadata": {"name": name}, "spec": spec})
+    };
+    test.create("poddisruptionbudgets.policy", budget("most", json!({"maxUnavailable": "25%"})));
+    test.create("poddisruptionbudgets.policy", budget("least", json!({"minAvailable": 4})));
+    let most = test.get("poddisruptionbudgets.policy", "most")["status"].clone();
+    assert_eq!((&most["currentHealthy"], &most["disruptionsAllowed"]), (&json!(0), &json!(0)));
+    test.finish();
+    let most = test.get("poddisruptionbudgets.policy", "most")["status"].clone();
+    let numbers = |status: &Json| {
+        ["expectedPods", "desiredHealthy", "currentHealthy", "disruptionsAllowed"].map(|f| status[f].as_i64().unwrap())
+    };
+    assert_eq!(numbers(&most), [4, 3, 4, 1]);
+    assert_eq!(condition(&most, "DisruptionAllowed").unwrap()["reason"], "SufficientPods");
+    let least = test.get("poddisruptionbudgets.policy", "least")["status"].clone();
+    assert_eq!(numbers(&least), [4, 4, 4, 0]);
+    assert_eq!(condition(&least, "DisruptionAllowed").unwrap()["reason"], "InsufficientPods");
+}
+
+#[test]
+fn a_quota_shows_what_is_used() {
+    let mut test = Test::new(2);
+    let hard = json!({"requests.cpu": "4", "requests.memory": "8Gi", "pods": "10", "count/deployments.apps": "3", "services": "5"});
+    test.create("resourcequotas", json!({"metadata": {"name": "team"}, "spec": {"hard": hard}}));
+    let mut object = web(2);
+    object["spec"]["template"]["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": "250m", "memory": "512Mi"}});
+    test.create("deployments.apps", object);
+    test.create("services", service("web"));
+    test.finish();
+    let status = test.get("resourcequotas", "team")["status"].clone();
+    assert_eq!(status["hard"], test.get("resourcequotas", "team")["spec"]["hard"]);
+    let used = json!({"requests.cpu": "500m", "requests.memory": "1Gi", "pods": "2", "count/deployments.apps": "1", "services": "1"});
+    assert_eq!(status["used"], used);
+}
+
+#[test]
+fn an_autoscaler_says_that_there_are_no_metrics() {
+    let mut test = Test::new(1);
+    test.create("deployments.apps", web(2));
+    test.create("horizontalpodautoscalers.autoscaling", json!({
+        "metadata": {"name": "web"},
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}, "minReplicas": 1, "maxReplicas": 5,
+            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}],
+        },
+    }));
+    test.finish();
+    let status = test.get("horizontalpodautoscalers.autoscaling", "web")["status"].clone();
+    assert_eq!(status["currentReplicas"], 2);
+    let active = condition(&status, "ScalingActive").unwrap();
+    assert_eq!(active["reason"], "FailedGetResourceMetric");
+    assert_eq!(
+        active["message"],
+        "the HPA was unable to compute the replica count: failed to get cpu utilization: unable to get metrics for \
+         resource cpu: unable to fetch metrics from resource metrics API: the server could not find the requested \
+         resource (get pods.metrics.k8s.io)"
+    );
+}
