@@ -1,6 +1,7 @@
 //! What a session acts on: clusters, a network, a clock. Opening it is one place.
 
 mod live;
+mod shadow;
 
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::cluster::Cluster;
 use crate::{Error, Kind, Result};
 
 pub use live::{Live, LiveBuilder};
+pub use shadow::{Shadow, ShadowBuilder};
 
 /// What a session acts on.
 pub trait Target: Send + Sync + 'static {

@@ -1,5 +1,7 @@
 //! Which resources there are: built in, and by CustomResourceDefinitions.
 
+pub(crate) mod discovery;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -65,6 +67,11 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
+    /// Kubernetes' own resources.
+    pub(crate) fn builtin() -> Self {
+        crate::schema::builtin().catalog.clone()
+    }
+
     pub(crate) fn get(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<ResourceType>> {
         self.types.get(&(group.to_owned(), version.to_owned(), plural.to_owned()))
     }

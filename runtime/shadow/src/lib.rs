@@ -9,6 +9,8 @@ pub mod clock;
 mod controllers;
 mod defaults;
 mod error;
+#[cfg(feature = "listen")]
+pub mod listen;
 mod object;
 mod patch;
 mod scheduler;

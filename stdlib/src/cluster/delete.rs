@@ -78,7 +78,7 @@ pub fn delete(call: &Call<'_>, target: Target, options: DeleteArguments) -> Resu
         call.wait(async move {
             let deadline = clock.now() + timeout;
             let gone = std::pin::pin!(gone(&cluster, &id, &uid));
-            match select(gone, clock.sleep_until(deadline)).await {
+            match select(gone, clock.give_up_at(deadline)).await {
                 Either::Left((gone, _)) => gone,
                 Either::Right(_) => Err(held(&cluster, &id, timeout).await),
             }

@@ -27,7 +27,7 @@ pub(crate) async fn explain(vigil: &mut Vigil, index: usize, cluster: &Cluster, 
     let watched = &vigil.watched[index];
     let mut unanswered = false;
     let gathering = evidence::gather(watched, cluster, known.clone());
-    let evidence = match select(Box::pin(gathering), clock.sleep(LIMIT)).await {
+    let evidence = match select(Box::pin(gathering), clock.give_up_at(clock.now() + LIMIT)).await {
         Either::Left((evidence, _)) => evidence,
         Either::Right(_) => {
             unanswered = true;
@@ -46,15 +46,16 @@ pub(crate) async fn explain(vigil: &mut Vigil, index: usize, cluster: &Cluster, 
 
 pub(crate) fn error_of(watched: &Watched, evidence: &Evidence, others: &[&Watched]) -> Error {
     let (goal, status) = (&watched.goal, &watched.status);
-    let hopeless = matches!(watched.end, Some(End::Hopeless(_)));
+    let hopeless = matches!(watched.end, Some(End::Hopeless(_) | End::NothingLeft));
     let troubles: &[Trouble] = if let Some(End::Hopeless(troubles)) = &watched.end { troubles } else { &[] };
     let message = if hopeless {
+        let since = if matches!(watched.end, Some(End::NothingLeft)) { ", nothing can happen any more" } else { "" };
         let blocked = if troubles.is_empty() {
             String::new()
         } else {
             format!(" (no progress for {})", duration::display(goal.times.patience))
         };
-        format!("{} {}: {status}{blocked}", goal.id, goal.aim.never())
+        format!("{} {}{since}: {status}{blocked}", goal.id, goal.aim.never())
     } else {
         format!("{} {} after {}: {status}", goal.id, goal.aim.missed(), duration::display(goal.times.timeout))
     };

@@ -44,7 +44,7 @@ pub(crate) fn look_up(
         let mut why = "it has not answered yet".to_owned();
         loop {
             let asked = resolve(&inner, &reference, namespace.as_deref(), shared.as_deref());
-            let failed = match select(Box::pin(asked), clock.sleep_until(end)).await {
+            let failed = match select(Box::pin(asked), clock.give_up_at(end)).await {
                 Either::Left((Err(error), _)) if may_pass(&error) => error,
                 Either::Left((answer, _)) => return answer,
                 Either::Right(_) => return Err(over(&subject, &why, timeout)),

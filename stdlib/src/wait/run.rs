@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::{FutureExt as _, select};
+use futures::future::{Either, FutureExt as _, select};
 use futures::stream::{BoxStream, SelectAll, StreamExt as _, unfold};
 use serde_json::Value as Json;
 use windlass_runtime::cluster::{Cluster, WatchEvent};
@@ -54,6 +54,7 @@ async fn keep(goals: Vec<(Cluster, Goal)>, mode: Mode, clock: Arc<dyn Clock>, te
     let mut watches: SelectAll<BoxStream<'static, Told>> = SelectAll::new();
     let mut heartbeat = clock.now() + HEARTBEAT;
     let mut period = HEARTBEAT;
+    let mut at_rest = false;
     loop {
         let now = clock.now();
         vigil.look(now);
@@ -88,11 +89,11 @@ async fn keep(goals: Vec<(Cluster, Goal)>, mode: Mode, clock: Arc<dyn Clock>, te
             let (subject, status) = summary(&vigil);
             tell(&subject, &status);
         }
-        let woken = match vigil.next_moment() {
-            Some(moment) => clock.sleep_until(moment),
-            None => futures::future::pending().boxed(),
-        };
         let guards = Some(vigil.guards_at()).filter(|at| now < *at);
+        let never = || futures::future::pending().boxed();
+        let due = [vigil.verdict_at(), guards.filter(|_| at_rest)].into_iter().flatten().min();
+        let due = due.map_or_else(never, |moment| clock.sleep_until(moment));
+        let over = vigil.over_at().map_or_else(never, |moment| clock.give_up_at(moment));
         let weakly = [guards, vigil.contact_moment()].into_iter().flatten().fold(heartbeat, Moment::min);
         let weakly = clock.sleep_weakly_until(weakly);
         let next = async {
@@ -103,10 +104,18 @@ async fn keep(goals: Vec<(Cluster, Goal)>, mode: Mode, clock: Arc<dyn Clock>, te
             }
         };
         let told = {
-            let timers = select(woken, weakly);
-            match select(Box::pin(next), timers).await {
-                futures::future::Either::Left((told, _)) => Some(told),
-                futures::future::Either::Right(_) => None,
+            let timers = select(select(due, over), weakly);
+            match select(Box::pin(next), select(timers, clock.nothing_left())).await {
+                Either::Left((told, _)) => Some(told),
+                Either::Right((Either::Left(_), _)) => None,
+                Either::Right((Either::Right(_), _)) => {
+                    // The pods are looked at before it is believed.
+                    at_rest = guards.is_some();
+                    if !at_rest {
+                        vigil.nothing_left();
+                    }
+                    None
+                }
             }
         };
         if let Some(told) = told {

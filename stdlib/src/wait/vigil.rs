@@ -53,6 +53,8 @@ pub(crate) enum End {
     TimedOut,
     /// It cannot come about any more.
     Hopeless(Vec<Trouble>),
+    /// Nothing can happen any more that would bring it about.
+    NothingLeft,
     /// It cannot be followed.
     Failed(Error),
 }
@@ -183,16 +185,24 @@ impl Vigil {
         }
     }
 
-    /// When something happens by the clock alone: a deadline, the end of a time of grace.
-    pub fn next_moment(&self) -> Option<Moment> {
-        let open = self.watched.iter().filter(|w| w.end.is_none());
-        open.flat_map(|w| {
-            // A verdict in doubt waits for an answer, not for the clock.
-            let stable = w.reached_at.map(|at| at + w.goal.times.stable_for).filter(|_| w.doubt.is_none());
-            let hopeless = w.hopeless_at.filter(|_| w.doubt.is_none());
-            [Some(w.over_at(self.begun)), stable, hopeless].into_iter().flatten()
-        })
-        .min()
+    /// When a verdict is due by the clock alone: at the end of a time of grace.
+    pub fn verdict_at(&self) -> Option<Moment> {
+        // A verdict in doubt waits for an answer, not for the clock.
+        let open = self.watched.iter().filter(|w| w.end.is_none() && w.doubt.is_none());
+        let due = |w: &Watched| [w.reached_at.map(|at| at + w.goal.times.stable_for), w.hopeless_at];
+        open.flat_map(due).flatten().min()
+    }
+
+    /// When the next goal's time is over.
+    pub fn over_at(&self) -> Option<Moment> {
+        self.watched.iter().filter(|w| w.end.is_none()).map(|w| w.over_at(self.begun)).min()
+    }
+
+    /// Ends what is open: the cluster is simulated, and nothing can happen in it any more.
+    pub fn nothing_left(&mut self) {
+        for watched in self.watched.iter_mut().filter(|w| w.end.is_none()) {
+            watched.end = Some(End::NothingLeft);
+        }
     }
 
     /// When more is looked at, if nothing has happened until then.

@@ -58,13 +58,7 @@ impl Api {
     }
 
     /// Asks, and takes any answer.
-    pub(crate) fn ask(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &str,
-    ) -> Result<Answer, Error> {
+    pub(crate) fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Result<Answer, Error> {
         self.exchange(method, path, headers, body).map_err(|source| Error::Request {
             method: method.to_owned(),
             path: path.to_owned(),

@@ -83,7 +83,7 @@ pub(crate) fn watch(
     stream.watcher = Some(world.store.watch(scope));
     stream.timeout = timeout.map(|seconds| {
         let clock = world.clock();
-        clock.sleep_until(clock.now() + Duration::from_secs(seconds.unsigned_abs()))
+        clock.sleep_weakly_until(clock.now() + Duration::from_secs(seconds.unsigned_abs()))
     });
     Ok(Answer::lines(Body::lines(stream)))
 }

@@ -1,5 +1,6 @@
 //! Who owns what after a write.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Versions;
@@ -12,9 +13,11 @@ use super::merge::merge;
 use super::reset::Reset;
 use super::set::Set;
 use super::types::Types;
+use super::validate::validate;
 use crate::Json;
+use crate::object::text;
 
-/// The state of one write: the types of its version, and the other versions.
+/// One write: the types of its version, and the other versions.
 pub(super) struct Updater<'a> {
     pub(super) versions: &'a dyn Versions,
     pub(super) types: Types<'a>,
@@ -23,6 +26,22 @@ pub(super) struct Updater<'a> {
 }
 
 impl Updater<'_> {
+    fn types_of(&self, api_version: &str) -> Option<Types<'_>> {
+        if api_version == self.api_version { Some(self.types) } else { self.versions.types(api_version) }
+    }
+
+    /// An object in another version; nothing where that is not served any more.
+    fn convert<'j>(&self, object: &'j Json, to: &str, what: &str) -> Result<Option<Cow<'j, Json>>, Refusal> {
+        if text(object, "/apiVersion") == Some(to) {
+            return Ok(Some(Cow::Borrowed(object)));
+        }
+        let (Some(types), Some(converted)) = (self.types_of(to), self.versions.convert(object, to)) else {
+            return Ok(None);
+        };
+        validate(types, &converted, false).map_err(|error| super::broken(format!("{what}{error}")))?;
+        Ok(Some(Cow::Owned(converted)))
+    }
+
     /// Takes changed fields from their owners, and removed fields from everybody. Gives the differences.
     fn settle(
         &self,
@@ -33,19 +52,19 @@ impl Updater<'_> {
         force: bool,
     ) -> Result<Comparison, Refusal> {
         let own = compare(self.types, before, after).without(self.reset);
-        let mut others: BTreeMap<String, Option<Comparison>> = BTreeMap::new();
+        let mut others: BTreeMap<&str, Option<Comparison>> = BTreeMap::new();
         let (mut conflicts, mut kept) = (Vec::new(), BTreeMap::new());
         for (owner, owned) in &managed.owners {
             if owner == writer {
                 kept.insert(owner.clone(), owned.clone());
                 continue;
             }
-            let differences = if owned.api_version == self.api_version {
-                Some(&own)
-            } else {
-                let other = others.entry(owned.api_version.clone());
-                other.or_insert_with(|| self.compare_in(&owned.api_version, before, after)).as_ref()
-            };
+            let version = owned.api_version.as_str();
+            if version != self.api_version && !others.contains_key(version) {
+                others.insert(version, self.compare_in(version, before, after)?);
+            }
+            let differences =
+                if version == self.api_version { Some(&own) } else { others.get(version).and_then(Option::as_ref) };
             // A version that is no longer served: its owners are forgotten.
             let Some(differences) = differences else { continue };
             let changed = differences.modified.clone().union(&differences.added);
@@ -62,10 +81,11 @@ impl Updater<'_> {
         Ok(own)
     }
 
-    fn compare_in(&self, api_version: &str, before: &Json, after: &Json) -> Option<Comparison> {
-        let types = self.versions.types(api_version)?;
-        let convert = |object: &Json| self.versions.convert(object, api_version);
-        Some(compare(types, &convert(before)?, &convert(after)?).without(self.reset))
+    fn compare_in(&self, version: &str, before: &Json, after: &Json) -> Result<Option<Comparison>, Refusal> {
+        let before = self.convert(before, version, "failed to convert old object: ")?;
+        let after = self.convert(after, version, "failed to convert new object: ")?;
+        let (Some(types), Some(before), Some(after)) = (self.types_of(version), before, after) else { return Ok(None) };
+        Ok(Some(compare(types, &before, &after).without(self.reset)))
     }
 
     /// Gives what differs between two states to the writer.
@@ -76,7 +96,7 @@ impl Updater<'_> {
         managed: &mut Managed,
         writer: &Owner,
     ) -> Result<(), Refusal> {
-        self.reconcile(managed);
+        self.reconcile(before, managed)?;
         let differences = self.settle(before, after, managed, writer, true)?;
         let owned = managed.owners.remove(writer).map(|owned| owned.fields).unwrap_or_default();
         let fields = owned.difference(&differences.removed).union(&differences.modified).union(&differences.added);
@@ -96,74 +116,70 @@ impl Updater<'_> {
         writer: &Owner,
         force: bool,
     ) -> Result<Option<Json>, Refusal> {
-        self.reconcile(managed);
+        self.reconcile(live, managed)?;
         let mut merged = merge(self.types, live, intent);
         let fields = self.reset.keep(fields_of(self.types, intent));
         let owned = Owned { api_version: self.api_version.into(), fields };
         let last = managed.owners.insert(writer.clone(), owned);
         if let Some(last) = last.filter(|last| !last.fields.is_empty()) {
-            merged = self.prune(merged, managed, &last);
+            merged = self.prune(merged, managed, &last)?;
         }
         self.settle(live, &merged, managed, writer, force)?;
         Ok((!same(live, &merged)).then_some(merged))
     }
 
-    /// Takes out what the writer has owned and no longer intends, unless somebody else owns it.
-    fn prune(&self, merged: Json, managed: &Managed, last: &Owned) -> Json {
-        let same_version = last.api_version == self.api_version;
-        let types = if same_version { Some(self.types) } else { self.versions.types(&last.api_version) };
-        let Some(types) = types else { return merged };
-        if same_version {
-            return self.prune_in(types, &merged, managed, last);
-        }
-        let Some(converted) = self.versions.convert(&merged, &last.api_version) else { return merged };
-        let pruned = self.prune_in(types, &converted, managed, last);
-        self.versions.convert(&pruned, self.api_version).unwrap_or(merged)
-    }
-
-    /// The same in the version of the last apply.
-    fn prune_in(&self, types: Types<'_>, merged: &Json, managed: &Managed, last: &Owned) -> Json {
+    /// Takes out what the writer has owned and no longer intends, unless somebody else owns it. Goes by the version of
+    /// the last apply.
+    fn prune(&self, merged: Json, managed: &Managed, last: &Owned) -> Result<Json, Refusal> {
+        const FAILED: &str = "failed to prune fields: failed to convert merged object to last applied version: ";
+        let home = last.api_version.as_str();
+        let there = self.convert(&merged, home, FAILED)?;
+        let (Some(types), Some(there)) = (self.types_of(home), there) else { return Ok(merged) };
         let lasting = with_named(types, &last.fields);
-        let mut pruned = remove(types, merged, &lasting);
+        let mut pruned = remove(types, &there, &lasting);
         let mut by_version: BTreeMap<&str, Set> = BTreeMap::new();
         for owned in managed.owners.values() {
             by_version.entry(&owned.api_version).or_default().add(&owned.fields);
         }
-        // The version of the last apply first: what it takes out may be needed to convert.
-        if let Some(owned) = by_version.remove(last.api_version.as_str()) {
-            pruned = keep_owned(types, merged, &pruned, &owned);
+        // This version first: what it takes out may be needed to convert.
+        if let Some(owned) = by_version.remove(home) {
+            pruned = keep_owned(types, &there, &pruned, &owned);
         }
         for (version, owned) in by_version {
-            pruned = self.keep_owned_in(version, &last.api_version, merged, pruned, &owned);
+            pruned = self.keep_owned_in(version, &there, pruned, &owned)?;
         }
+        let Some(pruned) = self.convert(&pruned, home, FAILED)? else { return Ok(there.into_owned()) };
         // What is neither in the last set nor owned by anybody stays.
         let left = with_named(types, &fields_of(types, &pruned));
-        let had = with_named(types, &fields_of(types, merged));
-        remove(types, merged, &had.difference(&left).intersection(&lasting))
+        let had = with_named(types, &fields_of(types, &there));
+        let pruned = remove(types, &there, &had.difference(&left).intersection(&lasting));
+        let back = self.convert(&pruned, self.api_version, FAILED)?.map(Cow::into_owned);
+        Ok(back.unwrap_or(merged))
     }
 
-    fn keep_owned_in(&self, version: &str, home: &str, merged: &Json, pruned: Json, owned: &Set) -> Json {
-        let types = if version == self.api_version { Some(self.types) } else { self.versions.types(version) };
-        let kept = types.and_then(|types| {
-            let merged = self.versions.convert(merged, version)?;
-            let there = self.versions.convert(&pruned, version)?;
-            self.versions.convert(&keep_owned(types, &merged, &there, owned), home)
-        });
-        kept.unwrap_or(pruned)
+    fn keep_owned_in(&self, version: &str, merged: &Json, pruned: Json, owned: &Set) -> Result<Json, Refusal> {
+        let what = format!(
+            "failed to prune fields: failed add back owned items: failed to convert merged object at version {version}: "
+        );
+        let (had, left) = (self.convert(merged, version, &what)?, self.convert(&pruned, version, &what)?);
+        let (Some(types), Some(had), Some(left)) = (self.types_of(version), had, left) else { return Ok(pruned) };
+        Ok(keep_owned(types, &had, &left, owned))
     }
 
     /// Brings all sets in line with schemas that have changed since they were written.
-    fn reconcile(&self, managed: &mut Managed) {
+    fn reconcile(&self, live: &Json, managed: &mut Managed) -> Result<(), Refusal> {
+        let mut checked: Vec<&str> = vec![self.api_version];
         for owned in managed.owners.values_mut() {
-            let types = if owned.api_version == self.api_version {
-                Some(self.types)
-            } else {
-                self.versions.types(&owned.api_version)
-            };
-            if let Some(types) = types {
+            let version = owned.api_version.as_str();
+            if !checked.contains(&version) {
+                self.convert(live, version, "")?;
+            }
+            if let Some(types) = self.types_of(version) {
                 owned.fields = reconcile(types, std::mem::take(&mut owned.fields));
             }
+            checked.push(&owned.api_version);
         }
+        Ok(())
     }
 }
 

@@ -95,16 +95,17 @@ impl Check<'_> {
             other => return self.mistake(&format!("expected map, got &{{{}}}", printed::plain(other))),
         };
         for (name, value) in fields {
-            self.path.push(Element::field(name));
-            let known = map.at(name);
-            match known {
-                Some(kind) => self.value(kind, value),
-                None => self.mistake("field not declared in schema"),
+            if let Some(kind) = map.at(name) {
+                self.path.push(Element::field(name));
+                self.value(kind, value);
+                self.path.pop();
             }
+        }
+        // The real server looks at fields in any order, and stops at the first unknown one.
+        if let Some(unknown) = fields.keys().find(|name| map.at(name).is_none()) {
+            self.path.push(Element::field(unknown));
+            self.mistake("field not declared in schema");
             self.path.pop();
-            if known.is_none() {
-                return;
-            }
         }
     }
 }

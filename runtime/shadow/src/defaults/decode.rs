@@ -44,6 +44,22 @@ pub(crate) fn tidy(name: &str, part: &mut Json) {
     }
 }
 
+/// A field of a kind as it is when there is nothing in it, or nothing where Go leaves it out.
+pub(super) fn empty_field(group: &str, version: &str, kind: &str, name: &str) -> Option<Json> {
+    let types = Types::all();
+    let Type::Struct(at) = types.of_kind(group, version, kind)? else { return None };
+    let field = types.get(at)?.fields.iter().find(|field| field.name == name)?;
+    Reader { types, found: Found::default(), path: vec![], fields: vec![], inside: "" }.read_field(None, field)
+}
+
+/// Brings an object that is in the API server's form already, but for what was just done to it, into that form again.
+pub(super) fn tidy_kind(group: &str, version: &str, kind: &str, object: &mut Json) {
+    let types = Types::all();
+    if let Some(of) = types.of_kind(group, version, kind) {
+        Reader { types, found: Found::default(), path: vec![], fields: vec![], inside: "" }.read(object, &of);
+    }
+}
+
 struct Reader {
     types: &'static Types,
     found: Found,

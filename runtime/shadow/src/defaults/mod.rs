@@ -6,6 +6,7 @@ mod container;
 mod decode;
 pub(crate) mod fields;
 pub(crate) mod pod;
+pub(crate) mod prepare;
 pub(crate) mod quantity;
 mod secret;
 mod service;
@@ -15,6 +16,7 @@ mod volume;
 mod workload;
 
 pub(crate) use decode::{Found, decode, tidy};
+use decode::tidy_kind;
 
 use crate::Json;
 

@@ -1,9 +1,22 @@
 //! The types of objects, as the API's own OpenAPI documents describe them: what server-side apply, the strategic patch,
 //! pruning and field validation go by.
 
+mod assets;
+mod builtin;
+mod decode;
+pub(crate) mod documents;
+mod go;
+mod openapi;
+mod prune;
+pub(crate) mod quantity;
+mod time;
+
 use std::collections::{BTreeMap, HashMap};
 
 use crate::Json;
+use crate::error::ApiError;
+
+pub(crate) use builtin::{Builtin, builtin, group_version};
 
 /// A place in a [`Schemas`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -15,6 +28,9 @@ pub struct Schemas {
     nodes: Vec<Node>,
     /// By the name in `components.schemas`, such as `io.k8s.api.apps.v1.Deployment`.
     names: HashMap<String, Id>,
+    /// How Go sees Kubernetes' own types, and which of them is which.
+    go: go::GoTypes,
+    go_ids: HashMap<Id, go::GoId>,
 }
 
 /// One type.
@@ -143,3 +159,55 @@ impl Schemas {
         self.names.insert(name.into(), id);
     }
 }
+
+/// Reads an object of a built-in type as the API server does, in place: fields that the type does not know are removed, and
+/// returned as `unknown field "spec.replcas"`, in the order in which they stood; what Go's encoder leaves out (`labels: {}`)
+/// is gone, what it writes without having got it (`status: {}`, `rules: null`) is there; quantities and times are in their
+/// normal form; fields stand in the real order.
+///
+/// An object of another type (a custom resource's) only loses what its schema does not know.
+///
+/// # Errors
+/// The sentence of Go's decoder about a value of a wrong type. The object is lost then.
+pub fn check_fields(schemas: &Schemas, id: Id, object: &mut Json) -> Result<Vec<String>, String> {
+    match schemas.go_ids.get(&id) {
+        Some(go) => {
+            let (read, unknown) = decode::decode(&schemas.go, *go, object.take())?;
+            *object = read;
+            Ok(unknown)
+        }
+        None => Ok(prune::prune(schemas, id, object)),
+    }
+}
+
+/// The 400 of the API server for an object that could not be read: `words` are those of [`check_fields`], or
+/// [`strict`]'s.
+pub(crate) fn cannot_be_handled(kind: &str, version: &str, words: &str) -> ApiError {
+    ApiError::bad_request(format!("{kind} in version \"{version}\" cannot be handled as a {kind}: {words}"))
+}
+
+/// What `fieldValidation=Strict` says about unknown and duplicate fields.
+pub(crate) fn strict(unknown: &[String]) -> String {
+    format!("strict decoding error: {}", unknown.join(", "))
+}
+
+/// A text in quotes, as Go writes it.
+fn quoted(text: &str) -> String {
+    let mut quoted = String::from("\"");
+    for c in text.chars() {
+        match c {
+            '"' => quoted.push_str("\\\""),
+            '\\' => quoted.push_str("\\\\"),
+            '\n' => quoted.push_str("\\n"),
+            '\r' => quoted.push_str("\\r"),
+            '\t' => quoted.push_str("\\t"),
+            c if c.is_control() && u32::from(c) < 0x80 => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod live;

@@ -12,6 +12,11 @@ fn at(seconds: u64) -> Moment {
     Moment(Duration::from_secs(seconds))
 }
 
+/// When something is decided by the clock alone.
+fn next(vigil: &Vigil) -> Option<Moment> {
+    [vigil.verdict_at(), vigil.over_at()].into_iter().flatten().min()
+}
+
 fn pod(version: u64, reason: &str) -> Json {
     let conditions = match reason {
         "" => json!([{"type": "Ready", "status": "True"}]),
@@ -52,13 +57,13 @@ fn listing(version: u64, items: Vec<Json>) -> Listing {
 #[test]
 fn what_is_hopeless_is_read_anew_before_it_is_said() {
     let mut vigil = blocked(0);
-    assert_eq!(vigil.next_moment(), Some(at(11)));
+    assert_eq!(next(&vigil), Some(at(11)));
     vigil.look(at(11));
     assert!(vigil.watched[0].end.is_none());
     let questions = vigil.questions(at(11));
     assert_eq!((questions.len(), &questions[0].goals[..], &questions[0].sources[..]), (1, &[0][..], &[0][..]));
     assert!(vigil.questions(at(11)).is_empty(), "it is asked once");
-    assert_eq!(vigil.next_moment(), Some(at(100)), "an answer is waited for, and not the clock");
+    assert_eq!(next(&vigil), Some(at(100)), "an answer is waited for, and not the clock");
     assert_eq!(vigil.contact_moment(), Some(at(16)));
     vigil.replied(&questions[0], Reply::Read, at(12));
     vigil.look(at(12));
@@ -110,7 +115,7 @@ fn without_an_answer_there_is_no_verdict_and_patience_starts_anew() {
     vigil.look(at(40));
     assert!(!vigil.is_out_of_contact());
     assert!(!vigil.changes().is_empty());
-    assert_eq!(vigil.next_moment(), Some(at(50)));
+    assert_eq!(next(&vigil), Some(at(50)));
     vigil.look(at(50));
     let last = vigil.questions(at(50)).remove(0);
     vigil.replied(&last, Reply::Read, at(50));
@@ -124,7 +129,7 @@ fn the_deadline_holds_without_contact_and_says_so() {
     vigil.look(at(11));
     vigil.questions(at(11));
     vigil.look(at(16));
-    assert_eq!(vigil.next_moment(), Some(at(100)));
+    assert_eq!(next(&vigil), Some(at(100)));
     vigil.look(at(100));
     assert!(matches!(vigil.watched[0].end, Some(End::TimedOut)));
     let words = &vigil.watched[0].status;
@@ -158,7 +163,7 @@ fn a_refusal_is_contact_and_no_confirmation() {
 #[test]
 fn what_must_stay_so_is_read_anew_too() {
     let mut vigil = blocked(8);
-    assert_eq!(vigil.next_moment(), Some(at(9)));
+    assert_eq!(next(&vigil), Some(at(9)));
     vigil.look(at(9));
     assert!(vigil.watched[0].end.is_none());
     let asked = vigil.questions(at(9)).remove(0);

@@ -12,6 +12,11 @@ fn at(seconds: u64) -> Moment {
     Moment(Duration::from_secs(seconds))
 }
 
+/// When something is decided by the clock alone.
+fn next(vigil: &Vigil) -> Option<Moment> {
+    [vigil.verdict_at(), vigil.over_at()].into_iter().flatten().min()
+}
+
 fn goal(api_version: &str, kind: &str, plural: &str, name: &str, aim: Aim) -> Goal {
     Goal {
         id: ResourceId {
@@ -123,13 +128,13 @@ fn blocked_pods_are_hopeless_after_sixty_seconds_without_progress_and_not_before
     tell(&mut vigil, "replicasets", WatchEvent::Snapshot(vec![replica_set("web")]));
     look(&mut vigil, at(3));
     assert_eq!(vigil.watched[0].status, "0 of 2 replicas available; pod web-1: ErrImagePull: why");
-    assert_eq!(vigil.next_moment(), Some(at(63)));
+    assert_eq!(next(&vigil), Some(at(63)));
     tell(&mut vigil, "pods", WatchEvent::Applied(pod("web-1", "web", Some("ImagePullBackOff"))));
     look(&mut vigil, at(50));
     assert!(vigil.watched[0].end.is_none());
     tell(&mut vigil, "deployments", WatchEvent::Applied(deployment("web", 1)));
     look(&mut vigil, at(60));
-    assert_eq!(vigil.next_moment(), Some(at(120)), "a replica more is progress");
+    assert_eq!(next(&vigil), Some(at(120)), "a replica more is progress");
     look(&mut vigil, at(119));
     assert!(vigil.watched[0].end.is_none());
     look(&mut vigil, at(120));
@@ -151,12 +156,12 @@ fn a_crash_loop_waits_for_the_others_and_a_missing_image_does_not() {
         tell(&mut vigil, "replicasets", WatchEvent::Snapshot(vec![replica_set("web"), replica_set("db")]));
         tell(&mut vigil, "events", WatchEvent::Snapshot(Vec::new()));
         look(&mut vigil, at(2));
-        assert_eq!(vigil.next_moment(), Some(at(62)));
+        assert_eq!(next(&vigil), Some(at(62)));
         tell(&mut vigil, "deployments", WatchEvent::Applied(deployment("db", 2)));
         look(&mut vigil, at(50));
         assert!(matches!(vigil.watched[1].end, Some(End::Reached(_))));
         look(&mut vigil, at(51));
-        assert_eq!(vigil.next_moment(), Some(at(hopeless_at)), "{reason}");
+        assert_eq!(next(&vigil), Some(at(hopeless_at)), "{reason}");
     }
 }
 
@@ -175,7 +180,7 @@ fn a_slow_start_is_healthy_until_the_time_is_over() {
     for minute in 0..10 {
         look(&mut vigil, at(2 + minute * 59));
         assert!(vigil.watched[0].end.is_none());
-        assert_eq!(vigil.next_moment(), Some(at(600)));
+        assert_eq!(next(&vigil), Some(at(600)));
     }
     look(&mut vigil, at(600));
     assert!(matches!(vigil.watched[0].end, Some(End::TimedOut)));
@@ -188,17 +193,17 @@ fn nothing_is_given_up_and_nothing_is_stable_while_the_connection_is_lost() {
     let mut vigil = Vigil::new(vec![goal], at(0));
     tell(&mut vigil, "deployments", WatchEvent::Snapshot(vec![deployment("web", 2)]));
     look(&mut vigil, at(0));
-    assert_eq!(vigil.next_moment(), Some(at(30)));
+    assert_eq!(next(&vigil), Some(at(30)));
     assert_eq!(vigil.watched[0].status, "2 of 2 replicas available, and must stay so for 30s");
     tell(&mut vigil, "deployments", WatchEvent::Disconnected("connection refused".into()));
     look(&mut vigil, at(20));
     assert_eq!(vigil.watched[0].status, "2 of 2 replicas available (the connection is lost: connection refused)");
     look(&mut vigil, at(40));
     assert!(vigil.watched[0].end.is_none());
-    assert_eq!(vigil.next_moment(), Some(at(600)));
+    assert_eq!(next(&vigil), Some(at(600)));
     tell(&mut vigil, "deployments", WatchEvent::Reconnected);
     look(&mut vigil, at(50));
-    assert_eq!(vigil.next_moment(), Some(at(80)), "what happened meanwhile was not seen: it starts anew");
+    assert_eq!(next(&vigil), Some(at(80)), "what happened meanwhile was not seen: it starts anew");
     look(&mut vigil, at(80));
     assert!(matches!(vigil.watched[0].end, Some(End::Reached(_))));
 }
@@ -212,14 +217,14 @@ fn trouble_during_a_disconnection_does_not_count() {
     tell(&mut vigil, "replicasets", WatchEvent::Snapshot(vec![replica_set("web")]));
     tell(&mut vigil, "events", WatchEvent::Snapshot(Vec::new()));
     look(&mut vigil, at(2));
-    assert_eq!(vigil.next_moment(), Some(at(62)));
+    assert_eq!(next(&vigil), Some(at(62)));
     tell(&mut vigil, "pods", WatchEvent::Disconnected("reset".into()));
     look(&mut vigil, at(10));
     look(&mut vigil, at(100));
     assert!(vigil.watched[0].end.is_none());
     tell(&mut vigil, "pods", WatchEvent::Reconnected);
     look(&mut vigil, at(101));
-    assert_eq!(vigil.next_moment(), Some(at(161)));
+    assert_eq!(next(&vigil), Some(at(161)));
 }
 
 #[test]
@@ -248,13 +253,13 @@ fn an_object_that_goes_gets_time_to_come_back() {
     let mut vigil = Vigil::new(vec![web("web")], at(0));
     tell(&mut vigil, "deployments", WatchEvent::Snapshot(Vec::new()));
     look(&mut vigil, at(500));
-    assert_eq!(vigil.next_moment(), Some(at(600)), "what was never there is waited for to the end");
+    assert_eq!(next(&vigil), Some(at(600)), "what was never there is waited for to the end");
     tell(&mut vigil, "deployments", WatchEvent::Applied(deployment("web", 0)));
     look(&mut vigil, at(510));
     tell(&mut vigil, "deployments", WatchEvent::Deleted(deployment("web", 0)));
     look(&mut vigil, at(511));
     assert_eq!(vigil.watched[0].status, "it was deleted while it was waited for");
-    assert_eq!(vigil.next_moment(), Some(at(571)));
+    assert_eq!(next(&vigil), Some(at(571)));
     tell(&mut vigil, "deployments", WatchEvent::Applied(deployment("web", 2)));
     look(&mut vigil, at(512));
     assert!(matches!(vigil.watched[0].end, Some(End::Reached(_))));
@@ -282,7 +287,7 @@ fn however_short_its_time_an_object_is_looked_at_once() {
     let mut vigil = Vigil::new(vec![short], at(0));
     look(&mut vigil, at(0));
     assert!(vigil.watched[0].end.is_none());
-    assert_eq!(vigil.next_moment(), Some(at(3)));
+    assert_eq!(next(&vigil), Some(at(3)));
     tell(&mut vigil, "deployments", WatchEvent::Snapshot(vec![deployment("web", 2)]));
     look(&mut vigil, at(0));
     assert!(matches!(vigil.watched[0].end, Some(End::Reached(_))));

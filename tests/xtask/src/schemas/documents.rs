@@ -89,8 +89,10 @@ impl Parts {
     fn write(&mut self, value: &Value) -> String {
         let text = match value {
             Value::Object(map) => {
-                let fields: Vec<String> =
-                    map.iter().map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), self.write(value))).collect();
+                let fields: Vec<String> = map
+                    .iter()
+                    .map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), self.write(value)))
+                    .collect();
                 format!("{{{}}}", fields.join(","))
             }
             Value::Array(items) => {

@@ -29,7 +29,8 @@ pub(super) fn read(versions: &[&str], schemas: &BTreeMap<String, Value>) -> Resu
     if !status.success() {
         return Err(Error::Other(format!("go run ended with {status}")));
     }
-    let all: Value = serde_json::from_str(&output).map_err(|error| Error::Other(format!("the types of Go: {error}")))?;
+    let all: Value =
+        serde_json::from_str(&output).map_err(|error| Error::Other(format!("the types of Go: {error}")))?;
     let mut kept = BTreeMap::new();
     let mut open: Vec<String> = schemas.keys().cloned().collect();
     let mut seen: BTreeSet<String> = open.iter().cloned().collect();

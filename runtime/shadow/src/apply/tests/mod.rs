@@ -1,1 +1,3 @@
-
+pub(crate) mod openapi;
+#[cfg(oracle)]
+mod oracle;

@@ -68,6 +68,22 @@ fn key_of<'a>(item: &'a Json, key: &str) -> Result<&'a Json, ApiError> {
     map.get(key).ok_or_else(|| no_merge_key(map, key))
 }
 
+/// The order of a list of the live object by which the real server puts a merged one in order: its own memory, in which
+/// items that are deleted make room for new ones.
+pub(super) fn overwritten(original: &[Json], patch: &[Json], key: Option<&str>) -> Vec<Json> {
+    let Some(key) = key else { return original.to_vec() };
+    let is = |item: &Json, directive: &str| item.get(DIRECTIVE).and_then(Json::as_str) == Some(directive);
+    if patch.iter().any(|item| is(item, "replace")) {
+        return original.to_vec();
+    }
+    let (gone, rest): (Vec<&Json>, Vec<&Json>) = patch.iter().partition(|item| is(item, "delete"));
+    let has = |list: &[&Json], item: &Json| list.iter().any(|other| other.get(key) == item.get(key));
+    let kept: Vec<&Json> = original.iter().filter(|item| !has(&gone, item)).collect();
+    let new = rest.into_iter().filter(|item| !has(&kept, item));
+    let room = original.len() - kept.len();
+    kept.iter().copied().chain(new.take(room)).cloned().collect()
+}
+
 /// Obeys the items with directives, and gives the others: what there is, and what is to be merged into it.
 fn directives(mut original: Vec<Json>, patch: Vec<Json>, key: &str) -> Result<(Vec<Json>, Vec<Json>), ApiError> {
     let (mut rest, mut replace) = (Vec::new(), false);
@@ -128,24 +144,28 @@ impl List<'_> {
         {
             return Err(not_a_map(wrong));
         }
-        let has_directive = |item: &Json| item.get(DIRECTIVE).is_some();
-        let mut wanted = order.iter();
-        for item in patch.iter().filter(|item| !has_directive(item)) {
-            loop {
-                let Some(next) = wanted.next() else {
-                    let (patch, order) = (plain(&Json::Array(patch.to_vec())), plain(&Json::Array(order.to_vec())));
-                    return Err(unexpected(format!(
-                        "The order in patch list:\n{patch}\n doesn't match $setElementOrder list:\n{order}\n"
-                    )));
-                };
-                let same = match self.key {
-                    Some(key) => key_of(item, key)? == key_of(next, key)?,
-                    None => item == next,
-                };
-                if same {
-                    break;
-                }
+        let deletes = |item: &Json| item.get(DIRECTIVE).and_then(Json::as_str) == Some("delete");
+        let mut left = patch.iter().filter(|item| self.key.is_none() || !deletes(item)).peekable();
+        let mut wanted = order.iter().peekable();
+        while let (Some(item), Some(next)) = (left.peek(), wanted.peek()) {
+            if item.get(DIRECTIVE).is_some() {
+                left.next();
+                continue;
             }
+            let same = match self.key {
+                Some(key) => key_of(item, key)? == key_of(next, key)?,
+                None => item == next,
+            };
+            if same {
+                left.next();
+            }
+            wanted.next();
+        }
+        if left.peek().is_some() {
+            let (patch, order) = (plain(&Json::Array(patch.to_vec())), plain(&Json::Array(order.to_vec())));
+            return Err(unexpected(format!(
+                "The order in patch list:\n{patch}\n doesn't match $setElementOrder list:\n{order}\n"
+            )));
         }
         Ok(())
     }
@@ -240,9 +260,29 @@ impl List<'_> {
             }
         }
         let is_deleted = |item: &Json| maps && item.get(DIRECTIVE).and_then(Json::as_str) == Some("delete");
-        let (deleted, mut kept): (Vec<Json>, Vec<Json>) = items.into_iter().partition(is_deleted);
-        kept.sort_by_cached_key(|item| place(item, order).unwrap_or(usize::MAX));
-        kept.extend(deleted);
-        Ok(kept)
+        let (deleted, kept): (Vec<Json>, Vec<Json>) = items.into_iter().partition(is_deleted);
+        let mut placed: Vec<(Option<usize>, Json)> = kept.into_iter().map(|item| (place(&item, order), item)).collect();
+        sort(&mut placed);
+        Ok(placed.into_iter().map(|(_, item)| item).chain(deleted).collect())
+    }
+}
+
+/// Sorts by place. An item that has none goes before all that stand in front of it, as in the real server, whose sort
+/// takes it for the smaller one in every comparison.
+fn sort(items: &mut [(Option<usize>, Json)]) {
+    if items.iter().all(|(place, _)| place.is_some()) {
+        return items.sort_by_key(|(place, _)| *place);
+    }
+    for end in 1..items.len() {
+        for at in (1..=end).rev() {
+            let is_less = match (items.get(at).and_then(|i| i.0), items.get(at - 1).and_then(|i| i.0)) {
+                (Some(this), Some(before)) => this < before,
+                _ => true,
+            };
+            if !is_less {
+                break;
+            }
+            items.swap(at, at - 1);
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 mod list;
 
-use list::{List, delete_from, merge_list};
+use list::{List, delete_from, merge_list, overwritten};
 
 use crate::Json;
 use crate::apply::printed::{go_kind, go_text, plain, type_name};
@@ -221,7 +221,8 @@ fn order_lists(original: &mut Fields, patch: &mut Fields, schema: Type<'_>) -> R
             (Some(old), Some(new)) => merge_or_replace(old.clone(), new.clone(), items, strategy)?,
         };
         let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
-        let ordered = list.ordered(merged, &order, &old, &[&old, &new])?;
+        let held = if strategy.merge { overwritten(&old, &new, list.key) } else { old.clone() };
+        let ordered = list.ordered(merged, &order, &held, &[&old, &new])?;
         original.insert(name.to_owned(), Json::Array(ordered));
         patch.shift_remove(name);
     }

@@ -1,1 +1,2 @@
-
+#[cfg(oracle)]
+mod oracle;

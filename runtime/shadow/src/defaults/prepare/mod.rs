@@ -1,0 +1,285 @@
+//! What the API server does to an object between a client's request and its judgement: the status is not the client's,
+//! generations count, and some kinds get more.
+
+mod pod;
+pub(crate) mod service;
+
+use serde_json::json;
+
+use super::decode::empty_field;
+use super::fields::{drop, fill, get, items, map, object, set, text};
+use crate::Json;
+
+pub(crate) use pod::qos_class;
+
+/// Makes a new object of a built-in kind ready for validation: it has its name, uid and creation time by now.
+///
+/// `now` is the time of day, as objects carry it.
+pub(crate) fn create(group: &str, version: &str, kind: &str, of: &mut Json, now: &str) {
+    if resets_status(group, kind) {
+        match empty_field(group, version, kind, "status") {
+            Some(status) => set(of, "status", status),
+            None => {
+                drop(of, "status");
+            }
+        }
+    }
+    if counts_generations(group, kind)
+        && let Some(metadata) = object(of, "metadata")
+    {
+        set(metadata, "generation", 1);
+    }
+    match (group, kind) {
+        ("", "Pod") => pod::create(of),
+        ("", "Namespace") => namespace(of),
+        ("", "PersistentVolume") => {
+            if let Some(status) = object(of, "status") {
+                set(status, "phase", "Pending");
+                set(status, "lastPhaseTransitionTime", now);
+            }
+        }
+        ("", "PersistentVolumeClaim") => {
+            if let Some(status) = object(of, "status") {
+                set(status, "phase", "Pending");
+            }
+            if let Some(spec) = object(of, "spec") {
+                data_sources(spec, None);
+            }
+        }
+        ("apps", "DaemonSet") => set_template_generation(of, 1),
+        ("batch", "Job") => job_selector(of),
+        ("apiextensions.k8s.io", "CustomResourceDefinition") => stored_versions(of),
+        _ => {}
+    }
+}
+
+/// Makes a changed object of a built-in kind ready for validation: what a client can't change is what it was.
+pub(crate) fn update(group: &str, version: &str, kind: &str, old: &Json, new: &mut Json) {
+    keep_metadata(old, new);
+    if resets_status(group, kind) || matches!((group, kind), ("", "Node")) {
+        keep(old, new, "status");
+    }
+    match (group, kind) {
+        ("", "Namespace") => {
+            if let Some(spec) = object(new, "spec") {
+                keep(get(old, "spec"), spec, "finalizers");
+            }
+            super::cluster::namespace(new);
+        }
+        ("", "PersistentVolumeClaim") => {
+            if let Some(spec) = object(new, "spec") {
+                data_sources(spec, Some(get(old, "spec")));
+            }
+        }
+        ("", "Service") => service::drop_by_type(old, new),
+        ("certificates.k8s.io", "CertificateSigningRequest") => keep(old, new, "spec"),
+        ("apps", "DaemonSet") => {
+            let before = template_generation(old);
+            let same = old.pointer("/spec/template") == new.pointer("/spec/template");
+            set_template_generation(new, if same { before } else { before + 1 });
+        }
+        _ => {}
+    }
+    let counted = counts_generations(group, kind) || kind == "CSIDriver" || (group, kind) == ("", "Pod");
+    if counted && changed(group, kind, old, new) {
+        let generation = old.pointer("/metadata/generation").and_then(Json::as_i64).unwrap_or_default() + 1;
+        if let Some(metadata) = object(new, "metadata") {
+            set(metadata, "generation", generation);
+        }
+    }
+    super::tidy_kind(group, version, kind, new);
+}
+
+/// Makes an object ready whose status alone a client has changed (`…/status`): the rest is what it was.
+pub(crate) fn update_status(group: &str, kind: &str, old: &Json, new: &mut Json) {
+    let status = drop(new, "status");
+    let metadata = get(new, "metadata").clone();
+    *new = old.clone();
+    if let Some(status) = status {
+        set(new, "status", status);
+    } else {
+        drop(new, "status");
+    }
+    let Some(own) = object(new, "metadata") else { return };
+    // Some kinds take metadata along with the status.
+    match (group, kind) {
+        ("", "Node" | "Pod" | "Namespace" | "PersistentVolume" | "PersistentVolumeClaim" | "ReplicationController") 
+        | ("apps" | "batch" | "autoscaling" | "policy" | "networking.k8s.io" | "", _) => {
+            for name in ["labels", "annotations", "finalizers", "ownerReferences"] {
+                match metadata.get(name) {
+                    Some(value) => set(own, name, value.clone()),
+                    None => {
+                        drop(own, name);
+                    }
+                }
+            }
+        }
+        _ => {}
+    }
+    for name in ["managedFields", "resourceVersion"] {
+        if let Some(value) = metadata.get(name) {
+            set(own, name, value.clone());
+        }
+    }
+}
+
+/// Kinds whose status is not taken from a client that creates or changes the object itself.
+fn resets_status(group: &str, kind: &str) -> bool {
+    match group {
+        "" => matches!(
+            kind,
+            "Pod" | "Namespace" | "PersistentVolume" | "PersistentVolumeClaim" | "Service" | "ReplicationController"
+                | "ResourceQuota"
+        ),
+        "apps" => matches!(kind, "Deployment" | "DaemonSet" | "ReplicaSet" | "StatefulSet"),
+        "batch" => matches!(kind, "Job" | "CronJob"),
+        "autoscaling" => kind == "HorizontalPodAutoscaler",
+        "policy" => kind == "PodDisruptionBudget",
+        "networking.k8s.io" => matches!(kind, "Ingress" | "ServiceCIDR"),
+        "certificates.k8s.io" => kind == "CertificateSigningRequest",
+        "flowcontrol.apiserver.k8s.io" => matches!(kind, "FlowSchema" | "PriorityLevelConfiguration"),
+        "storage.k8s.io" => kind == "VolumeAttachment",
+        "admissionregistration.k8s.io" => kind == "ValidatingAdmissionPolicy",
+        "apiextensions.k8s.io" => kind == "CustomResourceDefinition",
+        "apiregistration.k8s.io" => kind == "APIService",
+        _ => false,
+    }
+}
+
+/// Kinds with a generation from the start.
+fn counts_generations(group: &str, kind: &str) -> bool {
+    match group {
+        "" => matches!(kind, "Pod" | "ReplicationController"),
+        "apps" => matches!(kind, "Deployment" | "DaemonSet" | "ReplicaSet" | "StatefulSet"),
+        "batch" => matches!(kind, "Job" | "CronJob"),
+        "policy" => kind == "PodDisruptionBudget",
+        "networking.k8s.io" => matches!(kind, "Ingress" | "IngressClass" | "NetworkPolicy"),
+        "discovery.k8s.io" => kind == "EndpointSlice",
+        "flowcontrol.apiserver.k8s.io" => matches!(kind, "FlowSchema" | "PriorityLevelConfiguration"),
+        "admissionregistration.k8s.io" => true,
+        "apiextensions.k8s.io" => kind == "CustomResourceDefinition",
+        _ => false,
+    }
+}
+
+/// Whether a change counts for the generation.
+fn changed(group: &str, kind: &str, old: &Json, new: &Json) -> bool {
+    let differs = |pointer: &str| old.pointer(pointer) != new.pointer(pointer);
+    match (group, kind) {
+        ("apps", "Deployment") => differs("/spec") || differs("/metadata/annotations"),
+        ("admissionregistration.k8s.io", _) if kind.ends_with("WebhookConfiguration") => differs("/webhooks"),
+        ("discovery.k8s.io", _) => ["/endpoints", "/ports", "/addressType", "/metadata/labels"].into_iter().any(differs),
+        _ => differs("/spec"),
+    }
+}
+
+fn keep(old: &Json, new: &mut Json, name: &str) {
+    match old.get(name) {
+        Some(value) => set(new, name, value.clone()),
+        None => {
+            drop(new, name);
+        }
+    }
+}
+
+/// The parts of the metadata that are not the client's.
+fn keep_metadata(old: &Json, new: &mut Json) {
+    let before = get(old, "metadata");
+    let Some(metadata) = object(new, "metadata") else { return };
+    keep(before, metadata, "generation");
+    keep(before, metadata, "creationTimestamp");
+    if text(metadata, "uid").is_empty() {
+        keep(before, metadata, "uid");
+    }
+    if before.get("deletionTimestamp").is_some() {
+        keep(before, metadata, "deletionTimestamp");
+        if metadata.get("deletionGracePeriodSeconds").is_none() {
+            keep(before, metadata, "deletionGracePeriodSeconds");
+        }
+    }
+}
+
+fn namespace(of: &mut Json) {
+    super::cluster::namespace(of);
+    set(of, "status", json!({"phase": "Active"}));
+    let Some(spec) = object(of, "spec") else { return };
+    let mut finalizers = items(spec, "finalizers").to_vec();
+    if !finalizers.iter().any(|f| f == "kubernetes") {
+        finalizers.push("kubernetes".into());
+    }
+    set(spec, "finalizers", finalizers);
+}
+
+const TEMPLATE_GENERATION: &str = "deprecated.daemonset.template.generation";
+
+fn template_generation(of: &Json) -> i64 {
+    crate::object::annotation(of, TEMPLATE_GENERATION).and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+fn set_template_generation(of: &mut Json, at_least: i64) {
+    let generation = if at_least == 1 { template_generation(of).max(1) } else { at_least };
+    if let Some(annotations) = object(of, "metadata").and_then(|metadata| map(metadata, "annotations")) {
+        annotations.insert(TEMPLATE_GENERATION.to_owned(), generation.to_string().into());
+        annotations.sort_keys();
+    }
+}
+
+/// A job selects its pods by its own uid, unless it says that it selects by itself.
+fn job_selector(job: &mut Json) {
+    if job.pointer("/spec/manualSelector") == Some(&Json::Bool(true)) {
+        return;
+    }
+    let name = crate::object::name(job).to_owned();
+    let uid = crate::object::uid(job).to_owned();
+    let Some(spec) = object(job, "spec") else { return };
+    if let Some(labels) =
+        object(spec, "template").and_then(|t| object(t, "metadata")).and_then(|metadata| map(metadata, "labels"))
+    {
+        for (label, value) in [
+            ("job-name", &name),
+            ("batch.kubernetes.io/job-name", &name),
+            ("controller-uid", &uid),
+            ("batch.kubernetes.io/controller-uid", &uid),
+        ] {
+            labels.entry(label).or_insert_with(|| value.clone().into());
+        }
+        labels.sort_keys();
+    }
+    if let Some(selected) = object(spec, "selector").and_then(|selector| map(selector, "matchLabels")) {
+        selected.entry("batch.kubernetes.io/controller-uid").or_insert_with(|| uid.into());
+        selected.sort_keys();
+    }
+}
+
+/// `dataSource` and `dataSourceRef` say the same, and anything but claims and snapshots is dropped from the former.
+fn data_sources(spec: &mut Json, old: Option<&Json>) {
+    let in_use = old.is_some_and(|old| old.get("dataSource").is_some() || old.get("dataSourceRef").is_some());
+    if !in_use && spec.get("dataSourceRef").is_none() {
+        let source = get(spec, "dataSource");
+        let known = matches!(
+            (text(source, "kind"), text(source, "apiGroup")),
+            ("PersistentVolumeClaim", "") | ("VolumeSnapshot", "snapshot.storage.k8s.io")
+        );
+        if !known {
+            drop(spec, "dataSource");
+        }
+    }
+    match (spec.get("dataSource").cloned(), spec.get("dataSourceRef").cloned()) {
+        (Some(source), None) => set(spec, "dataSourceRef", source),
+        (None, Some(mut reference)) if text(&reference, "namespace").is_empty() => {
+            drop(&mut reference, "namespace");
+            set(spec, "dataSource", reference);
+        }
+        _ => {}
+    }
+}
+
+/// A new definition has stored nothing but in its storage version.
+fn stored_versions(of: &mut Json) {
+    let storage = of.pointer("/spec/versions").and_then(Json::as_array).into_iter().flatten();
+    let names: Vec<Json> = storage.filter(|v| get(v, "storage") == true).map(|v| get(v, "name").clone()).collect();
+    if let Some(status) = object(of, "status") {
+        fill(status, "storedVersions", Json::Null);
+        set(status, "storedVersions", names);
+    }
+}

@@ -1,0 +1,85 @@
+//! The network of a simulated cluster: its Services answer on their ports while they have ready endpoints.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty};
+use serde_json::Value as Json;
+use windlass_shadow::Shadow as Simulated;
+
+use crate::clock::BoxFuture;
+use crate::target::{Connection, Network};
+use crate::{Error, Kind, Result};
+
+/// What is given to somebody who connects: it accepts, and says nothing.
+const BUFFER: usize = 4096;
+
+pub(super) struct Services(pub(super) Simulated);
+
+impl Network for Services {
+    fn resolve(&self, host: &str) -> BoxFuture<Result<Vec<IpAddr>>> {
+        let (cluster, host) = (self.0.clone(), host.to_owned());
+        Box::pin(async move {
+            let service = service(&cluster, &host).await?;
+            let ips = service.pointer("/spec/clusterIPs").and_then(Json::as_array).cloned().unwrap_or_default();
+            let ips: Vec<IpAddr> = ips.iter().filter_map(|ip| ip.as_str()?.parse().ok()).collect();
+            if ips.is_empty() {
+                return Err(Error::new(Kind::Unavailable, format!("the name {host} cannot be resolved"))
+                    .hint("its Service has no address of its own"));
+            }
+            Ok(ips)
+        })
+    }
+
+    fn dial(&self, host: &str, port: u16) -> BoxFuture<Result<Box<dyn Connection>>> {
+        let (cluster, host) = (self.0.clone(), host.to_owned());
+        Box::pin(async move {
+            let refused = |why: &str| {
+                let message = format!("{host}:{port} does not accept a connection");
+                Error::new(Kind::Unavailable, message).hint(why.to_owned())
+            };
+            let service = service(&cluster, &host).await?;
+            let ports = service.pointer("/spec/ports").and_then(Json::as_array).cloned().unwrap_or_default();
+            if !ports.iter().any(|known| known.get("port").and_then(Json::as_u64) == Some(port.into())) {
+                return Err(refused("its Service does not have this port"));
+            }
+            let text = |pointer: &str| service.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
+            let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
+            let path = format!(
+                "/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?labelSelector=kubernetes.io/service-name%3D{name}"
+            );
+            let slices = get(&cluster, &path).await.unwrap_or_default();
+            let slices = slices.get("items").and_then(Json::as_array).into_iter().flatten();
+            let mut endpoints = slices.filter_map(|slice| slice.get("endpoints")?.as_array()).flatten();
+            if !endpoints.any(|e| e.pointer("/conditions/ready").and_then(Json::as_bool) == Some(true)) {
+                return Err(refused("no pod behind its Service is ready"));
+            }
+            Ok(Box::new(tokio::io::duplex(BUFFER).0) as Box<dyn Connection>)
+        })
+    }
+}
+
+/// The Service that a host's name means: `name.namespace`, with or without `.svc.cluster.local`.
+async fn service(cluster: &Simulated, host: &str) -> Result<Json> {
+    let short = host.trim_end_matches('.').trim_end_matches(".cluster.local").trim_end_matches(".svc");
+    let found = match short.split_once('.') {
+        Some((name, namespace)) if !namespace.contains('.') => {
+            get(cluster, &format!("/api/v1/namespaces/{namespace}/services/{name}")).await
+        }
+        _ => None,
+    };
+    found.ok_or_else(|| {
+        Error::new(Kind::Unavailable, format!("the name {host} cannot be resolved"))
+            .hint("in a simulation, only the names of Services are known: name.namespace.svc.cluster.local")
+    })
+}
+
+async fn get(cluster: &Simulated, path: &str) -> Option<Json> {
+    let request = http::Request::get(path).body(Empty::<Bytes>::new()).ok()?;
+    let response = cluster.handle(request).await;
+    if !response.status().is_success() {
+        return None;
+    }
+    let bytes = response.into_body().collect().await.ok()?.to_bytes();
+    serde_json::from_slice(&bytes).ok()
+}
