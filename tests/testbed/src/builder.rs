@@ -16,6 +16,7 @@ pub struct Builder {
     pub(crate) users: Vec<(String, Vec<String>)>,
     pub(crate) unreachable_after: Option<Duration>,
     pub(crate) evict_after: Option<Duration>,
+    pub(crate) controllers: bool,
     progress: Option<Progress>,
 }
 
@@ -27,6 +28,7 @@ impl Default for Builder {
             users: Vec::new(),
             unreachable_after: None,
             evict_after: None,
+            controllers: true,
             progress: None,
         }
     }
@@ -67,6 +69,14 @@ impl Builder {
     #[must_use]
     pub fn evict_after(mut self, time: Duration) -> Builder {
         self.evict_after = Some(time);
+        self
+    }
+
+    /// Only etcd and the API server: nothing happens but what is asked for. There are no nodes then.
+    #[must_use]
+    pub fn without_controllers(mut self) -> Builder {
+        self.controllers = false;
+        self.nodes = 0;
         self
     }
 

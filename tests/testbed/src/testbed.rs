@@ -110,6 +110,9 @@ impl Testbed {
             Ok(TcpStream::connect((Ipv4Addr::LOCALHOST, ports.etcd)).map(drop).map_err(|error| error.to_string()))
         })?;
         testbed.start_api_server()?;
+        if !builder.controllers {
+            return Ok(testbed);
+        }
         builder.tell("starting the controllers, the scheduler and the nodes");
         {
             let mut servers = testbed.servers();

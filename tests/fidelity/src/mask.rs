@@ -1,0 +1,242 @@
+//! What cannot be equal on two clusters, made equal: uids, versions, times, generated names, allocated addresses.
+//!
+//! What can be told from them stays: whether two uids are the same, whether a write gave an object a new version.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use jiff::{SignedDuration, Timestamp};
+use regex::{Captures, Regex};
+use serde_json::Map;
+
+use crate::Json;
+use crate::cluster::Answer;
+
+/// An answer as it is compared.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Masked {
+    /// The HTTP code.
+    pub code: u16,
+    /// The headers that clients look at.
+    pub headers: BTreeMap<String, Vec<String>>,
+    /// The body.
+    pub body: Json,
+}
+
+/// The headers that clients look at.
+const HEADERS: [&str; 3] = ["content-type", "retry-after", "warning"];
+
+/// What one cluster has told in one case.
+#[derive(Debug, Default)]
+pub struct Mask {
+    /// What each uid is of.
+    uids: BTreeMap<String, String>,
+    /// How many objects there were of each name.
+    lives: BTreeMap<String, usize>,
+    /// The versions of each object, in the order in which they were seen.
+    versions: BTreeMap<String, Vec<String>>,
+    /// Generated names, and what they are called here.
+    names: Vec<(String, String)>,
+}
+
+static UID: LazyLock<Regex> = LazyLock::new(|| regex("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"));
+static TIME: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"));
+static ADDRESS: LazyLock<Regex> = LazyLock::new(|| regex(r"\b10\.96\.\d+\.\d+\b"));
+static VERSION: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"((?i:resource version)s?:? |current: |resourceVersion[=:] ?)\d+( \(\d+\))?"));
+static AGE: LazyLock<Regex> = LazyLock::new(|| regex(r"^(\d+[smhdy])+$"));
+
+#[expect(clippy::unwrap_used, reason = "the expressions stand above, and each test needs them")]
+fn regex(text: &str) -> Regex {
+    Regex::new(text).unwrap()
+}
+
+impl Mask {
+    /// An answer without what cannot be equal.
+    pub fn answer(&mut self, answer: &Answer) -> Masked {
+        self.learn(&answer.body);
+        let header = |name: &str| {
+            let values = answer.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+            values.map(|value| self.text(value)).collect::<Vec<_>>()
+        };
+        let headers = HEADERS.iter().map(|name| ((*name).to_owned(), header(name)));
+        let headers = headers.filter(|(_, values)| !values.is_empty()).collect();
+        Masked { code: answer.code, headers, body: self.value("", &answer.body) }
+    }
+
+    /// Remembers the objects in this.
+    fn learn(&mut self, value: &Json) {
+        match value {
+            Json::Array(list) => list.iter().for_each(|item| self.learn(item)),
+            Json::Object(fields) => {
+                if let Some(Json::Object(metadata)) = fields.get("metadata") {
+                    self.learn_object(metadata);
+                }
+                fields.values().for_each(|value| self.learn(value));
+            }
+            _ => {}
+        }
+    }
+
+    fn learn_object(&mut self, metadata: &Map<String, Json>) {
+        let text = |key: &str| metadata.get(key).and_then(Json::as_str).unwrap_or_default();
+        let (name, uid) = (text("name"), text("uid"));
+        let prefix = text("generateName");
+        if !prefix.is_empty() && name.starts_with(prefix) && !self.names.iter().any(|(known, _)| known == name) {
+            let like = self.names.iter().filter(|(known, _)| known.starts_with(prefix)).count();
+            self.names.push((name.to_owned(), format!("{prefix}<generated {}>", like + 1)));
+        }
+        if uid.is_empty() {
+            return;
+        }
+        if !self.uids.contains_key(uid) {
+            let name = self.text(name);
+            let lives = self.lives.entry(name.clone()).or_default();
+            *lives += 1;
+            self.uids.insert(uid.to_owned(), format!("<uid {lives} of {name}>"));
+        }
+        let version = text("resourceVersion");
+        let seen = self.versions.entry(uid.to_owned()).or_default();
+        if !version.is_empty() && !seen.iter().any(|known| known == version) {
+            seen.push(version.to_owned());
+        }
+    }
+
+    fn value(&self, key: &str, value: &Json) -> Json {
+        match value {
+            Json::String(text) if key == "uid" && UID.is_match(text) => {
+                self.uids.get(text).map_or_else(|| "<uid>".into(), |name| name.as_str().into())
+            }
+            Json::String(text) if key == "continue" && !text.is_empty() => "<continue>".into(),
+            Json::String(text) => self.text(text).into(),
+            Json::Number(port) if matches!(key, "nodePort" | "healthCheckNodePort") && port.as_i64() >= Some(30000) => {
+                "<port>".into()
+            }
+            Json::Array(list) => {
+                let mut list: Vec<Json> = list.iter().map(|item| self.value("", item)).collect();
+                if key == "managedFields" {
+                    // Their order goes by their times.
+                    list.sort_by_key(entry);
+                }
+                Json::Array(list)
+            }
+            Json::Object(fields) => self.object(key, fields),
+            other => other.clone(),
+        }
+    }
+
+    fn object(&self, key: &str, fields: &Map<String, Json>) -> Json {
+        let mut masked = Map::new();
+        for (name, value) in fields {
+            let value = match value {
+                Json::String(version) if name == "resourceVersion" && key == "metadata" => self.version(fields, version),
+                other => self.value(name, other),
+            };
+            masked.insert(name.clone(), value);
+        }
+        mask_ages(&mut masked);
+        Json::Object(masked)
+    }
+
+    /// A version, as the how manieth of its object it is.
+    fn version(&self, metadata: &Map<String, Json>, version: &str) -> Json {
+        if matches!(version, "" | "0") {
+            return version.into();
+        }
+        let uid = metadata.get("uid").and_then(Json::as_str).unwrap_or_default();
+        let place = self.versions.get(uid).and_then(|seen| seen.iter().position(|known| known == version));
+        place.map_or_else(|| "<version>".into(), |place| format!("<version {}>", place + 1).into())
+    }
+
+    fn text(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (name, called) in &self.names {
+            text = text.replace(name.as_str(), called);
+        }
+        let text = UID.replace_all(&text, |found: &Captures<'_>| {
+            self.uids.get(&found[0]).cloned().unwrap_or_else(|| "<uid>".into())
+        });
+        let text = TIME.replace_all(&text, |found: &Captures<'_>| time(&found[0]));
+        let text = ADDRESS.replace_all(&text, "<address>");
+        VERSION.replace_all(&text, "${1}<version>").into_owned()
+    }
+}
+
+/// Times around now are masked, but for their form; others are part of a case.
+fn time(text: &str) -> String {
+    let recent = text.parse::<Timestamp>().is_ok_and(|time| {
+        let distance = Timestamp::now().duration_since(time);
+        distance.abs() < SignedDuration::from_hours(30)
+    });
+    if !recent {
+        return text.to_owned();
+    }
+    match text.split_once('.') {
+        Some((_, fraction)) => format!("<time with {} digits>", fraction.chars().filter(char::is_ascii_digit).count()),
+        None => "<time>".into(),
+    }
+}
+
+/// What an entry of managedFields goes by, times apart.
+fn entry(entry: &Json) -> String {
+    let text = |key: &str| entry.get(key).and_then(Json::as_str).unwrap_or_default();
+    [text("operation"), text("manager"), text("subresource"), text("apiVersion")].join(" ")
+}
+
+/// In a table, how long ago something was.
+fn mask_ages(table: &mut Map<String, Json>) {
+    let columns = table.get("columnDefinitions").and_then(Json::as_array).cloned().unwrap_or_default();
+    let Some(rows) = table.get_mut("rows").and_then(Json::as_array_mut) else { return };
+    for row in rows {
+        let cells = row.get_mut("cells").and_then(Json::as_array_mut).into_iter().flatten();
+        for (cell, column) in cells.zip(&columns) {
+            let named = column.get("name").and_then(Json::as_str).unwrap_or_default();
+            let ages = ["Age", "Last Schedule", "Last Seen", "First Seen", "Duration"].contains(&named);
+            if ages && cell.as_str().is_some_and(|text| AGE.is_match(text)) {
+                *cell = "<age>".into();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn masked(mask: &mut Mask, body: Json) -> Json {
+        mask.answer(&Answer { code: 200, headers: http::HeaderMap::new(), body }).body
+    }
+
+    fn object(name: &str, uid: char, version: &str) -> Json {
+        let uid = format!("{0}-{1}-{1}-{1}-{2}", uid.to_string().repeat(8), "0000", "0".repeat(12));
+        json!({"metadata": {"name": name, "uid": uid, "resourceVersion": version}})
+    }
+
+    #[test]
+    fn versions_and_uids_keep_what_they_tell() {
+        let mut mask = Mask::default();
+        let first = masked(&mut mask, object("a", '1', "101"));
+        assert_eq!(first, json!({"metadata": {"name": "a", "uid": "<uid 1 of a>", "resourceVersion": "<version 1>"}}));
+        assert_eq!(masked(&mut mask, object("a", '1', "101")), first);
+        assert_eq!(masked(&mut mask, object("a", '1', "109"))["metadata"]["resourceVersion"], "<version 2>");
+        assert_eq!(masked(&mut mask, object("a", '2', "120"))["metadata"]["uid"], "<uid 2 of a>");
+    }
+
+    #[test]
+    fn only_times_around_now_are_masked() {
+        let mut mask = Mask::default();
+        let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let old = "2001-02-03T04:05:06Z";
+        assert_eq!(masked(&mut mask, json!([now, old])), json!(["<time>", old]));
+    }
+
+    #[test]
+    fn generated_names_are_numbered() {
+        let mut mask = Mask::default();
+        let body = json!({"metadata": {"name": "web-x1y2z", "generateName": "web-"}, "said": "web-x1y2z is there"});
+        assert_eq!(masked(&mut mask, body)["said"], "web-<generated 1> is there");
+    }
+}

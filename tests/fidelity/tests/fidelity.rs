@@ -1,0 +1,56 @@
+//! The same requests to the shadow and to a real API server, and their answers compared.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use windlass_fidelity::known::Known;
+use windlass_fidelity::{Case, Cluster, Report, run};
+use windlass_shadow::Shadow;
+use windlass_shadow::clock::RealClock;
+use windlass_testbed::Testbed;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+/// Requests to the API alone: no controllers on either side, so that an answer depends on requests only.
+#[test]
+fn answers_are_those_of_the_real_api_server() {
+    if windlass_testbed::skipped() {
+        return;
+    }
+    let testbed = Testbed::builder().without_controllers().start().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let wanted = std::env::var("FIDELITY_CASES").unwrap_or_default();
+    let cases = Case::all_in(&folder().join("cases")).unwrap();
+    let cases: Vec<Case> = cases.into_iter().filter(|case| case.name.contains(&wanted)).collect();
+    let report = runtime.block_on(async {
+        let real = Cluster::of_kubeconfig(testbed.kubeconfig()).await.unwrap();
+        let shadow = Shadow::builder(Arc::new(RealClock::new())).build();
+        let shadow = Cluster::shadow(&shadow);
+        let mut report = Report::default();
+        for (number, case) in cases.iter().enumerate() {
+            report.add(run::case(&real, &shadow, case, number + 1).await.unwrap());
+        }
+        report
+    });
+    judge(&report, wanted.is_empty());
+}
+
+/// Prints what came of it, and fails where something differs that is not known.
+fn judge(report: &Report, whole: bool) {
+    let known = Known::read(&folder().join("known.yaml")).unwrap();
+    let (mistaken, unknown) = (report.mistaken(), report.unknown(&known));
+    let unused = if whole { known.unused() } else { Vec::new() };
+    let written = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fidelity.txt");
+    let all = format!("{}\n{}\n{}\n{}", report.shares(), report.places(), mistaken.join("\n"), unknown.join("\n"));
+    std::fs::write(&written, all).unwrap();
+    println!("{}\nAll differences: {}", report.shares(), written.display());
+    for text in unknown.iter().take(20) {
+        println!("{text}");
+    }
+    assert!(mistaken.is_empty(), "the real server does not answer as these cases say:\n{}", mistaken.join("\n"));
+    assert!(unknown.is_empty(), "{} answers differ in a way that known.yaml does not have", unknown.len());
+    assert!(unused.is_empty(), "known.yaml has differences that are none any more:\n{}", unused.join("\n"));
+}
