@@ -12,9 +12,9 @@ mod controllers;
 mod crd;
 mod defaults;
 mod error;
+pub mod fault;
 #[cfg(feature = "listen")]
 pub mod listen;
-pub mod fault;
 mod object;
 mod patch;
 mod scheduler;
@@ -24,8 +24,8 @@ mod store;
 mod table;
 #[cfg(test)]
 mod testing;
-mod validation;
 pub mod topology;
+mod validation;
 mod world;
 
 pub use census::Counted;

@@ -98,7 +98,13 @@ impl Shadow {
     /// Starts to set one up.
     #[must_use]
     pub fn builder() -> ShadowBuilder {
-        ShadowBuilder { seed: 0, begin: clock::next_hour(), clusters: Vec::new(), topology: Topology::of(3), scene: Scene::default() }
+        ShadowBuilder {
+            seed: 0,
+            begin: clock::next_hour(),
+            clusters: Vec::new(),
+            topology: Topology::of(3),
+            scene: Scene::default(),
+        }
     }
 
     /// A cluster as it is: the one that is meant without a name, or the one of that name. Made at its first use.

@@ -82,7 +82,9 @@ impl Cluster {
     pub async fn send(&self, sent: &Sent) -> Result<Answer, Error> {
         let wrong = |what: String| Error::Request { request: format!("{} {}", sent.method, sent.path), what };
         let mut request = Request::builder().method(&*sent.method).uri(&sent.path);
-        for (name, value) in [("Content-Type", &sent.content_type), ("Accept", &sent.accept), ("User-Agent", &sent.agent)] {
+        for (name, value) in
+            [("Content-Type", &sent.content_type), ("Accept", &sent.accept), ("User-Agent", &sent.agent)]
+        {
             if !value.is_empty() {
                 request = request.header(name, value);
             }

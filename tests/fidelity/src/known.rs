@@ -93,7 +93,9 @@ impl Known {
     #[must_use]
     pub fn unused(&self) -> Vec<String> {
         let unused = self.0.iter().filter(|entry| entry.used.get() == 0);
-        unused.map(|entry| format!("{} in {}: {}", entry.written.at, entry.written.case, entry.written.reason)).collect()
+        unused
+            .map(|entry| format!("{} in {}: {}", entry.written.at, entry.written.case, entry.written.reason))
+            .collect()
     }
 }
 
@@ -105,7 +107,8 @@ mod tests {
 
     #[test]
     fn entries_cover_what_they_say_and_are_counted() {
-        let known = Known::parse("[{case: 'table/*', at: 'body/*/x', shadow: zero, reason: so}, {at: code, reason: so}]");
+        let known =
+            Known::parse("[{case: 'table/*', at: 'body/*/x', shadow: zero, reason: so}, {at: code, reason: so}]");
         let known = known.unwrap();
         let difference = |shadow: &str| Difference { at: "body/1/x".into(), real: None, shadow: Some(json!(shadow)) };
         assert!(!known.covers("other: a", &difference("zero")));

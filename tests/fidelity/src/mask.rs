@@ -40,8 +40,7 @@ pub struct Mask {
 }
 
 static UID: LazyLock<Regex> = LazyLock::new(|| regex("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"));
-static TIME: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"));
+static TIME: LazyLock<Regex> = LazyLock::new(|| regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"));
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| regex(r"\b10\.96\.\d+\.\d+\b"));
 static VERSION: LazyLock<Regex> =
     LazyLock::new(|| regex(r"((?i:resource version)s?:? |current: |resourceVersion[=:] ?)\d+( \(\d+\))?"));
@@ -130,7 +129,9 @@ impl Mask {
         let mut masked = Map::new();
         for (name, value) in fields {
             let value = match value {
-                Json::String(version) if name == "resourceVersion" && key == "metadata" => self.version(fields, version),
+                Json::String(version) if name == "resourceVersion" && key == "metadata" => {
+                    self.version(fields, version)
+                }
                 other => self.value(name, other),
             };
             masked.insert(name.clone(), value);

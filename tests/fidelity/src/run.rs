@@ -109,7 +109,11 @@ pub async fn case(real: &Cluster, shadow: &Cluster, case: &Case, number: usize) 
         let differences = match answered {
             Ok(answered) => differences(&said, &answered),
             Err(error) => {
-                vec![Difference { at: "code".into(), real: Some(said.code.into()), shadow: Some(error.to_string().into()) }]
+                vec![Difference {
+                    at: "code".into(),
+                    real: Some(said.code.into()),
+                    shadow: Some(error.to_string().into()),
+                }]
             }
         };
         exchanges.push(Exchange {

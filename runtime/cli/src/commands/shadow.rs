@@ -97,7 +97,8 @@ impl Place {
         let system = |e| Error::new(Kind::System, format!("{} has no absolute path", wanted.display())).source(e);
         let file = std::path::absolute(wanted).map_err(system)?;
         if file.exists() {
-            let error = Error::new(Kind::AlreadyExists, format!("--kubeconfig {}: the file is there", wanted.display()));
+            let error =
+                Error::new(Kind::AlreadyExists, format!("--kubeconfig {}: the file is there", wanted.display()));
             return Err(error.hint("name a new one: a kubeconfig that is in use is never replaced"));
         }
         Ok(Self { file, folder: None, written: AtomicBool::new(false) })

@@ -14,10 +14,8 @@ pub(super) fn mutate(request: &Request<'_>, of: &mut Json, objects: &dyn Objects
         ("", "persistentvolumeclaims") => {
             let former = crate::object::annotation(of, "volume.beta.kubernetes.io/storage-class").is_some();
             let named = former || get(get(of, "spec"), "storageClassName").is_string();
-            let marks = [
-                "storageclass.kubernetes.io/is-default-class",
-                "storageclass.beta.kubernetes.io/is-default-class",
-            ];
+            let marks =
+                ["storageclass.kubernetes.io/is-default-class", "storageclass.beta.kubernetes.io/is-default-class"];
             if !named
                 && let Some(class) = default_class(objects, "storageclasses.storage.k8s.io", &marks)
                 && let Some(spec) = object(of, "spec")
@@ -66,7 +64,10 @@ fn protect(of: &mut Json, finalizer: &str) {
 
 /// Whether a claim may grow.
 pub(super) fn check(
-    request: &Request<'_>, claim: &Json, old: Option<&Json>, objects: &dyn Objects,
+    request: &Request<'_>,
+    claim: &Json,
+    old: Option<&Json>,
+    objects: &dyn Objects,
 ) -> Result<(), ApiError> {
     let Some(old) = old.filter(|_| request.is("", "persistentvolumeclaims")) else { return Ok(()) };
     let size = |claim: &Json| {

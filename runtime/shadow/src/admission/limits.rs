@@ -63,7 +63,10 @@ pub(super) fn fill(request: &Request<'_>, pod: &mut Json, objects: &dyn Objects)
 
 /// Judges pods and claims by the namespace's LimitRanges.
 pub(super) fn check(
-    request: &Request<'_>, of: &Json, old: Option<&Json>, objects: &dyn Objects,
+    request: &Request<'_>,
+    of: &Json,
+    old: Option<&Json>,
+    objects: &dyn Objects,
 ) -> Result<(), ApiError> {
     let pods = request.is("", "pods");
     if !pods && !request.is("", "persistentvolumeclaims") || pods && old.is_some() {

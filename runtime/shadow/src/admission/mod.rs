@@ -71,7 +71,10 @@ pub(crate) fn create(request: &Request<'_>, object: &mut Json, objects: &dyn Obj
 /// # Errors
 /// As the API server refuses it: 403, 422.
 pub(crate) fn update(
-    request: &Request<'_>, old: &Json, object: &mut Json, objects: &dyn Objects,
+    request: &Request<'_>,
+    old: &Json,
+    object: &mut Json,
+    objects: &dyn Objects,
 ) -> Result<(), ApiError> {
     let Request { group, version, kind, .. } = *request;
     defaults::apply(group, version, kind, object);
@@ -139,20 +142,20 @@ fn namespace(request: &Request<'_>, object: &Json, objects: &dyn Objects) -> Res
 }
 
 fn allocate_service(
-    request: &Request<'_>, service: &mut Json, old: Option<&Json>, objects: &dyn Objects,
+    request: &Request<'_>,
+    service: &mut Json,
+    old: Option<&Json>,
+    objects: &dyn Objects,
 ) -> Result<(), ApiError> {
     let name = crate::object::name(service).to_owned();
     let others = objects.list("services", None);
-    let others = others.iter().filter(|other| {
-        crate::object::name(other) != name || crate::object::namespace(other) != request.namespace
-    });
+    let others = others
+        .iter()
+        .filter(|other| crate::object::name(other) != name || crate::object::namespace(other) != request.namespace);
     let taken = Taken::by(others.map(|other| &**other));
     let chance = objects.chance(&["address", request.namespace, &name]);
     if get(service, "spec").is_object() { allocate(service, old, taken, chance) } else { Ok(()) }
 }
-
-
-
 
 #[cfg(test)]
 mod tests;

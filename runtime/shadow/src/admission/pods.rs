@@ -92,7 +92,8 @@ fn mount_token(spec: &mut Json, suffix: &str) {
     }
     if existing.is_none() && needed {
         let mut volumes = items(spec, "volumes").to_vec();
-        let namespace = json!({"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}});
+        let namespace =
+            json!({"path": "namespace", "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.namespace"}});
         let authority = json!({"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]});
         let sources = json!([
             {"serviceAccountToken": {"expirationSeconds": 3607, "path": "token"}},
@@ -218,7 +219,10 @@ fn runtime_class(request: &Request<'_>, pod: &mut Json, objects: &dyn Objects) -
 
 /// What is judged of pods, priority classes and so on once they are otherwise fine.
 pub(super) fn check(
-    request: &Request<'_>, object: &Json, old: Option<&Json>, objects: &dyn Objects,
+    request: &Request<'_>,
+    object: &Json,
+    old: Option<&Json>,
+    objects: &dyn Objects,
 ) -> Result<(), ApiError> {
     match (request.group, request.resource) {
         ("", "pods") if old.is_none() => {

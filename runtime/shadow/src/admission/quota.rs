@@ -17,7 +17,10 @@ const REQUIRED: [&str; 6] = ["cpu", "memory", "requests.cpu", "requests.memory",
 
 /// Judges a new object, or a claim that grows, by the namespace's quotas.
 pub(super) fn check(
-    request: &Request<'_>, object: &Json, old: Option<&Json>, objects: &dyn Objects,
+    request: &Request<'_>,
+    object: &Json,
+    old: Option<&Json>,
+    objects: &dyn Objects,
 ) -> Result<(), ApiError> {
     let counted = match request.resource {
         "pods" if request.group.is_empty() => old.is_none(),

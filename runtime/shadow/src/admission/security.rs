@@ -5,7 +5,10 @@ use crate::world::Objects;
 use crate::{ApiError, Json};
 
 pub(super) fn check(
-    _request: &Request<'_>, _object: &Json, _old: Option<&Json>, _objects: &dyn Objects,
+    _request: &Request<'_>,
+    _object: &Json,
+    _old: Option<&Json>,
+    _objects: &dyn Objects,
 ) -> Result<(), ApiError> {
     Ok(())
 }

@@ -53,12 +53,7 @@ const KINDS: &[(&str, &str, &str, bool)] = &[
     ("scheduling.k8s.io", "PriorityClass", "priorityclasses", false),
     ("node.k8s.io", "RuntimeClass", "runtimeclasses", false),
     ("coordination.k8s.io", "Lease", "leases", true),
-    (
-        "admissionregistration.k8s.io",
-        "ValidatingWebhookConfiguration",
-        "validatingwebhookconfigurations",
-        false,
-    ),
+    ("admissionregistration.k8s.io", "ValidatingWebhookConfiguration", "validatingwebhookconfigurations", false),
     ("admissionregistration.k8s.io", "MutatingWebhookConfiguration", "mutatingwebhookconfigurations", false),
     ("apiextensions.k8s.io", "CustomResourceDefinition", "customresourcedefinitions", false),
 ];
@@ -169,7 +164,11 @@ fn path_of(object: &Json) -> String {
     let (group, version) = group_of(object);
     let (.., plural, namespaced) = kind_of(object).unwrap();
     let root = if group.is_empty() { format!("/api/{version}") } else { format!("/apis/{group}/{version}") };
-    if *namespaced { format!("{root}/namespaces/{}/{plural}", namespace_of(object)) } else { format!("{root}/{plural}") }
+    if *namespaced {
+        format!("{root}/namespaces/{}/{plural}", namespace_of(object))
+    } else {
+        format!("{root}/{plural}")
+    }
 }
 
 /// The object as it is sent.
@@ -440,7 +439,8 @@ const LEAST: f64 = 50.0;
 #[test]
 fn answers_are_those_that_the_real_api_server_gave() {
     let record = recorded();
-    let missing: Vec<String> = cases().into_iter().map(|c| c.name).filter(|n| !record.answers.contains_key(n)).collect();
+    let missing: Vec<String> =
+        cases().into_iter().map(|c| c.name).filter(|n| !record.answers.contains_key(n)).collect();
     assert!(missing.is_empty(), "record anew, for {missing:?}");
     let score = score(&record);
     println!("{} of {} answers are equal: {:.1} %\n{}", score.equal, score.all, score.share(), score.wrong);

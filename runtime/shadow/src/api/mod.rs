@@ -9,9 +9,9 @@ mod objects;
 mod patch;
 mod query;
 mod request;
+mod reviews;
 mod route;
 mod selector;
-mod reviews;
 mod server;
 mod subresource;
 #[cfg(test)]

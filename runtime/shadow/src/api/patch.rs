@@ -7,8 +7,8 @@ use super::request::Request;
 use crate::Json;
 use crate::catalog::ResourceType;
 use crate::error::ApiError;
-use crate::schema::{Id, Schemas};
 use crate::patch::{json, merge, strategic, unsupported};
+use crate::schema::{Id, Schemas};
 use crate::world::{Edit, Writer};
 
 /// The edit that a patch of an object of this kind asks for.

@@ -49,9 +49,10 @@ pub(crate) fn answer(world: &World, request: &Request<Bytes>, path: &str) -> Res
 }
 
 fn paths(world: &World) -> Vec<String> {
-    let mut paths: Vec<String> = ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]
-        .map(String::from)
-        .into();
+    let mut paths: Vec<String> =
+        ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]
+            .map(String::from)
+            .into();
     for kind in world.catalog.all().filter(|kind| !kind.group.is_empty()) {
         paths.push(format!("/apis/{}", kind.group));
         paths.push(format!("/apis/{}/{}", kind.group, kind.version));

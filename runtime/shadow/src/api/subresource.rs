@@ -121,7 +121,11 @@ fn log(world: &World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Result
         ("", _) => {
             let default = object::annotation(&pod, "kubectl.kubernetes.io/default-container").unwrap_or_default();
             let among = containers.join(" ");
-            let init = if init.is_empty() { String::new() } else { format!(" or one of the init containers: [{}]", init.join(" ")) };
+            let init = if init.is_empty() {
+                String::new()
+            } else {
+                format!(" or one of the init containers: [{}]", init.join(" "))
+            };
             if default.is_empty() {
                 return Err(ApiError::bad_request(format!(
                     "a container name must be specified for pod {}, choose one of: [{among}]{init}",
@@ -183,7 +187,8 @@ fn token(world: &mut World, request: &Request<'_>, kind: &Arc<ResourceType>) -> 
     }
     let now = world.wall();
     let ends = now.checked_add(jiff::SignedDuration::from_secs(seconds)).unwrap_or(now);
-    let audiences = asked.pointer("/spec/audiences").filter(|list| list.as_array().is_some_and(|list| !list.is_empty()));
+    let audiences =
+        asked.pointer("/spec/audiences").filter(|list| list.as_array().is_some_and(|list| !list.is_empty()));
     let audiences = audiences.cloned().unwrap_or_else(|| json!([reviews::ISSUER]));
     let subject = format!("system:serviceaccount:{}:{}", namespace(&account), name(&account));
     let claims = json!({
@@ -192,7 +197,8 @@ fn token(world: &mut World, request: &Request<'_>, kind: &Arc<ResourceType>) -> 
     });
     let part = |text: String| URL_SAFE_NO_PAD.encode(text);
     let signature = format!("{:032x}", world.chance(&["token", uid(&account), &now.to_string()]));
-    let token = format!("{}.{}.{}", part(json!({"alg": "none"}).to_string()), part(claims.to_string()), part(signature));
+    let token =
+        format!("{}.{}.{}", part(json!({"alg": "none"}).to_string()), part(claims.to_string()), part(signature));
     let mut spec = asked.get("spec").and_then(Json::as_object).cloned().unwrap_or_else(Map::new);
     spec.insert("audiences".into(), audiences);
     spec.insert("expirationSeconds".into(), seconds.into());

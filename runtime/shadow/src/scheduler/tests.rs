@@ -31,7 +31,9 @@ fn node_of(test: &Test, name: &str) -> String {
 fn too_large_a_pod_waits_for_a_larger_node() {
     let mut test = Test::new(3);
     test.create("pods", asking("big", json!({"cpu": "5", "memory": "17Gi"})));
-    let expected = format!("0/3 nodes are available: 3 Insufficient cpu, 3 Insufficient memory. {LAST}3 Preemption is not helpful for scheduling.");
+    let expected = format!(
+        "0/3 nodes are available: 3 Insufficient cpu, 3 Insufficient memory. {LAST}3 Preemption is not helpful for scheduling."
+    );
     assert_eq!(why(&test, "big"), expected);
     let mut large = NodeSpec::new("large");
     large.capacity.extend([("cpu".to_owned(), "8".to_owned()), ("memory".to_owned(), "32Gi".to_owned())]);
@@ -49,7 +51,8 @@ fn a_full_node_could_be_helped_by_preemption_but_has_no_victims() {
         test.create("pods", asking(name, json!({"cpu": "3"})));
     }
     test.create("pods", asking("d", json!({"cpu": "3"})));
-    let expected = format!("0/3 nodes are available: 3 Insufficient cpu. {LAST}3 No preemption victims found for incoming pod.");
+    let expected =
+        format!("0/3 nodes are available: 3 Insufficient cpu. {LAST}3 No preemption victims found for incoming pod.");
     assert_eq!(why(&test, "d"), expected);
     let free = node_of(&test, "b");
     test.delete("pods", "b");
@@ -68,7 +71,9 @@ fn taints_and_labels_are_told_apart() {
         object["spec"]["nodeSelector"] = json!({"disk": "nvme"});
         object
     });
-    let expected = format!("0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 node(s) didn't match Pod's node affinity/selector. {LAST}3 Preemption is not helpful for scheduling.");
+    let expected = format!(
+        "0/3 nodes are available: 1 node(s) had untolerated taint(s), 2 node(s) didn't match Pod's node affinity/selector. {LAST}3 Preemption is not helpful for scheduling."
+    );
     assert_eq!(why(&test, "web"), expected);
     test.set("nodes", "node-3", &["metadata", "labels", "disk"], "nvme");
     assert_eq!(node_of(&test, "web"), "node-3");
@@ -88,13 +93,17 @@ fn hard_anti_affinity_keeps_the_fourth_of_three_nodes_waiting() {
     for name in ["a", "b", "c", "d"] {
         test.create("pods", away(name, "db"));
     }
-    let expected = format!("0/3 nodes are available: 3 node(s) didn't match pod anti-affinity rules. {LAST}3 No preemption victims found for incoming pod.");
+    let expected = format!(
+        "0/3 nodes are available: 3 node(s) didn't match pod anti-affinity rules. {LAST}3 No preemption victims found for incoming pod."
+    );
     assert_eq!(why(&test, "d"), expected);
     // It holds in the other direction, too.
     let mut plain = pod("plain", "x");
     plain["metadata"]["labels"] = json!({"app": "db"});
     test.create("pods", plain);
-    let expected = format!("0/3 nodes are available: 3 node(s) didn't satisfy existing pods anti-affinity rules. {LAST}3 No preemption victims found for incoming pod.");
+    let expected = format!(
+        "0/3 nodes are available: 3 node(s) didn't satisfy existing pods anti-affinity rules. {LAST}3 No preemption victims found for incoming pod."
+    );
     assert_eq!(why(&test, "plain"), expected);
 }
 
@@ -109,7 +118,9 @@ fn affinity_goes_where_the_others_are_and_the_first_may_go_anywhere() {
         object
     };
     test.create("pods", near("lonely", "cache", "web"));
-    let expected = format!("0/3 nodes are available: 3 node(s) didn't match pod affinity rules. {LAST}3 Preemption is not helpful for scheduling.");
+    let expected = format!(
+        "0/3 nodes are available: 3 node(s) didn't match pod affinity rules. {LAST}3 Preemption is not helpful for scheduling."
+    );
     assert_eq!(why(&test, "lonely"), expected);
     test.create("pods", near("first", "cache", "cache"));
     test.create("pods", near("second", "cache", "cache"));
@@ -131,7 +142,9 @@ fn hard_spreading_waits_and_soft_spreading_only_prefers() {
     for name in ["a", "b", "c"] {
         test.create("pods", spread(name, "DoNotSchedule"));
     }
-    let expected = format!("0/3 nodes are available: 1 node(s) were unschedulable, 2 node(s) didn't match pod topology spread constraints. {LAST}1 Preemption is not helpful for scheduling, 2 No preemption victims found for incoming pod.");
+    let expected = format!(
+        "0/3 nodes are available: 1 node(s) were unschedulable, 2 node(s) didn't match pod topology spread constraints. {LAST}1 Preemption is not helpful for scheduling, 2 No preemption victims found for incoming pod."
+    );
     assert_eq!(why(&test, "c"), expected);
     for name in ["d", "e", "f"] {
         test.create("pods", spread(name, "ScheduleAnyway"));
@@ -150,7 +163,10 @@ fn ports_of_the_node_are_taken_once() {
     };
     test.create("pods", with_port("a"));
     test.create("pods", with_port("b"));
-    assert!(why(&test, "b").starts_with("0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports. "));
+    assert!(
+        why(&test, "b")
+            .starts_with("0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports. ")
+    );
 }
 
 #[test]

@@ -103,7 +103,8 @@ fn check_source(kind: &str, source: &Json, path: &str, causes: &mut Causes) {
         "resource" | "containerResource" => {
             for name in if kind == "resource" { &["name"][..] } else { &["name", "container"][..] } {
                 if text(source, name).is_empty() {
-                    let words = if *name == "name" { "must specify a resource name" } else { "must specify a container" };
+                    let words =
+                        if *name == "name" { "must specify a resource name" } else { "must specify a container" };
                     causes.required(&format!("{path}.{name}"), words);
                 }
             }
@@ -122,8 +123,7 @@ fn check_source(kind: &str, source: &Json, path: &str, causes: &mut Causes) {
         }
     }
     check_metric_target(target, &at, causes);
-    let (value, average, share) =
-        (target.get("value"), target.get("averageValue"), target.get("averageUtilization"));
+    let (value, average, share) = (target.get("value"), target.get("averageValue"), target.get("averageUtilization"));
     let field = format!("{at}.averageValue");
     match kind {
         "resource" | "containerResource" => {

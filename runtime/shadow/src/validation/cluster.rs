@@ -168,11 +168,16 @@ fn limit_values(limit: &Json, path: &str, causes: &mut Causes) {
     };
     let (min, max) = (read("min"), read("max"));
     let (default, request, ratio) = (read("default"), read("defaultRequest"), read("maxLimitRequestRatio"));
-    let keys: BTreeSet<&String> = [&min, &max, &default, &request, &ratio].into_iter().flat_map(BTreeMap::keys).collect();
+    let keys: BTreeSet<&String> =
+        [&min, &max, &default, &request, &ratio].into_iter().flat_map(BTreeMap::keys).collect();
     for key in keys {
         let (least, most) = (min.get(key), max.get(key));
         let (given, asked) = (default.get(key), request.get(key));
-        let mut above = |list: &str, shown: Option<&Quantity>, high: Option<&Quantity>, low: Option<&Quantity>, words: [&str; 2]| {
+        let mut above = |list: &str,
+                         shown: Option<&Quantity>,
+                         high: Option<&Quantity>,
+                         low: Option<&Quantity>,
+                         words: [&str; 2]| {
             if let (Some(shown), Some(high), Some(low)) = (shown, high, low)
                 && high > low
             {

@@ -41,8 +41,9 @@ pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json) -> 
         ("core", "Node") => cluster::node(object, all),
         ("core", "LimitRange") => cluster::limit_range(object, all),
         ("core", "ResourceQuota") => cluster::resource_quota(object, all),
-        ("core", "ReplicationController")
-        | ("apps", "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet") => workload::create(kind, object, all),
+        ("core", "ReplicationController") | ("apps", "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet") => {
+            workload::create(kind, object, all)
+        }
         ("core", "PodTemplate") => {
             metadata::create(object, true, Name::Subdomain, all);
             pod::check_template(object.get("template").unwrap_or(&Json::Null), "template", &[], all);
@@ -93,8 +94,9 @@ pub(crate) fn update(group: &str, _version: &str, kind: &str, object: &Json, old
         ("core", "Node") => cluster::update_node(object, old, all),
         ("core", "LimitRange") => cluster::limit_range(object, all),
         ("core", "ResourceQuota") => cluster::update_resource_quota(object, old, all),
-        ("core", "ReplicationController")
-        | ("apps", "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet") => workload::update(kind, object, old, all),
+        ("core", "ReplicationController") | ("apps", "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet") => {
+            workload::update(kind, object, old, all)
+        }
         ("batch", "Job") => batch::update_job(object, old, all),
         ("batch", "CronJob") => batch::update_cron_job(object, old, all),
         ("autoscaling", "HorizontalPodAutoscaler") => autoscaling::check(object, all),

@@ -105,7 +105,9 @@ pub(crate) fn qualified(value: &str) -> Vec<String> {
         _ => {
             let wrong = regex_words(MESSAGE, REGEX, &["MyName", "my.name", "123-abc"]);
             let message = format!("a valid label key {wrong}");
-            return vec![format!("{message} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')")];
+            return vec![format!(
+                "{message} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
+            )];
         }
     };
     if name.is_empty() {
@@ -161,7 +163,8 @@ pub(crate) fn variable(value: &str) -> Vec<String> {
         words.push("environment variable name must be non-empty".to_owned());
     }
     if !value.chars().all(|c| (' '..='~').contains(&c) && c != '=') {
-        let message = "a valid environment variable name must consist only of printable ASCII characters other than '='";
+        let message =
+            "a valid environment variable name must consist only of printable ASCII characters other than '='";
         words.push(message.to_owned());
     }
     words

@@ -255,8 +255,8 @@ pub(super) fn check_range(range: &str, field: &str, causes: &mut Causes) {
 
 fn check_policies(spec: &Json, causes: &mut Causes) {
     let kind = text(spec, "type");
-    let external = matches!(kind, "LoadBalancer" | "NodePort")
-        || kind == "ClusterIP" && !items(spec, "externalIPs").is_empty();
+    let external =
+        matches!(kind, "LoadBalancer" | "NodePort") || kind == "ClusterIP" && !items(spec, "externalIPs").is_empty();
     let policy = text(spec, "externalTrafficPolicy");
     if external {
         causes.one_of("spec.externalTrafficPolicy", policy, &["Cluster", "Local"]);

@@ -172,7 +172,8 @@ pub(super) fn priority_class(object: &Json, causes: &mut Causes) {
     metadata::create(object, false, Name::Subdomain, causes);
     let value = number(object, "value").unwrap_or_default();
     let name = crate::object::name(object);
-    let known = matches!((name, value), ("system-node-critical", 2_000_001_000) | ("system-cluster-critical", 2_000_000_000));
+    let known =
+        matches!((name, value), ("system-node-critical", 2_000_001_000) | ("system-cluster-critical", 2_000_000_000));
     if name.starts_with("system-") {
         if !known {
             let words = format!(

@@ -80,7 +80,10 @@ impl Prompter for Answers {
 
 impl SecretPrompter for Answers {
     fn secret(&self, text: &str) -> Result<Zeroizing<String>> {
-        self.note(Asked { key: None, text: text.to_owned() }, "answered with a made-up secret, since this is a rehearsal");
+        self.note(
+            Asked { key: None, text: text.to_owned() },
+            "answered with a made-up secret, since this is a rehearsal",
+        );
         Ok(Zeroizing::new(SECRET.to_owned()))
     }
 }

@@ -46,7 +46,8 @@ impl Faults {
             Some(planned) => {
                 let key = planned.step.as_deref().unwrap_or_default();
                 let known = steps.iter().map(|step| step.key.as_str());
-                let hint = did_you_mean(key, known).unwrap_or_else(|| "windlass list shows the keys of all steps".into());
+                let hint =
+                    did_you_mean(key, known).unwrap_or_else(|| "windlass list shows the keys of all steps".into());
                 Err(Error::usage(format!("--fail {}@{key}: there is no step \"{key}\"", planned.fault)).hint(hint))
             }
         }

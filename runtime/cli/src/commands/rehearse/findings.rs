@@ -96,7 +96,8 @@ impl Findings {
 
     pub(super) fn json(&self) -> Json {
         let timeline = self.timeline.iter();
-        let timeline = timeline.map(|m| json!({ "step": m.step, "status": m.status, "at_s": m.at, "virtual_s": m.took }));
+        let timeline =
+            timeline.map(|m| json!({ "step": m.step, "status": m.status, "at_s": m.at, "virtual_s": m.took }));
         let objects = self.objects.iter();
         let objects = objects.map(|c| json!({ "kind": c.kind, "group": c.group, "count": c.count }));
         let waits = self.waits.iter().map(|w| json!({ "step": w.step, "what": w.what, "virtual_s": w.seconds }));
@@ -130,7 +131,8 @@ impl Findings {
         let _ = writeln!(text, "  {:>8}  {}", seconds(self.virtual_s), style.dim("end"));
         if !self.objects.is_empty() {
             head(&mut text, "objects", "  (made by it, and by the cluster for it)");
-            let all: Vec<String> = self.objects.iter().map(|c| format!("{} {}", c.count, plural(&c.kind, c.count))).collect();
+            let all: Vec<String> =
+                self.objects.iter().map(|c| format!("{} {}", c.count, plural(&c.kind, c.count))).collect();
             for row in all.chunks(6) {
                 let _ = writeln!(text, "  {}", row.join(", "));
             }
@@ -154,7 +156,8 @@ impl Findings {
             let _ = writeln!(text, "  {}", line(&one));
         }
         for one in &self.endless {
-            let _ = writeln!(text, "  {} {}", style.bold_yellow("a controller of the simulation does not end:"), line(one));
+            let _ =
+                writeln!(text, "  {} {}", style.bold_yellow("a controller of the simulation does not end:"), line(one));
         }
         if let Some(again) = again {
             text.push_str(&self::again(again, style));

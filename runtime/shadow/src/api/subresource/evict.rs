@@ -72,8 +72,8 @@ fn spend(world: &mut World, writer: &Writer, pod: &Json, namespace: &str) -> Res
     }
     let number = |pointer: &str| budget.pointer(pointer).and_then(Json::as_i64).unwrap_or_default();
     let (healthy, desired) = (number("/status/currentHealthy"), number("/status/desiredHealthy"));
-    let unhealthy_goes = text(budget, "/spec/unhealthyPodEvictionPolicy") == Some("AlwaysAllow")
-        || (healthy >= desired && desired > 0);
+    let unhealthy_goes =
+        text(budget, "/spec/unhealthyPodEvictionPolicy") == Some("AlwaysAllow") || (healthy >= desired && desired > 0);
     if !is_ready(pod) && unhealthy_goes {
         return Ok(None);
     }

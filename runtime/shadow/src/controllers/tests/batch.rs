@@ -38,7 +38,11 @@ fn a_job_ends_well() {
     assert_eq!(condition(&status, "Complete").unwrap()["reason"], "CompletionsReached");
     assert!(status["completionTime"].is_string());
     assert!(test.has_event("sum", "Completed", "Job completed"));
-    assert!(test.list("pods").iter().all(|pod| pod["metadata"]["finalizers"].is_null() && pod["status"]["phase"] == "Succeeded"));
+    assert!(
+        test.list("pods")
+            .iter()
+            .all(|pod| pod["metadata"]["finalizers"].is_null() && pod["status"]["phase"] == "Succeeded")
+    );
 }
 
 #[test]
@@ -56,7 +60,10 @@ fn a_job_gives_up_after_its_limit_with_growing_pauses() {
     let kinds: Vec<&str> = items(&status["conditions"]).iter().map(|c| text(&c["type"])).collect();
     assert_eq!(kinds, ["FailureTarget", "Failed"]);
     let failed = condition(&status, "Failed").unwrap();
-    assert_eq!((text(&failed["reason"]), text(&failed["message"])), ("BackoffLimitExceeded", "Job has reached the specified backoff limit"));
+    assert_eq!(
+        (text(&failed["reason"]), text(&failed["message"])),
+        ("BackoffLimitExceeded", "Job has reached the specified backoff limit")
+    );
 }
 
 #[test]
@@ -139,7 +146,12 @@ fn cron(policy: &str) -> Json {
 fn complete_jobs(test: &mut Test) {
     for job in test.list("jobs.batch") {
         if job["spec"]["selector"].is_null() {
-            test.set("jobs.batch", text(&job["metadata"]["name"]), &["spec", "selector"], json!({"matchLabels": {"app": "night"}}));
+            test.set(
+                "jobs.batch",
+                text(&job["metadata"]["name"]),
+                &["spec", "selector"],
+                json!({"matchLabels": {"app": "night"}}),
+            );
         }
     }
 }

@@ -48,7 +48,10 @@ fn init_containers_run_one_after_the_other_and_sidecars_stay() {
     let status = test.get("pods", "web")["status"].clone();
     assert_eq!(status["initContainerStatuses"][0]["state"]["terminated"]["reason"], "Completed");
     assert_eq!(status["initContainerStatuses"][1]["state"]["waiting"]["reason"], "PodInitializing");
-    assert_eq!(condition(&status, "Initialized").unwrap()["message"], "containers with incomplete status: [proxy last]");
+    assert_eq!(
+        condition(&status, "Initialized").unwrap()["message"],
+        "containers with incomplete status: [proxy last]"
+    );
     let took = test.finish() + Duration::from_millis(1500);
     assert_eq!(took, Duration::from_secs(4));
     let status = test.get("pods", "web")["status"].clone();
@@ -79,7 +82,10 @@ fn an_image_that_is_not_there_is_tried_again_with_growing_pauses() {
     assert_eq!(waiting(&test)["reason"], "ErrImagePull");
     test.seconds(2);
     assert_eq!(waiting(&test)["reason"], "ImagePullBackOff");
-    assert!(text(&waiting(&test)["message"]).starts_with("Back-off pulling image \"nope\": ErrImagePull: rpc error: code = NotFound"));
+    assert!(
+        text(&waiting(&test)["message"])
+            .starts_with("Back-off pulling image \"nope\": ErrImagePull: rpc error: code = NotFound")
+    );
     assert!(test.has_event("web", "BackOff", "Back-off pulling image \"nope\""));
     let pulls = |test: &Test| -> i64 {
         let events = test.list("events");
@@ -104,7 +110,10 @@ fn a_crash_loop_waits_longer_each_time() {
     let now = status(&test);
     assert_eq!(now["restartCount"], 1);
     assert_eq!(now["state"]["waiting"]["reason"], "CrashLoopBackOff");
-    assert!(text(&now["state"]["waiting"]["message"]).starts_with("back-off 10s restarting failed container=main pod=web_default("));
+    assert!(
+        text(&now["state"]["waiting"]["message"])
+            .starts_with("back-off 10s restarting failed container=main pod=web_default(")
+    );
     assert_eq!(now["lastState"]["terminated"]["exitCode"], 1);
     assert_eq!(now["lastState"]["terminated"]["reason"], "Error");
     test.seconds(11);
@@ -165,13 +174,15 @@ fn a_config_map_that_is_missing_holds_the_pod_until_it_comes() {
     test.create("pods", mounted);
     test.create("pods", named);
     test.finish();
-    let waiting = |test: &Test, name: &str| {
-        test.get("pods", name)["status"]["containerStatuses"][0]["state"]["waiting"].clone()
-    };
+    let waiting =
+        |test: &Test, name: &str| test.get("pods", name)["status"]["containerStatuses"][0]["state"]["waiting"].clone();
     assert_eq!(waiting(&test, "a")["reason"], "ContainerCreating");
     let message = "MountVolume.SetUp failed for volume \"settings\" : configmap \"settings\" not found";
     assert!(test.has_event("a", "FailedMount", message));
-    assert_eq!(waiting(&test, "b"), json!({"reason": "CreateContainerConfigError", "message": "secret \"password\" not found"}));
+    assert_eq!(
+        waiting(&test, "b"),
+        json!({"reason": "CreateContainerConfigError", "message": "secret \"password\" not found"})
+    );
     test.create("configmaps", json!({"metadata": {"name": "settings"}}));
     test.create("secrets", json!({"metadata": {"name": "password"}}));
     test.finish();
@@ -216,7 +227,8 @@ fn addresses_are_given_once_and_again_when_they_are_free() {
     test.finish();
     test.create("pods", pod("d", "x"));
     test.finish();
-    let mut addresses: Vec<String> = test.list("pods").iter().map(|p: &Json| p["status"]["podIP"].to_string()).collect();
+    let mut addresses: Vec<String> =
+        test.list("pods").iter().map(|p: &Json| p["status"]["podIP"].to_string()).collect();
     addresses.sort();
     assert_eq!(addresses, ["\"10.244.0.2\"", "\"10.244.0.3\"", "\"10.244.0.4\""]);
 }

@@ -42,7 +42,8 @@ fn endpoints_follow_the_pods_readiness() {
     assert_eq!(one["metadata"]["labels"]["kubernetes.io/service-name"], "web");
     let first = text(&test.list("pods")[0]["metadata"]["name"]).to_owned();
     test.delete("pods", &first);
-    let leaving: Vec<Json> = items(&slice(&test)["endpoints"]).iter().filter(|e| e["conditions"]["terminating"] == true).cloned().collect();
+    let leaving: Vec<Json> =
+        items(&slice(&test)["endpoints"]).iter().filter(|e| e["conditions"]["terminating"] == true).cloned().collect();
     assert_eq!(leaving.len(), 1);
     assert_eq!(leaving[0]["conditions"], json!({"ready": false, "serving": true, "terminating": true}));
     test.finish();
@@ -104,7 +105,8 @@ fn a_quota_shows_what_is_used() {
     let hard = json!({"requests.cpu": "4", "requests.memory": "8Gi", "pods": "10", "count/deployments.apps": "3", "services": "5"});
     test.create("resourcequotas", json!({"metadata": {"name": "team"}, "spec": {"hard": hard}}));
     let mut object = web(2);
-    object["spec"]["template"]["spec"]["containers"][0]["resources"] = json!({"requests": {"cpu": "250m", "memory": "512Mi"}});
+    object["spec"]["template"]["spec"]["containers"][0]["resources"] =
+        json!({"requests": {"cpu": "250m", "memory": "512Mi"}});
     test.create("deployments.apps", object);
     test.create("services", service("web"));
     test.finish();

@@ -81,7 +81,10 @@ fn a_claim_that_waits_for_its_pod_gets_a_volume_on_the_pods_node() {
     test.set("nodes", text(&node), &["spec", "unschedulable"], true);
     test.create("pods", using("next", "data"));
     test.finish();
-    let message = text(&crate::controllers::fields::condition(&test.get("pods", "next")["status"], "PodScheduled").unwrap()["message"]).to_owned();
+    let message = text(
+        &crate::controllers::fields::condition(&test.get("pods", "next")["status"], "PodScheduled").unwrap()["message"],
+    )
+    .to_owned();
     assert!(message.starts_with("0/3 nodes are available: 1 node(s) were unschedulable, 2 node(s) didn't match PersistentVolume's node affinity. "), "{message}");
     test.delete("persistentvolumeclaims", "data");
     test.finish();
@@ -100,8 +103,12 @@ fn a_claim_without_its_class_says_so_until_the_class_comes() {
     test.finish();
     assert!(test.has_event("data", "ProvisioningFailed", "storageclass.storage.k8s.io \"missing\" not found"));
     let pod = test.get("pods", "web");
-    let message = text(&crate::controllers::fields::condition(&pod["status"], "PodScheduled").unwrap()["message"]).to_owned();
-    assert_eq!(message, "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling.");
+    let message =
+        text(&crate::controllers::fields::condition(&pod["status"], "PodScheduled").unwrap()["message"]).to_owned();
+    assert_eq!(
+        message,
+        "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+    );
     assert!(test.has_event("web", "FailedScheduling", &message));
     test.create("storageclasses.storage.k8s.io", class("missing", "Immediate", "csi.example.com"));
     test.finish();
@@ -112,13 +119,16 @@ fn a_claim_without_its_class_says_so_until_the_class_comes() {
 fn a_claim_takes_the_smallest_volume_that_is_there() {
     let mut test = Test::new(1);
     for (name, size) in [("large", "9Gi"), ("small", "1Gi"), ("tiny", "1Mi")] {
-        test.create("persistentvolumes", json!({
-            "metadata": {"name": name},
-            "spec": {
-                "capacity": {"storage": size}, "accessModes": ["ReadWriteOnce"], "storageClassName": "",
-                "persistentVolumeReclaimPolicy": "Retain", "volumeMode": "Filesystem", "hostPath": {"path": "/d"},
-            },
-        }));
+        test.create(
+            "persistentvolumes",
+            json!({
+                "metadata": {"name": name},
+                "spec": {
+                    "capacity": {"storage": size}, "accessModes": ["ReadWriteOnce"], "storageClassName": "",
+                    "persistentVolumeReclaimPolicy": "Retain", "volumeMode": "Filesystem", "hostPath": {"path": "/d"},
+                },
+            }),
+        );
     }
     assert_eq!(test.get("persistentvolumes", "small")["status"]["phase"], "Available");
     test.create("persistentvolumeclaims", claim("data", ""));

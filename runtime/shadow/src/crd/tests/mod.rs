@@ -58,7 +58,10 @@ pub(super) fn complete(case: &Case) -> Json {
     spec.entry("scope").or_insert_with(|| "Cluster".into());
     spec.entry("names").or_insert_with(|| json!({"plural": plural, "kind": kind}));
     if let Some(schema) = spec.remove("schema") {
-        spec.insert("versions".into(), json!([{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}]));
+        spec.insert(
+            "versions".into(),
+            json!([{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}}]),
+        );
     }
     let name = format!("{}.{}", spec["names"]["plural"].as_str().unwrap_or_default(), spec["group"].as_str().unwrap());
     top.entry("metadata").or_insert_with(|| json!({"name": name}));
@@ -207,7 +210,10 @@ pub(super) fn differences(case: &Case, answers: &BTreeMap<String, Json>) -> Vec<
     let version = version(&definition);
     for tried in &case.objects {
         let old = tried.old.as_ref().map(|old| complete_object(&definition, old));
-        compare(&tried.name, write(&version, &complete_object(&definition, &tried.object), old.as_ref(), &tried.subresource));
+        compare(
+            &tried.name,
+            write(&version, &complete_object(&definition, &tried.object), old.as_ref(), &tried.subresource),
+        );
     }
     differ
 }

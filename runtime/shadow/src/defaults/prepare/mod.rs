@@ -103,7 +103,7 @@ pub(crate) fn update_status(group: &str, kind: &str, old: &Json, new: &mut Json)
     let Some(own) = object(new, "metadata") else { return };
     // Some kinds take metadata along with the status.
     match (group, kind) {
-        ("", "Node" | "Pod" | "Namespace" | "PersistentVolume" | "PersistentVolumeClaim" | "ReplicationController") 
+        ("", "Node" | "Pod" | "Namespace" | "PersistentVolume" | "PersistentVolumeClaim" | "ReplicationController")
         | ("apps" | "batch" | "autoscaling" | "policy" | "networking.k8s.io" | "", _) => {
             for name in ["labels", "annotations", "finalizers", "ownerReferences"] {
                 match metadata.get(name) {
@@ -128,7 +128,12 @@ fn resets_status(group: &str, kind: &str) -> bool {
     match group {
         "" => matches!(
             kind,
-            "Pod" | "Namespace" | "PersistentVolume" | "PersistentVolumeClaim" | "Service" | "ReplicationController"
+            "Pod"
+                | "Namespace"
+                | "PersistentVolume"
+                | "PersistentVolumeClaim"
+                | "Service"
+                | "ReplicationController"
                 | "ResourceQuota"
         ),
         "apps" => matches!(kind, "Deployment" | "DaemonSet" | "ReplicaSet" | "StatefulSet"),
@@ -168,7 +173,9 @@ fn changed(group: &str, kind: &str, old: &Json, new: &Json) -> bool {
     match (group, kind) {
         ("apps", "Deployment") => differs("/spec") || differs("/metadata/annotations"),
         ("admissionregistration.k8s.io", _) if kind.ends_with("WebhookConfiguration") => differs("/webhooks"),
-        ("discovery.k8s.io", _) => ["/endpoints", "/ports", "/addressType", "/metadata/labels"].into_iter().any(differs),
+        ("discovery.k8s.io", _) => {
+            ["/endpoints", "/ports", "/addressType", "/metadata/labels"].into_iter().any(differs)
+        }
         _ => differs("/spec"),
     }
 }

@@ -28,7 +28,9 @@ impl Taken {
         let mut taken = Self::default();
         for service in services {
             let spec = get(service, "spec");
-            taken.addresses.extend(items(spec, "clusterIPs").iter().filter_map(|a| a.as_str()?.parse::<Ipv4Addr>().ok()));
+            taken
+                .addresses
+                .extend(items(spec, "clusterIPs").iter().filter_map(|a| a.as_str()?.parse::<Ipv4Addr>().ok()));
             taken.addresses.extend(text(spec, "clusterIP").parse::<Ipv4Addr>().ok());
             taken.ports.extend(items(spec, "ports").iter().filter_map(|port| number(port, "nodePort")));
             taken.ports.extend(number(spec, "healthCheckNodePort"));
@@ -41,7 +43,8 @@ impl Taken {
         let hosts = (1_u64 << (32 - NETWORK_BITS)) - 2;
         let base = u64::from(u32::from(NETWORK)) + 1;
         // The first is the API server's own.
-        let at = |offset: u64| u32::try_from(base + 1 + (chance % hosts + offset) % (hosts - 1)).ok().map(Ipv4Addr::from);
+        let at =
+            |offset: u64| u32::try_from(base + 1 + (chance % hosts + offset) % (hosts - 1)).ok().map(Ipv4Addr::from);
         let free = (0..hosts).filter_map(at).find(|address| !self.addresses.contains(address))?;
         self.addresses.insert(free);
         Some(free)
@@ -81,9 +84,7 @@ fn needs_health_port(spec: &Json) -> bool {
 ///
 /// # Errors
 /// 422, where it asks for what it can't have.
-pub(crate) fn allocate(
-    service: &mut Json, old: Option<&Json>, mut taken: Taken, chance: u64,
-) -> Result<(), ApiError> {
+pub(crate) fn allocate(service: &mut Json, old: Option<&Json>, mut taken: Taken, chance: u64) -> Result<(), ApiError> {
     let name = crate::object::name(service).to_owned();
     let refuse = |reason, field: String, message: String| {
         Err(ApiError::invalid("", "Service", &name, &[Cause { reason, message, field }]))
@@ -114,7 +115,8 @@ pub(crate) fn allocate(
     }
     if headless && selectorless {
         if policy != "SingleStack" && items(spec, "ipFamilies").len() == 1 {
-            let other = if items(spec, "ipFamilies") == ["IPv4"] { json!(["IPv4", "IPv6"]) } else { json!(["IPv6", "IPv4"]) };
+            let other =
+                if items(spec, "ipFamilies") == ["IPv4"] { json!(["IPv4", "IPv6"]) } else { json!(["IPv6", "IPv4"]) };
             set(spec, "ipFamilies", other);
         }
     } else if let Some(at) = items(spec, "ipFamilies").iter().position(|family| family == "IPv6") {
@@ -171,12 +173,21 @@ fn allocate_address(spec: &mut Json, old: Option<&Json>, taken: &mut Taken, chan
     Ok(())
 }
 
-fn allocate_ports(spec: &mut Json, old: Option<&Json>, taken: &mut Taken, chance: u64) -> Result<(), (usize, i64, String)> {
+fn allocate_ports(
+    spec: &mut Json,
+    old: Option<&Json>,
+    taken: &mut Taken,
+    chance: u64,
+) -> Result<(), (usize, i64, String)> {
     if !may_have_ports(spec) {
         return Ok(());
     }
-    let own: BTreeSet<i64> = old.map(|old| get(old, "spec")).into_iter().flat_map(|spec| items(spec, "ports"))
-        .filter_map(|port| number(port, "nodePort")).collect();
+    let own: BTreeSet<i64> = old
+        .map(|old| get(old, "spec"))
+        .into_iter()
+        .flat_map(|spec| items(spec, "ports"))
+        .filter_map(|port| number(port, "nodePort"))
+        .collect();
     let allocates = needs_ports(spec);
     let asked: Vec<(i64, i64)> = items(spec, "ports")
         .iter()
@@ -196,16 +207,18 @@ fn allocate_ports(spec: &mut Json, old: Option<&Json>, taken: &mut Taken, chance
             (Some(node), wanted) if node == wanted => node,
             (_, wanted) => match if wanted == 0 { explicit } else { Some(wanted) } {
                 Some(node) if !(FIRST_PORT..=LAST_PORT).contains(&node) => {
-                    let why = format!("provided port is not in the valid range. The range of valid ports is {FIRST_PORT}-{LAST_PORT}");
+                    let why = format!(
+                        "provided port is not in the valid range. The range of valid ports is {FIRST_PORT}-{LAST_PORT}"
+                    );
                     return Err((at, node, why));
                 }
                 Some(node) if !own.contains(&node) && taken.ports.contains(&node) => {
                     return Err((at, node, "provided port is already allocated".to_owned()));
                 }
                 Some(node) => node,
-                None => taken.port(chance.rotate_left(u32::try_from(at % 64).unwrap_or_default())).ok_or_else(|| {
-                    (at, 0, "failed to allocate a nodePort: range is full".to_owned())
-                })?,
+                None => taken
+                    .port(chance.rotate_left(u32::try_from(at % 64).unwrap_or_default()))
+                    .ok_or_else(|| (at, 0, "failed to allocate a nodePort: range is full".to_owned()))?,
             },
         };
         set(port, "nodePort", node);
@@ -218,7 +231,8 @@ fn allocate_ports(spec: &mut Json, old: Option<&Json>, taken: &mut Taken, chance
 fn keep_allocated(old: &Json, new: &mut Json) {
     if needs_address(old) && needs_address(new) {
         for name in ["clusterIP", "clusterIPs"] {
-            let absent = new.get(name).is_none_or(|v| v.is_null() || *v == "" || v.as_array().is_some_and(Vec::is_empty));
+            let absent =
+                new.get(name).is_none_or(|v| v.is_null() || *v == "" || v.as_array().is_some_and(Vec::is_empty));
             if let (true, Some(value)) = (absent, old.get(name)) {
                 set(new, name, value.clone());
             }
@@ -247,7 +261,9 @@ fn keep_allocated(old: &Json, new: &mut Json) {
             }
         }
     }
-    if needs_health_port(old) && needs_health_port(new) && number(new, "healthCheckNodePort").unwrap_or_default() == 0
+    if needs_health_port(old)
+        && needs_health_port(new)
+        && number(new, "healthCheckNodePort").unwrap_or_default() == 0
         && let Some(port) = old.get("healthCheckNodePort")
     {
         set(new, "healthCheckNodePort", port.clone());

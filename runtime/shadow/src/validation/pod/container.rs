@@ -33,7 +33,11 @@ pub(super) fn check_all(spec: &Json, field: &str, volumes: &Volumes<'_>, causes:
 }
 
 fn check_init<'a>(
-    spec: &'a Json, field: &str, volumes: &Volumes<'_>, taken: &mut BTreeSet<&'a str>, causes: &mut Causes,
+    spec: &'a Json,
+    field: &str,
+    volumes: &Volumes<'_>,
+    taken: &mut BTreeSet<&'a str>,
+    causes: &mut Causes,
 ) {
     let path = format!("{field}.initContainers");
     for (at, container) in items(spec, "initContainers").iter().enumerate() {
@@ -60,7 +64,11 @@ fn check_init<'a>(
 }
 
 fn check_ephemeral<'a>(
-    spec: &'a Json, field: &str, volumes: &Volumes<'_>, taken: &mut BTreeSet<&'a str>, causes: &mut Causes,
+    spec: &'a Json,
+    field: &str,
+    volumes: &Volumes<'_>,
+    taken: &mut BTreeSet<&'a str>,
+    causes: &mut Causes,
 ) {
     for (at, container) in items(spec, "ephemeralContainers").iter().enumerate() {
         let path = format!("{field}.ephemeralContainers[{at}]");

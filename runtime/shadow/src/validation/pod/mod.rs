@@ -13,8 +13,8 @@ mod volume;
 use std::collections::BTreeMap;
 
 pub(super) use container::check_port;
-pub(super) use resources::{check_quantity, is_standard};
 pub(super) use dns::check_address;
+pub(super) use resources::{check_quantity, is_standard};
 pub(super) use scheduling::{check_effect, check_node_selector, check_tolerations};
 pub(super) use update::update;
 pub(super) use volume::{check_access_modes, check_claim_spec, check_shared as check_shared_volume};

@@ -11,8 +11,7 @@ pub(super) fn check_probes(container: &Json, path: &str, causes: &mut Causes) {
         let Some(probe) = container.get(name) else { continue };
         let path = format!("{path}.{name}");
         check_handler(probe, &path, None, causes);
-        let fields =
-            ["initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"];
+        let fields = ["initialDelaySeconds", "timeoutSeconds", "periodSeconds", "successThreshold", "failureThreshold"];
         for field in fields {
             causes.not_negative(&format!("{path}.{field}"), number(probe, field));
         }

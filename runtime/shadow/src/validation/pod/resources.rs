@@ -77,7 +77,8 @@ fn check_name(name: &str, field: &str, causes: &mut Causes) {
         if !known {
             causes.invalid(field, name, "must be a standard resource for containers");
         }
-    } else if !is_native(name) && (name.starts_with("requests.") || !names::qualified(&format!("requests.{name}")).is_empty())
+    } else if !is_native(name)
+        && (name.starts_with("requests.") || !names::qualified(&format!("requests.{name}")).is_empty())
     {
         causes.invalid(field, name, "doesn't follow extended resource name standard");
     }
@@ -116,8 +117,15 @@ pub(crate) fn check_quantity(name: &str, quantity: &Json, field: &str, causes: &
     causes.quantity_not_negative(field, value);
     let countable = matches!(
         name,
-        "pods" | "services" | "replicationcontrollers" | "resourcequotas" | "secrets" | "configmaps"
-            | "persistentvolumeclaims" | "services.nodeports" | "services.loadbalancers"
+        "pods"
+            | "services"
+            | "replicationcontrollers"
+            | "resourcequotas"
+            | "secrets"
+            | "configmaps"
+            | "persistentvolumeclaims"
+            | "services.nodeports"
+            | "services.loadbalancers"
     ) || name.starts_with("count/")
         || !is_native(name);
     if countable && !value.is_whole() {

@@ -96,7 +96,11 @@ fn check_seccomp(context: &Json, path: &str, causes: &mut Causes) {
         ("Localhost", Some(_)) | ("RuntimeDefault" | "Unconfined", None) => {}
         (kind @ ("RuntimeDefault" | "Unconfined"), Some(file)) => {
             let value = serde_json::json!({"Type": kind, "LocalhostProfile": file});
-            causes.invalid(&format!("{path}.localhostProfile"), value, "can only be set when seccomp type is Localhost");
+            causes.invalid(
+                &format!("{path}.localhostProfile"),
+                value,
+                "can only be set when seccomp type is Localhost",
+            );
         }
         (other, _) => {
             causes.unsupported(&format!("{path}.type"), other, &["Localhost", "RuntimeDefault", "Unconfined"]);

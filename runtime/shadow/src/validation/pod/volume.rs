@@ -43,10 +43,36 @@ pub(super) fn check<'a>(spec: &'a Json, path: &str, volumes: &mut Volumes<'a>, c
 fn check_source(volume: &Json, path: &str, causes: &mut Causes) {
     // In the order in which the API server looks.
     const KINDS: [&str; 30] = [
-        "emptyDir", "hostPath", "gitRepo", "gcePersistentDisk", "awsElasticBlockStore", "secret", "nfs", "iscsi",
-        "glusterfs", "flocker", "persistentVolumeClaim", "rbd", "cinder", "cephfs", "quobyte", "downwardAPI", "fc",
-        "flexVolume", "configMap", "azureFile", "vsphereVolume", "photonPersistentDisk", "portworxVolume", "azureDisk",
-        "storageos", "projected", "scaleIO", "csi", "ephemeral", "image",
+        "emptyDir",
+        "hostPath",
+        "gitRepo",
+        "gcePersistentDisk",
+        "awsElasticBlockStore",
+        "secret",
+        "nfs",
+        "iscsi",
+        "glusterfs",
+        "flocker",
+        "persistentVolumeClaim",
+        "rbd",
+        "cinder",
+        "cephfs",
+        "quobyte",
+        "downwardAPI",
+        "fc",
+        "flexVolume",
+        "configMap",
+        "azureFile",
+        "vsphereVolume",
+        "photonPersistentDisk",
+        "portworxVolume",
+        "azureDisk",
+        "storageos",
+        "projected",
+        "scaleIO",
+        "csi",
+        "ephemeral",
+        "image",
     ];
     let mut found = false;
     for kind in KINDS {
@@ -91,7 +117,9 @@ fn check_kind(kind: &str, source: &Json, path: &str, causes: &mut Causes) {
         }
         "projected" => check_projected(source, path, causes),
         "ephemeral" => match source.get("volumeClaimTemplate") {
-            Some(template) => check_claim_spec(get(template, "spec"), &format!("{path}.volumeClaimTemplate.spec"), causes),
+            Some(template) => {
+                check_claim_spec(get(template, "spec"), &format!("{path}.volumeClaimTemplate.spec"), causes)
+            }
             None => causes.required(&format!("{path}.volumeClaimTemplate"), ""),
         },
         "csi" => check_driver(text(source, "driver"), &format!("{path}.driver"), causes),
