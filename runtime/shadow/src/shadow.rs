@@ -37,7 +37,7 @@ struct Inner {
 
 struct State {
     world: World,
-    engine: Option<Engine>,
+    engine: Engine,
     /// What controllers looked at without end.
     endless: BTreeSet<String>,
 }
@@ -60,7 +60,7 @@ impl Builder {
     }
 
     /// Lets controllers, scheduler and kubelets work, with things taking as long, and as broken, as the scene says. Without
-    /// one, nothing happens by itself.
+    /// one, nothing happens by itself but what the API server does.
     ///
     /// [`Shadow::run`] has to run for what takes time.
     #[must_use]
@@ -91,7 +91,7 @@ impl Builder {
         for node in self.topology.objects(now) {
             world.join(node);
         }
-        let shadow = Shadow::of(world, self.scene.map(Engine::new), self.clock);
+        let shadow = Shadow::of(world, self.scene.map_or_else(Engine::api_server, Engine::new), self.clock);
         shadow.with(|_| ());
         shadow
     }
@@ -104,7 +104,7 @@ impl Shadow {
         Builder { seed: 0, clock, catalog: Catalog::builtin(), topology: Topology::default(), scene: None }
     }
 
-    fn of(world: World, engine: Option<Engine>, clock: Arc<dyn Clock>) -> Self {
+    fn of(world: World, engine: Engine, clock: Arc<dyn Clock>) -> Self {
         let changed = watch::Sender::new(world.store.version());
         let idle = watch::Sender::new(Idle::default());
         let state = Mutex::new(State { world, engine, endless: BTreeSet::new() });
@@ -145,9 +145,7 @@ impl Shadow {
     }
 
     fn engine(&self, work: impl FnOnce(&mut Engine)) {
-        if let Some(engine) = &mut self.lock().engine {
-            work(engine);
-        }
+        work(&mut self.lock().engine);
         self.with(|_| ());
     }
 
@@ -187,7 +185,7 @@ impl Shadow {
     #[must_use]
     pub fn fork(&self) -> Self {
         let state = self.lock();
-        let engine = state.engine.as_ref().map(|engine| Engine::new(engine.scene().clone()));
+        let engine = state.engine.fork();
         Self::of(state.world.fork(), engine, self.inner.clock.clone())
     }
 
@@ -202,15 +200,13 @@ impl Shadow {
         let mut state = self.lock();
         let State { world, engine, endless } = &mut *state;
         let result = work(world);
-        if let Some(engine) = engine {
-            let idle = engine.run(world);
-            endless.extend(idle.endless.iter().cloned());
-            self.inner.idle.send_if_modified(|last| {
-                let differs = *last != idle;
-                *last = idle;
-                differs
-            });
-        }
+        let idle = engine.run(world);
+        endless.extend(idle.endless.iter().cloned());
+        self.inner.idle.send_if_modified(|last| {
+            let differs = *last != idle;
+            *last = idle;
+            differs
+        });
         let version = world.store.version();
         drop(state);
         self.inner.changed.send_if_modified(|last| {

@@ -40,7 +40,7 @@ pub(crate) fn one(
         }
         Deleted::Gone(stored) | Deleted::Pending(stored) => (200, stored),
     };
-    Ok(view::object(world, request, kind, version, code, stored))
+    view::object(world, request, kind, version, code, stored)
 }
 
 /// Deletes all objects that the request selects.

@@ -27,7 +27,7 @@ use answer::Answer;
 pub use body::Body;
 use body::{Accept, Form};
 use query::Query;
-use request::{accept, header};
+use request::accept;
 use route::Route;
 use words::no_such_resource;
 

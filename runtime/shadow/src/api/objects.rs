@@ -5,7 +5,6 @@ use std::sync::Arc;
 use http::Method;
 
 use super::answer::{Answer, Version};
-use super::body::As;
 use super::patch::patch;
 use super::request::{Kind, Request};
 use super::watch::{self, Lines};
@@ -29,35 +28,32 @@ pub(crate) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<Resour
     }
     match (verb, request.method) {
         ("watch", _) => {
-            let lines = Lines { version, reshape: view::reshape(world, request, kind), kind: kind.clone() };
+            let lines = Lines { version, reshape: view::reshape(world, request, kind)?, kind: kind.clone() };
             watch::watch(world, request, kind, lines)
         }
         ("get", _) => get(world, request, kind, &version),
         ("list", _) => {
             let page = list::page(world, request, kind)?;
-            if request.accept.shape == As::Itself {
-                return Ok(Answer::list(&page, &version));
-            }
-            Ok(view::list(world, request, kind, &version, &page))
+            view::list(world, request, kind, &version, &page)
         }
         ("create", _) if !of_one => {
             let (object, twice) = request.object(&world.catalog, &Kind::of(kind))?;
             let writer = request.query.writer("CreateOptions", request.user_agent(), false)?;
             let twice = check_twice(kind, &writer, twice)?;
             let written = world.write(&request.target(kind), &writer, Edit::Create(object))?;
-            Ok(wrote(world, request, kind, &version, written, twice))
+            wrote(world, request, kind, &version, written, twice)
         }
         ("update", _) if of_one => {
             let (object, twice) = request.object(&world.catalog, &Kind::of(kind))?;
             let writer = request.query.writer("UpdateOptions", request.user_agent(), false)?;
             let twice = check_twice(kind, &writer, twice)?;
             let written = world.write(&request.target(kind), &writer, Edit::Replace(object))?;
-            Ok(wrote(world, request, kind, &version, written, twice))
+            wrote(world, request, kind, &version, written, twice)
         }
         ("patch", _) if of_one => {
             let (writer, edit) = patch(request, kind)?;
             let written = world.write(&request.target(kind), &writer, edit)?;
-            Ok(wrote(world, request, kind, &version, written, Vec::new()))
+            wrote(world, request, kind, &version, written, Vec::new())
         }
         ("delete", _) => delete::one(world, request, kind, &version),
         ("deletecollection", &Method::DELETE) => delete::collection(world, request, kind, &version),
@@ -86,7 +82,7 @@ fn get(world: &World, request: &Request<'_>, kind: &Arc<ResourceType>, version: 
         return Err(list::too_large(wanted, world.store.version()));
     }
     let stored = world.store.get(&target.key()).ok_or_else(|| target.not_found())?;
-    Ok(view::object(world, request, kind, version, 200, &stored))
+    view::object(world, request, kind, version, 200, &stored)
 }
 
 fn wrote(
@@ -96,8 +92,8 @@ fn wrote(
     version: &Version,
     written: Written,
     mut warnings: Vec<String>,
-) -> Answer {
+) -> Result<Answer, ApiError> {
     let code = if written.created { 201 } else { 200 };
     warnings.extend(written.warnings);
-    view::object(world, request, kind, version, code, &written.object).with_warnings(warnings)
+    Ok(view::object(world, request, kind, version, code, &written.object)?.with_warnings(warnings))
 }

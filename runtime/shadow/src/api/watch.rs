@@ -17,7 +17,6 @@ use super::list::{self, too_large};
 use super::query::Query;
 use super::request::Request;
 use super::selector::Selection;
-use crate::Json;
 use crate::catalog::ResourceType;
 use crate::error::{ApiError, Cause};
 use crate::store::{ChangeKind, Record, Scope, Stored, Watcher};
@@ -120,7 +119,7 @@ fn check_options(query: &Query) -> Result<(), ApiError> {
 pub(crate) struct Lines {
     pub(crate) version: Version,
     /// Where objects are not given as themselves.
-    pub(crate) reshape: Option<Box<dyn Fn(&Json) -> Json + Send + Sync>>,
+    pub(crate) reshape: Option<super::view::Reshape>,
     pub(crate) kind: Arc<ResourceType>,
 }
 

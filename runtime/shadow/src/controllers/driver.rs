@@ -41,6 +41,8 @@ pub(crate) struct Idle {
 /// The controllers, their queue and their timers.
 pub(crate) struct Engine {
     controllers: Vec<Box<dyn Controller>>,
+    /// Whether these are all that a cluster has, rather than those of the API server.
+    whole: bool,
     view: View,
     scene: Scene,
     /// The history's entry up to which changes were taken in; nothing before the first run.
@@ -59,7 +61,15 @@ const UNWATCHED: [&str; 3] = ["events", "events.events.k8s.io", "leases.coordina
 impl Engine {
     /// The controllers of a cluster in which things take as long, and are as broken, as the scene says.
     pub(crate) fn new(scene: Scene) -> Self {
-        let controllers = super::all();
+        Self { whole: true, ..Self::of(super::all(), scene) }
+    }
+
+    /// Those that are part of the API server alone.
+    pub(crate) fn api_server() -> Self {
+        Self::of(super::of_api_server(), Scene::default())
+    }
+
+    fn of(controllers: Vec<Box<dyn Controller>>, scene: Scene) -> Self {
         let mut watching: BTreeMap<&'static str, Vec<usize>> = BTreeMap::new();
         for (place, controller) in controllers.iter().enumerate() {
             for resource in controller.watches() {
@@ -68,6 +78,7 @@ impl Engine {
         }
         Self {
             controllers,
+            whole: false,
             view: View::default(),
             scene,
             seen: None,
@@ -80,9 +91,9 @@ impl Engine {
         }
     }
 
-    /// How long things take, and what is broken.
-    pub(crate) fn scene(&self) -> &Scene {
-        &self.scene
+    /// The same once more, for a copy of the world.
+    pub(crate) fn fork(&self) -> Self {
+        if self.whole { Self::new(self.scene.clone()) } else { Self::api_server() }
     }
 
     /// Breaks something from now on; [`Engine::run`] shows what comes of it.

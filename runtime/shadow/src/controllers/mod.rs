@@ -182,8 +182,19 @@ pub(crate) fn unless_gone(result: Result<(), ApiError>) -> Result<(), ApiError> 
     }
 }
 
+/// Those of the API server itself, which work where nothing else does.
+fn of_api_server() -> Vec<Box<dyn Controller>> {
+    vec![Box::new(crate::crd::CustomResources)]
+}
+
 /// All of them, in the order in which they are asked.
 fn all() -> Vec<Box<dyn Controller>> {
+    let mut all = of_api_server();
+    all.extend(of_cluster());
+    all
+}
+
+fn of_cluster() -> Vec<Box<dyn Controller>> {
     vec![
         Box::new(namespace::Namespaces),
         Box::new(service_account::ServiceAccounts),

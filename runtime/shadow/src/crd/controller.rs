@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::status::{self, CLEANUP};
 use crate::Json;
-use crate::controllers::{Controller, Next};
+use crate::controllers::{Context, Controller, Next, Seen, View};
 use crate::error::ApiError;
 use crate::object;
-use crate::store::{Change, Key};
+use crate::store::Key;
 use crate::world::{Deletion, Objects, Writer};
 
 const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
@@ -32,9 +32,8 @@ impl Controller for CustomResources {
     }
 
     /// A change can free a name that another of the group waits for.
-    fn keys(&self, world: &dyn Objects, change: &Change) -> Vec<Key> {
-        let changed = serde_json::from_slice::<Json>(&change.object).unwrap_or_default();
-        let group = object::text(&changed, "/spec/group");
+    fn keys(&mut self, world: &dyn Objects, _: &View, change: &Seen) -> Vec<Key> {
+        let group = object::text(&change.object, "/spec/group");
         let all = world.list(DEFINITIONS, None);
         let same_group = all.iter().filter(|other| object::text(other, "/spec/group") == group);
         let mut keys: Vec<Key> = same_group.map(|other| Key::new(DEFINITIONS, "", object::name(other))).collect();
@@ -44,7 +43,8 @@ impl Controller for CustomResources {
         keys
     }
 
-    fn reconcile(&mut self, world: &mut dyn Objects, key: &Key) -> Result<Next, ApiError> {
+    fn reconcile(&mut self, cx: &mut Context<'_>, key: &Key) -> Result<Next, ApiError> {
+        let world = &mut *cx.world;
         let Some(definition) = world.get(DEFINITIONS, "", &key.name) else { return Ok(Next::Wait) };
         if object::is_deleting(&definition) && has_finalizer(&definition) {
             return finish(world, &definition);

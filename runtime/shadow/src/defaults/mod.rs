@@ -15,8 +15,8 @@ mod types;
 mod volume;
 mod workload;
 
+pub(crate) use decode::decode;
 pub(crate) use decode::tidy_kind;
-pub(crate) use decode::{Found, decode, tidy};
 
 use crate::Json;
 

@@ -39,7 +39,7 @@ impl Stored {
         let mut bytes = Vec::with_capacity(1024);
         let text = |key: &str| object.get(key).and_then(Json::as_str).unwrap_or_default();
         // Writing to a vector cannot fail; the strings and maps of a `Value` always encode.
-        let mut write = |bytes: &mut Vec<u8>, value: &Json| drop(serde_json::to_writer(bytes, value));
+        let write = |bytes: &mut Vec<u8>, value: &Json| drop(serde_json::to_writer(bytes, value));
         bytes.extend_from_slice(b"{\"kind\":");
         write(&mut bytes, &text("kind").into());
         bytes.extend_from_slice(b",\"apiVersion\":");

@@ -17,17 +17,14 @@ mod service;
 mod storage;
 mod workload;
 
-pub(crate) use names::{dns_label, dns_subdomain, label_value, qualified};
-pub(crate) use selector::matches as selector_matches;
-
 use causes::Causes;
 use metadata::Name;
 
 use crate::Json;
 use crate::error::Cause;
 
-/// What is wrong with a new object of a built-in kind; nothing for other kinds.
-pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json) -> Vec<Cause> {
+/// What is wrong with a new object of a built-in kind. Of kinds without rules here, the metadata is judged.
+pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json, namespaced: bool) -> Vec<Cause> {
     let mut causes = Causes::default();
     let all = &mut causes;
     match (short(group), kind) {
@@ -62,13 +59,7 @@ pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json) -> 
         ("scheduling", "PriorityClass") => storage::priority_class(object, all),
         ("storage", "StorageClass") => storage::class(object, all),
         ("coordination", "Lease") => cluster::lease(object, all),
-        ("core", "ServiceAccount" | "Endpoints") | ("discovery", "EndpointSlice") | ("apps", "ControllerRevision") => {
-            metadata::create(object, true, Name::Subdomain, all);
-        }
-        ("storage" | "node" | "admissionregistration" | "apiextensions" | "apiregistration" | "flowcontrol", _) => {
-            metadata::create(object, crate::object::namespace(object) != "", Name::Subdomain, all);
-        }
-        _ => {}
+        _ => metadata::create(object, namespaced, Name::Subdomain, all),
     }
     causes.0
 }

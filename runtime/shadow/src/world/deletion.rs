@@ -38,6 +38,10 @@ impl World {
         preconditions(&old, deletion, &kind)?;
 
         let mut object = old.clone();
+        if &*key.resource == parts::DEFINITIONS && !object::is_deleting(&old) {
+            crate::crd::deleting(&mut object, self.clock().wall());
+            return Ok(Deleted::Pending(self.commit(&key, &kind, object, writer.dry_run)));
+        }
         let grace = match self.grace(&key, &mut object, deletion) {
             Grace::AlreadyPending => return Ok(Deleted::Pending(live)),
             Grace::None => None,

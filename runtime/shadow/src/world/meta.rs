@@ -1,12 +1,10 @@
 //! An object's metadata: what the server sets in it, and what must be right in it.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Map, json};
 
-use super::{Target, names, strategy};
+use super::Target;
 use crate::catalog::ResourceType;
-use crate::error::{ApiError, Cause};
+use crate::error::ApiError;
 use crate::{Json, object};
 
 /// A time as objects carry it: in whole seconds.
@@ -127,127 +125,5 @@ pub(super) fn restore(object: &mut Json, live: &Json) {
     }
     if object::is_deleting(live) {
         put(object, "deletionTimestamp", was("deletionTimestamp"));
-    }
-}
-
-/// What is wrong with the metadata.
-pub(super) fn check(kind: &ResourceType, object: &Json, live: Option<&Json>) -> Vec<Cause> {
-    let mut causes = Causes::default();
-    let name = object::name(object);
-    if name.is_empty() {
-        causes.add("FieldValueRequired", "name", "Required value: name or generateName is required");
-    } else if live.is_none() {
-        let rule = match strategy::name_rule(&kind.name) {
-            strategy::NameRule::Subdomain => names::subdomain,
-            strategy::NameRule::Label => names::label,
-            strategy::NameRule::ServiceLabel => names::service_label,
-            strategy::NameRule::PathSegment => names::path_segment,
-        };
-        causes.invalid_each("name", name, rule(name));
-    }
-    if !kind.namespaced && !object::namespace(object).is_empty() {
-        causes.add("FieldValueForbidden", "namespace", "Forbidden: not allowed on this type");
-    }
-    let map = |key: &str| object.get("metadata").and_then(|meta| meta.get(key)).and_then(Json::as_object);
-    for (key, value) in sorted(map("labels")) {
-        causes.invalid_each("labels", key, names::key(key));
-        let value = value.as_str().unwrap_or_default();
-        causes.invalid_each("labels", value, names::label_value(value));
-    }
-    let mut size = 0;
-    for (key, value) in sorted(map("annotations")) {
-        size += key.len() + value.as_str().map_or(0, str::len);
-        causes.invalid_each("annotations", key, names::key(&key.to_lowercase()));
-    }
-    if size > 256 * 1024 {
-        causes.add("FieldValueTooLong", "annotations", "Too long: may not be more than 262144 bytes");
-    }
-    owners(object, &mut causes);
-    let finalizers = finalizers(object);
-    for name in &finalizers {
-        causes.invalid_each("finalizers", name, names::key(name));
-    }
-    if let Some(live) = live {
-        unchanged(object, live, &finalizers, &mut causes);
-    }
-    causes.0
-}
-
-fn unchanged(object: &Json, live: &Json, now: &[String], causes: &mut Causes) {
-    if object::is_deleting(live) {
-        let before = finalizers(live);
-        let new: BTreeSet<&String> = now.iter().filter(|name| !before.contains(name)).collect();
-        if !new.is_empty() {
-            let said: Vec<String> = new.iter().map(|name| format!("{name:?}")).collect();
-            let said = format!("[]string{{{}}}", said.join(", "));
-            let message = format!(
-                "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers {said}"
-            );
-            causes.add("FieldValueForbidden", "finalizers", &message);
-        }
-    }
-    for key in ["name", "namespace", "uid", "deletionTimestamp", "deletionGracePeriodSeconds"] {
-        let of = |object: &Json| object.get("metadata").and_then(|meta| meta.get(key)).cloned();
-        let (is, was) = (of(object), of(live));
-        if is != was {
-            let is = is.unwrap_or_default();
-            causes.add("FieldValueInvalid", key, &format!("Invalid value: {is}: field is immutable"));
-        }
-    }
-}
-
-fn owners(object: &Json, causes: &mut Causes) {
-    let list = object.pointer("/metadata/ownerReferences").and_then(Json::as_array);
-    let mut controller: Option<String> = None;
-    for owner in list.into_iter().flatten() {
-        let text = |key: &str| owner.get(key).and_then(Json::as_str).unwrap_or_default();
-        if text("apiVersion").is_empty() {
-            causes.add(
-                "FieldValueInvalid",
-                "ownerReferences.apiVersion",
-                "Invalid value: \"\": version must not be empty",
-            );
-        }
-        for key in ["kind", "name", "uid"] {
-            if text(key).is_empty() {
-                let field = format!("ownerReferences.{key}");
-                causes.add("FieldValueInvalid", &field, "Invalid value: \"\": must not be empty");
-            }
-        }
-        if owner.get("controller").and_then(Json::as_bool) == Some(true) {
-            let this = format!("{}/{}", text("kind"), text("name"));
-            match &controller {
-                Some(first) => {
-                    let said = list.map(|list| Json::Array(list.clone()).to_string()).unwrap_or_default();
-                    let message = format!(
-                        "Invalid value: {said}: Only one reference can have Controller set to true. Found \"true\" in \
-                         references for {first} and {this}"
-                    );
-                    causes.add("FieldValueInvalid", "ownerReferences", &message);
-                }
-                None => controller = Some(this),
-            }
-        }
-    }
-}
-
-fn sorted(map: Option<&Map<String, Json>>) -> Vec<(&String, &Json)> {
-    let mut all: Vec<_> = map.into_iter().flatten().collect();
-    all.sort_by_key(|(key, _)| *key);
-    all
-}
-
-#[derive(Default)]
-struct Causes(Vec<Cause>);
-
-impl Causes {
-    fn add(&mut self, reason: &'static str, field: &str, message: &str) {
-        self.0.push(Cause { reason, message: message.to_owned(), field: format!("metadata.{field}") });
-    }
-
-    fn invalid_each(&mut self, field: &str, value: &str, wrong: Vec<String>) {
-        for wrong in wrong {
-            self.add("FieldValueInvalid", field, &format!("Invalid value: {value:?}: {wrong}"));
-        }
     }
 }

@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use super::versions::Kinds;
-use super::{FieldValidation, Target, World, Writer};
-use crate::Json;
+use super::{FieldValidation, Target, World, Writer, meta};
+use crate::admission::{self, Request};
 use crate::apply::{self, Manager, Reset};
 use crate::catalog::ResourceType;
-use crate::defaults;
-use crate::error::{ApiError, Cause};
+use crate::crd::{self, Verdict};
+use crate::defaults::{self, prepare};
+use crate::error::ApiError;
+use crate::{Json, schema, validation};
+
+/// The resource whose objects make resources.
+pub(super) const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
 
 /// Brings an object into the form in which the API server reads it. What the type does not know is dropped, and told: as an
 /// error, as warnings, or not at all.
@@ -17,8 +22,11 @@ pub(super) fn decode(
     object: &mut Json,
     validation: FieldValidation,
 ) -> Result<Vec<String>, ApiError> {
-    let found = defaults::decode(&kind.group, &kind.version, &kind.kind, object)?;
-    let unknown = found.unknown.iter().map(|path| format!("unknown field {path:?}"));
+    let mut unknown = defaults::decode(&kind.group, &kind.version, &kind.kind, object)?.unknown;
+    if let Some(definition) = &kind.definition {
+        unknown.extend(definition.prune(object));
+    }
+    let unknown = unknown.iter().map(|path| format!("unknown field {path:?}"));
     match validation {
         FieldValidation::Ignore => Ok(Vec::new()),
         FieldValidation::Warn => Ok(unknown.collect()),
@@ -40,7 +48,10 @@ pub(super) fn decode(
 
 /// Fills in the defaults of the kind in this version.
 pub(super) fn default(kind: &ResourceType, mut object: Json) -> Json {
-    defaults::apply(&kind.group, &kind.version, &kind.kind, &mut object);
+    match &kind.definition {
+        Some(definition) => definition.fill(&mut object),
+        None => defaults::apply(&kind.group, &kind.version, &kind.kind, &mut object),
+    }
     object
 }
 
@@ -93,53 +104,133 @@ fn manager<'a>(target: &'a Target<'_>, version: &'a str, writer: &'a Writer, res
     }
 }
 
-/// The admission of a write: it may change the object, or refuse it.
-pub(super) fn admit(
-    _world: &World,
-    _kind: &ResourceType,
-    _subresource: &str,
-    _live: Option<&Json>,
-    _object: &mut Json,
+/// What becomes of an object before it is judged: the admission that changes objects, and what the registry of the kind
+/// fills in.
+pub(super) fn prepare(
+    world: &World,
+    target: &Target<'_>,
+    stored: &ResourceType,
+    live: Option<&Json>,
+    object: &mut Json,
 ) -> Result<(), ApiError> {
+    if stored.definition.is_some() || !is_whole(target) {
+        return Ok(());
+    }
+    let request = request(target, stored);
+    admission::mutate(&request, object, live, world)?;
+    let now = meta::time(world.clock().wall());
+    let (group, version, kind) = (&*stored.group, &*stored.version, &*stored.kind);
+    match live {
+        Some(live) => prepare::update(group, version, kind, live, object),
+        None => prepare::create(group, version, kind, object, now.as_str().unwrap_or_default()),
+    }
+    if &*stored.name == DEFINITIONS {
+        crd::prepare(object, live);
+    }
     Ok(())
 }
 
-/// What the registry of the kind fills in besides: cluster addresses, first phases. Gives warnings.
-pub(super) fn prepare(
-    _world: &mut World,
-    kind: &ResourceType,
-    _subresource: &str,
+/// Judges an object, in the order in which the API server does: what is wrong with it, then the admission that only judges.
+/// Gives warnings.
+pub(super) fn judge(
+    world: &World,
+    target: &Target<'_>,
+    stored: &ResourceType,
     live: Option<&Json>,
     object: &mut Json,
 ) -> Result<Vec<String>, ApiError> {
-    if &*kind.name == "namespaces"
-        && live.is_none()
-        && let Some(fields) = object.as_object_mut()
-    {
-        fields.insert("spec".into(), serde_json::json!({"finalizers": ["kubernetes"]}));
-        fields.insert("status".into(), serde_json::json!({"phase": "Active"}));
+    let (verdict, request) = (verdict(target, stored, live, object), request(target, stored));
+    if !verdict.causes.is_empty() {
+        let name = crate::object::name(object);
+        return Err(ApiError::invalid(&stored.group, &stored.kind, name, &verdict.causes));
     }
-    Ok(Vec::new())
+    let mut warnings = verdict.warnings;
+    warnings.extend(verdict.unvalidated);
+    if stored.definition.is_none() && is_whole(target) {
+        admission::check(&request, object, live, world)?;
+        defaults::tidy_kind(&stored.group, &stored.version, &stored.kind, object);
+    }
+    Ok(warnings)
 }
 
-/// What is wrong with an object, apart from its metadata.
-pub(super) fn validate(
-    _world: &World,
-    _kind: &ResourceType,
-    _subresource: &str,
-    _live: Option<&Json>,
-    _object: &Json,
-) -> Vec<Cause> {
-    Vec::new()
+fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, object: &Json) -> Verdict {
+    let mut verdict = Verdict::default();
+    let (group, version, kind) = (&*stored.group, &*stored.version, &*stored.kind);
+    if let Some(live) = live {
+        verdict.causes = validation::metadata_update(object, live);
+    }
+    if live.is_none() && (stored.definition.is_some() || &*stored.name == DEFINITIONS) {
+        verdict.causes = validation::custom_metadata(object, stored.namespaced);
+    }
+    if let Some(definition) = &target.kind.definition {
+        let own = definition.validate(object, live, target.subresource);
+        verdict.causes.extend(own.causes);
+        return Verdict { causes: verdict.causes, ..own };
+    }
+    if &*stored.name == DEFINITIONS {
+        verdict.causes.extend(crd::validate(object, live, target.subresource));
+        verdict.warnings = crd::format_warnings(object, live);
+    } else if is_whole(target) {
+        verdict.causes.extend(match live {
+            Some(live) => validation::update(group, version, kind, object, live),
+            None => validation::create(group, version, kind, object, stored.namespaced),
+        });
+    }
+    if live.is_none() && verdict.causes.is_empty() {
+        verdict.causes = validation::metadata(object);
+    }
+    verdict
+}
+
+/// Whether the object itself is written, rather than a part of it that has rules of its own.
+fn is_whole(target: &Target<'_>) -> bool {
+    matches!(target.subresource, "" | "scale")
+}
+
+fn request<'a>(target: &Target<'a>, stored: &'a ResourceType) -> Request<'a> {
+    Request {
+        group: &stored.group,
+        version: &stored.version,
+        kind: &stored.kind,
+        resource: &stored.plural,
+        namespace: target.namespace,
+    }
+}
+
+/// What a request is told besides, whatever it does: that the version is deprecated.
+pub(crate) fn deprecation(kind: &ResourceType) -> Option<String> {
+    kind.definition.as_ref()?.deprecation.clone()
 }
 
 /// The same object in another version of its kind.
 pub(crate) fn convert(mut object: Json, _from: &ResourceType, to: &ResourceType) -> Json {
+    if to.definition.is_none() {
+        let from = crate::object::text(&object, "/apiVersion").unwrap_or_default();
+        return schema::convert::convert(&object, from, &to.api_version());
+    }
     if let Some(fields) = object.as_object_mut() {
         fields.insert("apiVersion".into(), to.api_version().into());
     }
     object
 }
 
-/// Told of every object that was stored or removed (then `new` is nothing), after the fact.
-pub(super) fn committed(_world: &mut World, _kind: &Arc<ResourceType>, _old: Option<&Json>, _new: Option<&Json>) {}
+/// Told of every object that was stored or removed (then `new` is nothing), after the fact: definitions make resources.
+pub(super) fn committed(world: &mut World, kind: &Arc<ResourceType>, old: Option<&Json>, new: Option<&Json>) {
+    if &*kind.name != DEFINITIONS {
+        return;
+    }
+    let names = |definition: Option<&Json>| {
+        let text = |path| crate::object::text(definition?, path).map(str::to_owned);
+        Some((text("/spec/group")?, text("/status/acceptedNames/plural")?))
+    };
+    for (group, plural) in [names(old), names(new)].into_iter().flatten() {
+        world.catalog.remove(&group, &plural);
+    }
+    if let Some(new) = new {
+        for resource in crd::resource_types(new, &schema::builtin().schemas) {
+            world.catalog.insert(resource);
+        }
+    }
+    // They are written anew when they are asked for.
+    world.documents = Arc::default();
+}

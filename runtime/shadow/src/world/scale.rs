@@ -31,7 +31,7 @@ impl Scaled {
     pub(crate) fn of(catalog: &Catalog, kind: &ResourceType) -> Self {
         let place = |kind: &ResourceType, key: &str, built_in: &str| -> Vec<String> {
             let path = match &kind.definition {
-                Some(definition) => in_definition(definition, &kind.version, key),
+                Some(definition) => in_definition(&definition.definition, &kind.version, key),
                 None => built_in.to_owned(),
             };
             path.split('.').filter(|part| !part.is_empty()).map(str::to_owned).collect()

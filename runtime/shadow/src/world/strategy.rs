@@ -110,24 +110,6 @@ fn sorted<'a>(object: &'a Json, without: &[&str]) -> impl Iterator<Item = (&'a S
     fields.into_iter()
 }
 
-/// What the names of a kind look like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NameRule {
-    Subdomain,
-    Label,
-    ServiceLabel,
-    PathSegment,
-}
-
-pub(super) fn name_rule(resource: &str) -> NameRule {
-    match resource {
-        "namespaces" => NameRule::Label,
-        "services" => NameRule::ServiceLabel,
-        _ if resource.ends_with(".rbac.authorization.k8s.io") => NameRule::PathSegment,
-        _ => NameRule::Subdomain,
-    }
-}
-
 /// Whether the garbage collector has nothing to do with it: no finalizer of its is ever set.
 pub(super) fn is_never_collected(resource: &str) -> bool {
     matches!(resource, "events")

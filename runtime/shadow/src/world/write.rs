@@ -127,13 +127,8 @@ impl World {
         }
 
         self.namespace_accepts(&key, &stored_kind)?;
-        parts::admit(self, &stored_kind, target.subresource, None, &mut object)?;
-        warnings.extend(parts::prepare(self, &stored_kind, target.subresource, None, &mut object)?);
-        let mut causes = meta::check(&stored_kind, &object, None);
-        causes.extend(parts::validate(self, &stored_kind, target.subresource, None, &object));
-        if !causes.is_empty() {
-            return Err(ApiError::invalid(&kind.group, &kind.kind, &key.name, &causes));
-        }
+        parts::prepare(self, target, &stored_kind, None, &mut object)?;
+        warnings.extend(parts::judge(self, target, &stored_kind, None, &mut object)?);
         if let Some(there) = self.store.get(&key) {
             let mut error = ApiError::already_exists(&kind.group, &kind.plural, &key.name);
             if there.index.deleting {
@@ -183,9 +178,8 @@ impl World {
         }
         object = convert(object, kind, &stored_kind);
         self.check_version(&mut object, live, kind)?;
-        parts::admit(self, &stored_kind, target.subresource, Some(&old), &mut object)?;
         meta::restore(&mut object, &old);
-        warnings.extend(parts::prepare(self, &stored_kind, target.subresource, Some(&old), &mut object)?);
+        parts::prepare(self, target, &stored_kind, Some(&old), &mut object)?;
         // Neither the status nor a binding is something that a controller has to observe.
         let asks = !matches!(target.subresource, "status" | "binding");
         if asks && strategy::has_generation(&stored_kind) && strategy::moves_generation(&stored_kind, &old, &object) {
@@ -194,11 +188,7 @@ impl World {
         }
         crate::apply::keep_times(&old, &mut object);
 
-        let mut causes = meta::check(&stored_kind, &object, Some(&old));
-        causes.extend(parts::validate(self, &stored_kind, target.subresource, Some(&old), &object));
-        if !causes.is_empty() {
-            return Err(ApiError::invalid(&kind.group, &kind.kind, &key.name, &causes));
-        }
+        warnings.extend(parts::judge(self, target, &stored_kind, Some(&old), &mut object)?);
         if object::is_deleting(&old) && meta::is_over(&object) && strategy::ends_by_update(&key.resource, &object) {
             let last = Arc::new(Stored::encode(&key.resource, &object));
             if !writer.dry_run {

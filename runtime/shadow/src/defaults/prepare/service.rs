@@ -274,7 +274,7 @@ fn keep_allocated(old: &Json, new: &mut Json) {
 pub(super) fn drop_by_type(old: &Json, service: &mut Json) {
     let before = get(old, "spec");
     let Some(spec) = service.get_mut("spec") else { return };
-    let mut take = |spec: &mut Json, name: &str| {
+    let take = |spec: &mut Json, name: &str| {
         if spec.get(name) == before.get(name) {
             drop(spec, name);
         }

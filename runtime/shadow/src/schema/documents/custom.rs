@@ -83,7 +83,8 @@ fn named_model(resource: &ResourceType, kind: &str) -> String {
 
 fn list_kind(resource: &ResourceType) -> String {
     let definition = resource.definition.as_deref();
-    let name = definition.and_then(|definition| definition.pointer("/spec/names/listKind")).and_then(Json::as_str);
+    let name =
+        definition.and_then(|definition| definition.definition.pointer("/spec/names/listKind")).and_then(Json::as_str);
     name.map_or_else(|| format!("{}List", resource.kind), str::to_owned)
 }
 
@@ -108,7 +109,7 @@ fn identifier(text: &str, capital: bool) -> String {
 
 /// The version's part of the CustomResourceDefinition.
 fn version(resource: &ResourceType) -> Option<&Json> {
-    let versions = resource.definition.as_deref()?.pointer("/spec/versions")?.as_array()?;
+    let versions = resource.definition.as_deref()?.definition.pointer("/spec/versions")?.as_array()?;
     versions.iter().find(|version| version["name"] == resource.version.as_str())
 }
 
