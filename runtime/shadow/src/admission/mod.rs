@@ -10,7 +10,6 @@ mod security;
 use crate::defaults::fields::get;
 use crate::defaults::prepare::service::{Taken, allocate};
 
-use crate::error::Cause;
 use crate::world::Objects;
 use crate::{ApiError, Json};
 
@@ -34,12 +33,6 @@ impl Request<'_> {
 
     fn is(&self, group: &str, resource: &str) -> bool {
         self.group == group && self.resource == resource
-    }
-
-    /// 422, where there are causes.
-    fn judge(&self, object: &Json, causes: &[Cause]) -> Result<(), ApiError> {
-        let name = crate::object::name(object);
-        if causes.is_empty() { Ok(()) } else { Err(ApiError::invalid(self.group, self.kind, name, causes)) }
     }
 }
 

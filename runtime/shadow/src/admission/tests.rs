@@ -13,8 +13,10 @@ use std::sync::Arc;
 use serde_json::{Map, json};
 
 use super::Request;
+use crate::defaults::{self, prepare};
+use crate::error::Cause;
 use crate::world::{Deletion, Objects, Writer};
-use crate::{ApiError, Json, defaults};
+use crate::{ApiError, Json, validation};
 
 /// Kinds, their plural names, and whether they are in namespaces.
 const KINDS: &[(&str, &str, &str, bool)] = &[
@@ -257,6 +259,39 @@ fn request<'a>(object: &'a Json, namespace: &'a str) -> Request<'a> {
     Request { group, version, kind, resource, namespace: if *namespaced { namespace } else { "" } }
 }
 
+/// As the world does it.
+fn create(request: &Request<'_>, object: &mut Json, cluster: &Cluster) -> Result<(), ApiError> {
+    let Request { group, version, kind, namespace, .. } = *request;
+    defaults::apply(group, version, kind, object);
+    super::mutate(request, object, None, cluster)?;
+    let now = cluster.wall().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    prepare::create(group, version, kind, object, &now);
+    judge(request, object, &validation::create(group, version, kind, object, !namespace.is_empty()))?;
+    judge(request, object, &validation::metadata(object))?;
+    super::check(request, object, None, cluster)?;
+    defaults::tidy_kind(group, version, kind, object);
+    Ok(())
+}
+
+/// As the world does it.
+fn update(request: &Request<'_>, old: &Json, object: &mut Json, cluster: &Cluster) -> Result<(), ApiError> {
+    let Request { group, version, kind, .. } = *request;
+    defaults::apply(group, version, kind, object);
+    super::mutate(request, object, Some(old), cluster)?;
+    prepare::update(group, version, kind, old, object);
+    let mut causes = validation::metadata_update(object, old);
+    causes.extend(validation::update(group, version, kind, object, old));
+    judge(request, object, &causes)?;
+    super::check(request, object, Some(old), cluster)?;
+    defaults::tidy_kind(group, version, kind, object);
+    Ok(())
+}
+
+fn judge(request: &Request<'_>, object: &Json, causes: &[Cause]) -> Result<(), ApiError> {
+    let name = crate::object::name(object);
+    if causes.is_empty() { Ok(()) } else { Err(ApiError::invalid(request.group, request.kind, name, causes)) }
+}
+
 /// What this crate makes of a new object.
 fn ours(object: &Json, cluster: &Cluster) -> Answer {
     let mut object = placed(object.clone());
@@ -271,7 +306,7 @@ fn ours(object: &Json, cluster: &Cluster) -> Answer {
                 metadata["name"] = format!("{prefix}abcde").into();
             }
         }
-        super::create(&request, &mut object, cluster)?;
+        create(&request, &mut object, cluster)?;
         Ok(object)
     });
     answered(result, 201)
@@ -284,7 +319,7 @@ fn ours_changed(old: &Json, change: &Json, cluster: &Cluster) -> Answer {
     let mut object = old.clone();
     merge(&mut object, change);
     let result = defaults::decode(request.group, request.version, request.kind, &mut object).and_then(|_| {
-        super::update(&request, old, &mut object, cluster)?;
+        update(&request, old, &mut object, cluster)?;
         Ok(object)
     });
     answered(result, 200)

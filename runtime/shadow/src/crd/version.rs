@@ -11,7 +11,7 @@ use crate::error::Cause;
 use crate::table::JsonPath;
 
 /// One version of a custom resource.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Version {
     /// The CustomResourceDefinition.
     pub(crate) definition: Arc<Json>,

@@ -222,7 +222,10 @@ fn widgets() -> (Json, ResourceType) {
             .map(str::to_owned)
             .to_vec(),
         subresources: vec![status],
-        definition: Some(Arc::new(definition.clone())),
+        definition: Some(Arc::new(crate::crd::Version {
+            definition: Arc::new(definition.clone()),
+            ..Default::default()
+        })),
         schema: None,
         storage_version: "my-shop.example.com/v1beta1".into(),
         ..like

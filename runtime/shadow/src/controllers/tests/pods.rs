@@ -205,7 +205,7 @@ fn a_fork_goes_on_where_it_was() {
     let mut test = Test::new(2);
     test.create("deployments.apps", deployment("web", 4, "x"));
     test.pass(Duration::from_millis(500));
-    let mut other = crate::controllers::driver::Engine::new(test.engine.scene().clone());
+    let mut other = test.engine.fork();
     let mut world = test.world.fork();
     other.run(&mut world);
     test.engine = other;

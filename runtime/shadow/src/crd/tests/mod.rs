@@ -92,7 +92,7 @@ pub(super) fn define(definition: &Json) -> Json {
     let warnings = format_warnings(&definition, None);
     let mut done = definition.clone();
     let now = "2030-01-01T00:00:00Z".parse().unwrap();
-    while let Some(next) = super::next_status(&done, std::iter::empty(), now) {
+    while let Some(next) = super::status::next_status(&done, std::iter::empty(), now) {
         done = next;
     }
     accepted(&done, warnings)
@@ -112,7 +112,7 @@ pub(super) fn version(definition: &Json) -> std::sync::Arc<Version> {
     let mut definition = decoded(definition);
     prepare(&mut definition, None);
     let now = "2030-01-01T00:00:00Z".parse().unwrap();
-    while let Some(next) = super::next_status(&definition, std::iter::empty(), now) {
+    while let Some(next) = super::status::next_status(&definition, std::iter::empty(), now) {
         definition = next;
     }
     resource_types(&definition, &Schemas::default()).remove(0).definition.unwrap()

@@ -48,7 +48,7 @@ fn widgets() -> Catalog {
         kind: "Widget".into(),
         plural: "widgets".into(),
         singular: "widget".into(),
-        definition: Some(definition),
+        definition: Some(Arc::new(crate::crd::Version { definition, ..Default::default() })),
         schema: None,
         ..like
     });
