@@ -44,6 +44,8 @@ static TIME: LazyLock<Regex> = LazyLock::new(|| regex(r"\d{4}-\d\d-\d\dT\d\d:\d\
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| regex(r"\b10\.96\.\d+\.\d+\b"));
 static VERSION: LazyLock<Regex> =
     LazyLock::new(|| regex(r"((?i:resource version)s?:? |current: |resourceVersion[=:] ?)\d+( \(\d+\))?"));
+/// The volume with the token of a pod's ServiceAccount.
+static TOKEN: LazyLock<Regex> = LazyLock::new(|| regex("kube-api-access-[a-z0-9]{5}"));
 static AGE: LazyLock<Regex> = LazyLock::new(|| regex(r"^(\d+[smhdy])+$"));
 
 #[expect(clippy::unwrap_used, reason = "the expressions stand above, and each test needs them")]
@@ -159,6 +161,7 @@ impl Mask {
             self.uids.get(&found[0]).cloned().unwrap_or_else(|| "<uid>".into())
         });
         let text = TIME.replace_all(&text, |found: &Captures<'_>| time(&found[0]));
+        let text = TOKEN.replace_all(&text, "kube-api-access-<generated>");
         let text = ADDRESS.replace_all(&text, "<address>");
         VERSION.replace_all(&text, "${1}<version>").into_owned()
     }

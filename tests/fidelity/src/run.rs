@@ -25,8 +25,8 @@ pub struct Exchange {
     pub real: Masked,
     /// How the shadow's answer differs from it.
     pub differences: Vec<Difference>,
-    /// The code that the case expects of the real server.
-    pub expected: u16,
+    /// Whether the real server's code is the one that the case means.
+    pub meant: bool,
 }
 
 /// One cluster in the course of one case.
@@ -122,9 +122,9 @@ pub async fn case(real: &Cluster, shadow: &Cluster, case: &Case, number: usize) 
             request: step.send.clone(),
             resource: resource(step.path()),
             verb: step.verb(),
+            meant: step.expects(said.code),
             real: said,
             differences,
-            expected: step.expected(),
         });
     }
     Ok(exchanges)
