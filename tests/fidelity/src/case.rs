@@ -48,6 +48,9 @@ pub struct Step {
     /// Values of the answer that later steps use: JSON pointers, by name.
     #[serde(default)]
     pub keep: BTreeMap<String, String>,
+    /// The request is repeated until its answer has these values: by JSON pointer.
+    #[serde(default)]
+    pub until: BTreeMap<String, Json>,
     /// For a watch: how many events to wait for.
     #[serde(default)]
     pub events: Option<usize>,
