@@ -101,16 +101,19 @@ impl StateUses {
 }
 
 fn functions_of(unit: &Unit) -> HashMap<String, FunctionUse> {
-    // Functions of one name that take other arguments count as one.
-    let names: BTreeSet<&str> = unit.ast.iter_functions().map(|function| function.name).collect();
-    let look = |name: &&str| {
-        let mut found = FunctionUse::default();
-        let mut body = unit.ast.clone_functions_only();
-        body.retain_functions(|_, _, other, _| other == *name);
-        visit(&body, |path| found.look(path));
-        ((*name).to_owned(), found)
-    };
-    names.iter().map(look).collect()
+    let mut functions: HashMap<String, FunctionUse> = HashMap::new();
+    for (_, _, name, _, function) in unit.ast.shared_lib().iter_script_fn_info() {
+        // Functions of one name that take other arguments count as one.
+        let found = functions.entry(name.to_owned()).or_default();
+        let mut look = |path: &[ASTNode<'_>]| {
+            found.look(path);
+            true
+        };
+        for statement in function.body.iter() {
+            statement.walk(&mut Vec::new(), &mut look);
+        }
+    }
+    functions
 }
 
 impl FunctionUse {
