@@ -61,7 +61,7 @@ impl Request<'_> {
 
     pub(crate) fn selection(&self, kind: &ResourceType) -> Result<Selection, ApiError> {
         let (labels, fields) = (self.query.text("labelSelector"), self.query.text("fieldSelector"));
-        Selection::parse(&kind.name, &kind.group, labels, fields)
+        Selection::parse(kind, labels, fields)
     }
 
     /// The object in the body, and what is twice in it. It has to be of this kind, or not say of which it is.

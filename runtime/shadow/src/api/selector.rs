@@ -1,14 +1,21 @@
 //! Label and field selectors.
 
+use std::sync::Arc;
+
+use crate::Json;
+use crate::catalog::ResourceType;
+use crate::crd::Version;
 use crate::error::ApiError;
 use crate::store::{Stored, selectable};
 use crate::world::names;
 
 /// Which objects a list or a watch is about.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Selection {
     labels: Vec<Requirement>,
     fields: Vec<FieldTerm>,
+    /// Of a custom kind.
+    definition: Option<Arc<Version>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,20 +42,22 @@ struct FieldTerm {
     equal: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Field {
     Name,
     Namespace,
     /// A place in the store's index.
     Indexed(usize),
+    /// One of those that the definition of a custom kind names.
+    Custom(usize),
 }
 
 impl Selection {
-    /// By `labelSelector` and `fieldSelector`, of a resource in a group.
-    pub(crate) fn parse(resource: &str, group: &str, labels: &str, fields: &str) -> Result<Self, ApiError> {
+    /// By `labelSelector` and `fieldSelector`, of a resource.
+    pub(crate) fn parse(kind: &ResourceType, labels: &str, fields: &str) -> Result<Self, ApiError> {
         let labels = parse_labels(labels).map_err(ApiError::bad_request)?;
-        let fields = parse_fields(resource, group, fields).map_err(ApiError::bad_request)?;
-        Ok(Self { labels, fields })
+        let fields = parse_fields(kind, fields).map_err(ApiError::bad_request)?;
+        Ok(Self { labels, fields, definition: kind.definition.clone() })
     }
 
     pub(crate) fn is_everything(&self) -> bool {
@@ -62,11 +71,15 @@ impl Selection {
     }
 
     pub(crate) fn matches(&self, stored: &Stored) -> bool {
+        let custom = self.fields.iter().any(|term| matches!(term.field, Field::Custom(_)));
+        let object = if custom { stored.json() } else { Json::Null };
         let field = |term: &FieldTerm| {
-            let value = match term.field {
-                Field::Name => stored.name(),
-                Field::Namespace => stored.namespace(),
-                Field::Indexed(at) => stored.index.fields.get(at).map(|value| &**value).unwrap_or_default(),
+            let value = match (term.field, &self.definition) {
+                (Field::Name, _) => stored.name(),
+                (Field::Namespace, _) => stored.namespace(),
+                (Field::Indexed(at), _) => stored.index.fields.get(at).map(|value| &**value).unwrap_or_default(),
+                (Field::Custom(at), Some(definition)) => &definition.selected(at, &object),
+                (Field::Custom(_), None) => "",
             };
             (value == term.value) == term.equal
         };
@@ -256,7 +269,7 @@ fn parse_values(parser: &mut Parser<'_>) -> Result<Vec<String>, String> {
     }
 }
 
-fn parse_fields(resource: &str, group: &str, text: &str) -> Result<Vec<FieldTerm>, String> {
+fn parse_fields(kind: &ResourceType, text: &str) -> Result<Vec<FieldTerm>, String> {
     let mut parts = split_terms(text);
     parts.sort_unstable();
     let mut terms = Vec::new();
@@ -269,13 +282,24 @@ fn parse_fields(resource: &str, group: &str, text: &str) -> Result<Vec<FieldTerm
         let Some((field, operator, value)) = split else {
             return Err(format!("invalid selector: '{text}'; can't understand '{part}'"));
         };
-        let (field, value) = (place(resource, group, field)?, unescape(value)?);
+        let (field, value) = (place(kind, field)?, unescape(value)?);
         terms.push(FieldTerm { field, value, equal: operator != "!=" });
     }
     Ok(terms)
 }
 
-fn place(resource: &str, group: &str, field: &str) -> Result<Field, String> {
+fn place(kind: &ResourceType, field: &str) -> Result<Field, String> {
+    if let Some(definition) = &kind.definition {
+        return match field {
+            "metadata.name" => Ok(Field::Name),
+            "metadata.namespace" if kind.namespaced => Ok(Field::Namespace),
+            _ => {
+                let at = definition.selectable.iter().position(|(name, _)| name == field);
+                at.map(Field::Custom).ok_or_else(|| format!("field label not supported: {field}"))
+            }
+        };
+    }
+    let (resource, group) = (&*kind.name, &*kind.group);
     let known = selectable(resource);
     let renamed = match (resource, group, field) {
         // Old clients of pods, and the newer version of Events, have names of their own.

@@ -9,7 +9,8 @@ use crate::api::request::{Kind, Request};
 use crate::catalog::ResourceType;
 use crate::error::{ApiError, Cause};
 use crate::object::name;
-use crate::world::{Edit, Scaled, World, convert};
+use crate::store::Stored;
+use crate::world::{Edit, Scaled, World, convert, read};
 
 const SCALE: Kind<'static> = Kind { group: "autoscaling", version: "v1", kind: "Scale" };
 
@@ -17,12 +18,14 @@ const SCALE: Kind<'static> = Kind { group: "autoscaling", version: "v1", kind: "
 pub(super) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
     let target = request.target(kind);
     let stored_kind = world.stored_type(&kind.name)?;
+    let versions = world.catalog.versions(kind);
+    let read = |stored: &Stored| convert(read(&versions, stored, &stored_kind), kind);
     let scaled = Scaled::of(&world.catalog, kind);
     let now = world.clock().wall();
     let (writer, edit) = match request.verb() {
         "get" => {
             let live = world.store.get(&target.key()).ok_or_else(|| target.not_found())?;
-            return Ok(Answer::json(200, &scaled.read(&convert(live.json(), &stored_kind, kind))?));
+            return Ok(Answer::json(200, &scaled.read(&read(&live))?));
         }
         "update" => {
             let (scale, _) = request.object(&world.catalog, &SCALE)?;
@@ -41,8 +44,7 @@ pub(super) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<Resour
         scaled.write(live, scale, applied, &writer, now)
     };
     let written = world.write(&target, &writer, Edit::Made(Box::new(edit)))?;
-    let parent = convert(written.object.json(), &stored_kind, kind);
-    Ok(Answer::json(200, &scaled.read(&parent)?).with_warnings(written.warnings))
+    Ok(Answer::json(200, &scaled.read(&read(&written.object))?).with_warnings(written.warnings))
 }
 
 fn check(scale: &Json, name: &str) -> Result<(), ApiError> {
