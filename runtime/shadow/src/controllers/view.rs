@@ -11,7 +11,7 @@ use serde_json::json;
 use super::Seen;
 use super::fields::{Labels, condition, int, items, labels, text, time};
 use super::index::Index;
-use super::quantity::milli;
+use crate::quantity::milli;
 use crate::Json;
 use crate::object;
 

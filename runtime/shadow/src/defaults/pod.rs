@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::container;
 use super::fields::{drop, each_resource_list, entries, fill, get, items, items_mut, map, set, text, truth};
-use super::quantity::Quantity;
+use crate::quantity::Quantity;
 use super::volume;
 use crate::Json;
 

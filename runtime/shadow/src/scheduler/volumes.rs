@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::Json;
 use crate::controllers::fields::{items, put, text};
-use crate::controllers::quantity::milli;
+use crate::quantity::milli;
 use crate::controllers::selector::{node_selector, selects};
 use crate::controllers::view::{Node, Pod};
 use crate::controllers::{Context, View, writer};

@@ -8,7 +8,6 @@ mod decode;
 pub(crate) mod documents;
 mod go;
 mod openapi;
-pub(crate) mod quantity;
 mod time;
 
 use std::collections::{BTreeMap, HashMap};

@@ -1,7 +1,7 @@
 //! What is wrong with an object, collected in the order and the words of the API server.
 
 use crate::Json;
-use crate::defaults::quantity::Quantity;
+use crate::quantity::Quantity;
 use crate::error::Cause;
 
 /// The causes found so far.

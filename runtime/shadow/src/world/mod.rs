@@ -9,6 +9,7 @@ mod genesis;
 mod meta;
 pub(crate) mod names;
 mod parts;
+mod reach;
 mod scale;
 mod strategy;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::fields::{condition, drop_condition, items, put, text};
-use super::quantity::milli;
+use crate::quantity::milli;
 use super::{Context, Controller, MANAGER, Next, Seen, View, writer};
 use crate::Json;
 use crate::error::ApiError;
