@@ -235,6 +235,8 @@ fn zero(schemas: &Schemas, id: Id, depth: u8) -> serde_json::Map<String, Json> {
             (Some(Json::Object(default)), Shape::Object(_)) if default.is_empty() && depth < DEEPEST => {
                 Json::Object(zero(schemas, field.id, depth + 1))
             }
+            // A time.
+            (Some(Json::Object(default)), Shape::String { .. }) if default.is_empty() => Json::Null,
             (Some(default), _) if is_zero(default) => default.clone(),
             (None, _) if object.required.contains(name) => Json::Null,
             _ => continue,

@@ -51,7 +51,9 @@ impl Target<'_> {
     }
 
     pub(crate) fn not_found(&self) -> ApiError {
-        ApiError::not_found(&self.kind.group, &self.kind.plural, self.name)
+        // One kind has its own name in that place.
+        let plural = if &*self.kind.name == "componentstatuses" { "componentstatus" } else { &self.kind.plural };
+        ApiError::not_found(&self.kind.group, plural, self.name)
     }
 }
 
@@ -94,9 +96,10 @@ impl World {
         let now = self.clock().wall();
         let mut warnings;
         if applied {
-            warnings = parts::decode(kind, &mut object.clone(), writer.field_validation)?;
+            warnings = Vec::new();
             object = parts::apply(self, target, None, &object, writer, now, false)?;
             parts::decode(kind, &mut object, FieldValidation::Ignore)?;
+            meta::same_name(&object, target.name)?;
         } else {
             warnings = parts::decode(kind, &mut object, writer.field_validation)?;
         }
@@ -156,7 +159,6 @@ impl World {
         let (applied, made) = (matches!(edit, Edit::Apply { .. }), matches!(edit, Edit::Made(_)));
         let mut object = match edit {
             Edit::Apply { intent, force } => {
-                warnings = parts::decode(kind, &mut intent.clone(), writer.field_validation)?;
                 parts::apply(self, target, Some(&before), &intent, writer, now, force)?
             }
             Edit::Patch(edit) | Edit::Made(edit) => edit(&before)?,
@@ -282,6 +284,7 @@ fn separate(target: &Target<'_>, mut object: Json, live: &Json) -> Json {
         "" if target.kind.subresource("status").is_some() => {
             keep(&mut object, live, "status");
         }
+        "finalize" => keep(&mut object, live, "status"),
         "status" => {
             let managed = object.pointer("/metadata/managedFields").cloned();
             let version = object.pointer("/metadata/resourceVersion").cloned();
