@@ -15,3 +15,10 @@ pub(crate) fn run() -> Result<ExitCode, Error> {
         .env("WINDLASS_TESTBED_CACHE", cache_dir());
     Ok(tool::exit_code(tool::run(&mut cargo)?))
 }
+
+/// The simulated cluster as it grows.
+pub(crate) fn shadow() -> Result<ExitCode, Error> {
+    let mut cargo = tool::cargo();
+    cargo.args(["run", "--release", "--package", "windlass-bench", "--bin", "shadow"]);
+    Ok(tool::exit_code(tool::run(&mut cargo)?))
+}

@@ -51,7 +51,9 @@ impl Target<'_> {
     }
 
     pub(crate) fn not_found(&self) -> ApiError {
-        ApiError::not_found(&self.kind.group, &self.kind.plural, self.name)
+        // One kind has its own name in that place.
+        let plural = if &*self.kind.name == "componentstatuses" { "componentstatus" } else { &self.kind.plural };
+        ApiError::not_found(&self.kind.group, plural, self.name)
     }
 }
 
@@ -94,9 +96,10 @@ impl World {
         let now = self.clock().wall();
         let mut warnings;
         if applied {
-            warnings = parts::decode(kind, &mut object.clone(), writer.field_validation)?;
+            warnings = Vec::new();
             object = parts::apply(self, target, None, &object, writer, now, false)?;
             parts::decode(kind, &mut object, FieldValidation::Ignore)?;
+            meta::same_name(&object, target.name)?;
         } else {
             warnings = parts::decode(kind, &mut object, writer.field_validation)?;
         }
@@ -152,7 +155,6 @@ impl World {
         let (applied, made) = (matches!(edit, Edit::Apply { .. }), matches!(edit, Edit::Made(_)));
         let mut object = match edit {
             Edit::Apply { intent, force } => {
-                warnings = parts::decode(kind, &mut intent.clone(), writer.field_validation)?;
                 parts::apply(self, target, Some(&before), &intent, writer, now, force)?
             }
             Edit::Patch(edit) | Edit::Made(edit) => edit(&before)?,
