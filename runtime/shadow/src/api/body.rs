@@ -12,6 +12,7 @@ use http_body::{Frame, SizeHint};
 use super::{json, words};
 use crate::Json;
 use crate::error::ApiError;
+use crate::schema::protobuf;
 
 /// The body of an answer: whole, or for a watch a stream of lines of JSON, each one frame.
 pub struct Body(Content);
@@ -132,14 +133,15 @@ fn accepted(clause: &str) -> Option<Accept> {
     Some(Accept { form, shape })
 }
 
-/// Reads the body of a request, JSON or YAML, and what is twice in it.
+/// Reads the body of a request, JSON, YAML or protobuf, and what is twice in it.
 ///
 /// # Errors
 /// 415 for what is neither; otherwise what is wrong with it, for the caller to make a refusal of.
 pub(crate) fn read(content_type: &str, body: &Bytes) -> Result<Result<(Json, Vec<String>), String>, ApiError> {
     match media_type(content_type) {
-        "" | "application/json" => Ok(json::read(body)),
-        "application/yaml" => Ok(read_yaml(body).map(|value| (value, Vec::new()))),
+        "" | "application/json" => Ok(json::read(body).map_err(|why| no_kind(&why))),
+        "application/yaml" => Ok(read_yaml(body).map(|value| (value, Vec::new())).map_err(|why| no_kind(&why))),
+        "application/vnd.kubernetes.protobuf" => Ok(protobuf::read(body).map(|value| (value, Vec::new()))),
         _ => Err(ApiError::new(
             415,
             "UnsupportedMediaType",
@@ -147,6 +149,10 @@ pub(crate) fn read(content_type: &str, body: &Bytes) -> Result<Result<(Json, Vec
              application/yaml, application/vnd.kubernetes.protobuf",
         )),
     }
+}
+
+pub(crate) fn no_kind(why: &str) -> String {
+    format!("couldn't get version/kind; json parse error: {why}")
 }
 
 /// A content type without its parameters.

@@ -69,7 +69,7 @@ fn options(request: &Request<'_>) -> Result<(Deletion, Writer), ApiError> {
         true => Json::Null,
         false => {
             body::read(request.content_type(), request.body)?
-                .map_err(|why| ApiError::bad_request(format!("couldn't get version/kind; json parse error: {why}")))?
+                .map_err(ApiError::bad_request)?
                 .0
         }
     };

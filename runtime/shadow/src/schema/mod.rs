@@ -8,6 +8,7 @@ mod decode;
 pub(crate) mod documents;
 mod go;
 mod openapi;
+pub(crate) mod protobuf;
 pub(crate) mod quantity;
 mod time;
 
