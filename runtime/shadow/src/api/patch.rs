@@ -9,10 +9,9 @@ use super::request::{Kind, Request, no_kind};
 use crate::Json;
 use crate::apply::printed::plain;
 use crate::catalog::ResourceType;
-use crate::defaults;
 use crate::error::ApiError;
 use crate::patch::{json, merge, strategic, unsupported};
-use crate::schema::{Id, Schemas};
+use crate::schema::{Id, Schemas, check_fields};
 use crate::world::{Edit, Writer};
 
 /// The edit that a patch of an object of this kind asks for.
@@ -47,7 +46,7 @@ pub(crate) fn patch_of<'a>(
         "application/strategic-merge-patch+json" => ApiError::bad_request(why),
         _ => broken(why),
     })?;
-    let reads = Reads { kind: *kind, custom };
+    let reads = Reads { kind: *kind, schema: schema.filter(|_| !custom), custom };
     let edit: Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a> = match content_type {
         "application/json-patch+json" => Box::new(move |live| {
             let patched = json(live, &patch)?;
@@ -72,19 +71,15 @@ pub(crate) fn patch_of<'a>(
 #[derive(Debug, Clone, Copy)]
 struct Reads<'a> {
     kind: Kind<'a>,
+    /// The type, where it is one of Kubernetes' own.
+    schema: Option<(&'a Arc<Schemas>, Id)>,
     custom: bool,
 }
 
 impl Reads<'_> {
     fn error(&self, patched: &Json) -> Option<String> {
-        if self.custom {
-            return None;
-        }
-        let Kind { group, version, kind } = self.kind;
-        defaults::decode(group, version, kind, &mut patched.clone()).err().map(|error| {
-            let why = error.message.split_once(&format!(" cannot be handled as a {kind}: "));
-            why.map_or(error.message.clone(), |(_, why)| why.to_owned())
-        })
+        let (schemas, id) = self.schema?;
+        check_fields(schemas, id, &mut patched.clone()).err()
     }
 
     /// The patched object; a refusal shows all of it, as `said`.

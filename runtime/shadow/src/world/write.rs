@@ -154,9 +154,7 @@ impl World {
         let mut warnings = Vec::new();
         let (applied, made) = (matches!(edit, Edit::Apply { .. }), matches!(edit, Edit::Made(_)));
         let mut object = match edit {
-            Edit::Apply { intent, force } => {
-                parts::apply(self, target, Some(&before), &intent, writer, now, force)?
-            }
+            Edit::Apply { intent, force } => parts::apply(self, target, Some(&before), &intent, writer, now, force)?,
             Edit::Patch(edit) | Edit::Made(edit) => edit(&before)?,
             Edit::Create(object) | Edit::Replace(object) => {
                 meta::same_uid(&object, &old, target)?;

@@ -19,7 +19,10 @@ const REPLICAS: usize = 5;
 const LISTS: usize = 11;
 
 fn main() {
-    println!("{:>5} {:>7} {:>8} {:>9} {:>9} {:>10} {:>10} {:>10}", "nodes", "pods", "objects", "made", "settled", "list pods", "of a node", "by label");
+    println!(
+        "{:>5} {:>7} {:>8} {:>9} {:>9} {:>10} {:>10} {:>10}",
+        "nodes", "pods", "objects", "made", "settled", "list pods", "of a node", "by label"
+    );
     for factor in [1, 10, 100] {
         grow(factor);
     }
@@ -120,7 +123,8 @@ async fn list(shadow: &Shadow, place: &str) -> Duration {
 }
 
 fn deployment(n: usize, replicas: usize, variables: usize) -> Json {
-    let variables: Vec<Json> = (0..variables).map(|v| json!({"name": format!("VARIABLE_{v}"), "value": "a value of some length"})).collect();
+    let variables: Vec<Json> =
+        (0..variables).map(|v| json!({"name": format!("VARIABLE_{v}"), "value": "a value of some length"})).collect();
     json!({
         "metadata": {"name": format!("app-{n}"), "labels": {"app": format!("app-{n}")}},
         "spec": {

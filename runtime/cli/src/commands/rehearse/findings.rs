@@ -89,7 +89,10 @@ impl Findings {
             timeline.map(|m| json!({ "step": m.step, "status": m.status, "at_s": m.at, "virtual_s": m.took }));
         let objects = self.objects.iter();
         let objects = objects.map(|c| json!({ "kind": c.kind, "group": c.group, "count": c.count }));
-        let waits = self.waits.iter().map(|w| json!({ "step": w.step, "what": w.what, "last": w.last, "virtual_s": w.seconds }));
+        let waits = self
+            .waits
+            .iter()
+            .map(|w| json!({ "step": w.step, "what": w.what, "last": w.last, "virtual_s": w.seconds }));
         let Setting { seed, nodes, begin } = self.setting;
         json!({
             "seed": seed, "nodes": nodes, "begin": begin, "virtual_s": self.virtual_s,

@@ -181,9 +181,7 @@ fn namespace(
         }
     }
     if !violating.is_empty() {
-        said.push(format!(
-            "existing pods in namespace \"{name}\" violate the new PodSecurity enforce level \"{is}\""
-        ));
+        said.push(format!("existing pods in namespace \"{name}\" violate the new PodSecurity enforce level \"{is}\""));
     }
     let mut pods: Vec<String> = violating
         .into_iter()

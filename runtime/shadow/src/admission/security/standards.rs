@@ -310,10 +310,7 @@ fn se_linux(pod: &Pod<'_>) -> Option<Violation> {
     if role {
         what.push("role may not be set".to_owned());
     }
-    violation(
-        "seLinuxOptions",
-        format!("{who} set forbidden securityContext.seLinuxOptions: {}", what.join("; ")),
-    )
+    violation("seLinuxOptions", format!("{who} set forbidden securityContext.seLinuxOptions: {}", what.join("; ")))
 }
 
 /// The type of a seccomp profile, and whether it is fine; nothing where there is no profile.

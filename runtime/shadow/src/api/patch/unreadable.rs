@@ -48,7 +48,8 @@ fn sorted(value: &Json, been: &Json) -> Json {
             fields.into_iter().map(|(key, value)| (key.clone(), below(key, value))).collect()
         }
         (Json::Array(items), Json::Object(been)) => {
-            let below = |at: usize, item: &Json| been.get(&at.to_string()).map_or_else(|| item.clone(), |b| sorted(item, b));
+            let below =
+                |at: usize, item: &Json| been.get(&at.to_string()).map_or_else(|| item.clone(), |b| sorted(item, b));
             items.iter().enumerate().map(|(at, item)| below(at, item)).collect()
         }
         _ => value.clone(),
