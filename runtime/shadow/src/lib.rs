@@ -17,6 +17,7 @@ pub mod fault;
 pub mod listen;
 mod object;
 mod patch;
+mod quantity;
 pub mod recording;
 mod scheduler;
 pub mod schema;

@@ -13,7 +13,7 @@ use crate::Json;
 use crate::catalog::ResourceType;
 use crate::error::ApiError;
 use crate::store::Stored;
-use crate::world::{World, convert, is_outdated, read};
+use crate::world::{World, convert, is_outdated, refreshed};
 
 /// What is answered, before it becomes bytes of the form asked for.
 pub(crate) struct Answer {
@@ -46,6 +46,11 @@ impl Answer {
         Self { code: 200, content, warnings: Vec::new(), retry_after: None }
     }
 
+    /// 404 without a word.
+    pub(crate) fn nothing() -> Self {
+        Self { code: 404, ..Self::typed("", Bytes::new()) }
+    }
+
     pub(crate) fn object(code: u16, stored: &Stored, kind: &Version) -> Self {
         Self::bytes(code, kind.encode(stored))
     }
@@ -67,13 +72,6 @@ impl Answer {
         self
     }
 
-    /// Tells this before all else, and once.
-    pub(crate) fn with_warning_first(mut self, warning: String) -> Self {
-        self.warnings.retain(|other| *other != warning);
-        self.warnings.insert(0, warning);
-        self
-    }
-
     /// The response, in the form that the client accepts.
     pub(crate) fn into_response(self, form: Form) -> Response<Body> {
         let (content_type, body) = match self.content {
@@ -85,7 +83,9 @@ impl Answer {
         let mut response = Response::new(body);
         *response.status_mut() = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if !content_type.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
         if let Some(seconds) = self.retry_after {
             headers.insert(http::header::RETRY_AFTER, seconds.into());
         }
@@ -149,7 +149,7 @@ impl Version {
         if same && !is_outdated(stored, &self.stored) {
             bytes.extend_from_slice(stored.tail());
         } else {
-            let object = convert(read(&self.versions, stored, &self.stored), &self.kind);
+            let object = convert(refreshed(&self.versions, stored, &self.stored), &self.kind);
             bytes.extend_from_slice(Stored::encode(&self.kind.name, &object).tail());
         }
     }
@@ -162,9 +162,13 @@ impl Version {
     fn encode_list(&self, page: &Page) -> Vec<u8> {
         let size: usize = page.items.iter().map(|item| item.bytes.len() + 1).sum();
         let mut bytes = Vec::with_capacity(size + 256);
+        let mut metadata = page.metadata();
+        if self.kind.definition.is_some() && page.next.is_none() {
+            // The list of a kind that has no Go type always says it.
+            metadata["continue"] = "".into();
+        }
         let head = json!({
-            "kind": self.list_kind(), "apiVersion": self.kind.api_version(),
-            "metadata": page.metadata(),
+            "kind": self.list_kind(), "apiVersion": self.kind.api_version(), "metadata": metadata,
         });
         bytes.extend_from_slice(head.to_string().trim_end_matches('}').as_bytes());
         bytes.extend_from_slice(b"},\"items\":[");

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Recording;
-use crate::Json;
 use crate::catalog::Catalog;
 use crate::crd;
 use crate::store::{Base, Recorded};
 use crate::world::{DEFINITIONS, convert};
+use crate::{Json, object, schema};
 
 /// What a recording is, as far as it is known here.
 pub(crate) struct Loaded {
@@ -41,6 +41,16 @@ impl Recording {
         unknown
     }
 
+    /// The names of its nodes, sorted.
+    #[must_use]
+    pub fn nodes(&self) -> Vec<String> {
+        let nodes = self.objects.iter().filter(|recorded| &*recorded.resource == "nodes");
+        let nodes = nodes.filter_map(|recorded| serde_json::from_slice::<Json>(&recorded.object).ok());
+        let mut names: Vec<String> = nodes.map(|node| object::name(&node).to_owned()).collect();
+        names.sort();
+        names
+    }
+
     fn define(&self, mut catalog: Catalog) -> Catalog {
         for recorded in self.objects.iter().filter(|recorded| &*recorded.resource == DEFINITIONS) {
             if let Ok(definition) = serde_json::from_slice(&recorded.object) {
@@ -49,4 +59,11 @@ impl Recording {
         }
         catalog
     }
+}
+
+/// The `apiVersion` in which a built-in resource (`deployments.apps`) is best recorded: the one that it is kept in here.
+/// Nothing for a resource that is not known.
+#[must_use]
+pub fn kept_in(resource: &str) -> Option<String> {
+    Some(schema::builtin().catalog.stored(resource)?.api_version())
 }

@@ -32,6 +32,7 @@ use crate::Json;
 use crate::catalog::ResourceName;
 
 pub(crate) use base::Loaded;
+pub use base::kept_in;
 
 /// The version of the format that is written here, and the newest that is read.
 const FORMAT: u32 = 1;

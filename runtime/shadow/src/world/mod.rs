@@ -9,6 +9,7 @@ mod genesis;
 mod meta;
 pub(crate) mod names;
 mod parts;
+mod reach;
 mod scale;
 mod strategy;
 #[cfg(test)]
@@ -30,8 +31,8 @@ use crate::schema::documents::Documents;
 use crate::store::{Base, Key, Store, Stored};
 
 pub(crate) use deletion::Deleted;
-pub(crate) use meta::time;
-pub(crate) use parts::{DEFINITIONS, convert, deprecation, is_outdated, read};
+pub(crate) use meta::{same_name, time};
+pub(crate) use parts::{DEFINITIONS, convert, deprecation, is_outdated, refreshed};
 pub(crate) use scale::Scaled;
 pub(crate) use strategy::returns_deleted;
 pub(crate) use write::{Edit, Target, Written};
@@ -155,7 +156,7 @@ impl World {
 
     fn read(&self, resource: &str, stored: &Stored) -> Arc<Json> {
         Arc::new(match self.catalog.stored(resource) {
-            Some(kind) if is_outdated(stored, kind) => read(&self.catalog.versions(kind), stored, kind),
+            Some(kind) if is_outdated(stored, kind) => refreshed(&self.catalog.versions(kind), stored, kind),
             _ => stored.json(),
         })
     }

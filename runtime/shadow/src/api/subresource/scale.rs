@@ -6,11 +6,13 @@ use crate::Json;
 use crate::api::answer::Answer;
 use crate::api::patch::patch_of;
 use crate::api::request::{Kind, Request};
+use crate::api::view;
 use crate::catalog::ResourceType;
 use crate::error::{ApiError, Cause};
 use crate::object::name;
+use crate::schema;
 use crate::store::Stored;
-use crate::world::{Edit, Scaled, World, convert, read};
+use crate::world::{Edit, Scaled, World, convert, refreshed, same_name};
 
 const SCALE: Kind<'static> = Kind { group: "autoscaling", version: "v1", kind: "Scale" };
 
@@ -19,32 +21,38 @@ pub(super) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<Resour
     let target = request.target(kind);
     let stored_kind = world.stored_type(&kind.name)?;
     let versions = world.catalog.versions(kind);
-    let read = |stored: &Stored| convert(read(&versions, stored, &stored_kind), kind);
+    let shown = |stored: &Stored| convert(refreshed(&versions, stored, &stored_kind), kind);
     let scaled = Scaled::of(&world.catalog, kind);
     let now = world.clock().wall();
     let (writer, edit) = match request.verb() {
         "get" => {
             let live = world.store.get(&target.key()).ok_or_else(|| target.not_found())?;
-            return Ok(Answer::json(200, &scaled.read(&read(&live))?));
+            return Ok(Answer::json(200, &view::scale(world, request, scaled.read(&shown(&live))?)?));
         }
         "update" => {
             let (scale, _) = request.object(&world.catalog, &SCALE)?;
             (request.query.writer("UpdateOptions", request.user_agent(), false)?, Edit::Replace(scale))
         }
-        _ => patch_of(request, Scaled::schema(), false)?,
+        _ => patch_of(request, &SCALE, Scaled::schema(), false)?,
     };
     let edit = |live: &Json| {
-        let (scale, applied) = match edit {
+        let (mut scale, applied) = match edit {
             Edit::Patch(patch) => (patch(&scaled.read(live)?)?, false),
             Edit::Apply { intent, force } => (scaled.apply(live, &intent, &writer, force, now)?, true),
             Edit::Create(scale) | Edit::Replace(scale) => (scale, false),
             Edit::Made(make) => (make(&scaled.read(live)?)?, false),
         };
+        if let Some((schemas, id)) = Scaled::schema() {
+            let read = schema::check_fields(schemas, id, &mut scale);
+            read.map_err(|words| schema::cannot_be_handled(SCALE.kind, SCALE.version, &words))?;
+        }
+        same_name(&scale, name(live))?;
         check(&scale, name(live))?;
         scaled.write(live, scale, applied, &writer, now)
     };
     let written = world.write(&target, &writer, Edit::Made(Box::new(edit)))?;
-    Ok(Answer::json(200, &scaled.read(&read(&written.object))?).with_warnings(written.warnings))
+    let scale = view::scale(world, request, scaled.read(&shown(&written.object))?)?;
+    Ok(Answer::json(200, &scale).with_warnings(written.warnings))
 }
 
 fn check(scale: &Json, name: &str) -> Result<(), ApiError> {
