@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::{Key, Stored};
 use super::table::{Slot, Table};
+use super::{Key, Stored};
 use crate::Json;
 use crate::catalog::ResourceName;
 

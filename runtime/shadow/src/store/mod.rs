@@ -214,12 +214,7 @@ impl Store {
     }
 
     fn record(&mut self, kind: ChangeKind, key: &Key, object: Arc<Stored>, before: Option<Arc<Stored>>) {
-        let change = Change {
-            version: self.next_version(),
-            kind,
-            key: key.clone(),
-            object: object.bytes.clone(),
-        };
+        let change = Change { version: self.next_version(), kind, key: key.clone(), object: object.bytes.clone() };
         self.history.record(Record { change, object, before });
     }
 

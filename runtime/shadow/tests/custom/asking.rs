@@ -116,7 +116,8 @@ impl Asked {
     }
 
     pub fn aggregated(&self, path: &str) -> Value {
-        self.ask("GET", path, "", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", &json!(null)).is(200)
+        self.ask("GET", path, "", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList", &json!(null))
+            .is(200)
     }
 
     fn send(&self, method: &str, path: &str, content: &str, body: &Value) -> Answer {
@@ -152,7 +153,12 @@ impl Asked {
             while events.len() < count {
                 let frame = body.frame().await.expect("the watch has ended").unwrap();
                 let bytes = frame.into_data().unwrap();
-                events.extend(bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(|l| serde_json::from_slice::<Value>(l).unwrap()));
+                events.extend(
+                    bytes
+                        .split(|b| *b == b'\n')
+                        .filter(|l| !l.is_empty())
+                        .map(|l| serde_json::from_slice::<Value>(l).unwrap()),
+                );
             }
             events
         })

@@ -12,7 +12,8 @@ fn a_definition_is_established_and_known_everywhere() {
     let asked = Asked::with(&[boats()]);
     let definition = asked.get(&format!("{DEFINITIONS}/boats.example.com")).is(200);
     let status = &definition["status"];
-    let conditions: Vec<_> = status["conditions"].as_array().unwrap().iter().map(|c| (&c["type"], &c["status"])).collect();
+    let conditions: Vec<_> =
+        status["conditions"].as_array().unwrap().iter().map(|c| (&c["type"], &c["status"])).collect();
     assert_eq!(json!(conditions), json!([["NamesAccepted", "True"], ["Established", "True"]]));
     assert_eq!(status["acceptedNames"]["listKind"], "Fleet");
     assert_eq!(status["storedVersions"], json!(["v1"]));
@@ -20,7 +21,9 @@ fn a_definition_is_established_and_known_everywhere() {
     let plain = asked.get("/apis/example.com/v1").is(200);
     let names: Vec<_> = plain["resources"].as_array().unwrap().iter().map(|r| &r["name"]).collect();
     assert_eq!(json!(names), json!(["boats", "boats/status", "boats/scale"]));
-    assert!(asked.get("/apis").is(200)["groups"].as_array().unwrap().iter().any(|group| group["name"] == "example.com"));
+    assert!(
+        asked.get("/apis").is(200)["groups"].as_array().unwrap().iter().any(|group| group["name"] == "example.com")
+    );
     let aggregated = asked.aggregated("/apis");
     let group = aggregated["items"].as_array().unwrap().iter().find(|item| item["metadata"]["name"] == "example.com");
     let resource = &group.unwrap()["versions"][0]["resources"][0];
@@ -86,10 +89,14 @@ fn a_definition_takes_its_objects_along() {
     let ending = asked.get(&path).is(200);
     let conditions = ending["status"]["conditions"].as_array().unwrap();
     let terminating = conditions.iter().find(|c| c["type"] == "Terminating").unwrap();
-    assert_eq!((&terminating["status"], &terminating["reason"]), (&json!("True"), &json!("InstanceDeletionInProgress")));
+    assert_eq!(
+        (&terminating["status"], &terminating["reason"]),
+        (&json!("True"), &json!("InstanceDeletionInProgress"))
+    );
     assert_eq!(asked.get(BOATS).is(200)["items"].as_array().unwrap().len(), 1, "what nothing holds is gone");
     let refused = asked.post(BOATS, &boat("new", &json!({"masts": 1})));
-    let words = "boats.example.com \"new\" is forbidden: create not allowed while custom resource definition is terminating";
+    let words =
+        "boats.example.com \"new\" is forbidden: create not allowed while custom resource definition is terminating";
     assert_eq!((refused.code, refused.message()), (403, words));
     let verbs = &asked.get("/apis/example.com/v1").is(200)["resources"][0]["verbs"];
     assert_eq!(verbs, &json!(["delete", "deletecollection", "get", "list", "watch"]));

@@ -21,7 +21,8 @@ fn objects_are_pruned_and_completed() {
     let made = answer.is(201);
     assert_eq!(made["spec"], json!({"masts": 2, "crew": [{"name": "x", "age": 30}], "port": "home"}));
     let strict = asked.post(&format!("{BOATS}?fieldValidation=Strict"), &boat("b", &json!({"masts": 2, "sails": 3})));
-    let words = "Boat in version \"v1\" cannot be handled as a Boat: strict decoding error: unknown field \"spec.sails\"";
+    let words =
+        "Boat in version \"v1\" cannot be handled as a Boat: strict decoding error: unknown field \"spec.sails\"";
     assert_eq!((strict.code, strict.message()), (400, words));
 }
 
@@ -51,7 +52,8 @@ fn what_was_wrong_before_is_only_told() {
     loose.pointer_mut(rules).unwrap().as_array_mut().unwrap().clear();
     let asked = Asked::with(&[loose]);
     asked.post(BOATS, &boat("a", &json!({"masts": 1, "name": "Bounty"}))).is(201);
-    let rule = json!([{"op": "add", "path": rules, "value": [{"rule": "self.startsWith('HMS ')", "message": "is a ship"}]}]);
+    let rule =
+        json!([{"op": "add", "path": rules, "value": [{"rule": "self.startsWith('HMS ')", "message": "is a ship"}]}]);
     asked.operations("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/boats.example.com", &rule).is(200);
     let other = asked.merge(&format!("{BOATS}/a"), &json!({"spec": {"masts": 2}}));
     assert_eq!(other.warnings, ["spec.name: Invalid value: \"Bounty\": is a ship"]);
@@ -70,7 +72,10 @@ fn a_rule_that_cannot_be_judged_is_told_and_kept_in_mind() {
     let told = made.warnings.clone();
     made.is(201);
     let [unvalidated] = asked.shadow.unvalidated().try_into().unwrap();
-    assert_eq!((&*unvalidated.resource, &*unvalidated.namespace, &*unvalidated.name), ("boats.example.com", "default", "a"));
+    assert_eq!(
+        (&*unvalidated.resource, &*unvalidated.namespace, &*unvalidated.name),
+        ("boats.example.com", "default", "a")
+    );
     assert_eq!(unvalidated.why, told);
     assert_eq!(asked.shadow.fork().unvalidated().len(), 1);
     let mended = asked.merge(&format!("{BOATS}/a"), &json!({"spec": {"load": null}}));
@@ -93,7 +98,10 @@ fn status_and_scale_are_parts_of_their_own() {
     let status = json!({"spec": {"masts": 5}, "status": {"masts": 2, "selector": "a=b", "odd": 1}});
     let written = asked.merge(&format!("{BOATS}/a/status"), &status).is(200);
     assert_eq!(written["spec"]["masts"], 2, "the status writes nothing else");
-    assert_eq!((&written["status"], &written["metadata"]["generation"]), (&json!({"masts": 2, "selector": "a=b"}), &json!(1)));
+    assert_eq!(
+        (&written["status"], &written["metadata"]["generation"]),
+        (&json!({"masts": 2, "selector": "a=b"}), &json!(1))
+    );
 
     let scale = asked.get(&format!("{BOATS}/a/scale")).is(200);
     assert_eq!((&scale["kind"], &scale["spec"]), (&json!("Scale"), &json!({"replicas": 2})));
@@ -110,7 +118,10 @@ fn lists_are_narrowed_and_shown_as_the_definition_says() {
     asked.post(BOATS, &boat("a", &json!({"masts": 1, "port": "away"}))).is(201);
     asked.post(BOATS, &boat("b", &json!({"masts": 2}))).is(201);
     let away = asked.get(&format!("{BOATS}?fieldSelector=spec.port%3Daway")).is(200);
-    assert_eq!(away["items"].as_array().unwrap().iter().map(|item| &item["metadata"]["name"]).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(
+        away["items"].as_array().unwrap().iter().map(|item| &item["metadata"]["name"]).collect::<Vec<_>>(),
+        ["a"]
+    );
     let home = asked.get("/apis/example.com/v1/boats?fieldSelector=spec.port!%3Daway").is(200);
     assert_eq!(home["items"].as_array().unwrap().len(), 1);
     let wrong = asked.get(&format!("{BOATS}?fieldSelector=spec.masts%3D1"));
@@ -145,7 +156,11 @@ fn fields_have_owners() {
     assert_eq!((conflict.code, conflict.message()), (409, words));
     let left = asked.apply(&path, "me", &boat("a", &json!({"masts": 1}))).is(200);
     assert_eq!(left["spec"]["crew"], json!([{"name": "y", "age": 5}]));
-    let stale = json!({"apiVersion": "example.com/v1", "kind": "Boat", "metadata": {"name": "a"}, "spec": {"masts": 1}});
+    let stale =
+        json!({"apiVersion": "example.com/v1", "kind": "Boat", "metadata": {"name": "a"}, "spec": {"masts": 1}});
     let refused = asked.put(&path, &stale);
-    assert_eq!(refused.message(), "boats.example.com \"a\" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update");
+    assert_eq!(
+        refused.message(),
+        "boats.example.com \"a\" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update"
+    );
 }

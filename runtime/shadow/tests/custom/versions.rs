@@ -19,7 +19,12 @@ fn version(name: &str, served: bool, storage: bool, fields: &Value) -> Value {
 fn lamps() -> Value {
     let mut old = version("v1alpha1", true, false, &json!({"on": {"type": "boolean"}}));
     old["deprecated"] = true.into();
-    let new = version("v1", true, true, &json!({"on": {"type": "boolean"}, "colour": {"type": "string", "default": "white"}}));
+    let new = version(
+        "v1",
+        true,
+        true,
+        &json!({"on": {"type": "boolean"}, "colour": {"type": "string", "default": "white"}}),
+    );
     json!({
         "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
         "metadata": {"name": "lamps.example.com"},
@@ -46,7 +51,10 @@ fn an_object_shows_in_each_version() {
     assert_eq!((&new["apiVersion"], &new["spec"]), (&json!("example.com/v1"), &json!({"on": true, "colour": "white"})));
     asked.merge(&format!("{NEW}/a"), &json!({"spec": {"colour": "red"}})).is(200);
     let old = asked.get(OLD).is(200);
-    assert_eq!((&old["apiVersion"], &old["items"][0]["apiVersion"]), (&json!("example.com/v1alpha1"), &json!("example.com/v1alpha1")));
+    assert_eq!(
+        (&old["apiVersion"], &old["items"][0]["apiVersion"]),
+        (&json!("example.com/v1alpha1"), &json!("example.com/v1alpha1"))
+    );
     assert_eq!(old["items"][0]["spec"], json!({"on": true}), "what this version does not know is left out");
 }
 
@@ -76,7 +84,8 @@ fn the_version_of_the_store_can_change_and_need_not_be_served() {
     let mut definition = asked.get(&path).is(200);
     let versions = definition["spec"]["versions"].as_array_mut().unwrap();
     versions[1]["storage"] = false.into();
-    let bright = json!({"on": {"type": "boolean"}, "colour": {"type": "string"}, "bright": {"type": "integer", "default": 7}});
+    let bright =
+        json!({"on": {"type": "boolean"}, "colour": {"type": "string"}, "bright": {"type": "integer", "default": 7}});
     versions.push(version("v2", false, true, &bright));
     let changed = asked.put(&path, &definition).is(200);
     assert_eq!(changed["status"]["storedVersions"], json!(["v1", "v2"]));

@@ -124,11 +124,15 @@ impl Cluster {
         let groups = self.get("/apis")["groups"].take();
         let groups = groups.as_array().unwrap().iter();
         let mut places = vec!["/api/v1".to_owned()];
-        places.extend(groups.map(|group| format!("/apis/{}", group["preferredVersion"]["groupVersion"].as_str().unwrap())));
+        places.extend(
+            groups.map(|group| format!("/apis/{}", group["preferredVersion"]["groupVersion"].as_str().unwrap())),
+        );
         let mut lists = Vec::new();
         for place in places.iter().filter(|place| !place.contains("events.k8s.io")) {
             for resource in self.get(place)["resources"].as_array().unwrap() {
-                if resource["verbs"].as_array().unwrap().contains(&json!("list")) && resource["name"] != "componentstatuses" {
+                if resource["verbs"].as_array().unwrap().contains(&json!("list"))
+                    && resource["name"] != "componentstatuses"
+                {
                     lists.push(format!("{place}/{}", resource["name"].as_str().unwrap()));
                 }
             }

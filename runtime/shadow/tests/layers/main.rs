@@ -20,8 +20,12 @@ fn source() -> Cluster {
     let pod = json!({"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c", "image": "x"}]}});
     let web = json!({"metadata": {"name": "web"}, "spec": {"replicas": 2, "selector": {"matchLabels": labels}, "template": pod}});
     cluster.post("/apis/apps/v1/namespaces/default/deployments", &web);
-    cluster.post("/api/v1/namespaces/default/services", &json!({"metadata": {"name": "web"}, "spec": {"selector": labels, "ports": [{"port": 80}]}}));
-    let applied = json!({"kind": "Secret", "data": {"key": "cGFzc3dvcmQ="}, "stringData": {"plain": "open"}}).to_string();
+    cluster.post(
+        "/api/v1/namespaces/default/services",
+        &json!({"metadata": {"name": "web"}, "spec": {"selector": labels, "ports": [{"port": 80}]}}),
+    );
+    let applied =
+        json!({"kind": "Secret", "data": {"key": "cGFzc3dvcmQ="}, "stringData": {"plain": "open"}}).to_string();
     let annotations = json!({"kubectl.kubernetes.io/last-applied-configuration": applied});
     let secret = json!({"metadata": {"name": "login", "annotations": annotations}, "data": {"key": "cGFzc3dvcmQ="}, "stringData": {"plain": "open"}});
     cluster.post("/api/v1/namespaces/default/secrets", &secret);
@@ -33,7 +37,10 @@ fn source() -> Cluster {
         }]},
     });
     cluster.post("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &definition);
-    cluster.post("/apis/example.com/v1/lamps", &json!({"apiVersion": "example.com/v1", "kind": "Lamp", "metadata": {"name": "l"}, "on": true}));
+    cluster.post(
+        "/apis/example.com/v1/lamps",
+        &json!({"apiVersion": "example.com/v1", "kind": "Lamp", "metadata": {"name": "l"}, "on": true}),
+    );
     cluster.wait(Duration::from_secs(60));
     cluster
 }
@@ -64,7 +71,8 @@ fn a_recorded_cluster_is_seen_as_it_was() {
     assert_eq!(ready(&shadow.get(PODS)), 2);
     let secret = shadow.get("/api/v1/namespaces/default/secrets/login");
     assert_eq!(secret["data"], json!({"key": "eHh4eHh4eHg=", "plain": "eHh4eA=="}), "as long as before");
-    let applied = secret["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"].as_str().unwrap();
+    let applied =
+        secret["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"].as_str().unwrap();
     let applied: Value = serde_json::from_str(applied).unwrap();
     assert_eq!((&applied["data"]["key"], &applied["stringData"]["plain"]), (&json!("eHh4eHh4eHg="), &json!("xxxx")));
     assert_eq!(secret["metadata"]["managedFields"].as_array().unwrap().len(), 1);
@@ -97,7 +105,11 @@ fn writes_stay_in_the_upper_layer() {
     let sets = shadow.get("/apis/apps/v1/namespaces/default/replicasets");
     assert_eq!(names(&sets).len(), 1, "the subtree came up with its owner");
     let slices = shadow.get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices");
-    assert_eq!(slices["items"][0]["endpoints"].as_array().unwrap().len(), 3, "endpoints of base Services are computed anew");
+    assert_eq!(
+        slices["items"][0]["endpoints"].as_array().unwrap().len(),
+        3,
+        "endpoints of base Services are computed anew"
+    );
     assert_eq!(names(&other.get(PODS)), names(&before), "the base is as it was");
     assert_eq!(names(&over(&recording).get(PODS)), names(&before));
 }
@@ -183,7 +195,10 @@ fn a_file_that_is_cut_off_is_refused() {
 #[test]
 fn what_is_not_known_is_named() {
     let source = source();
-    let recording = source.record_with("gadgets.example.com", &json!({"kind": "Gadget", "apiVersion": "example.com/v1", "metadata": {"name": "g"}}));
+    let recording = source.record_with(
+        "gadgets.example.com",
+        &json!({"kind": "Gadget", "apiVersion": "example.com/v1", "metadata": {"name": "g"}}),
+    );
     assert_eq!(recording.unknown(), [("gadgets.example.com".to_owned(), 1)].into());
     assert_eq!(ready(&over(&recording).get(PODS)), 2);
 }
