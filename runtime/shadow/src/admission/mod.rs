@@ -97,6 +97,3 @@ fn allocate_service(
     let chance = objects.chance(&["address", request.namespace, &name]);
     if get(service, "spec").is_object() { allocate(service, old, taken, chance) } else { Ok(()) }
 }
-
-#[cfg(test)]
-mod tests;
