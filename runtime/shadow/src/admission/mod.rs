@@ -82,6 +82,8 @@ pub(crate) fn check(
     quota::check(request, object, old, objects)
 }
 
+pub(crate) use quota::charged;
+
 fn allocate_service(
     request: &Request<'_>,
     service: &mut Json,

@@ -118,6 +118,8 @@ pub(crate) struct World {
     graves: BTreeMap<Key, u32>,
     /// How many names have been made of each `generateName`, by resource, namespace and prefix.
     generated: BTreeMap<Key, u32>,
+    /// What the Events say.
+    said: events::Said,
 }
 
 impl World {
@@ -125,7 +127,16 @@ impl World {
     pub(crate) fn new(seed: u64, clock: Arc<dyn Clock>, catalog: Catalog, base: Option<Arc<dyn Base>>) -> Self {
         let (graves, generated) = (BTreeMap::new(), BTreeMap::new());
         let documents = Arc::default();
-        Self { store: Store::new(base), catalog, documents, clock, seed, graves, generated }
+        Self {
+            store: Store::new(base),
+            catalog,
+            documents,
+            clock,
+            seed,
+            graves,
+            generated,
+            said: events::Said::default(),
+        }
     }
 
     /// The same once more: what happens in one no longer shows in the other. The clock stays shared.
@@ -138,6 +149,7 @@ impl World {
             seed: self.seed,
             graves: self.graves.clone(),
             generated: self.generated.clone(),
+            said: self.said.clone(),
         }
     }
 
@@ -272,7 +284,8 @@ impl World {
         let now = meta::time(self.wall());
         let target = Target { kind: &kind, namespace, name, subresource: "binding" };
         let change = move |pod: &Json| bound(pod, &node, &uid, now);
-        Ok(Arc::new(self.write(&target, writer, Edit::Patch(Box::new(change)))?.object.json()))
+        // A Binding is no write of the pod's fields: nobody comes to own them.
+        Ok(Arc::new(self.write(&target, writer, Edit::Made(Box::new(change)))?.object.json()))
     }
 
     fn replace(
@@ -309,14 +322,12 @@ fn bound(pod: &Json, node: &str, uid: &str, now: Json) -> Result<Json, ApiError>
         return conflict(format!("pod {} has non-empty .spec.schedulingGates", name(pod)));
     }
     let mut pod = pod.clone();
-    let mut scheduled =
+    let scheduled =
         serde_json::json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
-    if let (Some(fields), Some(generation)) = (scheduled.as_object_mut(), pod.pointer("/metadata/generation")) {
-        fields.insert("observedGeneration".into(), generation.clone());
-    }
     if let Some(fields) = pod.get_mut("spec").and_then(Json::as_object_mut) {
         fields.insert("nodeName".into(), node.into());
     }
     crate::controllers::fields::place_condition(&mut pod["status"], scheduled);
+    crate::controllers::fields::take(&mut pod, &["status", "nominatedNodeName"]);
     Ok(pod)
 }
