@@ -151,6 +151,11 @@ impl World {
         stored.ok_or_else(|| ApiError::new(404, "NotFound", "the server could not find the requested resource"))
     }
 
+    /// A new object that is not kept, with its owners.
+    pub(crate) fn tracked(&self, target: &Target<'_>, writer: &Writer, object: Json) -> Json {
+        parts::track(self, target, None, object, writer, self.clock().wall())
+    }
+
     /// Words of its own from [`chance`](Objects::chance), as a uid.
     fn new_uid(&self, key: &Key) -> String {
         let life = self.graves.get(key).copied().unwrap_or_default().to_string();
