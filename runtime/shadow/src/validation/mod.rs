@@ -1,6 +1,6 @@
 //! Whether an object is fine, in the words of the API server.
 //!
-//! Objects are in the form of `defaults::decode` and have been filled in; what Go could not read has been refused before.
+//! Objects are in the form of `schema::check_fields` and have been filled in; what Go could not read has been refused before.
 
 mod autoscaling;
 mod batch;
@@ -61,6 +61,7 @@ pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json, nam
         ("coordination", "Lease") => cluster::lease(object, all),
         _ => metadata::create(object, namespaced, Name::Subdomain, all),
     }
+    metadata::kube_finalizers(object, all);
     causes.0
 }
 
@@ -102,6 +103,7 @@ pub(crate) fn update(group: &str, _version: &str, kind: &str, object: &Json, old
         ("storage", "StorageClass") => storage::update_class(object, old, all),
         _ => {}
     }
+    metadata::kube_finalizers(object, all);
     causes.0
 }
 

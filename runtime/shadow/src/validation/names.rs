@@ -3,13 +3,19 @@
 const LABEL: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 
 fn regex_words(message: &str, regex: &str, examples: &[&str]) -> String {
+    // With two spaces, as the API server has them.
     let examples: Vec<String> = examples.iter().map(|e| format!("'{e}', ")).collect();
-    let examples = examples.join("or ");
+    let examples = examples.join(" or ");
     format!("{message} (e.g. {examples}regex used for validation is '{regex}')")
 }
 
 fn too_long(most: usize) -> String {
     format!("must be no more than {most} characters")
+}
+
+/// Keys and values of labels are counted in bytes, by the name at least.
+fn too_many_bytes(most: usize) -> String {
+    format!("must be no more than {most} bytes")
 }
 
 fn alnum(c: char) -> bool {
@@ -113,7 +119,7 @@ pub(crate) fn qualified(value: &str) -> Vec<String> {
     if name.is_empty() {
         words.push("name part must be non-empty".to_owned());
     } else if name.len() > 63 {
-        words.push(format!("name part {}", too_long(63)));
+        words.push(format!("name part {}", too_many_bytes(63)));
     }
     if !is_key_name(name) {
         words.push(format!("name part {}", regex_words(MESSAGE, REGEX, &["MyName", "my.name", "123-abc"])));
@@ -125,7 +131,7 @@ pub(crate) fn qualified(value: &str) -> Vec<String> {
 pub(crate) fn label_value(value: &str) -> Vec<String> {
     let mut words = vec![];
     if value.len() > 63 {
-        words.push(too_long(63));
+        words.push(too_many_bytes(63));
     }
     if !value.is_empty() && !is_key_name(value) {
         let message = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and \

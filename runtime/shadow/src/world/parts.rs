@@ -22,27 +22,23 @@ pub(super) fn decode(
     object: &mut Json,
     validation: FieldValidation,
 ) -> Result<Vec<String>, ApiError> {
-    let mut unknown = defaults::decode(&kind.group, &kind.version, &kind.kind, object)?.unknown;
+    let refuse = |words: &str| schema::cannot_be_handled(&kind.kind, &kind.version, words);
+    let mut unknown = read(kind, object).map_err(|words| refuse(&words))?;
     if let Some(definition) = &kind.definition {
-        unknown.extend(definition.prune(object));
+        unknown.extend(definition.prune(object).iter().map(|path| format!("unknown field {path:?}")));
     }
-    let unknown = unknown.iter().map(|path| format!("unknown field {path:?}"));
     match validation {
         FieldValidation::Ignore => Ok(Vec::new()),
-        FieldValidation::Warn => Ok(unknown.collect()),
-        FieldValidation::Strict => {
-            let unknown: Vec<String> = unknown.collect();
-            if unknown.is_empty() {
-                return Ok(unknown);
-            }
-            Err(ApiError::bad_request(format!(
-                "{} in version {:?} cannot be handled as a {}: strict decoding error: {}",
-                kind.kind,
-                kind.version,
-                kind.kind,
-                unknown.join(", ")
-            )))
-        }
+        FieldValidation::Strict if !unknown.is_empty() => Err(refuse(&schema::strict(&unknown))),
+        _ => Ok(unknown),
+    }
+}
+
+/// Brings an object of a built-in kind into the form in which the API server keeps it; gives what it does not know in it.
+fn read(kind: &ResourceType, object: &mut Json) -> Result<Vec<String>, String> {
+    match &kind.schema {
+        Some((schemas, id)) if kind.definition.is_none() => schema::check_fields(schemas, *id, object),
+        _ => Ok(Vec::new()),
     }
 }
 
@@ -119,15 +115,16 @@ pub(super) fn prepare(
     let request = request(target, stored);
     admission::mutate(&request, object, live, world)?;
     let now = meta::time(world.clock().wall());
-    let (group, version, kind) = (&*stored.group, &*stored.version, &*stored.kind);
+    let (group, kind) = (&*stored.group, &*stored.kind);
     match live {
-        Some(live) => prepare::update(group, version, kind, live, object),
-        None => prepare::create(group, version, kind, object, now.as_str().unwrap_or_default()),
+        Some(live) => prepare::update(group, kind, live, object),
+        None => prepare::create(group, kind, object, now.as_str().unwrap_or_default()),
     }
     if &*stored.name == DEFINITIONS {
         crd::prepare(object, live);
     }
-    Ok(())
+    // What was just filled in may not stand as the API server writes it.
+    read(stored, object).map(drop).map_err(|words| ApiError::new(500, "InternalError", words))
 }
 
 /// Judges an object, in the order in which the API server does: what is wrong with it, then the admission that only judges.
@@ -137,7 +134,7 @@ pub(super) fn judge(
     target: &Target<'_>,
     stored: &ResourceType,
     live: Option<&Json>,
-    object: &mut Json,
+    object: &Json,
 ) -> Result<Vec<String>, ApiError> {
     let (verdict, request) = (verdict(target, stored, live, object), request(target, stored));
     if !verdict.causes.is_empty() {
@@ -148,7 +145,6 @@ pub(super) fn judge(
     warnings.extend(verdict.unvalidated);
     if stored.definition.is_none() && is_whole(target) {
         admission::check(&request, object, live, world)?;
-        defaults::tidy_kind(&stored.group, &stored.version, &stored.kind, object);
     }
     Ok(warnings)
 }
@@ -157,7 +153,9 @@ fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, obje
     let mut verdict = Verdict::default();
     let (group, version, kind) = (&*stored.group, &*stored.version, &*stored.kind);
     if let Some(live) = live {
+        // The registry judges it, and each kind's own rules do so again.
         verdict.causes = validation::metadata_update(object, live);
+        verdict.causes.extend_from_within(..);
     }
     if live.is_none() && (stored.definition.is_some() || &*stored.name == DEFINITIONS) {
         verdict.causes = validation::custom_metadata(object, stored.namespaced);
@@ -199,7 +197,11 @@ fn request<'a>(target: &Target<'a>, stored: &'a ResourceType) -> Request<'a> {
 
 /// What a request is told besides, whatever it does: that the version is deprecated.
 pub(crate) fn deprecation(kind: &ResourceType) -> Option<String> {
-    kind.definition.as_ref()?.deprecation.clone()
+    match &*kind.name {
+        "componentstatuses" => Some("v1 ComponentStatus is deprecated in v1.19+".into()),
+        "endpoints" => Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".into()),
+        _ => kind.definition.as_ref()?.deprecation.clone(),
+    }
 }
 
 /// The same object in another version of its kind.
