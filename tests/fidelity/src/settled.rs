@@ -191,9 +191,8 @@ fn text(value: &Json) -> String {
 /// What names that hold a hash, or were made by the server, are called, the longest first.
 fn names(all: &[(&'static str, Json)]) -> Vec<(String, String)> {
     let mut names = Vec::new();
-    let at = |object: &Json, pointer: &str| {
-        object.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned()
-    };
+    let at =
+        |object: &Json, pointer: &str| object.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
     for (kind, object) in all {
         let (name, owner) = (at(object, "/metadata/name"), at(object, "/metadata/ownerReferences/0/name"));
         let hash = at(object, "/metadata/labels/pod-template-hash");
@@ -258,8 +257,16 @@ fn tidy(kind: &str, object: &mut Json) {
             object,
             "",
             &[
-                "involvedObject", "reason", "message", "type", "source", "reportingComponent", "reportingInstance",
-                "action", "kind", "apiVersion",
+                "involvedObject",
+                "reason",
+                "message",
+                "type",
+                "source",
+                "reportingComponent",
+                "reportingInstance",
+                "action",
+                "kind",
+                "apiVersion",
             ],
         ),
         _ => {}

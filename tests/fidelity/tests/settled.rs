@@ -75,7 +75,8 @@ async fn run(real: &Cluster, shadow: &Cluster, case: &Case, namespace: &str, rep
     let (real, shadow) = (Side::begin(real, namespace).await.unwrap(), Side::begin(shadow, namespace).await.unwrap());
     for (number, step) in case.steps.iter().enumerate() {
         if step.method() != "SETTLE" {
-            let said = |answer: Result<(), windlass_fidelity::Error>| answer.err().map(|error| error.to_string().into());
+            let said =
+                |answer: Result<(), windlass_fidelity::Error>| answer.err().map(|error| error.to_string().into());
             let (real, shadow) = (said(real.take(step).await), said(shadow.take(step).await));
             if real.is_some() || shadow.is_some() {
                 report.found.push((case.name.clone(), Difference { at: step.send.clone(), real, shadow }));
@@ -129,10 +130,20 @@ impl Report {
                 format!("{case}\n  {}\n    real:   {}\n    shadow: {}", d.at, said(&d.real), said(&d.shadow))
             })
             .collect();
-        println!("{} objects compared, {} differences, {} of them unknown", self.compared, self.found.len(), unknown.len());
+        println!(
+            "{} objects compared, {} differences, {} of them unknown",
+            self.compared,
+            self.found.len(),
+            unknown.len()
+        );
         let written = Path::new(env!("CARGO_TARGET_TMPDIR")).join("settled.txt");
         std::fs::write(&written, unknown.join("\n")).unwrap();
-        assert!(unknown.is_empty(), "see {}:\n{}", written.display(), unknown.iter().take(10).cloned().collect::<Vec<_>>().join("\n"));
+        assert!(
+            unknown.is_empty(),
+            "see {}:\n{}",
+            written.display(),
+            unknown.iter().take(10).cloned().collect::<Vec<_>>().join("\n")
+        );
         let unused = if whole { known.unused() } else { Vec::new() };
         assert!(unused.is_empty(), "known-settled.yaml has differences that are none any more:\n{}", unused.join("\n"));
     }

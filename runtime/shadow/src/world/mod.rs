@@ -32,7 +32,7 @@ use crate::store::{Base, Key, Store};
 
 pub(crate) use deletion::Deleted;
 pub(crate) use meta::{same_name, time};
-pub(crate) use parts::{convert, deprecation};
+pub(crate) use parts::{convert, decode, deprecation};
 pub(crate) use scale::Scaled;
 pub(crate) use strategy::returns_deleted;
 pub(crate) use write::{Edit, Target, Written};
