@@ -45,8 +45,9 @@ pub struct Mask {
 static UID: LazyLock<Regex> = LazyLock::new(|| regex("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"));
 static TIME: LazyLock<Regex> = LazyLock::new(|| regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"));
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| regex(r"\b10\.96\.\d+\.\d+\b"));
-static VERSION: LazyLock<Regex> =
-    LazyLock::new(|| regex(r#"((?i:resource ?version)(s?:? | in record \(|\\*"?[=:] ?\\*"?)|current: )\d+( \(\d+\))?"#));
+static VERSION: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r#"((?i:resource ?version)(s?:? | in record \(|\\*"?[=:] ?\\*"?)|current: )\d+( \(\d+\))?"#)
+});
 /// Where a server listens.
 static HOST: LazyLock<Regex> = LazyLock::new(|| regex(r"^127\.0\.0\.1:\d+$"));
 /// The volume with the token of a pod's ServiceAccount.
@@ -175,9 +176,10 @@ impl Mask {
             self.uids.get(&found[0]).cloned().unwrap_or_else(|| "<uid>".into())
         });
         let text = TIME.replace_all(&text, |found: &Captures<'_>| time(&found[0]));
-        let text = self.prefixes.iter().fold(text, |text, prefix| {
-            prefix.replace_all(&text, "<generated>").into_owned().into()
-        });
+        let text = self
+            .prefixes
+            .iter()
+            .fold(text, |text, prefix| prefix.replace_all(&text, "<generated>").into_owned().into());
         let text = HOST.replace_all(&text, "<host>");
         let text = TOKEN.replace_all(&text, "kube-api-access-<generated>");
         let text = ADDRESS.replace_all(&text, "<address>");

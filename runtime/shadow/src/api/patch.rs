@@ -13,7 +13,7 @@ use crate::defaults;
 use crate::error::ApiError;
 use crate::patch::{json, merge, strategic, unsupported};
 use crate::schema::{Id, Schemas};
-use crate::world::{Edit, Writer};
+use crate::world::{Edit, FieldValidation, Writer};
 
 /// The edit that a patch of an object of this kind asks for.
 pub(crate) fn patch<'a>(request: &Request<'_>, kind: &'a ResourceType) -> Result<(Writer, Edit<'a>), ApiError> {
@@ -55,7 +55,8 @@ pub(crate) fn patch_of<'a>(
         "application/strategic-merge-patch+json" => ApiError::bad_request(why),
         _ => broken(why),
     })?;
-    let reads = Reads { kind: *kind, custom };
+    let strict = writer.field_validation == FieldValidation::Strict;
+    let reads = Reads { kind: *kind, custom, strict };
     let edit: Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a> = match content_type {
         "application/json-patch+json" => Box::new(move |live| {
             let patched = json(live, &patch)?;
@@ -81,6 +82,7 @@ pub(crate) fn patch_of<'a>(
 struct Reads<'a> {
     kind: Kind<'a>,
     custom: bool,
+    strict: bool,
 }
 
 impl Reads<'_> {
@@ -89,10 +91,17 @@ impl Reads<'_> {
             return None;
         }
         let Kind { group, version, kind } = self.kind;
-        defaults::decode(group, version, kind, &mut patched.clone()).err().map(|error| {
-            let why = error.message.split_once(&format!(" cannot be handled as a {kind}: "));
-            why.map_or(error.message.clone(), |(_, why)| why.to_owned())
-        })
+        match defaults::decode(group, version, kind, &mut patched.clone()) {
+            Err(error) => {
+                let why = error.message.split_once(&format!(" cannot be handled as a {kind}: "));
+                Some(why.map_or(error.message.clone(), |(_, why)| why.to_owned()))
+            }
+            Ok(found) if self.strict && !found.unknown.is_empty() => {
+                let unknown: Vec<String> = found.unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
+                Some(format!("strict decoding error: {}", unknown.join(", ")))
+            }
+            Ok(_) => None,
+        }
     }
 
     /// The patched object; a refusal shows all of it, as `said`.

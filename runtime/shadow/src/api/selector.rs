@@ -70,7 +70,9 @@ impl Selection {
             let equal = match &term.field {
                 Field::Name => stored.name() == term.value,
                 Field::Namespace => stored.namespace() == term.value,
-                Field::Indexed(at) => stored.index.fields.get(*at).map(|value| &**value).unwrap_or_default() == term.value,
+                Field::Indexed(at) => {
+                    stored.index.fields.get(*at).map(|value| &**value).unwrap_or_default() == term.value
+                }
                 Field::At(pointer) => match stored.json().pointer(pointer) {
                     None | Some(Json::Null) => term.value.is_empty(),
                     Some(Json::String(text)) => *text == term.value,
@@ -329,7 +331,9 @@ fn in_definition(definition: &Json, version: &str, field: &str) -> Result<Field,
     let version = versions.iter().find(|there| there.get("name").and_then(Json::as_str) == Some(version));
     let path = format!(".{field}");
     let known = version.is_some_and(|version| {
-        list(version, "selectableFields").iter().any(|there| there.get("jsonPath").and_then(Json::as_str) == Some(&path))
+        list(version, "selectableFields")
+            .iter()
+            .any(|there| there.get("jsonPath").and_then(Json::as_str) == Some(&path))
     });
     if known { Ok(Field::At(path.replace('.', "/"))) } else { Err(format!("field label not supported: {field}")) }
 }

@@ -211,46 +211,14 @@ impl<'a> Types<'a> {
 
     /// What a new object is before anybody writes to it: the structures that are always there, with their empty fields.
     pub(crate) fn empty(&self, api_version: &str, kind: &str) -> Json {
-        let mut map = match self.schema {
-            Some((schemas, id)) if self.built_in => zero(schemas, id, 0),
-            _ => serde_json::Map::new(),
-        };
-        map.insert("apiVersion".into(), api_version.into());
-        map.insert("kind".into(), kind.into());
-        Json::Object(map)
-    }
-}
-
-/// How deep structures stand in each other at most: a guard against a type that holds itself.
-const DEEPEST: u8 = 32;
-
-/// A structure's fields that are there though nobody has set them: those whose default is an empty value, and the lists
-/// and maps that must be there, as null.
-fn zero(schemas: &Schemas, id: Id, depth: u8) -> serde_json::Map<String, Json> {
-    let mut map = serde_json::Map::new();
-    let Shape::Object(object) = &schemas.node(id).shape else { return map };
-    for (name, field) in &object.fields {
-        let shape = &schemas.node(field.id).shape;
-        let value = match (&field.default, shape) {
-            (Some(Json::Object(default)), Shape::Object(_)) if default.is_empty() && depth < DEEPEST => {
-                Json::Object(zero(schemas, field.id, depth + 1))
-            }
-            // A time.
-            (Some(Json::Object(default)), Shape::String { .. }) if default.is_empty() => Json::Null,
-            (Some(default), _) if is_zero(default) => default.clone(),
-            (None, _) if object.required.contains(name) => Json::Null,
-            _ => continue,
-        };
-        map.insert(name.clone(), value);
-    }
-    map
-}
-
-fn is_zero(value: &Json) -> bool {
-    match value {
-        Json::String(text) => text.is_empty(),
-        Json::Number(number) => number.as_f64() == Some(0.0),
-        Json::Bool(flag) => !flag,
-        _ => false,
+        let mut object = serde_json::json!({});
+        if self.built_in {
+            let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+            // There is nothing in it that could not be read.
+            let _ = crate::defaults::decode(group, version, kind, &mut object);
+        }
+        object["apiVersion"] = api_version.into();
+        object["kind"] = kind.into();
+        object
     }
 }

@@ -155,13 +155,7 @@ impl Test {
         self.delete_in(&namespace, resource, name, propagation);
     }
 
-    pub(crate) fn delete_in(
-        &mut self,
-        namespace: &str,
-        resource: &str,
-        name: &str,
-        propagation: Option<Propagation>,
-    ) {
+    pub(crate) fn delete_in(&mut self, namespace: &str, resource: &str, name: &str, propagation: Option<Propagation>) {
         let deletion = Deletion { propagation, ..Deletion::default() };
         self.world.delete(&writer("test"), resource, namespace, name, &deletion).unwrap();
         self.settle();

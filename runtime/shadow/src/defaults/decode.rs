@@ -120,7 +120,7 @@ impl Reader {
         let outside = std::mem::replace(&mut self.inside, of.short());
         let mut given = std::mem::take(map);
         for field in &of.fields {
-            let value = given.remove(field.name).filter(|value| !value.is_null());
+            let value = given.shift_remove(field.name).filter(|value| !value.is_null());
             if let Some(value) = self.read_field(value, field) {
                 map.insert(field.name.to_owned(), value);
             }

@@ -100,8 +100,7 @@ pub(crate) fn scale(scale: &Json, now: Timestamp, include: Include) -> Json {
         age,
     ];
     let row = Row { object: scale, now };
-    let cells =
-        row::cells![row.name(), row.number("/spec/replicas"), row.number("/status/replicas"), row.age()];
+    let cells = row::cells![row.name(), row.number("/spec/replicas"), row.number("/status/replicas"), row.age()];
     json!({
         "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "columnDefinitions": columns,
         "rows": [assemble(scale, cells, None, include)],

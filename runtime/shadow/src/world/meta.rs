@@ -49,8 +49,7 @@ pub(super) fn is_over(object: &Json) -> bool {
 
 /// What a client cannot say of a new object.
 pub(super) fn wipe_system_fields(object: &mut Json) {
-    for key in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"]
-    {
+    for key in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
         remove(object, key);
     }
 }

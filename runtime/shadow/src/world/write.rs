@@ -123,7 +123,7 @@ impl World {
             meta::set(&mut object, "name", name.into());
         }
         let key = Key { name: object::name(&object).into(), ..target.key() };
-        meta::set(&mut object, "uid", self.new_uid(&key).into());
+        meta::set(&mut object, "uid", self.new_uid(&key, writer.dry_run).into());
         meta::set(&mut object, "creationTimestamp", meta::time(now));
         if strategy::has_generation(&stored_kind) {
             meta::set(&mut object, "generation", 1.into());
@@ -158,9 +158,7 @@ impl World {
         let mut warnings = Vec::new();
         let (applied, made) = (matches!(edit, Edit::Apply { .. }), matches!(edit, Edit::Made(_)));
         let mut object = match edit {
-            Edit::Apply { intent, force } => {
-                parts::apply(self, target, Some(&before), &intent, writer, now, force)?
-            }
+            Edit::Apply { intent, force } => parts::apply(self, target, Some(&before), &intent, writer, now, force)?,
             Edit::Patch(edit) | Edit::Made(edit) => edit(&before)?,
             Edit::Create(object) | Edit::Replace(object) => {
                 meta::same_uid(&object, &old, target)?;
@@ -168,8 +166,13 @@ impl World {
             }
         };
         let validation = if applied { FieldValidation::Ignore } else { writer.field_validation };
+        let forgets = object.pointer("/metadata/managedFields").and_then(Json::as_array).is_some_and(Vec::is_empty);
         warnings.extend(parts::decode(kind, &mut object, validation)?);
         meta::settle(&mut object, kind, target.namespace)?;
+        if forgets {
+            // An empty list ends the tracking of owners, as does one with an empty entry; none at all does not.
+            meta::set(&mut object, "managedFields", serde_json::json!([{}]));
+        }
         meta::same_name(&object, target.name)?;
         object = parts::default(kind, object);
         if !made {

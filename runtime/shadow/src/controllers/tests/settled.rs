@@ -108,7 +108,8 @@ fn populate(test: &mut Test) {
         "metadata": {"name": "web"}, "spec": {"minAvailable": 2, "selector": {"matchLabels": {"app": "web"}}},
     });
     test.create("poddisruptionbudgets.policy", in_team(budget));
-    let quota = json!({"metadata": {"name": "much"}, "spec": {"hard": {"pods": "200", "count/deployments.apps": "10"}}});
+    let quota =
+        json!({"metadata": {"name": "much"}, "spec": {"hard": {"pods": "200", "count/deployments.apps": "10"}}});
     test.create("resourcequotas", in_team(quota));
 }
 
@@ -146,7 +147,13 @@ fn no_controller_is_refused_anything() {
     pass(&mut test, 700);
     let web = test.get_in(NAMESPACE, "deployments.apps", "web");
     assert_eq!(web["status"]["conditions"][1]["reason"], "ProgressDeadlineExceeded");
-    set(&mut test, "deployments.apps", "web", &["spec", "template", "spec", "containers"], json!([{"name": "main", "image": "web:1"}]));
+    set(
+        &mut test,
+        "deployments.apps",
+        "web",
+        &["spec", "template", "spec", "containers"],
+        json!([{"name": "main", "image": "web:1"}]),
+    );
 
     // Sizes.
     set(&mut test, "deployments.apps", "web", &["spec", "replicas"], json!(6));
