@@ -1,10 +1,11 @@
-//! The main job: the stock playbook `single-node` on a real API server, twice.
+//! The main job: the stock playbook `single-node`, twice.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
-use windlass_testbed::{TESTER, Testbed};
+use windlass_support::{Bed, on};
+use windlass_testbed::TESTER;
 
 use crate::support::windlass;
 
@@ -34,13 +35,20 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Every object's resourceVersion in the namespaces of the solution.
-fn versions(bed: &Testbed) -> BTreeMap<String, String> {
-    let kinds = "configmaps,secrets,services,deployments,statefulsets,cronjobs,ingresses,persistentvolumeclaims";
+fn versions(bed: &Bed) -> BTreeMap<String, String> {
+    let kinds = [
+        "configmaps",
+        "secrets",
+        "services",
+        "deployments",
+        "statefulsets",
+        "cronjobs",
+        "ingresses",
+        "persistentvolumeclaims",
+    ];
     let mut versions = BTreeMap::new();
     for namespace in ["expertflow", "ef-external"] {
-        let list = bed.kubectl_ok(&["get", kinds, "-n", namespace, "-o", "json"], "").unwrap();
-        let list: Json = serde_json::from_str(&list).unwrap();
-        for object in list["items"].as_array().unwrap() {
+        for object in kinds.iter().flat_map(|kind| bed.list(kind, namespace)) {
             let text = |pointer: &str| object.pointer(pointer).and_then(Json::as_str).unwrap().to_owned();
             let name = format!("{}/{} in {namespace}", text("/kind"), text("/metadata/name"));
             versions.insert(name, text("/metadata/resourceVersion"));
@@ -49,12 +57,9 @@ fn versions(bed: &Testbed) -> BTreeMap<String, String> {
     versions
 }
 
-#[test]
-fn single_node_deploys_all_components_and_a_second_run_changes_nothing() {
-    if windlass_testbed::skipped() {
-        return;
-    }
-    let bed = Testbed::builder().nodes(3).start().unwrap();
+#[on(shadow, live)]
+fn single_node_deploys_all_components_and_a_second_run_changes_nothing(bed: Bed) {
+    let bed = bed.alone();
     let (_folder, acme) = acme();
     let run = |part: &[&str]| {
         let kubeconfig = bed.kubeconfig().to_str().unwrap().to_owned();
@@ -70,7 +75,7 @@ fn single_node_deploys_all_components_and_a_second_run_changes_nothing() {
     assert_eq!(deployed["changed"], 21);
 
     let before = versions(&bed);
-    let mark = bed.audit_mark().unwrap();
+    let mark = bed.mark();
     let second = run(&[]);
     assert_eq!(second.code, 0, "{}", second.err);
     let report = second.json();
@@ -88,22 +93,22 @@ fn single_node_deploys_all_components_and_a_second_run_changes_nothing() {
         assert_eq!(report["changed"], 0, "{part:?}");
     }
 
-    let audit = bed.audit_since(mark).unwrap();
+    let audit = bed.asked_since(mark);
     let written: Vec<_> = audit.mutating_by(TESTER).iter().map(|e| format!("{} {}", e.verb, e.uri)).collect();
     assert!(written.is_empty(), "{written:?}");
     assert_eq!(before, versions(&bed));
 
     // It looks at the cluster, not at what a run left.
-    let mark = "left-over=devops123.ef.com";
-    bed.kubectl_ok(&["annotate", "service/ef-file-engine-svc", mark, "-n", "expertflow"], "").unwrap();
+    let mark = serde_json::json!({"metadata": {"annotations": {"left-over": "devops123.ef.com"}}});
+    bed.patch("service/ef-file-engine-svc", "expertflow", mark);
     let broken = run(&["--only", "verify/placeholders"]);
     assert_eq!(broken.code, 1, "{}", broken.err);
     let said = "Service/ef-file-engine-svc in expertflow still has the placeholder FQDN";
     assert!(broken.err.lines().any(|line| line.trim_start().starts_with(said)), "{}", broken.err);
 
     let everywhere = |needle: &str| {
-        let kinds = "configmaps,deployments,statefulsets,ingresses";
-        bed.kubectl_ok(&["get", kinds, "-A", "-o", "yaml"], "").unwrap().contains(needle)
+        let kinds = ["configmaps", "deployments", "statefulsets", "ingresses"];
+        kinds.iter().flat_map(|kind| bed.list_everywhere(kind)).any(|object| object.to_string().contains(needle))
     };
     assert!(!everywhere("devops123.ef.com") && !everywhere("worker-a") && everywhere("cx.acme.example"));
 }

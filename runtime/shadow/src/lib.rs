@@ -17,6 +17,7 @@ pub mod fault;
 pub mod listen;
 mod object;
 mod patch;
+mod quantity;
 mod scheduler;
 pub mod schema;
 mod shadow;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Request;
 use crate::defaults::fields::{get, items, object, set, text};
-use crate::defaults::quantity::Quantity;
+use crate::quantity::Quantity;
 use crate::world::Objects;
 use crate::{ApiError, Json};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Request;
 use crate::defaults::fields::{entries, get, items, items_mut, map, object, text};
 use crate::defaults::pod::container_resources;
-use crate::defaults::quantity::Quantity;
+use crate::quantity::Quantity;
 use crate::world::Objects;
 use crate::{ApiError, Json};
 

@@ -6,7 +6,7 @@ use super::Request;
 use crate::defaults::fields::{entries, get, items, number, text};
 use crate::defaults::pod::container_resources;
 use crate::defaults::prepare::qos_class;
-use crate::defaults::quantity::Quantity;
+use crate::quantity::Quantity;
 use crate::world::Objects;
 use crate::{ApiError, Json};
 

@@ -13,6 +13,7 @@ use super::route::ResourcePath;
 use super::{json, words};
 use crate::Json;
 use crate::error::ApiError;
+use crate::schema::protobuf;
 
 /// The body of an answer: whole, or for a watch a stream of lines of JSON, each one frame.
 pub struct Body(Content);
@@ -166,14 +167,15 @@ fn shape<'a>(form: Form, parameters: impl Iterator<Item = &'a str>) -> Option<Ac
     Some(Accept { form, shape, of_list: kind == "PartialObjectMetadataList", older: older && shape != As::Itself })
 }
 
-/// Reads the body of a request, JSON or YAML, and what is twice in it.
+/// Reads the body of a request, JSON, YAML or protobuf, and what is twice in it.
 ///
 /// # Errors
 /// 415 for what is neither; otherwise what is wrong with it, for the caller to make a refusal of.
 pub(crate) fn read(content_type: &str, body: &Bytes) -> Result<Result<(Json, Vec<String>), String>, ApiError> {
     match media_type(content_type) {
-        "" | "application/json" => Ok(json::read(body)),
-        "application/yaml" => Ok(read_yaml(body).map(|value| (value, Vec::new()))),
+        "" | "application/json" => Ok(json::read(body).map_err(|why| no_kind(&why))),
+        "application/yaml" => Ok(read_yaml(body).map(|value| (value, Vec::new())).map_err(|why| no_kind(&why))),
+        "application/vnd.kubernetes.protobuf" => Ok(protobuf::read(body).map(|value| (value, Vec::new()))),
         _ => Err(ApiError::new(
             415,
             "UnsupportedMediaType",
@@ -181,6 +183,10 @@ pub(crate) fn read(content_type: &str, body: &Bytes) -> Result<Result<(Json, Vec
              application/yaml, application/vnd.kubernetes.protobuf",
         )),
     }
+}
+
+pub(crate) fn no_kind(why: &str) -> String {
+    format!("couldn't get version/kind; json parse error: {why}")
 }
 
 /// A content type without its parameters.

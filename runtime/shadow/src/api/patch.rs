@@ -9,10 +9,9 @@ use super::request::{Kind, Request, no_kind};
 use crate::Json;
 use crate::apply::printed::{go_kind, plain};
 use crate::catalog::ResourceType;
-use crate::defaults;
 use crate::error::ApiError;
 use crate::patch::{json, merge, strategic, unsupported};
-use crate::schema::{Id, Schemas};
+use crate::schema::{self, Id, Schemas, check_fields};
 use crate::world::{Edit, FieldValidation, Writer};
 
 /// The edit that a patch of an object of this kind asks for.
@@ -56,7 +55,7 @@ pub(crate) fn patch_of<'a>(
         _ => broken(why),
     })?;
     let strict = writer.field_validation == FieldValidation::Strict;
-    let reads = Reads { kind: *kind, custom, strict };
+    let reads = Reads { kind: *kind, schema: schema.filter(|_| !custom), custom, strict };
     let edit: Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a> = match content_type {
         "application/json-patch+json" => Box::new(move |live| {
             let patched = json(live, &patch)?;
@@ -81,25 +80,18 @@ pub(crate) fn patch_of<'a>(
 #[derive(Debug, Clone, Copy)]
 struct Reads<'a> {
     kind: Kind<'a>,
+    /// The type, where it is one of Kubernetes' own.
+    schema: Option<(&'a Arc<Schemas>, Id)>,
     custom: bool,
     strict: bool,
 }
 
 impl Reads<'_> {
     fn error(&self, patched: &Json) -> Option<String> {
-        if self.custom {
-            return None;
-        }
-        let Kind { group, version, kind } = self.kind;
-        match defaults::decode(group, version, kind, &mut patched.clone()) {
-            Err(error) => {
-                let why = error.message.split_once(&format!(" cannot be handled as a {kind}: "));
-                Some(why.map_or(error.message.clone(), |(_, why)| why.to_owned()))
-            }
-            Ok(found) if self.strict && !found.unknown.is_empty() => {
-                let unknown: Vec<String> = found.unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
-                Some(format!("strict decoding error: {}", unknown.join(", ")))
-            }
+        let (schemas, id) = self.schema?;
+        match check_fields(schemas, id, &mut patched.clone()) {
+            Err(why) => Some(why),
+            Ok(unknown) if self.strict && !unknown.is_empty() => Some(schema::strict(&unknown)),
             Ok(_) => None,
         }
     }

@@ -72,8 +72,7 @@ impl Request<'_> {
     pub(crate) fn object(&self, catalog: &Catalog, kind: &Kind<'_>) -> Result<(Json, Vec<String>), ApiError> {
         let unrecognized = |why: &str| {
             ApiError::bad_request(format!(
-                "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse \
-                 error: {why} ({})",
+                "the object provided is unrecognized (must be of type {}): {why} ({})",
                 kind.kind,
                 summary(self.body)
             ))
@@ -90,7 +89,9 @@ impl Request<'_> {
             };
             let into = "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; \
                         Kind string \"json:\\\"kind,omitempty\\\"\" }";
-            return Err(unrecognized(&format!("json: cannot unmarshal {what} into Go value of type {into}")));
+            return Err(unrecognized(&body::no_kind(&format!(
+                "json: cannot unmarshal {what} into Go value of type {into}"
+            ))));
         };
         let text = |key: &str| fields.get(key).and_then(Json::as_str).filter(|text| !text.is_empty());
         let given_kind = text("kind").unwrap_or(kind.kind);

@@ -12,7 +12,7 @@ use crate::Json;
 use crate::catalog::ResourceType;
 use crate::error::{ApiError, Cause};
 use crate::object::text;
-use crate::world::World;
+use crate::world::{World, decode};
 
 /// Who the tokens of ServiceAccounts are from, and for.
 pub(super) const ISSUER: &str = "https://kubernetes.default.svc";
@@ -38,7 +38,7 @@ pub(super) fn answer(
     }
     let (mut asked, _) = request.object(&world.catalog, &Kind::of(kind))?;
     let writer = request.query.writer("CreateOptions", request.user_agent(), false)?;
-    crate::defaults::decode(&kind.group, &kind.version, &kind.kind, &mut asked)?;
+    decode(kind, &mut asked, writer.field_validation)?;
     let asked = world.tracked(&request.target(kind), &writer, asked);
     let spec = asked.get("spec").cloned();
     let status = match kind.kind.as_str() {

@@ -83,6 +83,11 @@ impl Reset {
         }
     }
 
+    /// Whether writes to the status of a built-in resource leave its metadata alone.
+    pub(crate) fn status_keeps_metadata(resource: &str) -> bool {
+        STATUS_KEEPS_METADATA.contains(&resource)
+    }
+
     /// What writes to a custom resource leave alone, where it has a status subresource.
     pub(crate) fn custom(subresource: &str, has_status: bool) -> Self {
         match subresource {

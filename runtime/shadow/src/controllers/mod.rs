@@ -28,7 +28,6 @@ mod namespace;
 mod node;
 mod podgc;
 mod pods;
-pub(crate) mod quantity;
 mod quota;
 mod replicaset;
 mod schedule;

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::fields::{items, put, text};
-use super::quantity::{is_binary, milli, write};
 use super::view::{Amounts, add};
 use super::{Context, Controller, MANAGER, Next, Seen, View};
 use crate::Json;
 use crate::error::ApiError;
 use crate::object;
+use crate::quantity::{Quantity, milli};
 use crate::store::Key;
 use crate::world::Objects;
 
@@ -49,8 +49,8 @@ impl Controller for Quotas {
         let mut pods = None;
         for (name, limit) in hard.as_object().into_iter().flatten() {
             let amount = of_pods(cx, &quota, name, &mut pods).unwrap_or_else(|| counted(cx, &key.namespace, name));
-            let binary = is_binary(limit) || name.contains("memory") || name.contains("storage");
-            put(&mut used, &[name], write(amount, binary));
+            let binary = text(limit).ends_with('i') || name.contains("memory") || name.contains("storage");
+            put(&mut used, &[name], Quantity::of_milli(amount, binary).to_string());
         }
         cx.set_status(MANAGER, RESOURCE, &quota, json!({"hard": hard, "used": used}))?;
         Ok(Next::Wait)

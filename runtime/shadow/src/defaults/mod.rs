@@ -1,28 +1,22 @@
-//! What the API server makes of an object of a built-in kind before it judges it: its one form, and what it fills in.
+//! What the API server makes of an object of a built-in kind before it judges it: what it fills in.
 
 mod autoscaling;
 mod cluster;
 mod container;
-mod decode;
 pub(crate) mod fields;
 pub(crate) mod pod;
 pub(crate) mod prepare;
-pub(crate) mod quantity;
 mod secret;
 mod service;
 mod storage;
-mod types;
 mod volume;
 mod workload;
-
-pub(crate) use decode::decode;
-pub(crate) use decode::tidy_kind;
 
 use crate::Json;
 
 /// Fills in what the API server fills into objects of a built-in kind; others stay as they are.
 ///
-/// The object has to be in the form that [`decode`] brings it into, and is in that form afterwards.
+/// The object has to be in the form that `schema::check_fields` brings it into.
 pub(crate) fn apply(group: &str, version: &str, kind: &str, object: &mut Json) {
     let name = if group.is_empty() { "core" } else { group.split('.').next().unwrap_or(group) };
     match (name, version, kind) {
@@ -68,6 +62,3 @@ pub(crate) fn apply(group: &str, version: &str, kind: &str, object: &mut Json) {
         _ => {}
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -8,7 +8,7 @@ mod decode;
 pub(crate) mod documents;
 mod go;
 mod openapi;
-pub(crate) mod quantity;
+pub(crate) mod protobuf;
 mod time;
 
 use std::collections::{BTreeMap, HashMap};

@@ -5,7 +5,7 @@ use super::metadata::{self, Name};
 use super::names;
 use crate::Json;
 use crate::defaults::fields::{get, items, number, text};
-use crate::defaults::quantity::Quantity;
+use crate::quantity::Quantity;
 
 pub(super) fn create(object: &Json, causes: &mut Causes) {
     metadata::create(object, true, Name::Subdomain, causes);

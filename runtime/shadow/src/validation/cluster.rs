@@ -9,7 +9,7 @@ use super::metadata::{self, Name};
 use super::{names, pod, selector, workload};
 use crate::Json;
 use crate::defaults::fields::{entries, get, items, number, text};
-use crate::defaults::quantity::Quantity;
+use crate::quantity::Quantity;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 

@@ -1,6 +1,6 @@
 //! Whether an object is fine, in the words of the API server.
 //!
-//! Objects are in the form of `defaults::decode` and have been filled in; what Go could not read has been refused before.
+//! Objects are in the form of `schema::check_fields` and have been filled in; what Go could not read has been refused before.
 
 mod autoscaling;
 mod batch;

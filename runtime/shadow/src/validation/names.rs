@@ -3,6 +3,7 @@
 const LABEL: &str = "[a-z0-9]([-a-z0-9]*[a-z0-9])?";
 
 fn regex_words(message: &str, regex: &str, examples: &[&str]) -> String {
+    // With two spaces, as the API server has them.
     let examples: Vec<String> = examples.iter().map(|e| format!("'{e}', ")).collect();
     let examples = examples.join(" or ");
     format!("{message} (e.g. {examples}regex used for validation is '{regex}')")

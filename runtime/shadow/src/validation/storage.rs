@@ -5,7 +5,7 @@ use super::metadata::{self, Name};
 use super::{names, pod};
 use crate::Json;
 use crate::defaults::fields::{drop, entries, get, items, number, set, text};
-use crate::defaults::quantity::Quantity;
+use crate::quantity::Quantity;
 
 pub(super) fn claim(object: &Json, causes: &mut Causes) {
     metadata::create(object, true, Name::Subdomain, causes);

@@ -8,7 +8,7 @@ use super::names;
 use super::short;
 use crate::Json;
 use crate::defaults::fields::{entries, get, items, number, text};
-use crate::defaults::quantity::Quantity;
+use crate::quantity::Quantity;
 
 /// The warnings about a new or changed object of a built-in kind.
 pub(crate) fn warnings(group: &str, kind: &str, object: &Json, old: Option<&Json>) -> Vec<String> {

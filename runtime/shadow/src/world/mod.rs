@@ -9,6 +9,7 @@ mod genesis;
 mod meta;
 pub(crate) mod names;
 mod parts;
+mod reach;
 mod scale;
 mod strategy;
 #[cfg(test)]
@@ -31,7 +32,7 @@ use crate::store::{Base, Key, Store};
 
 pub(crate) use deletion::Deleted;
 pub(crate) use meta::{same_name, time};
-pub(crate) use parts::{convert, deprecation};
+pub(crate) use parts::{convert, decode, deprecation};
 pub(crate) use scale::Scaled;
 pub(crate) use strategy::returns_deleted;
 pub(crate) use write::{Edit, Target, Written};

@@ -17,32 +17,28 @@ pub(super) const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8
 
 /// Brings an object into the form in which the API server reads it. What the type does not know is dropped, and told: as an
 /// error, as warnings, or not at all.
-pub(super) fn decode(
+pub(crate) fn decode(
     kind: &ResourceType,
     object: &mut Json,
     validation: FieldValidation,
 ) -> Result<Vec<String>, ApiError> {
-    let mut unknown = defaults::decode(&kind.group, &kind.version, &kind.kind, object)?.unknown;
+    let refuse = |words: &str| schema::cannot_be_handled(&kind.kind, &kind.version, words);
+    let mut unknown = read(kind, object).map_err(|words| refuse(&words))?;
     if let Some(definition) = &kind.definition {
-        unknown.extend(definition.prune(object));
+        unknown.extend(definition.prune(object).iter().map(|path| format!("unknown field {path:?}")));
     }
-    let unknown = unknown.iter().map(|path| format!("unknown field {path:?}"));
     match validation {
         FieldValidation::Ignore => Ok(Vec::new()),
-        FieldValidation::Warn => Ok(unknown.collect()),
-        FieldValidation::Strict => {
-            let unknown: Vec<String> = unknown.collect();
-            if unknown.is_empty() {
-                return Ok(unknown);
-            }
-            Err(ApiError::bad_request(format!(
-                "{} in version {:?} cannot be handled as a {}: strict decoding error: {}",
-                kind.kind,
-                kind.version,
-                kind.kind,
-                unknown.join(", ")
-            )))
-        }
+        FieldValidation::Strict if !unknown.is_empty() => Err(refuse(&schema::strict(&unknown))),
+        _ => Ok(unknown),
+    }
+}
+
+/// Brings an object of a built-in kind into the form in which the API server keeps it; gives what it does not know in it.
+fn read(kind: &ResourceType, object: &mut Json) -> Result<Vec<String>, String> {
+    match &kind.schema {
+        Some((schemas, id)) if kind.definition.is_none() => schema::check_fields(schemas, *id, object),
+        _ => Ok(Vec::new()),
     }
 }
 
@@ -119,15 +115,16 @@ pub(super) fn prepare(
     let request = request(target, stored);
     admission::mutate(&request, object, live, world)?;
     let now = meta::time(world.clock().wall());
-    let (group, version, kind) = (&*stored.group, &*stored.version, &*stored.kind);
+    let (group, kind) = (&*stored.group, &*stored.kind);
     match live {
-        Some(live) => prepare::update(group, version, kind, live, object),
-        None => prepare::create(group, version, kind, object, now.as_str().unwrap_or_default()),
+        Some(live) => prepare::update(group, kind, live, object),
+        None => prepare::create(group, kind, object, now.as_str().unwrap_or_default()),
     }
     if &*stored.name == DEFINITIONS {
         crd::prepare(object, live);
     }
-    Ok(())
+    // What was just filled in may not stand as the API server writes it.
+    read(stored, object).map(drop).map_err(|words| ApiError::new(500, "InternalError", words))
 }
 
 /// Judges an object, in the order in which the API server does: what is wrong with it, then the admission that only judges.
@@ -137,7 +134,7 @@ pub(super) fn judge(
     target: &Target<'_>,
     stored: &ResourceType,
     live: Option<&Json>,
-    object: &mut Json,
+    object: &Json,
 ) -> Result<Vec<String>, ApiError> {
     let (verdict, request) = (verdict(target, stored, live, object), request(target, stored));
     if !verdict.causes.is_empty() {
@@ -148,7 +145,6 @@ pub(super) fn judge(
     warnings.extend(verdict.unvalidated);
     if stored.definition.is_none() && is_whole(target) {
         admission::check(&request, object, live, world)?;
-        defaults::tidy_kind(&stored.group, &stored.version, &stored.kind, object);
     }
     Ok(warnings)
 }

@@ -50,13 +50,22 @@ pub(super) fn updates_unconditionally(kind: &ResourceType) -> bool {
     !never && !never_in_group
 }
 
-/// Whether writing the status leaves the labels alone.
-pub(super) fn status_keeps_labels(resource: &str) -> bool {
-    matches!(resource, "deployments.apps")
+/// Whether a new object has the status that its client gives it.
+pub(super) fn brings_status(resource: &str) -> bool {
+    resource == "nodes"
 }
 
-/// Whether the kind counts generations.
-pub(super) fn has_generation(kind: &ResourceType) -> bool {
+/// What writing the status leaves alone in the metadata.
+pub(super) fn status_keeps(resource: &str) -> &'static [&'static str] {
+    match resource {
+        "deployments.apps" => &["labels"],
+        "pods" => &["ownerReferences"],
+        _ => &[],
+    }
+}
+
+/// Whether the kind counts generations from the start.
+pub(super) fn begins_with_generation(kind: &ResourceType) -> bool {
     if kind.definition.is_some() {
         return true;
     }
@@ -74,8 +83,8 @@ pub(super) fn has_generation(kind: &ResourceType) -> bool {
                 | "endpointslices.discovery.k8s.io"
                 | "poddisruptionbudgets.policy"
                 | "priorityclasses.scheduling.k8s.io"
-                | "csidrivers.storage.k8s.io"
                 | "deviceclasses.resource.k8s.io"
+                | "devicetaintrules.resource.k8s.io"
                 | "resourceslices.resource.k8s.io"
                 | "customresourcedefinitions.apiextensions.k8s.io"
         ),
@@ -84,6 +93,9 @@ pub(super) fn has_generation(kind: &ResourceType) -> bool {
 
 /// Whether the change begins a new generation.
 pub(super) fn moves_generation(kind: &ResourceType, old: &Json, new: &Json) -> bool {
+    if !begins_with_generation(kind) && &*kind.name != "csidrivers.storage.k8s.io" {
+        return false;
+    }
     let differ = |pointer: &str| old.pointer(pointer) != new.pointer(pointer);
     let moved = match &*kind.name {
         "deployments.apps" => differ("/spec") || differ("/metadata/annotations"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{FieldValidation, World, Writer, meta, parts, strategy};
+use super::{FieldValidation, World, Writer, meta, parts, reach, strategy};
 use crate::catalog::ResourceType;
 use crate::error::ApiError;
 use crate::store::{Key, Stored};
@@ -105,11 +105,7 @@ impl World {
         }
         meta::wipe_system_fields(&mut object);
         meta::settle(&mut object, kind, target.namespace)?;
-        if kind.subresource("status").is_some()
-            && let Some(fields) = object.as_object_mut()
-        {
-            fields.remove("status");
-        }
+        reach::create(kind, &mut object);
         object = parts::default(kind, object);
         if !applied {
             object = parts::track(self, target, None, object, writer, now);
@@ -125,13 +121,13 @@ impl World {
         let key = Key { name: object::name(&object).into(), ..target.key() };
         meta::set(&mut object, "uid", self.new_uid(&key, writer.dry_run).into());
         meta::set(&mut object, "creationTimestamp", meta::time(now));
-        if strategy::has_generation(&stored_kind) {
+        if strategy::begins_with_generation(&stored_kind) {
             meta::set(&mut object, "generation", 1.into());
         }
 
         self.namespace_accepts(&key, &stored_kind)?;
         parts::prepare(self, target, &stored_kind, None, &mut object)?;
-        warnings.extend(parts::judge(self, target, &stored_kind, None, &mut object)?);
+        warnings.extend(parts::judge(self, target, &stored_kind, None, &object)?);
         if let Some(there) = self.store.get(&key) {
             let mut error = ApiError::already_exists(&kind.group, &kind.plural, &key.name);
             if there.index.deleting {
@@ -176,7 +172,7 @@ impl World {
         meta::same_name(&object, target.name)?;
         object = parts::default(kind, object);
         if !made {
-            object = separate(target, object, &before);
+            reach::update(target, &mut object, &before);
         }
         if !applied && !made {
             object = parts::track(self, target, Some(&before), object, writer, now);
@@ -187,13 +183,13 @@ impl World {
         parts::prepare(self, target, &stored_kind, Some(&old), &mut object)?;
         // Neither the status nor a binding is something that a controller has to observe.
         let asks = !matches!(target.subresource, "status" | "binding");
-        if asks && strategy::has_generation(&stored_kind) && strategy::moves_generation(&stored_kind, &old, &object) {
+        if asks && strategy::moves_generation(&stored_kind, &old, &object) {
             let generation = old.pointer("/metadata/generation").and_then(Json::as_i64).unwrap_or_default() + 1;
             meta::set(&mut object, "generation", generation.into());
         }
         crate::apply::keep_times(&old, &mut object);
 
-        warnings.extend(parts::judge(self, target, &stored_kind, Some(&old), &mut object)?);
+        warnings.extend(parts::judge(self, target, &stored_kind, Some(&old), &object)?);
         if object::is_deleting(&old) && meta::is_over(&object) && strategy::ends_by_update(&key.resource, &object) {
             let last = Arc::new(Stored::encode(&key.resource, &object));
             if !writer.dry_run {
@@ -279,46 +275,6 @@ impl World {
 
 /// The real one's sentence about an outdated resourceVersion.
 const OUTDATED: &str = "the object has been modified; please apply your changes to the latest version and try again";
-
-/// Gives to the object what its part cannot write: the status to its main part, all else to its status.
-fn separate(target: &Target<'_>, mut object: Json, live: &Json) -> Json {
-    let custom = target.kind.definition.is_some();
-    match target.subresource {
-        "" if target.kind.subresource("status").is_some() => {
-            keep(&mut object, live, "status");
-        }
-        "finalize" => keep(&mut object, live, "status"),
-        "status" => {
-            let managed = object.pointer("/metadata/managedFields").cloned();
-            let version = object.pointer("/metadata/resourceVersion").cloned();
-            let others: Vec<String> = live.as_object().into_iter().flatten().map(|(key, _)| key.clone()).collect();
-            if let Some(fields) = object.as_object_mut() {
-                fields.retain(|key, _| key == "status" || key == "metadata");
-            }
-            for key in others.iter().filter(|key| *key != "status" && (*key != "metadata" || custom)) {
-                keep(&mut object, live, key);
-            }
-            if !custom && strategy::status_keeps_labels(&target.kind.name) {
-                let labels = live.pointer("/metadata/labels").cloned();
-                meta::put(&mut object, "labels", labels);
-            }
-            if custom {
-                meta::put(&mut object, "managedFields", managed);
-                meta::put(&mut object, "resourceVersion", version);
-            }
-        }
-        _ => {}
-    }
-    object
-}
-
-fn keep(object: &mut Json, live: &Json, key: &str) {
-    let Some(fields) = object.as_object_mut() else { return };
-    match live.get(key) {
-        Some(value) => drop(fields.insert(key.to_owned(), value.clone())),
-        None => drop(fields.remove(key)),
-    }
-}
 
 fn convert(object: Json, from: &ResourceType, to: &ResourceType) -> Json {
     if from.version == to.version { object } else { parts::convert(object, from, to) }

@@ -8,9 +8,9 @@ use crate::api::patch::patch_of;
 use crate::api::request::{Kind, Request};
 use crate::api::view;
 use crate::catalog::ResourceType;
-use crate::defaults;
 use crate::error::{ApiError, Cause};
 use crate::object::name;
+use crate::schema;
 use crate::world::{Edit, Scaled, World, convert, same_name};
 
 const SCALE: Kind<'static> = Kind { group: "autoscaling", version: "v1", kind: "Scale" };
@@ -40,7 +40,10 @@ pub(super) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<Resour
             Edit::Create(scale) | Edit::Replace(scale) => (scale, false),
             Edit::Made(make) => (make(&scaled.read(live)?)?, false),
         };
-        defaults::decode(SCALE.group, SCALE.version, SCALE.kind, &mut scale)?;
+        if let Some((schemas, id)) = Scaled::schema() {
+            let read = schema::check_fields(schemas, id, &mut scale);
+            read.map_err(|words| schema::cannot_be_handled(SCALE.kind, SCALE.version, &words))?;
+        }
         same_name(&scale, name(live))?;
         check(&scale, name(live))?;
         scaled.write(live, scale, applied, &writer, now)

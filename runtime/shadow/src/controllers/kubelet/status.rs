@@ -78,7 +78,7 @@ fn phase(pod: &Json, run: &Run) -> &'static str {
 
 /// The quality of service: what is guaranteed, what is not.
 fn quality(pod: &Json) -> &'static str {
-    use super::super::quantity::milli;
+    use crate::quantity::milli;
     let all: Vec<&Json> = containers(pod, "initContainers").iter().chain(containers(pod, "containers")).collect();
     let has = |field: &str| {
         all.iter().any(|c| ["cpu", "memory"].iter().any(|r| milli(&c["resources"][field][*r]).is_some_and(|m| m > 0)))

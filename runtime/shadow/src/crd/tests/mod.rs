@@ -102,7 +102,9 @@ pub(super) fn define(definition: &Json) -> Json {
 fn decoded(definition: &Json) -> Json {
     let (group, kind) = ("apiextensions.k8s.io", "CustomResourceDefinition");
     let mut definition = definition.clone();
-    crate::defaults::decode(group, "v1", kind, &mut definition).unwrap();
+    let builtin = crate::schema::builtin();
+    let (schemas, id) = builtin.catalog.get(group, "v1", "customresourcedefinitions").unwrap().schema.as_ref().unwrap();
+    crate::schema::check_fields(schemas, *id, &mut definition).unwrap();
     crate::defaults::apply(group, "v1", kind, &mut definition);
     definition
 }

@@ -1,34 +1,19 @@
-//! What the API server does to an object between a client's request and its judgement: the status is not the client's,
-//! generations count, and some kinds get more.
+//! What the API server does to objects of some kinds between a client's request and their judgement.
 
 mod pod;
 pub(crate) mod service;
 
 use serde_json::json;
 
-use super::decode::empty_field;
 use super::fields::{drop, fill, get, items, map, object, set, text};
 use crate::Json;
 
 pub(crate) use pod::qos_class;
 
-/// Makes a new object of a built-in kind ready for validation: it has its name, uid and creation time by now.
+/// Makes a new object of a built-in kind ready for validation: it has its name, uid and creation time by now, and no status.
 ///
 /// `now` is the time of day, as objects carry it.
-pub(crate) fn create(group: &str, version: &str, kind: &str, of: &mut Json, now: &str) {
-    if resets_status(group, kind) {
-        match empty_field(group, version, kind, "status") {
-            Some(status) => set(of, "status", status),
-            None => {
-                drop(of, "status");
-            }
-        }
-    }
-    if counts_generations(group, kind)
-        && let Some(metadata) = object(of, "metadata")
-    {
-        set(metadata, "generation", 1);
-    }
+pub(crate) fn create(group: &str, kind: &str, of: &mut Json, now: &str) {
     match (group, kind) {
         ("", "Pod") => pod::create(of),
         ("", "Namespace") => namespace(of),
@@ -54,11 +39,7 @@ pub(crate) fn create(group: &str, version: &str, kind: &str, of: &mut Json, now:
 }
 
 /// Makes a changed object of a built-in kind ready for validation: what a client can't change is what it was.
-pub(crate) fn update(group: &str, version: &str, kind: &str, old: &Json, new: &mut Json) {
-    keep_metadata(old, new);
-    if resets_status(group, kind) || matches!((group, kind), ("", "Node")) {
-        keep(old, new, "status");
-    }
+pub(crate) fn update(group: &str, kind: &str, old: &Json, new: &mut Json) {
     match (group, kind) {
         ("", "Namespace") => {
             if let Some(spec) = object(new, "spec") {
@@ -80,104 +61,6 @@ pub(crate) fn update(group: &str, version: &str, kind: &str, old: &Json, new: &m
         }
         _ => {}
     }
-    let counted = counts_generations(group, kind) || kind == "CSIDriver" || (group, kind) == ("", "Pod");
-    if counted && changed(group, kind, old, new) {
-        let generation = old.pointer("/metadata/generation").and_then(Json::as_i64).unwrap_or_default() + 1;
-        if let Some(metadata) = object(new, "metadata") {
-            set(metadata, "generation", generation);
-        }
-    }
-    super::tidy_kind(group, version, kind, new);
-}
-
-/// Makes an object ready whose status alone a client has changed (`…/status`): the rest is what it was.
-pub(crate) fn update_status(group: &str, kind: &str, old: &Json, new: &mut Json) {
-    let status = drop(new, "status");
-    let metadata = get(new, "metadata").clone();
-    *new = old.clone();
-    if let Some(status) = status {
-        set(new, "status", status);
-    } else {
-        drop(new, "status");
-    }
-    let Some(own) = object(new, "metadata") else { return };
-    // Some kinds take metadata along with the status.
-    match (group, kind) {
-        ("", "Node" | "Pod" | "Namespace" | "PersistentVolume" | "PersistentVolumeClaim" | "ReplicationController")
-        | ("apps" | "batch" | "autoscaling" | "policy" | "networking.k8s.io" | "", _) => {
-            for name in ["labels", "annotations", "finalizers", "ownerReferences"] {
-                match metadata.get(name) {
-                    Some(value) => set(own, name, value.clone()),
-                    None => {
-                        drop(own, name);
-                    }
-                }
-            }
-        }
-        _ => {}
-    }
-    for name in ["managedFields", "resourceVersion"] {
-        if let Some(value) = metadata.get(name) {
-            set(own, name, value.clone());
-        }
-    }
-}
-
-/// Kinds whose status is not taken from a client that creates or changes the object itself.
-fn resets_status(group: &str, kind: &str) -> bool {
-    match group {
-        "" => matches!(
-            kind,
-            "Pod"
-                | "Namespace"
-                | "PersistentVolume"
-                | "PersistentVolumeClaim"
-                | "Service"
-                | "ReplicationController"
-                | "ResourceQuota"
-        ),
-        "apps" => matches!(kind, "Deployment" | "DaemonSet" | "ReplicaSet" | "StatefulSet"),
-        "batch" => matches!(kind, "Job" | "CronJob"),
-        "autoscaling" => kind == "HorizontalPodAutoscaler",
-        "policy" => kind == "PodDisruptionBudget",
-        "networking.k8s.io" => matches!(kind, "Ingress" | "ServiceCIDR"),
-        "certificates.k8s.io" => kind == "CertificateSigningRequest",
-        "flowcontrol.apiserver.k8s.io" => matches!(kind, "FlowSchema" | "PriorityLevelConfiguration"),
-        "storage.k8s.io" => kind == "VolumeAttachment",
-        "admissionregistration.k8s.io" => kind == "ValidatingAdmissionPolicy",
-        "apiextensions.k8s.io" => kind == "CustomResourceDefinition",
-        "apiregistration.k8s.io" => kind == "APIService",
-        _ => false,
-    }
-}
-
-/// Kinds with a generation from the start.
-fn counts_generations(group: &str, kind: &str) -> bool {
-    match group {
-        "" => matches!(kind, "Pod" | "ReplicationController"),
-        "apps" => matches!(kind, "Deployment" | "DaemonSet" | "ReplicaSet" | "StatefulSet"),
-        "batch" => matches!(kind, "Job" | "CronJob"),
-        "policy" => kind == "PodDisruptionBudget",
-        "networking.k8s.io" => matches!(kind, "Ingress" | "IngressClass" | "NetworkPolicy"),
-        "discovery.k8s.io" => kind == "EndpointSlice",
-        "flowcontrol.apiserver.k8s.io" => matches!(kind, "FlowSchema" | "PriorityLevelConfiguration"),
-        "admissionregistration.k8s.io" => true,
-        "apiextensions.k8s.io" => kind == "CustomResourceDefinition",
-        _ => false,
-    }
-}
-
-/// Whether a change counts for the generation.
-fn changed(group: &str, kind: &str, old: &Json, new: &Json) -> bool {
-    let differs = |pointer: &str| old.pointer(pointer) != new.pointer(pointer);
-    match (group, kind) {
-        ("apps", "Deployment") => differs("/spec") || differs("/metadata/annotations"),
-        ("admissionregistration.k8s.io", _) if kind.ends_with("WebhookConfiguration") => differs("/webhooks"),
-        ("discovery.k8s.io", _) => {
-            ["/endpoints", "/ports", "/addressType", "/metadata/labels"].into_iter().any(differs)
-        }
-        _ => differs("/spec"),
-    }
 }
 
 fn keep(old: &Json, new: &mut Json, name: &str) {
@@ -185,23 +68,6 @@ fn keep(old: &Json, new: &mut Json, name: &str) {
         Some(value) => set(new, name, value.clone()),
         None => {
             drop(new, name);
-        }
-    }
-}
-
-/// The parts of the metadata that are not the client's.
-fn keep_metadata(old: &Json, new: &mut Json) {
-    let before = get(old, "metadata");
-    let Some(metadata) = object(new, "metadata") else { return };
-    keep(before, metadata, "generation");
-    keep(before, metadata, "creationTimestamp");
-    if text(metadata, "uid").is_empty() {
-        keep(before, metadata, "uid");
-    }
-    if before.get("deletionTimestamp").is_some() {
-        keep(before, metadata, "deletionTimestamp");
-        if metadata.get("deletionGracePeriodSeconds").is_none() {
-            keep(before, metadata, "deletionGracePeriodSeconds");
         }
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::Json;
 use crate::defaults::fields::{entries, get, items, items_mut, object, set};
-use crate::defaults::quantity::Quantity;
+use crate::quantity::Quantity;
 
 pub(super) fn create(pod: &mut Json) {
     let mut status = json!({"phase": "Pending", "qosClass": qos_class(pod)});

@@ -2,8 +2,8 @@
 
 use super::{Coded, Decoder, Fault, integer, kind};
 use crate::Json;
+use crate::quantity;
 use crate::schema::go::Special;
-use crate::schema::quantity::Quantity;
 use crate::schema::time;
 
 const SCHEMA: &str = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps";
@@ -31,7 +31,7 @@ impl Decoder<'_> {
             (_, Json::Null) => special.zero(),
             (Special::Quantity, value) => {
                 let text = value.as_str().map_or_else(|| value.to_string(), |text| text.trim().to_owned());
-                Quantity::parse(&text).map_err(|words| Fault::Other(words.into()))?.canonical().into()
+                quantity::canonical(&text).map_err(|words| Fault::Other(words.into()))?.into()
             }
             (Special::IntOrString, Json::Number(number)) => {
                 integer(&number, 32).ok_or_else(|| Fault::kind(format!("number {number}"), "int32"))?.into()

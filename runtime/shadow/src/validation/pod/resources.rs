@@ -4,7 +4,7 @@ use super::super::causes::Causes;
 use super::super::names;
 use crate::Json;
 use crate::defaults::fields::{entries, get, items, text};
-use crate::defaults::quantity::Quantity;
+use crate::quantity::Quantity;
 
 fn read(quantity: &Json) -> Quantity {
     quantity.as_str().and_then(|text| Quantity::parse(text).ok()).unwrap_or(Quantity::ZERO)

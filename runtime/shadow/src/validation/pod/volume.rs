@@ -7,7 +7,7 @@ use super::super::{names, selector};
 use super::{Volumes, environment, resources};
 use crate::Json;
 use crate::defaults::fields::{get, items, number, text, truth};
-use crate::defaults::quantity::Quantity;
+use crate::quantity::Quantity;
 
 const MODE: &str = "must be a number between 0 and 0777 (octal), both inclusive";
 const ACCESS: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];

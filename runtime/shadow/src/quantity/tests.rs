@@ -1,7 +1,9 @@
-use super::*;
+use serde_json::json;
+
+use super::{Quantity, WRONG_FORMAT, WRONG_SUFFIX, milli};
 
 fn canonical(text: &str) -> String {
-    Quantity::parse(text).map_or_else(str::to_owned, |quantity| quantity.canonical())
+    super::canonical(text).unwrap_or_else(str::to_owned)
 }
 
 #[test]
@@ -42,10 +44,31 @@ fn what_is_no_quantity_is_refused() {
 #[test]
 fn amounts_are_rounded_up() {
     let quantity = |text| Quantity::parse(text).unwrap();
-    assert_eq!(quantity("100m").milli_value(), 100);
-    assert_eq!(quantity("2").milli_value(), 2000);
     assert_eq!(quantity("100m").value(), 1);
     assert_eq!(quantity("1Gi").value(), 1 << 30);
-    assert_eq!(quantity("1.0001").milli_value(), 1001);
     assert_eq!(quantity("1e400").value(), i64::MAX);
+    for (given, expected) in [
+        (json!("100m"), 100),
+        (json!(2), 2000),
+        (json!("1.5Gi"), 1_610_612_736_000),
+        (json!("1e-3"), 1),
+        (json!("1.0001"), 1001),
+        (json!("-2"), -2000),
+    ] {
+        assert_eq!(milli(&given), Some(expected), "{given}");
+    }
+    assert_eq!(milli(&json!("x")), None);
+}
+
+#[test]
+fn amounts_are_added_compared_and_written() {
+    let quantity = |text| Quantity::parse(text).unwrap();
+    assert_eq!(quantity("1000m"), quantity("1"));
+    assert!(quantity("1Gi") > quantity("1G"));
+    assert_eq!(quantity("500m").plus(quantity("1500m")).to_string(), "2");
+    assert_eq!(quantity("0").plus(quantity("1Mi")).minus(quantity("1Ki")).to_string(), "1023Ki");
+    assert_eq!(quantity("1u").rounded_to_milli().to_string(), "1m");
+    assert_eq!(quantity("3").ratio(quantity("2")), Some(1.5));
+    assert_eq!(Quantity::of_milli(1_024_000 * 1024 * 3, true).to_string(), "3Mi");
+    assert_eq!(Quantity::of_milli(1_000_000, false).to_string(), "1k");
 }
