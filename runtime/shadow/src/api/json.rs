@@ -67,6 +67,16 @@ fn quoted(letter: char) -> String {
     }
 }
 
+/// A map that comes again is read into the one that is there.
+fn extend(map: &mut Map<String, Json>, more: Map<String, Json>) {
+    for (key, value) in more {
+        match (map.get_mut(&key), value) {
+            (Some(Json::Object(there)), Json::Object(more)) => extend(there, more),
+            (_, value) => drop(map.insert(key, value)),
+        }
+    }
+}
+
 struct Value {
     path: String,
     found: Rc<RefCell<Vec<String>>>,
@@ -132,7 +142,10 @@ impl<'de> Visitor<'de> for Value {
                 self.found.borrow_mut().push(format!("duplicate field {path:?}"));
             }
             let value = fields.next_value_seed(Value { path, found: Rc::clone(&self.found) })?;
-            map.insert(key, value);
+            match (map.get_mut(&key), value) {
+                (Some(Json::Object(there)), Json::Object(more)) => extend(there, more),
+                (_, value) => drop(map.insert(key, value)),
+            }
         }
         Ok(Json::Object(map))
     }

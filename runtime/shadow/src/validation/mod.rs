@@ -15,10 +15,13 @@ mod pod;
 mod selector;
 mod service;
 mod storage;
+mod warnings;
 mod workload;
 
 use causes::Causes;
 use metadata::Name;
+
+pub(crate) use warnings::warnings;
 
 use crate::Json;
 use crate::error::Cause;

@@ -157,8 +157,11 @@ impl World {
     }
 
     /// Words of its own from [`chance`](Objects::chance), as a uid.
-    fn new_uid(&self, key: &Key) -> String {
-        let life = self.graves.get(key).copied().unwrap_or_default().to_string();
+    fn new_uid(&self, key: &Key, dry_run: bool) -> String {
+        let mut life = self.graves.get(key).copied().unwrap_or_default().to_string();
+        if dry_run {
+            life.push_str(" never");
+        }
         let words = ["uid", &*key.resource, &*key.namespace, &*key.name, &life];
         let (a, b) =
             (self.chance(&words), self.chance(&["uid again", &*key.resource, &*key.namespace, &*key.name, &life]));

@@ -173,6 +173,7 @@ fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, obje
             Some(live) => validation::update(group, version, kind, object, live),
             None => validation::create(group, version, kind, object, stored.namespaced),
         });
+        verdict.warnings = validation::warnings(group, kind, object, live);
     }
     if live.is_none() && verdict.causes.is_empty() {
         verdict.causes = validation::metadata(object);

@@ -119,7 +119,7 @@ impl World {
             meta::set(&mut object, "name", name.into());
         }
         let key = Key { name: object::name(&object).into(), ..target.key() };
-        meta::set(&mut object, "uid", self.new_uid(&key).into());
+        meta::set(&mut object, "uid", self.new_uid(&key, writer.dry_run).into());
         meta::set(&mut object, "creationTimestamp", meta::time(now));
         if strategy::begins_with_generation(&stored_kind) {
             meta::set(&mut object, "generation", 1.into());
@@ -162,8 +162,13 @@ impl World {
             }
         };
         let validation = if applied { FieldValidation::Ignore } else { writer.field_validation };
+        let forgets = object.pointer("/metadata/managedFields").and_then(Json::as_array).is_some_and(Vec::is_empty);
         warnings.extend(parts::decode(kind, &mut object, validation)?);
         meta::settle(&mut object, kind, target.namespace)?;
+        if forgets {
+            // An empty list ends the tracking of owners, as does one with an empty entry; none at all does not.
+            meta::set(&mut object, "managedFields", serde_json::json!([{}]));
+        }
         meta::same_name(&object, target.name)?;
         object = parts::default(kind, object);
         if !made {
