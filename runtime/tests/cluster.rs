@@ -113,13 +113,13 @@ fn deployment(namespace: &str) -> Json {
 fn a_cluster_is_opened_and_known(bed: Bed) {
     let path = bed.kubeconfig();
     bed.outside(async move {
-    let cluster = open(path.clone()).await;
-    assert!(cluster.check().await.unwrap().starts_with("v1."));
-    assert_eq!(cluster.identity().await.unwrap().len(), 36);
-    let wrong = OpenOptions { kubeconfig: vec![path], context: Some("nowhere".into()), ..OpenOptions::default() };
-    let error = Cluster::open(wrong, Arc::new(RealClock::new())).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::NotFound);
-    assert!(error.hint_text().is_some());
+        let cluster = open(path.clone()).await;
+        assert!(cluster.check().await.unwrap().starts_with("v1."));
+        assert_eq!(cluster.identity().await.unwrap().len(), 36);
+        let wrong = OpenOptions { kubeconfig: vec![path], context: Some("nowhere".into()), ..OpenOptions::default() };
+        let error = Cluster::open(wrong, Arc::new(RealClock::new())).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::NotFound);
+        assert!(error.hint_text().is_some());
     });
 }
 
@@ -424,21 +424,21 @@ async fn what_the_server_rejects_is_said_field_by_field(bed: Bed) {
 fn a_right_that_is_missing_is_named(bed: Bed) {
     let path = bed.kubeconfig();
     bed.outside(async move {
-    let folder = tempfile::tempdir().unwrap();
-    let text = std::fs::read_to_string(&path).unwrap();
-    let mut config: Json = kube_yaml(&text);
-    for user in config["users"].as_array_mut().unwrap() {
-        user["user"]["as"] = json!("jane");
-    }
-    let copy = folder.path().join("config");
-    std::fs::write(&copy, config.to_string()).unwrap();
-    let cluster = open(copy).await;
-    let pods = cluster.collection("Pod", Some("kube-system"), false).await.unwrap();
-    let error = cluster.list(&pods, &ListOptions::default()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Forbidden);
-    assert!(error.message().starts_with("user jane may not list pods in kube-system"), "{error}");
-    let mut watch = cluster.watch(&pods, Selector::default());
-    assert_eq!(watch.next().await.unwrap_err().kind(), Kind::Forbidden);
+        let folder = tempfile::tempdir().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut config: Json = kube_yaml(&text);
+        for user in config["users"].as_array_mut().unwrap() {
+            user["user"]["as"] = json!("jane");
+        }
+        let copy = folder.path().join("config");
+        std::fs::write(&copy, config.to_string()).unwrap();
+        let cluster = open(copy).await;
+        let pods = cluster.collection("Pod", Some("kube-system"), false).await.unwrap();
+        let error = cluster.list(&pods, &ListOptions::default()).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Forbidden);
+        assert!(error.message().starts_with("user jane may not list pods in kube-system"), "{error}");
+        let mut watch = cluster.watch(&pods, Selector::default());
+        assert_eq!(watch.next().await.unwrap_err().kind(), Kind::Forbidden);
     });
 }
 
@@ -654,51 +654,52 @@ impl Proxy {
 fn reads_and_watches_outlast_a_server_that_goes_away(bed: Bed) {
     let path = bed.kubeconfig();
     bed.outside(async move {
-    let room = Room::of(open(path.clone()).await, "away").await;
-    let mut config = kube_yaml(&std::fs::read_to_string(&path).unwrap());
-    let server = config["clusters"][0]["cluster"]["server"].as_str().unwrap().trim_start_matches("https://").to_owned();
-    let mut proxy = Proxy::start(server).await;
-    config["clusters"][0]["cluster"]["server"] = format!("https://127.0.0.1:{}", proxy.port).into();
-    let folder = tempfile::tempdir().unwrap();
-    let copy = folder.path().join("config");
-    std::fs::write(&copy, config.to_string()).unwrap();
-    let notes = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let told = Arc::clone(&notes);
-    let shaky = open(copy).await.observed(Arc::new(move |note| told.lock().unwrap().push(note)));
+        let room = Room::of(open(path.clone()).await, "away").await;
+        let mut config = kube_yaml(&std::fs::read_to_string(&path).unwrap());
+        let server =
+            config["clusters"][0]["cluster"]["server"].as_str().unwrap().trim_start_matches("https://").to_owned();
+        let mut proxy = Proxy::start(server).await;
+        config["clusters"][0]["cluster"]["server"] = format!("https://127.0.0.1:{}", proxy.port).into();
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("config");
+        std::fs::write(&copy, config.to_string()).unwrap();
+        let notes = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let told = Arc::clone(&notes);
+        let shaky = open(copy).await.observed(Arc::new(move |note| told.lock().unwrap().push(note)));
 
-    let all = room.id("ConfigMap/x").await.collection();
-    let make = |name: &'static str| {
-        let object =
-            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": {"away": "yes"}}});
-        let (cluster, id) = (room.cluster.clone(), all.member(name));
-        async move { cluster.create(&id, &object, &WriteOptions::default()).await.unwrap() }
-    };
-    let mut watch = shaky.watch(&all, Selector::labels("away"));
-    assert!(matches!(watch.next().await.unwrap(), WatchEvent::Snapshot(none) if none.is_empty()));
-    make("one").await;
-    assert!(matches!(watch.next().await.unwrap(), WatchEvent::Applied(_)));
-    proxy.cut().await;
-    assert!(matches!(watch.next().await.unwrap(), WatchEvent::Disconnected(_)));
-    make("two").await;
+        let all = room.id("ConfigMap/x").await.collection();
+        let make = |name: &'static str| {
+            let object =
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": {"away": "yes"}}});
+            let (cluster, id) = (room.cluster.clone(), all.member(name));
+            async move { cluster.create(&id, &object, &WriteOptions::default()).await.unwrap() }
+        };
+        let mut watch = shaky.watch(&all, Selector::labels("away"));
+        assert!(matches!(watch.next().await.unwrap(), WatchEvent::Snapshot(none) if none.is_empty()));
+        make("one").await;
+        assert!(matches!(watch.next().await.unwrap(), WatchEvent::Applied(_)));
+        proxy.cut().await;
+        assert!(matches!(watch.next().await.unwrap(), WatchEvent::Disconnected(_)));
+        make("two").await;
 
-    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "three"}});
-    let (writer, id) = (shaky.clone(), all.member("three"));
-    let write = tokio::spawn(async move { writer.create(&id, &object, &WriteOptions::default()).await });
-    let (reader, id) = (shaky.clone(), all.member("one"));
-    let read = tokio::spawn(async move { reader.get(&id).await });
-    pause(1500).await;
-    proxy.listen().await;
-    assert!(matches!(watch.next().await.unwrap(), WatchEvent::Reconnected));
-    let back = watch.next().await.unwrap();
-    assert!(matches!(&back, WatchEvent::Applied(o) if o["metadata"]["name"] == "two"), "{back:?}");
-    assert!(read.await.unwrap().unwrap().is_some());
-    write.await.unwrap().expect("a refused connection was never a request: it is repeated");
-    let told = notes.lock().unwrap().clone();
-    assert!(
-        told.iter().any(|n: &windlass_runtime::cluster::RetryNote| n.request.starts_with("create ConfigMap/three")),
-        "{told:?}"
-    );
-    room.close().await;
+        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "three"}});
+        let (writer, id) = (shaky.clone(), all.member("three"));
+        let write = tokio::spawn(async move { writer.create(&id, &object, &WriteOptions::default()).await });
+        let (reader, id) = (shaky.clone(), all.member("one"));
+        let read = tokio::spawn(async move { reader.get(&id).await });
+        pause(1500).await;
+        proxy.listen().await;
+        assert!(matches!(watch.next().await.unwrap(), WatchEvent::Reconnected));
+        let back = watch.next().await.unwrap();
+        assert!(matches!(&back, WatchEvent::Applied(o) if o["metadata"]["name"] == "two"), "{back:?}");
+        assert!(read.await.unwrap().unwrap().is_some());
+        write.await.unwrap().expect("a refused connection was never a request: it is repeated");
+        let told = notes.lock().unwrap().clone();
+        assert!(
+            told.iter().any(|n: &windlass_runtime::cluster::RetryNote| n.request.starts_with("create ConfigMap/three")),
+            "{told:?}"
+        );
+        room.close().await;
     });
 }
 
@@ -706,17 +707,17 @@ fn reads_and_watches_outlast_a_server_that_goes_away(bed: Bed) {
 fn the_steps_of_an_unchanged_apply_take_no_time(bed: Bed) {
     let path = bed.kubeconfig();
     bed.outside(async move {
-    let clock = std::time::Instant::now();
-    let cluster = open(path).await;
-    let opened = clock.elapsed();
-    cluster.discovery().await.unwrap();
-    let discovered = clock.elapsed() - opened;
-    let all = cluster.collection("ConfigMap", None, true).await.unwrap();
-    cluster.list(&all, &ListOptions::default()).await.unwrap();
-    eprintln!(
-        "opened in {opened:?}, discovered in {discovered:?}, listed in {:?}",
-        clock.elapsed() - opened - discovered
-    );
-    assert!(clock.elapsed() < Duration::from_secs(5));
+        let clock = std::time::Instant::now();
+        let cluster = open(path).await;
+        let opened = clock.elapsed();
+        cluster.discovery().await.unwrap();
+        let discovered = clock.elapsed() - opened;
+        let all = cluster.collection("ConfigMap", None, true).await.unwrap();
+        cluster.list(&all, &ListOptions::default()).await.unwrap();
+        eprintln!(
+            "opened in {opened:?}, discovered in {discovered:?}, listed in {:?}",
+            clock.elapsed() - opened - discovered
+        );
+        assert!(clock.elapsed() < Duration::from_secs(5));
     });
 }

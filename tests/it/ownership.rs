@@ -51,9 +51,8 @@ fn apply_label_scale_taint_and_apply_again_changes_nothing_the_second_time_and_l
     assert_eq!(live["spec"]["template"]["spec"]["containers"][0]["image"], "registry.example.com/web:1");
 
     // Now the manifest itself says something new about what was scaled.
-    let apply = |options: &str| {
-        run_script(&kubeconfig, &format!("cluster::apply({}{options})", deployment(&namespace, 5)))
-    };
+    let apply =
+        |options: &str| run_script(&kubeconfig, &format!("cluster::apply({}{options})", deployment(&namespace, 5)));
     let refused = apply("");
     let error = &refused["steps"][0]["error"];
     assert_eq!(error["kind"], "conflict", "{refused:#}");

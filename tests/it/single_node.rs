@@ -37,7 +37,14 @@ fn copy(from: &Path, to: &Path) {
 /// Every object's resourceVersion in the namespaces of the solution.
 fn versions(bed: &Bed) -> BTreeMap<String, String> {
     let kinds = [
-        "configmaps", "secrets", "services", "deployments", "statefulsets", "cronjobs", "ingresses", "persistentvolumeclaims",
+        "configmaps",
+        "secrets",
+        "services",
+        "deployments",
+        "statefulsets",
+        "cronjobs",
+        "ingresses",
+        "persistentvolumeclaims",
     ];
     let mut versions = BTreeMap::new();
     for namespace in ["expertflow", "ef-external"] {
