@@ -148,6 +148,12 @@ impl Shadow {
         self.engine(|engine| engine.mend(fault));
     }
 
+    /// What is broken, each with whether it was in the way of anything yet.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(Fault, bool)> {
+        self.lock().engine.faults()
+    }
+
     fn engine(&self, work: impl FnOnce(&mut Engine)) {
         work(&mut self.lock().engine);
         self.with(|_| ());

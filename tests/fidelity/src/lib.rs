@@ -11,6 +11,7 @@ pub mod known;
 pub mod mask;
 pub mod report;
 pub mod run;
+pub mod settled;
 
 pub use case::Case;
 pub use cluster::Cluster;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::body::{self, media_type};
 use super::request::{Kind, Request, no_kind};
 use crate::Json;
-use crate::apply::printed::plain;
+use crate::apply::printed::{go_kind, plain};
 use crate::catalog::ResourceType;
 use crate::error::ApiError;
 use crate::patch::{json, merge, strategic, unsupported};
@@ -39,6 +39,14 @@ pub(crate) fn patch_of<'a>(
     let broken = |why: String| ApiError::bad_request(format!("error decoding patch: {why}"));
     if applies {
         let intent = body::read_yaml(request.body)
+            .and_then(|intent| match &intent {
+                Json::Object(_) => Ok(intent),
+                other => Err(format!(
+                    "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {} into Go value of type \
+                     map[string]interface {{}}",
+                    go_kind(other)
+                )),
+            })
             .map_err(|why| ApiError::bad_request(format!("error decoding YAML: {why}")))?;
         return Ok((writer, Edit::Apply { intent, force: request.query.flag("force") }));
     }

@@ -33,7 +33,7 @@ use crate::store::{Base, Key, Store};
 
 pub(crate) use deletion::Deleted;
 pub(crate) use meta::{same_name, time};
-pub(crate) use parts::{convert, deprecation};
+pub(crate) use parts::{convert, decode, deprecation};
 pub(crate) use scale::Scaled;
 pub(crate) use strategy::returns_deleted;
 pub(crate) use write::{Edit, Target, Written};
@@ -150,6 +150,11 @@ impl World {
     pub(crate) fn stored_type(&self, resource: &str) -> Result<Arc<ResourceType>, ApiError> {
         let stored = self.catalog.stored(resource).cloned();
         stored.ok_or_else(|| ApiError::new(404, "NotFound", "the server could not find the requested resource"))
+    }
+
+    /// A new object that is not kept, with its owners.
+    pub(crate) fn tracked(&self, target: &Target<'_>, writer: &Writer, object: Json) -> Json {
+        parts::track(self, target, None, object, writer, self.clock().wall())
     }
 
     /// Words of its own from [`chance`](Objects::chance), as a uid.

@@ -17,7 +17,7 @@ pub(super) const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8
 
 /// Brings an object into the form in which the API server reads it. What the type does not know is dropped, and told: as an
 /// error, as warnings, or not at all.
-pub(super) fn decode(
+pub(crate) fn decode(
     kind: &ResourceType,
     object: &mut Json,
     validation: FieldValidation,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::fields::{between, int, items, text, time};
-use super::super::{Context, Next};
+use super::super::{Context, Next, pods};
 use super::needs::Missing;
 use super::{NAME, is_sidecar};
 use crate::Json;
@@ -210,7 +210,8 @@ impl PodContext<'_, '_> {
     }
 
     fn place<'c>(&'c self, image: &'c str) -> Place<'c> {
-        Place { namespace: object::namespace(self.pod), pod: object::name(self.pod), image }
+        let (namespace, pod) = (object::namespace(self.pod), object::name(self.pod));
+        Place { namespace, pod, workload: pods::workload(self.pod), image }
     }
 }
 
