@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use http::{HeaderValue, Request};
 use kube::client::Body;
@@ -11,6 +12,7 @@ use windlass_runtime::cancel::Cancel;
 use windlass_runtime::cluster::Patch;
 use windlass_runtime::target::{Live, Shadow, Target};
 use windlass_runtime::{Clock, Moment, RealClock};
+use windlass_shadow::clock::{Hold, Reason, Simulation};
 use windlass_shadow::fault::Fault;
 use windlass_shadow::listen::{self, Listener};
 use windlass_testbed::{Audit, AuditMark, Event, FAULT, OTHER, TESTER, Testbed};
@@ -91,6 +93,7 @@ impl Bed {
             log.lock().unwrap_or_else(PoisonError::into_inner).push(event);
         });
         let (clock, simulation) = (target.clock(), target.simulation());
+        simulation.iter().for_each(keep_alive);
         let other = as_user(Arc::new(target.clone()), OTHER);
         let place = Place::Shadow { target, asked, door: OnceLock::new() };
         Self::of(place, bridge().for_target(simulation), clock, &other)
@@ -174,6 +177,16 @@ impl Bed {
     #[must_use]
     pub fn now(&self) -> Moment {
         self.0.clock.now()
+    }
+
+    /// Keeps the time of a simulated cluster from going on for as long as the result lives: what is begun meanwhile begins
+    /// at one moment.
+    #[must_use]
+    pub fn still(&self) -> Option<Hold> {
+        match &self.0.place {
+            Place::Shadow { target, .. } => target.simulation().map(|simulation| simulation.clock().hold()),
+            Place::Live(_) => None,
+        }
     }
 
     /// Runs a future to its end where the cluster's clock is.
@@ -340,6 +353,17 @@ pub enum Mark {
     Live(AuditMark),
     /// In the list of what the simulated cluster was asked.
     Shadow(usize),
+}
+
+/// Something can always happen on a cluster where others work too: a wait there goes on to its timeout. Without anybody else,
+/// a simulation says at once that nothing can happen any more.
+fn keep_alive(simulation: &Simulation) {
+    let clock = simulation.clock().clone();
+    simulation.handle().spawn(async move {
+        loop {
+            clock.sleep_until(clock.now() + Duration::from_secs(1), Reason::Event).await;
+        }
+    });
 }
 
 fn as_user(target: Arc<dyn Target>, user: &str) -> Through {

@@ -3,6 +3,7 @@
 //! All of it is synchronous and stands behind one lock. Writes go one way (`write.rs`), whoever asks: defaults, admission,
 //! validation, managed fields, the store, the history.
 
+mod api_services;
 mod deletion;
 mod events;
 mod genesis;
