@@ -20,6 +20,8 @@ mod view;
 mod watch;
 mod words;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Request, Response};
 
@@ -31,8 +33,9 @@ use request::accept;
 use route::Route;
 use words::no_such_resource;
 
+use crate::catalog::ResourceType;
 use crate::error::ApiError;
-use crate::world::World;
+use crate::world::{World, deprecation};
 
 /// Answers a request.
 pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Response<Body> {
@@ -61,12 +64,27 @@ fn resource(world: &mut World, request: &request::Request<'_>) -> Result<Answer,
     }
     let kind = world.catalog.get(&path.group, &path.version, &path.resource).cloned();
     let kind = kind.filter(|kind| kind.namespaced || path.namespace.is_empty()).ok_or_else(no_such_resource)?;
+    let mut warnings: Vec<String> = deprecation(&kind).into_iter().collect();
+    match of_kind(world, request, &kind) {
+        Ok(mut answer) => {
+            warnings.append(&mut answer.warnings);
+            Ok(answer.with_warnings(warnings))
+        }
+        Err(mut error) => {
+            warnings.append(&mut error.warnings);
+            Err(ApiError { warnings, ..error })
+        }
+    }
+}
+
+fn of_kind(world: &mut World, request: &request::Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
+    let path = request.path;
     if !path.subresource.is_empty() {
         let subresource = kind.subresource(&path.subresource).ok_or_else(no_such_resource)?;
-        return subresource::answer(world, request, &kind, subresource);
+        return subresource::answer(world, request, kind, subresource);
     }
-    if let Some(answer) = reviews::answer(world, request, &kind)? {
+    if let Some(answer) = reviews::answer(world, request, kind)? {
         return Ok(answer);
     }
-    objects::answer(world, request, &kind)
+    objects::answer(world, request, kind)
 }

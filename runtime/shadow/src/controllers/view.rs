@@ -11,9 +11,9 @@ use serde_json::json;
 use super::Seen;
 use super::fields::{Labels, condition, int, items, labels, text, time};
 use super::index::Index;
-use crate::quantity::milli;
 use crate::Json;
 use crate::object;
+use crate::quantity::milli;
 
 /// Where a pod is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

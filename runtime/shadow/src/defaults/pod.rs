@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::container;
 use super::fields::{drop, each_resource_list, entries, fill, get, items, items_mut, map, set, text, truth};
-use crate::quantity::Quantity;
 use super::volume;
 use crate::Json;
+use crate::quantity::Quantity;
 
 /// A pod's spec, in a pod or in a template.
 pub(super) fn spec(spec: &mut Json) {

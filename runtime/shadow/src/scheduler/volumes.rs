@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::Json;
 use crate::controllers::fields::{items, put, text};
-use crate::quantity::milli;
 use crate::controllers::selector::{node_selector, selects};
 use crate::controllers::view::{Node, Pod};
 use crate::controllers::{Context, View, writer};
 use crate::error::ApiError;
 use crate::object;
+use crate::quantity::milli;
 use crate::world::Objects;
 
 use super::SELECTED_NODE;

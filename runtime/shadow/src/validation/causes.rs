@@ -1,8 +1,8 @@
 //! What is wrong with an object, collected in the order and the words of the API server.
 
 use crate::Json;
-use crate::quantity::Quantity;
 use crate::error::Cause;
+use crate::quantity::Quantity;
 
 /// The causes found so far.
 #[derive(Debug, Default)]

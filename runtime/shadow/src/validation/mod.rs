@@ -9,12 +9,13 @@ mod cluster;
 mod config;
 mod cron;
 mod metadata;
-mod names;
+pub(crate) mod names;
 mod networking;
 mod pod;
 mod selector;
 mod service;
 mod storage;
+pub(crate) mod warnings;
 mod workload;
 
 use causes::Causes;

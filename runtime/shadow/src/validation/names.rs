@@ -13,6 +13,11 @@ fn too_long(most: usize) -> String {
     format!("must be no more than {most} characters")
 }
 
+/// The same of labels, which newer code judges.
+fn too_many_bytes(most: usize) -> String {
+    format!("must be no more than {most} bytes")
+}
+
 fn alnum(c: char) -> bool {
     c.is_ascii_lowercase() || c.is_ascii_digit()
 }
@@ -53,6 +58,20 @@ pub(crate) fn dns_subdomain(value: &str) -> Vec<String> {
         let message = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and \
                        must start and end with an alphanumeric character";
         words.push(regex_words(message, &format!("{LABEL}(\\.{LABEL})*"), &["example.com"]));
+    }
+    words
+}
+
+/// An older kind of label, which begins with a letter: names of groups' resources and versions.
+pub(crate) fn dns_1035_label(value: &str) -> Vec<String> {
+    let mut words = vec![];
+    if value.len() > 63 {
+        words.push(too_long(63));
+    }
+    if !is_label(value) || !value.starts_with(|c: char| c.is_ascii_lowercase()) {
+        let message = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an \
+                       alphabetic character, and end with an alphanumeric character";
+        words.push(regex_words(message, "[a-z]([-a-z0-9]*[a-z0-9])?", &["my-name", "abc-123"]));
     }
     words
 }
@@ -99,7 +118,8 @@ pub(crate) fn qualified(value: &str) -> Vec<String> {
             if prefix.is_empty() {
                 words.push("prefix part must be non-empty".to_owned());
             } else {
-                words.extend(dns_subdomain(prefix).into_iter().map(|w| format!("prefix part {w}")));
+                let wrong = dns_subdomain(prefix).into_iter().map(|w| w.replace(&too_long(253), &too_many_bytes(253)));
+                words.extend(wrong.map(|w| format!("prefix part {w}")));
             }
             name
         }
@@ -114,7 +134,7 @@ pub(crate) fn qualified(value: &str) -> Vec<String> {
     if name.is_empty() {
         words.push("name part must be non-empty".to_owned());
     } else if name.len() > 63 {
-        words.push(format!("name part {}", too_long(63)));
+        words.push(format!("name part {}", too_many_bytes(63)));
     }
     if !is_key_name(name) {
         words.push(format!("name part {}", regex_words(MESSAGE, REGEX, &["MyName", "my.name", "123-abc"])));
@@ -126,7 +146,7 @@ pub(crate) fn qualified(value: &str) -> Vec<String> {
 pub(crate) fn label_value(value: &str) -> Vec<String> {
     let mut words = vec![];
     if value.len() > 63 {
-        words.push(too_long(63));
+        words.push(too_many_bytes(63));
     }
     if !value.is_empty() && !is_key_name(value) {
         let message = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and \

@@ -7,7 +7,6 @@ mod deletion;
 mod events;
 mod genesis;
 mod meta;
-pub(crate) mod names;
 mod parts;
 mod reach;
 mod scale;
@@ -32,7 +31,7 @@ use crate::store::{Base, Key, Store};
 
 pub(crate) use deletion::Deleted;
 pub(crate) use meta::time;
-pub(crate) use parts::convert;
+pub(crate) use parts::{convert, deprecation};
 pub(crate) use scale::Scaled;
 pub(crate) use strategy::returns_deleted;
 pub(crate) use write::{Edit, Target, Written};

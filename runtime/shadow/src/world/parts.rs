@@ -143,8 +143,15 @@ pub(super) fn judge(
     }
     let mut warnings = verdict.warnings;
     warnings.extend(verdict.unvalidated);
+    if stored.definition.is_none() {
+        warnings.extend(match target.subresource {
+            "status" => validation::warnings::of_status(&stored.group, &stored.kind, object),
+            "" => validation::warnings::of(&stored.group, &stored.kind, object, live),
+            _ => Vec::new(),
+        });
+    }
     if stored.definition.is_none() && is_whole(target) {
-        admission::check(&request, object, live, world)?;
+        warnings.extend(admission::check(&request, object, live, world)?);
     }
     Ok(warnings)
 }
@@ -195,7 +202,11 @@ fn request<'a>(target: &Target<'a>, stored: &'a ResourceType) -> Request<'a> {
 
 /// What a request is told besides, whatever it does: that the version is deprecated.
 pub(crate) fn deprecation(kind: &ResourceType) -> Option<String> {
-    kind.definition.as_ref()?.deprecation.clone()
+    match &*kind.name {
+        "endpoints" => Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".to_owned()),
+        "componentstatuses" => Some("v1 ComponentStatus is deprecated in v1.19+".to_owned()),
+        _ => kind.definition.as_ref()?.deprecation.clone(),
+    }
 }
 
 /// The same object in another version of its kind.

@@ -3,9 +3,9 @@
 use serde_json::Map;
 
 use super::{Target, meta, strategy};
+use crate::Json;
 use crate::apply::Reset;
 use crate::catalog::ResourceType;
-use crate::Json;
 
 /// The status of a new object is not its client's.
 pub(super) fn create(kind: &ResourceType, object: &mut Json) {

@@ -1,6 +1,8 @@
 //! The pod security standards that a namespace's labels ask for: enforced on pods, told about what makes pods.
 
+mod baseline;
 mod pods;
+mod restricted;
 mod standards;
 
 use std::collections::BTreeMap;
@@ -181,9 +183,7 @@ fn namespace(
         }
     }
     if !violating.is_empty() {
-        said.push(format!(
-            "existing pods in namespace \"{name}\" violate the new PodSecurity enforce level \"{is}\""
-        ));
+        said.push(format!("existing pods in namespace \"{name}\" violate the new PodSecurity enforce level \"{is}\""));
     }
     let mut pods: Vec<String> = violating
         .into_iter()

@@ -11,11 +11,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::fields::{condition, drop_condition, items, put, text};
-use crate::quantity::milli;
 use super::{Context, Controller, MANAGER, Next, Seen, View, writer};
 use crate::Json;
 use crate::error::ApiError;
 use crate::object;
+use crate::quantity::milli;
 use crate::scheduler::{SELECTED_NODE, suits};
 use crate::store::Key;
 use crate::world::Objects;

@@ -2,8 +2,8 @@
 
 use super::{Coded, Decoder, Fault, integer, kind};
 use crate::Json;
-use crate::schema::go::Special;
 use crate::quantity;
+use crate::schema::go::Special;
 use crate::schema::time;
 
 const SCHEMA: &str = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps";
