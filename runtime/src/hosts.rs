@@ -47,6 +47,8 @@ pub struct Host {
     pub cpu: Option<Json>,
     /// Its memory.
     pub memory: Option<String>,
+    /// The disk that its pods share.
+    pub disk: Option<String>,
 }
 
 /// The machines, in the order of the file.
@@ -115,7 +117,8 @@ impl Host {
         }
         node.labels.extend(self.labels.clone());
         let cpu = self.cpu.as_ref().map(|cpu| cpu.as_str().map_or_else(|| cpu.to_string(), str::to_owned));
-        for (resource, amount) in [("cpu", cpu), ("memory", self.memory.clone())] {
+        let (memory, disk) = (self.memory.clone(), self.disk.clone());
+        for (resource, amount) in [("cpu", cpu), ("memory", memory), ("ephemeral-storage", disk)] {
             node.capacity.extend(amount.map(|amount| (resource.to_owned(), amount)));
         }
         node
@@ -140,14 +143,15 @@ mod tests {
 
     #[test]
     fn machines_become_nodes_in_their_order() {
-        let text = "hosts:\n  zeta: { roles: [server], site: north, cpu: 8, memory: 32Gi }\n  alpha:\n  beta:\n    labels: { disk: ssd }\n    taints: ['only=db:NoSchedule', 'gone:NoExecute']\n";
+        let text = "hosts:\n  zeta: { roles: [server], site: north, cpu: 8, memory: 64Gi, disk: 1Ti }\n  alpha:\n  beta:\n    labels: { disk: ssd }\n    taints: ['only=db:NoSchedule', 'gone:NoExecute']\n";
         let topology = hosts(text).unwrap().topology();
         let names: Vec<&str> = topology.nodes.iter().map(|n| n.name.as_str()).collect();
         assert_eq!(names, ["zeta", "alpha", "beta"]);
         let [zeta, alpha, beta] = topology.nodes.as_slice() else { panic!("three") };
         assert_eq!(zeta.labels["node-role.kubernetes.io/control-plane"], "true");
         assert!(zeta.taints.is_empty() && !zeta.control_plane, "it takes pods");
-        assert_eq!((zeta.capacity["cpu"].as_str(), zeta.capacity["memory"].as_str()), ("8", "32Gi"));
+        assert_eq!((zeta.capacity["cpu"].as_str(), zeta.capacity["memory"].as_str()), ("8", "64Gi"));
+        assert_eq!(zeta.capacity["ephemeral-storage"], "1Ti");
         assert_eq!(zeta.site.as_deref(), Some("north"));
         assert_eq!(*alpha, NodeSpec::new("alpha"));
         assert_eq!(beta.labels["disk"], "ssd");

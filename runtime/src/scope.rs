@@ -221,7 +221,7 @@ struct Tag(Arc<Scope>);
 
 thread_local! {
     static CURRENT: RefCell<Vec<Arc<Scope>>> = const { RefCell::new(Vec::new()) };
-    static COMPUTED: Cell<Computed> = const { Cell::new(Computed { operations: 0, weight: 0, looked: None }) };
+    static COMPUTED: Cell<Computed> = const { Cell::new(Computed { operations: 0, weight: 0, looked: None, used: None }) };
 }
 
 /// How often the engine asks what time it is: an operation on a large value takes milliseconds.
@@ -230,8 +230,8 @@ const OPERATIONS_BETWEEN_LOOKS: u64 = 16;
 /// From this length on, an operation counts for several: one for each of these.
 const OPERATION: Duration = Duration::from_micros(2);
 
-/// The longest time that operations between two looks can have taken; what is longer, the machine was asleep.
-const LONGEST: Duration = Duration::from_secs(2);
+/// What so many operations take at most, unless one of them is long.
+const USUAL: Duration = Duration::from_micros(2 * OPERATIONS_BETWEEN_LOOKS);
 
 /// What the script has computed since its last primitive.
 #[derive(Clone, Copy, Default)]
@@ -240,17 +240,31 @@ struct Computed {
     /// What the operations that took long count beyond their number.
     weight: u64,
     looked: Option<Instant>,
+    /// What this thread had used of a processor, and had computed, when it was last asked.
+    used: Option<(Duration, u64)>,
 }
 
 impl Computed {
     fn look(&mut self) {
         let now = Instant::now();
-        if let Some(before) = self.looked.replace(now) {
-            let took = now.duration_since(before).min(LONGEST).as_micros() / OPERATION.as_micros();
+        let usual = |before: Instant| now.duration_since(before) <= USUAL;
+        if self.looked.replace(now).is_some_and(usual) {
+            return;
+        }
+        // The machine may have been asleep, or busy with others: what the thread itself used is what counts.
+        let used = processor_time();
+        if let Some((before, operations)) = self.used.replace((used, self.operations)) {
+            let took = used.saturating_sub(before).as_micros() / OPERATION.as_micros();
             let took = u64::try_from(took).unwrap_or(u64::MAX);
-            self.weight = self.weight.saturating_add(took.saturating_sub(OPERATIONS_BETWEEN_LOOKS));
+            self.weight = self.weight.saturating_add(took.saturating_sub(self.operations - operations));
         }
     }
+}
+
+/// What this thread has used of a processor.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.try_into().unwrap_or_default(), time.tv_nsec.try_into().unwrap_or_default())
 }
 
 /// The guard of [`Scope::enter`].
@@ -262,7 +276,7 @@ impl Drop for Entered {
     fn drop(&mut self) {
         CURRENT.with(|stack| stack.borrow_mut().pop());
         // The time inside was not this computation's.
-        COMPUTED.with(|c| c.set(Computed { looked: None, ..self.computed }));
+        COMPUTED.with(|c| c.set(Computed { looked: None, used: None, ..self.computed }));
     }
 }
 

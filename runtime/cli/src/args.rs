@@ -164,6 +164,9 @@ pub(crate) struct Rehearse {
     /// What is left to chance comes from this number: the same one gives the same rehearsal
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
+    /// The simulated time of day at which it begins, such as 2026-07-01T08:00:00Z; the next full hour without it
+    #[arg(long, value_name = "TIME")]
+    pub(crate) begin: Option<jiff::Timestamp>,
     /// Run it twice: the second run must change nothing
     #[arg(long)]
     pub(crate) twice: bool,

@@ -46,7 +46,7 @@ pub struct Taint {
 }
 
 impl NodeSpec {
-    /// A machine of 4 cores and 16 GiB.
+    /// A machine of 8 cores, 32 GiB of memory and 150 GiB of disk.
     #[must_use]
     pub fn new(name: impl Into<String>) -> Self {
         Self {
@@ -133,11 +133,11 @@ pub(crate) fn pod_range(place: usize) -> String {
 /// What a kubelet reports of a machine that is well.
 pub(crate) fn status(name: &str, told: &BTreeMap<String, String>, place: usize, joined: jiff::Timestamp) -> Json {
     let defaults = [
-        ("cpu", "4"),
-        ("ephemeral-storage", "100Gi"),
+        ("cpu", "8"),
+        ("ephemeral-storage", "150Gi"),
         ("hugepages-1Gi", "0"),
         ("hugepages-2Mi", "0"),
-        ("memory", "16Gi"),
+        ("memory", "32Gi"),
         ("pods", "110"),
     ];
     let mut capacity = json!({});
@@ -219,14 +219,14 @@ mod tests {
         let mut topology = Topology::of(2);
         topology.nodes[1].control_plane = true;
         topology.nodes[1].site = Some("north".into());
-        topology.nodes[1].capacity.insert("cpu".into(), "8".into());
+        topology.nodes[1].capacity.insert("cpu".into(), "16".into());
         let nodes = topology.objects(jiff::Timestamp::UNIX_EPOCH);
         assert_eq!(nodes[0]["metadata"]["name"], "node-1");
-        assert_eq!(nodes[0]["status"]["allocatable"]["memory"], "16Gi");
+        assert_eq!(nodes[0]["status"]["allocatable"]["memory"], "32Gi");
         assert_eq!(nodes[0]["spec"]["taints"], Json::Null);
         assert_eq!(nodes[1]["spec"]["taints"][0]["effect"], "NoSchedule");
         assert_eq!(nodes[1]["metadata"]["labels"]["topology.kubernetes.io/zone"], "north");
-        assert_eq!(nodes[1]["status"]["capacity"]["cpu"], "8");
+        assert_eq!(nodes[1]["status"]["capacity"]["cpu"], "16");
         assert_ne!(nodes[0]["spec"]["podCIDR"], nodes[1]["spec"]["podCIDR"]);
     }
 

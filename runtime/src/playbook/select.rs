@@ -1,6 +1,7 @@
 //! Which steps of a playbook run: `--from`, `--only`, `--skip`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::declare::Step;
 use crate::analysis::{StateUse, StateUses, calls_and_imports};
@@ -72,8 +73,10 @@ impl Selection {
         let mut uses = StateUses::default();
         let used: Vec<StateUse> = steps.iter().map(|step| uses.of(step)).collect();
         // A module's functions, and keys that are computed, may write what cannot be seen from here.
-        let imports = |step: &Step| !calls_and_imports(&step.unit().ast).imports.is_empty();
-        let opaque = used.iter().any(|own| own.opaque) || steps.iter().any(imports);
+        let mut units: Vec<_> = steps.iter().map(Step::unit).collect();
+        units.dedup_by_key(|unit| Arc::as_ptr(unit));
+        let opaque = used.iter().any(|own| own.opaque)
+            || units.iter().any(|unit| !calls_and_imports(&unit.ast).imports.is_empty());
         let mut problems = Vec::new();
         let mut left: BTreeSet<&str> = BTreeSet::new();
         for (step, own) in steps.iter().zip(&used).filter(|(step, _)| !left_out.contains_key(&step.key)) {

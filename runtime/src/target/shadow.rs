@@ -5,10 +5,11 @@ mod network;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use sha2::{Digest as _, Sha256};
 use windlass_shadow::clock::Simulation;
 use windlass_shadow::fault::{Fault, Scene};
 use windlass_shadow::topology::Topology;
-use windlass_shadow::{Service, Shadow as Simulated};
+use windlass_shadow::{Counted, Service, Shadow as Simulated};
 
 use super::{Network, RealNetwork, Target};
 use crate::clock::{self, BoxFuture, Clock};
@@ -66,6 +67,13 @@ impl ShadowBuilder {
         self
     }
 
+    /// The seed of a cluster: clusters of one target must differ in their uids, by which they are told apart.
+    fn seed_of(&self, name: Option<&str>) -> u64 {
+        let Some(name) = name else { return self.seed };
+        let digest = Sha256::new().chain_update(self.seed.to_be_bytes()).chain_update(name).finalize();
+        digest.iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
+    }
+
     /// The target, with its clusters running.
     ///
     /// # Errors
@@ -91,7 +99,13 @@ struct Inner {
     clock: Arc<dyn Clock>,
     /// As it is now: faults may have been added since the start.
     scene: Mutex<Scene>,
-    clusters: Mutex<BTreeMap<String, Simulated>>,
+    clusters: Mutex<BTreeMap<String, Begun>>,
+}
+
+/// A cluster, and what there was in it from the start.
+struct Begun {
+    cluster: Simulated,
+    first: Vec<Counted>,
 }
 
 impl Shadow {
@@ -121,28 +135,43 @@ impl Shadow {
                 .hint(format!("customer.yaml names: {}", options.clusters.join(", "))));
         }
         let mut clusters = lock(&self.inner.clusters);
-        let cluster = clusters.entry(name.unwrap_or(NAME).to_owned()).or_insert_with(|| {
+        let begun = clusters.entry(name.unwrap_or(NAME).to_owned()).or_insert_with(|| {
             let clock = Arc::new(self.inner.simulation.clock().clone());
-            let builder = Simulated::builder(clock).seed(options.seed).topology(options.topology.clone());
+            let builder = Simulated::builder(clock).seed(options.seed_of(name)).topology(options.topology.clone());
             let cluster = builder.scene(lock(&self.inner.scene).clone()).build();
             self.inner.simulation.handle().spawn(cluster.run());
-            cluster
+            Begun { first: cluster.census(), cluster }
         });
-        Ok(cluster.clone())
+        Ok(begun.cluster.clone())
     }
 
     /// Breaks something in all clusters from now on.
     pub fn inject(&self, fault: &Fault) {
         lock(&self.inner.scene).inject(fault.clone());
-        for cluster in lock(&self.inner.clusters).values() {
-            cluster.inject(fault.clone());
+        for begun in lock(&self.inner.clusters).values() {
+            begun.cluster.inject(fault.clone());
         }
     }
 
-    /// The clusters that have been made so far, by name.
+    /// How many objects came into being in all clusters, by kind and group; without Events.
     #[must_use]
-    pub fn clusters(&self) -> BTreeMap<String, Simulated> {
-        lock(&self.inner.clusters).clone()
+    pub fn made(&self) -> Vec<Counted> {
+        let mut made: BTreeMap<(String, String), Counted> = BTreeMap::new();
+        for Begun { cluster, first } in lock(&self.inner.clusters).values() {
+            for counted in cluster.census().into_iter().filter(|counted| counted.kind != "Event") {
+                let key = (counted.kind.clone(), counted.group.clone());
+                let same = |other: &&Counted| other.kind == counted.kind && other.group == counted.group;
+                let count = counted.count.saturating_sub(first.iter().find(same).map_or(0, |before| before.count));
+                made.entry(key).or_insert(Counted { count: 0, ..counted }).count += count;
+            }
+        }
+        made.into_values().filter(|counted| counted.count > 0).collect()
+    }
+
+    /// What controllers of the simulation looked at without end, and have left alone: its own mistakes.
+    #[must_use]
+    pub fn endless(&self) -> Vec<String> {
+        lock(&self.inner.clusters).values().flat_map(|begun| begun.cluster.endless()).collect()
     }
 
     fn client(&self, service: Service) -> kube::Client {

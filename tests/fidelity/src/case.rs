@@ -42,12 +42,15 @@ pub struct Step {
     /// The body as it is, where it is no JSON.
     #[serde(default)]
     pub text: Option<String>,
-    /// The code that the real server answers, so that a case says what it means: without, 201 to a POST and 200 else.
+    /// The code with which the real server refuses it, so that a case says what it means: without, it does as it is told.
     #[serde(default)]
     pub code: Option<u16>,
     /// Values of the answer that later steps use: JSON pointers, by name.
     #[serde(default)]
     pub keep: BTreeMap<String, String>,
+    /// The request is repeated until its answer has these values: by JSON pointer.
+    #[serde(default)]
+    pub until: BTreeMap<String, Json>,
     /// For a watch: how many events to wait for.
     #[serde(default)]
     pub events: Option<usize>,
@@ -94,10 +97,10 @@ impl Step {
         }
     }
 
-    /// The code that the real server shall answer.
+    /// Whether the real server's code is the one that the case means.
     #[must_use]
-    pub fn expected(&self) -> u16 {
-        self.code.unwrap_or(if self.method() == "POST" { 201 } else { 200 })
+    pub fn expects(&self, code: u16) -> bool {
+        self.code.map_or((200..300).contains(&code), |expected| expected == code)
     }
 
     /// The verb, as Kubernetes calls it; `apply` for a server-side apply, `discovery` for what is no resource.

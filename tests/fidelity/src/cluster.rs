@@ -46,19 +46,21 @@ pub struct Answer {
 #[derive(Clone)]
 pub struct Cluster {
     client: kube::Client,
+    /// What it is called, where no connection tells.
+    host: Option<&'static str>,
 }
 
 impl Cluster {
     /// What this client talks to.
     #[must_use]
     pub fn new(client: kube::Client) -> Self {
-        Self { client }
+        Self { client, host: None }
     }
 
     /// The shadow, in this process.
     #[must_use]
     pub fn shadow(shadow: &windlass_shadow::Shadow) -> Self {
-        Self::new(kube::Client::new(shadow.client(), "default"))
+        Self { host: Some("127.0.0.1:6443"), ..Self::new(kube::Client::new(shadow.client(), "default")) }
     }
 
     /// What a kubeconfig leads to.
@@ -82,6 +84,9 @@ impl Cluster {
     pub async fn send(&self, sent: &Sent) -> Result<Answer, Error> {
         let wrong = |what: String| Error::Request { request: format!("{} {}", sent.method, sent.path), what };
         let mut request = Request::builder().method(&*sent.method).uri(&sent.path);
+        if let Some(host) = self.host {
+            request = request.header(http::header::HOST, host);
+        }
         for (name, value) in
             [("Content-Type", &sent.content_type), ("Accept", &sent.accept), ("User-Agent", &sent.agent)]
         {
@@ -101,7 +106,9 @@ impl Cluster {
                 let bytes = bytes.map_err(|_| wrong("the answer does not end".into()))?;
                 let bytes = bytes.map_err(|error| wrong(error.to_string()))?.to_bytes();
                 let text = || Json::String(String::from_utf8_lossy(&bytes).into_owned());
-                serde_json::from_slice(&bytes).unwrap_or_else(|_| text())
+                let yaml = head.headers.get("content-type").is_some_and(|value| value == "application/yaml");
+                let read = if yaml { serde_yaml::from_slice(&bytes).ok() } else { serde_json::from_slice(&bytes).ok() };
+                read.unwrap_or_else(text)
             }
         };
         Ok(Answer { code: head.status.as_u16(), headers: head.headers, body })

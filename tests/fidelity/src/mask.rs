@@ -1,6 +1,7 @@
 //! What cannot be equal on two clusters, made equal: uids, versions, times, generated names, allocated addresses.
 //!
-//! What can be told from them stays: whether two uids are the same, whether a write gave an object a new version.
+//! What can be told from them stays: whether two uids are the same, whether a write gave an object a new version. The causes
+//! of a refusal are sorted: the real server finds many of them by going through maps, which Go does in any order.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -37,13 +38,20 @@ pub struct Mask {
     versions: BTreeMap<String, Vec<String>>,
     /// Generated names, and what they are called here.
     names: Vec<(String, String)>,
+    /// What names begin with that are generated, and told of in refusals only.
+    prefixes: Vec<Regex>,
 }
 
 static UID: LazyLock<Regex> = LazyLock::new(|| regex("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"));
 static TIME: LazyLock<Regex> = LazyLock::new(|| regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"));
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| regex(r"\b10\.96\.\d+\.\d+\b"));
-static VERSION: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"((?i:resource version)s?:? |current: |resourceVersion[=:] ?)\d+( \(\d+\))?"));
+static VERSION: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r#"((?i:resource ?version)(s?:? | in record \(|\\*"?[=:] ?\\*"?)|current: )\d+( \(\d+\))?"#)
+});
+/// Where a server listens.
+static HOST: LazyLock<Regex> = LazyLock::new(|| regex(r"^127\.0\.0\.1:\d+$"));
+/// The volume with the token of a pod's ServiceAccount.
+static TOKEN: LazyLock<Regex> = LazyLock::new(|| regex("kube-api-access-[a-z0-9]{5}"));
 static AGE: LazyLock<Regex> = LazyLock::new(|| regex(r"^(\d+[smhdy])+$"));
 
 #[expect(clippy::unwrap_used, reason = "the expressions stand above, and each test needs them")]
@@ -62,6 +70,14 @@ impl Mask {
         let headers = HEADERS.iter().map(|name| ((*name).to_owned(), header(name)));
         let headers = headers.filter(|(_, values)| !values.is_empty()).collect();
         Masked { code: answer.code, headers, body: self.value("", &answer.body) }
+    }
+
+    /// Remembers that the name of the object in this request is generated.
+    pub fn generates(&mut self, body: &str) {
+        let body: Json = serde_json::from_str(body).unwrap_or_default();
+        if let Some(prefix) = body.pointer("/metadata/generateName").and_then(Json::as_str) {
+            self.prefixes.push(regex(&format!("{}[bcdfghjklmnpqrstvwxz2-9]{{5}}\\b", regex::escape(prefix))));
+        }
     }
 
     /// Remembers the objects in this.
@@ -137,6 +153,7 @@ impl Mask {
             masked.insert(name.clone(), value);
         }
         mask_ages(&mut masked);
+        sort_causes(&mut masked);
         Json::Object(masked)
     }
 
@@ -159,6 +176,12 @@ impl Mask {
             self.uids.get(&found[0]).cloned().unwrap_or_else(|| "<uid>".into())
         });
         let text = TIME.replace_all(&text, |found: &Captures<'_>| time(&found[0]));
+        let text = self
+            .prefixes
+            .iter()
+            .fold(text, |text, prefix| prefix.replace_all(&text, "<generated>").into_owned().into());
+        let text = HOST.replace_all(&text, "<host>");
+        let text = TOKEN.replace_all(&text, "kube-api-access-<generated>");
         let text = ADDRESS.replace_all(&text, "<address>");
         VERSION.replace_all(&text, "${1}<version>").into_owned()
     }
@@ -198,6 +221,21 @@ fn mask_ages(table: &mut Map<String, Json>) {
                 *cell = "<age>".into();
             }
         }
+    }
+}
+
+/// Puts the causes of a refusal, and what the message says of them, in order.
+fn sort_causes(status: &mut Map<String, Json>) {
+    let causes = status.get_mut("details").and_then(|details| details.get_mut("causes")).and_then(Json::as_array_mut);
+    let Some(causes) = causes.filter(|causes| causes.len() > 1) else { return };
+    let text = |cause: &Json, key: &str| cause.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+    causes.sort_by_key(|cause| (text(cause, "field"), text(cause, "message")));
+    let message = status.get("message").and_then(Json::as_str).unwrap_or_default();
+    if let Some((before, said)) = message.split_once(" is invalid: [") {
+        let mut said: Vec<&str> = said.trim_end_matches(']').split(", ").collect();
+        said.sort_unstable();
+        let message = format!("{before} is invalid: [{}]", said.join(", "));
+        status.insert("message".into(), message.into());
     }
 }
 

@@ -1,12 +1,17 @@
 //! Runs cases on two clusters at once.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use crate::case::{Case, Step};
 use crate::cluster::{Answer, Cluster, Sent};
 use crate::compare::{Difference, differences};
 use crate::mask::{Mask, Masked};
 use crate::{Error, Json};
+
+/// How often a request is repeated until its answer is the one waited for, and how long is waited before.
+const TRIES: usize = 250;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A request of a case, and what came of it.
 #[derive(Debug)]
@@ -25,8 +30,8 @@ pub struct Exchange {
     pub real: Masked,
     /// How the shadow's answer differs from it.
     pub differences: Vec<Difference>,
-    /// The code that the case expects of the real server.
-    pub expected: u16,
+    /// Whether the real server's code is the one that the case means.
+    pub meant: bool,
 }
 
 /// One cluster in the course of one case.
@@ -74,7 +79,15 @@ impl<'a> Side<'a> {
             body,
             events: (step.verb() == "watch").then(|| step.events.unwrap_or(usize::MAX)),
         };
-        let answer = self.cluster.send(&sent).await?;
+        self.mask.generates(&sent.body);
+        let mut answer = self.cluster.send(&sent).await?;
+        for _ in 0..TRIES {
+            if step.until.iter().all(|(pointer, value)| answer.body.pointer(pointer) == Some(value)) {
+                break;
+            }
+            tokio::time::sleep(PAUSE).await;
+            answer = self.cluster.send(&sent).await?;
+        }
         self.keep(step, &answer);
         Ok(self.mask.answer(&answer))
     }
@@ -122,9 +135,9 @@ pub async fn case(real: &Cluster, shadow: &Cluster, case: &Case, number: usize) 
             request: step.send.clone(),
             resource: resource(step.path()),
             verb: step.verb(),
+            meant: step.expects(said.code),
             real: said,
             differences,
-            expected: step.expected(),
         });
     }
     Ok(exchanges)

@@ -47,7 +47,12 @@ pub(crate) fn items(list: &Value) -> impl Iterator<Item = &Value> {
     list.get("items").and_then(Value::as_array).into_iter().flatten()
 }
 
+/// Whether pods can go to a node: it is ready, and the taint that it began with is gone.
 pub(crate) fn is_ready(node: &Value) -> bool {
+    let mut taints = node.pointer("/spec/taints").and_then(Value::as_array).into_iter().flatten();
+    if taints.any(|taint| taint["key"] == "node.kubernetes.io/not-ready") {
+        return false;
+    }
     let conditions = node.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
     conditions.into_iter().any(|condition| condition["type"] == "Ready" && condition["status"] == "True")
 }

@@ -35,7 +35,11 @@ enum Chore {
         arguments: Vec<String>,
     },
     /// Measure windlass beside its peers, and print the ratios
-    Bench,
+    Bench {
+        /// What is measured
+        #[arg(value_enum, default_value_t = bench::Subject::Peers)]
+        subject: bench::Subject,
+    },
     /// Write what the shadow knows of Kubernetes' types (runtime/shadow/assets), as a test bed tells it
     Schemas {
         /// Only say whether it is up to date
@@ -76,7 +80,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Chore::Demo { nodes } => demo::run(nodes),
         Chore::Test { arguments } => test::run(&arguments),
-        Chore::Bench => bench::run(),
+        Chore::Bench { subject } => bench::run(subject),
         Chore::Schemas { check } => schemas::run(check),
         Chore::Testbed(TestbedChore::Build) => up::build(),
         Chore::Testbed(TestbedChore::Up { nodes }) => up::run(nodes),

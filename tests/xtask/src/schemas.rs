@@ -18,10 +18,11 @@ const FOLDER: &str = "runtime/shadow/assets";
 
 pub(crate) fn run(check: bool) -> Result<ExitCode, Error> {
     let testbed = up::start(1)?;
-    let structure = structure::read(&testbed)?;
+    let (structure, numbers) = structure::read(&testbed)?;
     let documents = documents::read(&testbed)?;
     let mut stale = false;
-    for (name, text) in [("structure.json", structure), ("documents.txt", documents)] {
+    let assets = [("structure.json", structure), ("protobuf.json", numbers), ("documents.txt", documents)];
+    for (name, text) in assets {
         let path = tool::workspace().join(FOLDER).join(format!("{name}.deflate"));
         let failed = |source| Error::File { path: path.display().to_string(), source };
         let same = std::fs::read(&path).is_ok_and(|bytes| inflated(&bytes).is_ok_and(|old| old == text));

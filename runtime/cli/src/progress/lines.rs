@@ -256,7 +256,8 @@ fn counts(report: &StepReport) -> String {
     format!(" ({})", parts.join(", "))
 }
 
-pub(super) fn shortened(text: &str, limit: usize) -> String {
+/// So many characters of a text at most.
+pub(crate) fn shortened(text: &str, limit: usize) -> String {
     match text.char_indices().nth(limit) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),

@@ -17,7 +17,8 @@ use crate::style::Style;
 use lines::{Lines, Wanted};
 use live::Live;
 
-pub(crate) use log_file::{LogFailure, LogFile};
+pub(crate) use lines::shortened;
+pub(crate) use log_file::LogFile;
 pub(crate) use screen::Screen;
 
 /// Shows the events of a session. Clones are the same.

@@ -56,7 +56,8 @@ pub(crate) fn mutate(
             pods::tolerate_lost_nodes(object);
         }
         ("", "nodes", None) => pods::taint_new_node(object),
-        _ => classes::mutate(request, object, objects)?,
+        (_, _, None) => classes::mutate(request, object, objects)?,
+        _ => {}
     }
     if request.is("", "services") {
         allocate_service(request, object, old, objects)?;

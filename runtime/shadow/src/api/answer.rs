@@ -46,6 +46,11 @@ impl Answer {
         Self { code: 200, content, warnings: Vec::new(), retry_after: None }
     }
 
+    /// 404 without a word.
+    pub(crate) fn nothing() -> Self {
+        Self { code: 404, ..Self::typed("", Bytes::new()) }
+    }
+
     pub(crate) fn object(code: u16, stored: &Stored, kind: &Version) -> Self {
         Self::bytes(code, kind.encode(stored))
     }
@@ -78,7 +83,9 @@ impl Answer {
         let mut response = Response::new(body);
         *response.status_mut() = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if !content_type.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
         if let Some(seconds) = self.retry_after {
             headers.insert(http::header::RETRY_AFTER, seconds.into());
         }
@@ -144,9 +151,13 @@ impl Version {
     fn encode_list(&self, page: &Page) -> Vec<u8> {
         let size: usize = page.items.iter().map(|item| item.bytes.len() + 1).sum();
         let mut bytes = Vec::with_capacity(size + 256);
+        let mut metadata = page.metadata();
+        if self.kind.definition.is_some() && page.next.is_none() {
+            // The list of a kind that has no Go type always says it.
+            metadata["continue"] = "".into();
+        }
         let head = json!({
-            "kind": format!("{}List", self.kind.kind), "apiVersion": self.kind.api_version(),
-            "metadata": page.metadata(),
+            "kind": format!("{}List", self.kind.kind), "apiVersion": self.kind.api_version(), "metadata": metadata,
         });
         bytes.extend_from_slice(head.to_string().trim_end_matches('}').as_bytes());
         bytes.extend_from_slice(b"},\"items\":[");

@@ -9,9 +9,11 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt, stream::BoxStream};
 use http_body::{Frame, SizeHint};
 
+use super::route::ResourcePath;
 use super::{json, words};
 use crate::Json;
 use crate::error::ApiError;
+use crate::schema::protobuf;
 
 /// The body of an answer: whole, or for a watch a stream of lines of JSON, each one frame.
 pub struct Body(Content);
@@ -87,35 +89,66 @@ pub(crate) enum As {
 pub(crate) struct Accept {
     pub(crate) form: Form,
     pub(crate) shape: As,
+    /// Whether a list is meant, where only the metadata is wanted.
+    pub(crate) of_list: bool,
+    /// Whether the older version of tables and metadata is meant.
+    pub(crate) older: bool,
+}
+
+/// Why nothing can be given that a client accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unacceptable {
+    /// No form that it names is known.
+    Form,
+    /// The forms are, but nothing that objects are to be given as.
+    Shape,
+}
+
+const FORMS: &str = "application/json, application/yaml, application/vnd.kubernetes.protobuf";
+
+impl Unacceptable {
+    /// What is said of it.
+    pub(crate) fn into_error(self, path: &ResourcePath) -> ApiError {
+        if self == Self::Shape {
+            let said = format!("only the following media types are accepted: {FORMS}");
+            return ApiError::new(406, "NotAcceptable", said);
+        }
+        let streams = if path.name.is_empty() {
+            ", application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch"
+        } else {
+            ""
+        };
+        let said = format!("406: Not Acceptable\n\nAvailable representations: {FORMS}{streams}");
+        words::plain(406, "NotAcceptable", &said)
+    }
 }
 
 impl Accept {
     /// The first that can be given of what the header names.
-    pub(crate) fn parse(header: &str) -> Result<Self, ApiError> {
+    pub(crate) fn parse(header: &str) -> Result<Self, Unacceptable> {
         if header.trim().is_empty() {
-            return Ok(Self { form: Form::Json, shape: As::Itself });
+            return Ok(Self { form: Form::Json, shape: As::Itself, of_list: false, older: false });
         }
-        header.split(',').find_map(accepted).ok_or_else(|| {
-            words::plain(
-                406,
-                "NotAcceptable",
-                "406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, \
-                 application/vnd.kubernetes.protobuf, application/json;stream=watch, \
-                 application/vnd.kubernetes.protobuf;stream=watch",
-            )
-        })
+        let mut why = Unacceptable::Form;
+        for clause in header.split(',') {
+            let mut parts = clause.split(';').map(str::trim);
+            let form = match parts.next().unwrap_or_default() {
+                "application/json" | "*/*" | "application/*" => Form::Json,
+                "application/yaml" => Form::Yaml,
+                _ => continue,
+            };
+            match shape(form, parts) {
+                Some(accept) => return Ok(accept),
+                None => why = Unacceptable::Shape,
+            }
+        }
+        Err(why)
     }
 }
 
-fn accepted(clause: &str) -> Option<Accept> {
-    let mut parts = clause.split(';').map(str::trim);
-    let form = match parts.next()? {
-        "application/json" | "*/*" | "application/*" => Form::Json,
-        "application/yaml" => Form::Yaml,
-        _ => return None,
-    };
+fn shape<'a>(form: Form, parameters: impl Iterator<Item = &'a str>) -> Option<Accept> {
     let (mut kind, mut group, mut version) = ("", "", "");
-    for (key, value) in parts.filter_map(|part| part.split_once('=')) {
+    for (key, value) in parameters.filter_map(|part| part.split_once('=')) {
         match key {
             "as" => kind = value,
             "g" => group = value,
@@ -123,23 +156,26 @@ fn accepted(clause: &str) -> Option<Accept> {
             _ => {}
         }
     }
-    let shape = match (kind, group, version) {
-        ("", _, _) => As::Itself,
-        ("Table", "meta.k8s.io", "v1" | "v1beta1") => As::Table,
-        ("PartialObjectMetadata" | "PartialObjectMetadataList", "meta.k8s.io", "v1" | "v1beta1") => As::Metadata,
+    let older = version == "v1beta1";
+    let known = group == "meta.k8s.io" && (version == "v1" || older);
+    let shape = match kind {
+        "" => As::Itself,
+        "Table" if known => As::Table,
+        "PartialObjectMetadata" | "PartialObjectMetadataList" if known => As::Metadata,
         _ => return None,
     };
-    Some(Accept { form, shape })
+    Some(Accept { form, shape, of_list: kind == "PartialObjectMetadataList", older: older && shape != As::Itself })
 }
 
-/// Reads the body of a request, JSON or YAML, and what is twice in it.
+/// Reads the body of a request, JSON, YAML or protobuf, and what is twice in it.
 ///
 /// # Errors
 /// 415 for what is neither; otherwise what is wrong with it, for the caller to make a refusal of.
 pub(crate) fn read(content_type: &str, body: &Bytes) -> Result<Result<(Json, Vec<String>), String>, ApiError> {
     match media_type(content_type) {
-        "" | "application/json" => Ok(json::read(body)),
-        "application/yaml" => Ok(read_yaml(body).map(|value| (value, Vec::new()))),
+        "" | "application/json" => Ok(json::read(body).map_err(|why| no_kind(&why))),
+        "application/yaml" => Ok(read_yaml(body).map(|value| (value, Vec::new())).map_err(|why| no_kind(&why))),
+        "application/vnd.kubernetes.protobuf" => Ok(protobuf::read(body).map(|value| (value, Vec::new()))),
         _ => Err(ApiError::new(
             415,
             "UnsupportedMediaType",
@@ -147,6 +183,10 @@ pub(crate) fn read(content_type: &str, body: &Bytes) -> Result<Result<(Json, Vec
              application/yaml, application/vnd.kubernetes.protobuf",
         )),
     }
+}
+
+pub(crate) fn no_kind(why: &str) -> String {
+    format!("couldn't get version/kind; json parse error: {why}")
 }
 
 /// A content type without its parameters.

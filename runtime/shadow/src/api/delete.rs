@@ -67,11 +67,7 @@ fn options(request: &Request<'_>) -> Result<(Deletion, Writer), ApiError> {
     let query = &request.query;
     let body = match request.body.is_empty() {
         true => Json::Null,
-        false => {
-            body::read(request.content_type(), request.body)?
-                .map_err(|why| ApiError::bad_request(format!("couldn't get version/kind; json parse error: {why}")))?
-                .0
-        }
+        false => body::read(request.content_type(), request.body)?.map_err(ApiError::bad_request)?.0,
     };
     let named = body.get("kind").and_then(Json::as_str).unwrap_or("DeleteOptions");
     if named != "DeleteOptions" {

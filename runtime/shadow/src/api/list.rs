@@ -46,7 +46,12 @@ pub(crate) fn page(world: &World, request: &Request<'_>, kind: &ResourceType) ->
     check_options(query)?;
     let selection = request.selection(kind)?;
     let namespace = (!request.path.namespace.is_empty()).then_some(&*request.path.namespace);
-    let limit = usize::try_from(query.number("limit")?.unwrap_or_default()).unwrap_or_default();
+    query.number("timeoutSeconds")?;
+    let mut limit = usize::try_from(query.number("limit")?.unwrap_or_default()).unwrap_or_default();
+    if query.text("resourceVersion") == "0" && query.text("continue").is_empty() {
+        // Of any state, the whole is at hand.
+        limit = 0;
+    }
     let version = resource_version(query)?;
     let token = query.text("continue");
     let now = world.store.version();
@@ -155,7 +160,7 @@ fn check_options(query: &Query) -> Result<(), ApiError> {
         forbid("sendInitialEvents", "sendInitialEvents is forbidden for list");
     }
     if !matches!(matching, "" | "Exact" | "NotOlderThan") {
-        let message = format!("Unsupported value: {matching:?}: supported values: \"\", \"Exact\", \"NotOlderThan\"");
+        let message = format!("Unsupported value: {matching:?}: supported values: \"Exact\", \"NotOlderThan\", \"\"");
         let field = "resourceVersionMatch".into();
         causes.push(Cause { reason: "FieldValueNotSupported", message, field });
     }

@@ -39,12 +39,13 @@ use crate::world::{World, deprecation};
 
 /// Answers a request.
 pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Response<Body> {
-    let accept = Accept::parse(&accept(request.headers()));
+    let accepted = accept(request.headers());
+    let accept = Accept::parse(&accepted);
     let form = accept.as_ref().map_or(Form::Json, |accept| accept.form);
     let answer = match Route::parse(request.uri().path()) {
         Route::Other(path) => server::answer(world, request, &path),
         Route::Resource(path) => match accept {
-            Err(error) => Err(error),
+            Err(refusal) => Err(refusal.into_error(&path)),
             Ok(accept) => {
                 let query = Query::parse(request.uri().query().unwrap_or_default());
                 let (method, headers, body) = (request.method(), request.headers(), request.body());
@@ -59,29 +60,31 @@ pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Response<Bo
 fn resource(world: &mut World, request: &request::Request<'_>) -> Result<Answer, ApiError> {
     let path = request.path;
     let known = world.catalog.all().any(|kind| kind.group == path.group && kind.version == path.version);
-    if !known {
+    if !known && !server::is_built_in(&path.group) {
         return Ok(Answer::text(404, "404 page not found\n"));
     }
     let kind = world.catalog.get(&path.group, &path.version, &path.resource).cloned();
     let kind = kind.filter(|kind| kind.namespaced || path.namespace.is_empty()).ok_or_else(no_such_resource)?;
-    let mut warnings: Vec<String> = deprecation(&kind).into_iter().collect();
-    match of_kind(world, request, &kind) {
-        Ok(mut answer) => {
-            warnings.append(&mut answer.warnings);
-            Ok(answer.with_warnings(warnings))
-        }
-        Err(mut error) => {
-            warnings.append(&mut error.warnings);
-            Err(ApiError { warnings, ..error })
-        }
-    }
+    let mut answer = of_kind(world, request, &kind).unwrap_or_else(Answer::from);
+    // Told first, whatever comes of the request.
+    answer.warnings.splice(0..0, deprecation(&kind));
+    Ok(answer)
 }
 
-fn of_kind(world: &mut World, request: &request::Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
+fn of_kind(
+    world: &mut World,
+    request: &request::Request<'_>,
+    kind: &std::sync::Arc<ResourceType>,
+) -> Result<Answer, ApiError> {
     let path = request.path;
     if !path.subresource.is_empty() {
         let subresource = kind.subresource(&path.subresource).ok_or_else(no_such_resource)?;
         return subresource::answer(world, request, kind, subresource);
+    }
+    // Objects of all namespaces can be seen together, and nothing else.
+    let of_all = kind.namespaced && path.namespace.is_empty();
+    if of_all && !matches!(request.verb(), "list" | "watch") {
+        return Err(words::method_not_allowed());
     }
     if let Some(answer) = reviews::answer(world, request, kind)? {
         return Ok(answer);

@@ -1,25 +1,29 @@
 //! Patches, by their content type.
 
+mod unreadable;
+
 use std::sync::Arc;
 
 use super::body::{self, media_type};
-use super::request::Request;
+use super::request::{Kind, Request, no_kind};
 use crate::Json;
+use crate::apply::printed::plain;
 use crate::catalog::ResourceType;
 use crate::error::ApiError;
 use crate::patch::{json, merge, strategic, unsupported};
-use crate::schema::{Id, Schemas};
+use crate::schema::{Id, Schemas, check_fields};
 use crate::world::{Edit, Writer};
 
 /// The edit that a patch of an object of this kind asks for.
 pub(crate) fn patch<'a>(request: &Request<'_>, kind: &'a ResourceType) -> Result<(Writer, Edit<'a>), ApiError> {
     let schema = kind.schema.as_ref().map(|(schemas, id)| (schemas, *id));
-    patch_of(request, schema, kind.definition.is_some())
+    patch_of(request, &Kind::of(kind), schema, kind.definition.is_some())
 }
 
 /// The edit that a patch of an object of these types asks for.
 pub(crate) fn patch_of<'a>(
     request: &Request<'_>,
+    kind: &Kind<'a>,
     schema: Option<(&'a Arc<Schemas>, Id)>,
     custom: bool,
 ) -> Result<(Writer, Edit<'a>), ApiError> {
@@ -38,14 +42,62 @@ pub(crate) fn patch_of<'a>(
             .map_err(|why| ApiError::bad_request(format!("error decoding YAML: {why}")))?;
         return Ok((writer, Edit::Apply { intent, force: request.query.flag("force") }));
     }
-    let (patch, _) = super::json::read(request.body).map_err(broken)?;
+    let (patch, _) = super::json::read(request.body).map_err(|why| match content_type {
+        "application/strategic-merge-patch+json" => ApiError::bad_request(why),
+        _ => broken(why),
+    })?;
+    let reads = Reads { kind: *kind, schema: schema.filter(|_| !custom), custom };
     let edit: Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a> = match content_type {
-        "application/json-patch+json" => Box::new(move |live| json(live, &patch)),
-        "application/merge-patch+json" => Box::new(move |live| merge(live, &patch)),
+        "application/json-patch+json" => Box::new(move |live| {
+            let patched = json(live, &patch)?;
+            reads.check(patched, |patched| unreadable::by_operations(patched, &patch))
+        }),
+        "application/merge-patch+json" => Box::new(move |live| {
+            let patched = merge(live, &patch)?;
+            reads.check(patched, |patched| unreadable::by_merge(patched, &patch))
+        }),
         _ => match schema {
-            Some((schemas, id)) => Box::new(move |live| strategic(live, &patch, schemas, id)),
+            Some((schemas, id)) => Box::new(move |live| {
+                let patched = strategic(live, &patch, schemas, id)?;
+                reads.check_restored(patched, &patch)
+            }),
             None => return Err(unsupported(true)),
         },
     };
     Ok((writer, Edit::Patch(edit)))
+}
+
+/// Whether what comes of a patch can be read at all.
+#[derive(Debug, Clone, Copy)]
+struct Reads<'a> {
+    kind: Kind<'a>,
+    /// The type, where it is one of Kubernetes' own.
+    schema: Option<(&'a Arc<Schemas>, Id)>,
+    custom: bool,
+}
+
+impl Reads<'_> {
+    fn error(&self, patched: &Json) -> Option<String> {
+        let (schemas, id) = self.schema?;
+        check_fields(schemas, id, &mut patched.clone()).err()
+    }
+
+    /// The patched object; a refusal shows all of it, as `said`.
+    fn check(&self, patched: Json, said: impl FnOnce(&Json) -> String) -> Result<Json, ApiError> {
+        let own = |key: &str| patched.get(key).and_then(Json::as_str).unwrap_or_default();
+        let renamed = !self.custom && !own("kind").is_empty() && own("kind") != self.kind.kind;
+        let why = if renamed { Some(no_kind(own("kind"), own("apiVersion"))) } else { self.error(&patched) };
+        match why {
+            Some(why) => Err(unreadable::refused(&said(&patched), &why)),
+            None => Ok(patched),
+        }
+    }
+
+    /// The patched object; a refusal shows the patch.
+    fn check_restored(&self, patched: Json, patch: &Json) -> Result<Json, ApiError> {
+        match self.error(&patched) {
+            Some(why) => Err(unreadable::refused(&plain(patch), &unreadable::restored(&why))),
+            None => Ok(patched),
+        }
+    }
 }

@@ -61,10 +61,8 @@ impl Query {
             add("FieldValueTooLong", "fieldManager", "Too long: may not be more than 128 bytes".into());
         }
         for (at, c) in manager.char_indices().filter(|(_, c)| c.is_control()) {
-            let message = format!(
-                "Invalid value: {manager:?}: should only contain printable characters, got {:#X} at {at}",
-                u32::from(c)
-            );
+            let message =
+                format!("Invalid value: {manager:?}: invalid character U+{:04X} (at position {at})", u32::from(c));
             add("FieldValueInvalid", "fieldManager", message);
         }
         let dry_runs: Vec<&str> = self.all("dryRun").filter(|value| !value.is_empty()).collect();

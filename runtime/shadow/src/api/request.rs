@@ -61,7 +61,7 @@ impl Request<'_> {
 
     pub(crate) fn selection(&self, kind: &ResourceType) -> Result<Selection, ApiError> {
         let (labels, fields) = (self.query.text("labelSelector"), self.query.text("fieldSelector"));
-        Selection::parse(&kind.name, &kind.group, labels, fields)
+        Selection::parse(kind, labels, fields)
     }
 
     /// The object in the body, and what is twice in it. It has to be of this kind, or not say of which it is.
@@ -71,13 +71,14 @@ impl Request<'_> {
     pub(crate) fn object(&self, catalog: &Catalog, kind: &Kind<'_>) -> Result<(Json, Vec<String>), ApiError> {
         let unrecognized = |why: &str| {
             ApiError::bad_request(format!(
-                "the object provided is unrecognized (must be of type {}): couldn't get version/kind; json parse \
-                 error: {why} ({})",
+                "the object provided is unrecognized (must be of type {}): {why} ({})",
                 kind.kind,
                 summary(self.body)
             ))
         };
         let (object, twice) = body::read(self.content_type(), self.body)?.map_err(|why| unrecognized(&why))?;
+        // Nothing is as good as an object without fields.
+        let object = if object.is_null() { Json::Object(serde_json::Map::new()) } else { object };
         let Some(fields) = object.as_object() else {
             let what = match &object {
                 Json::Array(_) => "array",
@@ -87,7 +88,9 @@ impl Request<'_> {
             };
             let into = "struct { APIVersion string \"json:\\\"apiVersion,omitempty\\\"\"; \
                         Kind string \"json:\\\"kind,omitempty\\\"\" }";
-            return Err(unrecognized(&format!("json: cannot unmarshal {what} into Go value of type {into}")));
+            return Err(unrecognized(&body::no_kind(&format!(
+                "json: cannot unmarshal {what} into Go value of type {into}"
+            ))));
         };
         let text = |key: &str| fields.get(key).and_then(Json::as_str).filter(|text| !text.is_empty());
         let given_kind = text("kind").unwrap_or(kind.kind);
@@ -98,7 +101,7 @@ impl Request<'_> {
         }
         let (group, version) = given_version.split_once('/').unwrap_or(("", given_version));
         let known = catalog.all().any(|k| k.group == group && k.version == version && k.kind == given_kind);
-        if known && group == kind.group && given_kind == kind.kind {
+        if (known && group == kind.group || is_former(given_version, given_kind)) && given_kind == kind.kind {
             return Err(ApiError::bad_request(format!(
                 "the API version in the data ({given_version}) does not match the expected API version ({expected})"
             )));
@@ -113,15 +116,34 @@ impl Request<'_> {
         };
         Err(ApiError::bad_request(format!(
             "{given_kind} in version {:?} cannot be handled as a {}: {why}",
-            version_in_words(version, known, kind.version),
-            kind.kind
+            version, kind.kind
         )))
     }
 }
 
-/// The real one names the version of the request where it does not know that of the object.
-fn version_in_words<'a>(given: &'a str, known: bool, expected: &'a str) -> &'a str {
-    if known { given } else { expected }
+/// Whether it is a version that is served no longer, but still known.
+fn is_former(api_version: &str, kind: &str) -> bool {
+    match api_version {
+        "extensions/v1beta1" => {
+            matches!(kind, "Deployment" | "DaemonSet" | "ReplicaSet" | "Ingress" | "NetworkPolicy")
+        }
+        "apps/v1beta1" => matches!(kind, "Deployment" | "StatefulSet" | "ControllerRevision"),
+        "apps/v1beta2" => {
+            matches!(kind, "Deployment" | "StatefulSet" | "DaemonSet" | "ReplicaSet" | "ControllerRevision")
+        }
+        "batch/v1beta1" => kind == "CronJob",
+        "policy/v1beta1" => kind == "PodDisruptionBudget",
+        "networking.k8s.io/v1beta1" => matches!(kind, "Ingress" | "IngressClass"),
+        "autoscaling/v2beta1" | "autoscaling/v2beta2" => kind == "HorizontalPodAutoscaler",
+        "rbac.authorization.k8s.io/v1beta1" => {
+            matches!(kind, "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding")
+        }
+        "scheduling.k8s.io/v1beta1" => kind == "PriorityClass",
+        "storage.k8s.io/v1beta1" => matches!(kind, "StorageClass" | "CSIDriver" | "CSINode" | "VolumeAttachment"),
+        "coordination.k8s.io/v1beta1" => kind == "Lease",
+        "discovery.k8s.io/v1beta1" => kind == "EndpointSlice",
+        _ => false,
+    }
 }
 
 /// What the real one says of a kind that it does not know.

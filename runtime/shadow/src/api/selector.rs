@@ -1,5 +1,7 @@
 //! Label and field selectors.
 
+use crate::Json;
+use crate::catalog::ResourceType;
 use crate::error::ApiError;
 use crate::store::{Stored, selectable};
 use crate::validation::names;
@@ -41,13 +43,15 @@ enum Field {
     Namespace,
     /// A place in the store's index.
     Indexed(usize),
+    /// A field of a custom resource, as a pointer.
+    At(String),
 }
 
 impl Selection {
-    /// By `labelSelector` and `fieldSelector`, of a resource in a group.
-    pub(crate) fn parse(resource: &str, group: &str, labels: &str, fields: &str) -> Result<Self, ApiError> {
+    /// By `labelSelector` and `fieldSelector`, of objects of this kind.
+    pub(crate) fn parse(kind: &ResourceType, labels: &str, fields: &str) -> Result<Self, ApiError> {
         let labels = parse_labels(labels).map_err(ApiError::bad_request)?;
-        let fields = parse_fields(resource, group, fields).map_err(ApiError::bad_request)?;
+        let fields = parse_fields(kind, fields).map_err(ApiError::bad_request)?;
         Ok(Self { labels, fields })
     }
 
@@ -63,12 +67,19 @@ impl Selection {
 
     pub(crate) fn matches(&self, stored: &Stored) -> bool {
         let field = |term: &FieldTerm| {
-            let value = match term.field {
-                Field::Name => stored.name(),
-                Field::Namespace => stored.namespace(),
-                Field::Indexed(at) => stored.index.fields.get(at).map(|value| &**value).unwrap_or_default(),
+            let equal = match &term.field {
+                Field::Name => stored.name() == term.value,
+                Field::Namespace => stored.namespace() == term.value,
+                Field::Indexed(at) => {
+                    stored.index.fields.get(*at).map(|value| &**value).unwrap_or_default() == term.value
+                }
+                Field::At(pointer) => match stored.json().pointer(pointer) {
+                    None | Some(Json::Null) => term.value.is_empty(),
+                    Some(Json::String(text)) => *text == term.value,
+                    Some(other) => other.to_string() == term.value,
+                },
             };
-            (value == term.value) == term.equal
+            equal == term.equal
         };
         self.labels.iter().all(|r| r.matches(stored.index.label(&r.key))) && self.fields.iter().all(field)
     }
@@ -256,7 +267,7 @@ fn parse_values(parser: &mut Parser<'_>) -> Result<Vec<String>, String> {
     }
 }
 
-fn parse_fields(resource: &str, group: &str, text: &str) -> Result<Vec<FieldTerm>, String> {
+fn parse_fields(kind: &ResourceType, text: &str) -> Result<Vec<FieldTerm>, String> {
     let mut parts = split_terms(text);
     parts.sort_unstable();
     let mut terms = Vec::new();
@@ -269,13 +280,21 @@ fn parse_fields(resource: &str, group: &str, text: &str) -> Result<Vec<FieldTerm
         let Some((field, operator, value)) = split else {
             return Err(format!("invalid selector: '{text}'; can't understand '{part}'"));
         };
-        let (field, value) = (place(resource, group, field)?, unescape(value)?);
+        let (field, value) = (place(kind, field)?, unescape(value)?);
         terms.push(FieldTerm { field, value, equal: operator != "!=" });
     }
     Ok(terms)
 }
 
-fn place(resource: &str, group: &str, field: &str) -> Result<Field, String> {
+fn place(kind: &ResourceType, field: &str) -> Result<Field, String> {
+    if let Some(definition) = &kind.definition {
+        return match field {
+            "metadata.name" => Ok(Field::Name),
+            "metadata.namespace" if kind.namespaced => Ok(Field::Namespace),
+            _ => in_definition(&definition.definition, &kind.version, field),
+        };
+    }
+    let (resource, group) = (&*kind.name, kind.group.as_str());
     let known = selectable(resource);
     let renamed = match (resource, group, field) {
         // Old clients of pods, and the newer version of Events, have names of their own.
@@ -303,6 +322,20 @@ fn place(resource: &str, group: &str, field: &str) -> Result<Field, String> {
         }
         _ => Err(format!("field label not supported: {field}")),
     }
+}
+
+/// A field that the definition of a custom resource lets one select by.
+fn in_definition(definition: &Json, version: &str, field: &str) -> Result<Field, String> {
+    let list = |of: &Json, key: &str| of.get(key).and_then(Json::as_array).cloned().unwrap_or_default();
+    let versions = list(definition.get("spec").unwrap_or(&Json::Null), "versions");
+    let version = versions.iter().find(|there| there.get("name").and_then(Json::as_str) == Some(version));
+    let path = format!(".{field}");
+    let known = version.is_some_and(|version| {
+        list(version, "selectableFields")
+            .iter()
+            .any(|there| there.get("jsonPath").and_then(Json::as_str) == Some(&path))
+    });
+    if known { Ok(Field::At(path.replace('.', "/"))) } else { Err(format!("field label not supported: {field}")) }
 }
 
 fn split_terms(text: &str) -> Vec<&str> {

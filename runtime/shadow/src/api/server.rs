@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::answer::Answer;
 use super::request::{accept, header};
-use super::words::method_not_allowed;
+use super::words::{method_not_allowed, no_such_resource};
 use crate::catalog::discovery::{AGGREGATED, api_versions};
 use crate::error::ApiError;
 use crate::schema::builtin;
@@ -25,6 +25,7 @@ pub(crate) fn answer(world: &World, request: &Request<Bytes>, path: &str) -> Res
         first.contains("as=APIGroupDiscoveryList") && first.split(';').any(|part| part.trim() == "v=v2")
     });
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let resources = |group, version| world.catalog.resource_list(group, version).map(|list| Answer::json(200, &list));
     let known = match parts[..] {
         [] => Some(Answer::json(200, &json!({"paths": paths(world)}))),
         ["healthz" | "livez" | "readyz", ..] => Some(Answer::text(200, "ok")),
@@ -36,16 +37,31 @@ pub(crate) fn answer(world: &World, request: &Request<Bytes>, path: &str) -> Res
         ["api"] => Some(Answer::json(200, &api_versions(header(request.headers(), HOST)))),
         ["apis"] => Some(Answer::json(200, &world.catalog.group_list())),
         ["apis", group] => world.catalog.group(group).map(|group| Answer::json(200, &group)),
-        ["api", version] => world.catalog.resource_list("", version).map(|list| Answer::json(200, &list)),
-        ["apis", group, version] => world.catalog.resource_list(group, version).map(|list| Answer::json(200, &list)),
-        ["openapi", "v3"] => Some(Answer::json(200, &world.documents.index(&world.catalog))),
+        ["api", version] if is_served(world, "", version) => resources("", version),
+        ["apis", group, version] if is_served(world, group, version) => resources(group, version),
+        ["openapi", "v3"] => {
+            let index = world.documents.index(&world.catalog).to_string();
+            Some(Answer::typed("text/plain; charset=utf-8", index))
+        }
         ["openapi", "v3", ..] => {
             let place = path.strip_prefix("/openapi/v3/").unwrap_or_default();
-            world.documents.get(&world.catalog, place).map(|document| Answer::typed("application/json", document))
+            let document = world.documents.get(&world.catalog, place);
+            Some(document.map_or_else(Answer::nothing, |document| Answer::typed("application/json", document)))
         }
+        ["api", ..] => return Err(no_such_resource()),
+        ["apis", group, ..] if is_built_in(group) => return Err(no_such_resource()),
         _ => None,
     };
     known.map_or_else(not_found, Ok)
+}
+
+fn is_served(world: &World, group: &str, version: &str) -> bool {
+    world.catalog.all().any(|kind| kind.group == group && kind.version == version)
+}
+
+/// Whether the group is one of Kubernetes' own.
+pub(crate) fn is_built_in(group: &str) -> bool {
+    builtin().groups.iter().any(|known| known == group)
 }
 
 fn paths(world: &World) -> Vec<String> {

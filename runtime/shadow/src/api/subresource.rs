@@ -52,11 +52,16 @@ pub(crate) fn bind(
     if name(&binding) != pod {
         return Err(ApiError::bad_request("name in URL does not match name in Binding object"));
     }
+    let target_kind = text(&binding, "/target/kind").unwrap_or_default();
+    if !matches!(target_kind, "" | "Node") {
+        let said = format!("target.kind: Unsupported value: {target_kind:?}: supported values: \"Node\", \"<empty>\"");
+        return Err(ApiError::new(500, "", said));
+    }
     let node = text(&binding, "/target/name").unwrap_or_default().to_owned();
     if node.is_empty() {
         return Err(ApiError::new(500, "", "target.name: Required value"));
     }
-    let target = Target { kind: pods, namespace: &request.path.namespace, name: pod, subresource: "" };
+    let target = Target { kind: pods, namespace: &request.path.namespace, name: pod, subresource: "binding" };
     let refuse = |why: String| Err(ApiError::conflict("", "pods/binding", pod, &why));
     let now = crate::world::time(world.wall());
     let assign = |live: &Json| {

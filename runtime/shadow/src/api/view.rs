@@ -25,11 +25,28 @@ pub(crate) fn object(
     code: u16,
     stored: &Stored,
 ) -> Result<Answer, ApiError> {
+    if request.accept.shape == As::Metadata && request.accept.of_list {
+        return Err(unlike("PartialObjectMetadataList", "is not a list", kind, ""));
+    }
     Ok(match reshape(world, request, kind)? {
         None => Answer::object(code, stored, version),
         Some(reshape) => {
             let object = serde_json::from_slice(&version.encode(stored)).unwrap_or_default();
             Answer::json(code, &reshape(&object))
+        }
+    })
+}
+
+/// A `Scale` in the shape asked for.
+pub(crate) fn scale(world: &World, request: &Request<'_>, scale: Json) -> Result<Json, ApiError> {
+    Ok(match request.accept.shape {
+        As::Itself => scale,
+        As::Metadata => metadata_only(&scale, meta_version(request)),
+        As::Table => {
+            let mut table = table::scale(&scale, world.clock().wall(), include(request)?);
+            table["metadata"] = json!({"resourceVersion": scale["metadata"]["resourceVersion"]});
+            of_version(&mut table, meta_version(request));
+            table
         }
     })
 }
@@ -44,16 +61,21 @@ pub(crate) fn list(
 ) -> Result<Answer, ApiError> {
     let decode = |stored: &Arc<Stored>| serde_json::from_slice(&version.encode(stored)).unwrap_or_default();
     let objects: Vec<Json> = page.items.iter().map(decode).collect();
+    let api_version = meta_version(request);
     let shaped = match request.accept.shape {
         As::Itself => return Ok(Answer::list(page, version)),
         As::Table => {
             let mut table = table::table(kind, objects.iter(), world.clock().wall(), include(request)?);
             table["metadata"] = page.metadata();
+            of_version(&mut table, api_version);
             table
         }
+        As::Metadata if !request.accept.of_list => {
+            return Err(unlike("PartialObjectMetadata", "is a list", kind, "List"));
+        }
         As::Metadata => json!({
-            "kind": "PartialObjectMetadataList", "apiVersion": "meta.k8s.io/v1", "metadata": page.metadata(),
-            "items": objects.iter().map(metadata_only).collect::<Vec<Json>>(),
+            "kind": "PartialObjectMetadataList", "apiVersion": api_version, "metadata": page.metadata(),
+            "items": objects.iter().map(|object| metadata_only(object, api_version)).collect::<Vec<Json>>(),
         }),
     };
     Ok(Answer::json(200, &shaped))
@@ -70,9 +92,13 @@ pub(crate) fn reshape(
 ) -> Result<Option<Reshape>, ApiError> {
     Ok(match request.accept.shape {
         As::Itself => None,
-        As::Metadata => Some(Box::new(metadata_only)),
+        As::Metadata => {
+            let api_version = meta_version(request);
+            Some(Box::new(move |object: &Json| metadata_only(object, api_version)))
+        }
         As::Table => {
             let (include, kind, clock) = (include(request)?, kind.clone(), world.clock().clone());
+            let api_version = meta_version(request);
             let told = AtomicBool::new(false);
             Some(Box::new(move |object: &Json| {
                 let mut table = table::table(&kind, std::iter::once(object), clock.wall(), include);
@@ -81,6 +107,7 @@ pub(crate) fn reshape(
                 if told.swap(true, Ordering::Relaxed) {
                     table["columnDefinitions"] = Json::Null;
                 }
+                of_version(&mut table, api_version);
                 table
             }))
         }
@@ -96,9 +123,35 @@ fn include(request: &Request<'_>) -> Result<Include, ApiError> {
     Include::named(name).ok_or_else(unknown)
 }
 
-fn metadata_only(object: &Json) -> Json {
+/// The version of tables and metadata that is asked for.
+fn meta_version(request: &Request<'_>) -> &'static str {
+    if request.accept.older { "meta.k8s.io/v1beta1" } else { "meta.k8s.io/v1" }
+}
+
+/// A table in a version, with what its rows are about.
+fn of_version(table: &mut Json, api_version: &str) {
+    table["apiVersion"] = api_version.into();
+    for row in table.get_mut("rows").and_then(Json::as_array_mut).into_iter().flatten() {
+        if let Some(object) = row.get_mut("object").filter(|object| object["kind"] == "PartialObjectMetadata") {
+            object["apiVersion"] = api_version.into();
+        }
+    }
+}
+
+/// 406: the metadata of one object is asked for where there are many, or the other way around. Types have their Go names.
+fn unlike(wanted: &str, but: &str, kind: &ResourceType, list: &str) -> ApiError {
+    let package = kind.group.split('.').next().filter(|name| !name.is_empty()).unwrap_or("core");
+    let held = match (&kind.definition, list) {
+        (None, list) => format!("{package}.{}{list}", kind.kind),
+        (Some(_), list) => format!("unstructured.Unstructured{list}"),
+    };
+    let said = format!("you requested {wanted}, but the requested object {but} (*{held})");
+    ApiError::new(406, "NotAcceptable", said)
+}
+
+fn metadata_only(object: &Json, api_version: &str) -> Json {
     json!({
-        "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
+        "kind": "PartialObjectMetadata", "apiVersion": api_version,
         "metadata": object.get("metadata").cloned().unwrap_or_default(),
     })
 }

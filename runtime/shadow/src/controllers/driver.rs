@@ -52,11 +52,14 @@ pub(crate) struct Engine {
     timers: BTreeSet<(Timer, Work)>,
     timer_of: HashMap<Work, Timer>,
     failures: HashMap<Work, u32>,
+    /// What controllers were refused, conflicts apart.
+    #[cfg(test)]
+    pub(crate) refused: Vec<(String, crate::error::ApiError)>,
     watching: BTreeMap<&'static str, Vec<usize>>,
 }
 
-/// What is written so often, and owned by nobody, that only those are told of it who ask for it by name.
-const UNWATCHED: [&str; 3] = ["events", "events.events.k8s.io", "leases.coordination.k8s.io"];
+/// What is written so often, and owned by nobody, that no controller is told of it.
+pub(super) const UNWATCHED: [&str; 2] = ["events", "leases.coordination.k8s.io"];
 
 impl Engine {
     /// The controllers of a cluster in which things take as long, and are as broken, as the scene says.
@@ -87,6 +90,8 @@ impl Engine {
             timers: BTreeSet::new(),
             timer_of: HashMap::new(),
             failures: HashMap::new(),
+            #[cfg(test)]
+            refused: Vec::new(),
             watching,
         }
     }
@@ -229,7 +234,12 @@ impl Engine {
                 self.set_timer(work, timer);
             }
             Err(error) if error.code == 409 && error.reason == "Conflict" => self.enqueue(work),
-            Err(_) => {
+            Err(_error) => {
+                #[cfg(test)]
+                {
+                    let what = self.describe(&work);
+                    self.refused.push((what, _error));
+                }
                 let failures = self.failures.entry(work.clone()).or_default();
                 let after = FIRST_RETRY.saturating_mul(1u32.checked_shl(*failures).unwrap_or(u32::MAX)).min(LAST_RETRY);
                 *failures += 1;

@@ -25,11 +25,6 @@ pub(crate) fn int(value: &Json) -> i64 {
     value.as_i64().unwrap_or_default()
 }
 
-/// True only where it says so.
-pub(crate) fn yes(value: &Json) -> bool {
-    value.as_bool().unwrap_or_default()
-}
-
 /// A map of texts.
 pub(crate) fn labels(value: &Json) -> Labels {
     let entries = value.as_object().into_iter().flatten();

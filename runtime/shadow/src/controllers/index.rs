@@ -12,7 +12,6 @@ use crate::store::Key;
 struct Entry {
     uid: String,
     owners: Vec<String>,
-    finalizers: Vec<String>,
 }
 
 /// All objects, by what they are looked for.
@@ -36,7 +35,6 @@ impl Index {
     fn insert(&mut self, change: &Seen) {
         let meta = &change.object["metadata"];
         let owners: Vec<String> = items(&meta["ownerReferences"]).iter().map(|o| text(&o["uid"]).to_owned()).collect();
-        let finalizers = items(&meta["finalizers"]).iter().map(|f| text(f).to_owned()).collect();
         let uid = object::uid(&change.object).to_owned();
         for owner in &owners {
             self.dependents.entry(owner.clone()).or_default().insert(change.key.clone());
@@ -45,7 +43,7 @@ impl Index {
         if !change.key.namespace.is_empty() {
             self.content.entry(change.key.namespace.to_string()).or_default().insert(change.key.clone());
         }
-        self.entries.insert(change.key.clone(), Entry { uid, owners, finalizers });
+        self.entries.insert(change.key.clone(), Entry { uid, owners });
     }
 
     fn remove(&mut self, key: &Key) {
@@ -80,10 +78,5 @@ impl Index {
     /// What is in a namespace, by resource and name.
     pub(crate) fn content(&self, namespace: &str) -> impl Iterator<Item = &Key> {
         self.content.get(namespace).into_iter().flatten()
-    }
-
-    /// An object's finalizers.
-    pub(crate) fn finalizers(&self, key: &Key) -> &[String] {
-        self.entries.get(key).map_or(&[], |entry| entry.finalizers.as_slice())
     }
 }

@@ -43,7 +43,11 @@ impl Controller for Namespaces {
         if !object::is_deleting(&namespace) || items(&namespace["spec"]["finalizers"]).is_empty() {
             return Ok(Next::Wait);
         }
-        let content: Vec<Key> = cx.view.index.content(&key.name).cloned().collect();
+        let mut content: Vec<Key> = cx.view.index.content(&key.name).cloned().collect();
+        for resource in super::driver::UNWATCHED {
+            let names = cx.world.list(resource, Some(&key.name));
+            content.extend(names.iter().map(|found| Key::new(resource, &key.name, object::name(found))));
+        }
         let deletion = Deletion { propagation: Some(Propagation::Background), ..Deletion::default() };
         let mut remaining: BTreeMap<String, usize> = BTreeMap::new();
         let mut finalizers: BTreeMap<String, usize> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! A cluster for tests: the world without schemas, controllers, and a clock that is moved by hand.
+//! A cluster for tests: the world, controllers, and a clock that is moved by hand.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,37 +11,9 @@ use super::writer;
 use crate::Json;
 use crate::catalog::Catalog;
 use crate::fault::{Fault, Scene};
-use crate::testing::{HandClock, clock, kind};
+use crate::testing::{HandClock, clock};
 use crate::topology::Topology;
 use crate::world::{Deletion, Objects, Propagation, World};
-
-/// The kinds that controllers care about: group, version, kind, plural, namespaced.
-const KINDS: &[(&str, &str, &str, &str, bool)] = &[
-    ("", "v1", "Namespace", "namespaces", false),
-    ("", "v1", "Node", "nodes", false),
-    ("", "v1", "Pod", "pods", true),
-    ("", "v1", "Event", "events", true),
-    ("", "v1", "Service", "services", true),
-    ("", "v1", "Endpoints", "endpoints", true),
-    ("", "v1", "ConfigMap", "configmaps", true),
-    ("", "v1", "Secret", "secrets", true),
-    ("", "v1", "ServiceAccount", "serviceaccounts", true),
-    ("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims", true),
-    ("", "v1", "PersistentVolume", "persistentvolumes", false),
-    ("", "v1", "ReplicationController", "replicationcontrollers", true),
-    ("", "v1", "ResourceQuota", "resourcequotas", true),
-    ("apps", "v1", "Deployment", "deployments", true),
-    ("apps", "v1", "ReplicaSet", "replicasets", true),
-    ("apps", "v1", "StatefulSet", "statefulsets", true),
-    ("apps", "v1", "DaemonSet", "daemonsets", true),
-    ("apps", "v1", "ControllerRevision", "controllerrevisions", true),
-    ("batch", "v1", "Job", "jobs", true),
-    ("batch", "v1", "CronJob", "cronjobs", true),
-    ("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", true),
-    ("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", true),
-    ("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", true),
-    ("storage.k8s.io", "v1", "StorageClass", "storageclasses", false),
-];
 
 /// A cluster for tests.
 pub(crate) struct Test {
@@ -58,25 +30,8 @@ impl Test {
     }
 
     pub(crate) fn of(topology: Topology, scene: Scene) -> Self {
-        let mut catalog = Catalog::default();
-        for (group, version, name, plural, namespaced) in KINDS {
-            let mut kind = kind(group, version, name, plural, *namespaced);
-            if matches!(
-                *plural,
-                "configmaps"
-                    | "secrets"
-                    | "events"
-                    | "endpoints"
-                    | "endpointslices"
-                    | "storageclasses"
-                    | "controllerrevisions"
-            ) {
-                kind.subresources.clear();
-            }
-            catalog.insert(kind);
-        }
         let hand = HandClock::new();
-        let mut world = World::new(7, clock(&hand), catalog, None);
+        let mut world = World::new(7, clock(&hand), Catalog::builtin(), None);
         world.begin();
         for node in topology.objects(world.wall()) {
             world.join(node);
@@ -90,6 +45,9 @@ impl Test {
     pub(crate) fn settle(&mut self) -> &Idle {
         self.last = self.engine.run(&mut self.world);
         assert_eq!(self.last.endless, Vec::<String>::new());
+        // A quota or a namespace that ends may refuse; nothing that a controller writes is wrong in itself.
+        let wrong: Vec<_> = self.engine.refused.iter().filter(|(_, error)| error.code != 403).collect();
+        assert!(wrong.is_empty(), "{wrong:#?}");
         &self.last
     }
 
@@ -138,7 +96,7 @@ impl Test {
 
     /// Creates an object in the namespace `default`, unless it says another.
     pub(crate) fn create(&mut self, resource: &str, mut object: Json) -> Json {
-        let namespaced = KINDS.iter().any(|(_, _, _, plural, n)| *n && resource.split('.').next() == Some(plural));
+        let namespaced = self.world.stored_type(resource).unwrap().namespaced;
         if namespaced && object["metadata"]["namespace"].is_null() {
             put(&mut object, &["metadata", "namespace"], "default");
         }
@@ -156,13 +114,33 @@ impl Test {
         found.map(|found| Json::clone(&found))
     }
 
+    pub(crate) fn find_in(&self, namespace: &str, resource: &str, name: &str) -> Option<Json> {
+        self.world.get(resource, namespace, name).map(|found| Json::clone(&found))
+    }
+
+    pub(crate) fn get_in(&self, namespace: &str, resource: &str, name: &str) -> Json {
+        self.find_in(namespace, resource, name).unwrap_or_else(|| panic!("{resource} {namespace}/{name} is not there"))
+    }
+
     pub(crate) fn list(&self, resource: &str) -> Vec<Json> {
         self.world.list(resource, None).iter().map(|object| Json::clone(object)).collect()
     }
 
     /// Changes a field of an object.
     pub(crate) fn set(&mut self, resource: &str, name: &str, path: &[&str], value: impl Into<Json>) {
-        let mut object = self.get(resource, name);
+        let namespace = text(&self.get(resource, name)["metadata"]["namespace"]).to_owned();
+        self.set_in(&namespace, resource, name, path, value);
+    }
+
+    pub(crate) fn set_in(
+        &mut self,
+        namespace: &str,
+        resource: &str,
+        name: &str,
+        path: &[&str],
+        value: impl Into<Json>,
+    ) {
+        let mut object = self.get_in(namespace, resource, name);
         put(&mut object, path, value);
         self.world.update(&writer("test"), resource, object).unwrap();
         self.settle();
@@ -174,9 +152,19 @@ impl Test {
 
     pub(crate) fn delete_with(&mut self, resource: &str, name: &str, propagation: Option<Propagation>) {
         let namespace = text(&self.get(resource, name)["metadata"]["namespace"]).to_owned();
+        self.delete_in(&namespace, resource, name, propagation);
+    }
+
+    pub(crate) fn delete_in(&mut self, namespace: &str, resource: &str, name: &str, propagation: Option<Propagation>) {
         let deletion = Deletion { propagation, ..Deletion::default() };
-        self.world.delete(&writer("test"), resource, &namespace, name, &deletion).unwrap();
+        self.world.delete(&writer("test"), resource, namespace, name, &deletion).unwrap();
         self.settle();
+    }
+
+    /// What controllers were refused, other than by conflicts, and by namespaces that end.
+    pub(crate) fn refused(&self) -> Vec<String> {
+        let refused = self.engine.refused.iter().filter(|(_, error)| !super::pods::namespace_ends(error));
+        refused.map(|(what, error)| format!("{what}: {}", error.message)).collect()
     }
 
     /// The names of the pods, with their phase and whether they are ready.

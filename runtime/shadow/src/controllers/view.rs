@@ -140,11 +140,6 @@ impl Pod {
             && (min_ready == 0
                 || self.ready_since.is_some_and(|since| now.as_second() - since.as_second() >= min_ready))
     }
-
-    /// Whether this object controls it.
-    pub(crate) fn is_of(&self, uid: &str) -> bool {
-        self.owner.as_ref().is_some_and(|owner| owner.uid == uid)
-    }
 }
 
 /// What a pod asks for: its containers together, or its greediest init container.
@@ -224,7 +219,6 @@ fn claims(pod: &str, spec: &Json) -> Vec<String> {
 #[derive(Debug, Clone)]
 pub(crate) struct Node {
     pub(crate) name: String,
-    pub(crate) uid: String,
     pub(crate) labels: Labels,
     pub(crate) taints: Vec<Json>,
     pub(crate) unschedulable: bool,
@@ -243,7 +237,6 @@ impl Node {
         add(&mut allocatable, &node["status"]["allocatable"]);
         Self {
             name: object::name(node).to_owned(),
-            uid: object::uid(node).to_owned(),
             labels: labels(&node["metadata"]["labels"]),
             taints: items(&node["spec"]["taints"]).to_vec(),
             unschedulable: node["spec"]["unschedulable"] == true,
@@ -435,11 +428,6 @@ impl View {
     pub(crate) fn in_namespace(&self, namespace: &str) -> impl Iterator<Item = &Arc<Pod>> {
         let from = (namespace.to_owned(), String::new());
         self.pods.range(from..).take_while(move |(key, _)| key.0 == namespace).map(|(_, pod)| pod)
-    }
-
-    /// All pods.
-    pub(crate) fn all_pods(&self) -> impl Iterator<Item = &Arc<Pod>> {
-        self.pods.values()
     }
 
     /// The pods whose required anti-affinity others have to respect.

@@ -23,7 +23,8 @@ pub(crate) fn unsupported(custom: bool) -> ApiError {
     } else {
         "415: Unsupported Media Type"
     };
-    ApiError::new(415, "UnsupportedMediaType", message)
+    let details = (!custom).then(|| crate::Json::Object(serde_json::Map::new()));
+    ApiError { details, ..ApiError::new(415, "UnsupportedMediaType", message) }
 }
 
 /// 422 without a word on what is wrong, as the real server has it.

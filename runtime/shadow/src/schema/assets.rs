@@ -2,6 +2,7 @@
 //! types; `cargo xtask schemas --check` says whether it is still what they say.
 //!
 //! - `structure.json.deflate`: the version, discovery, the types without prose, Go's view of them, the columns of tables.
+//! - `protobuf.json.deflate`: the numbers of the fields in protobuf. Only who needs them has them decoded.
 //! - `documents.txt.deflate`: the OpenAPI documents in full, prose included. Only who asks for one has it decoded.
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use super::go::Written;
 use crate::Json;
 
 static STRUCTURE: &[u8] = include_bytes!("../../assets/structure.json.deflate");
+static NUMBERS: &[u8] = include_bytes!("../../assets/protobuf.json.deflate");
 static DOCUMENTS: &[u8] = include_bytes!("../../assets/documents.txt.deflate");
 
 /// The decoded text of the first asset.
@@ -22,7 +24,13 @@ pub(super) fn structure() -> String {
     inflated(STRUCTURE)
 }
 
-/// The decoded text of the second.
+/// The second asset: by type and field, `3`, or `2.1` for the first field of an embedded struct that is the second.
+#[expect(clippy::expect_used, reason = "the assets are part of the program")]
+pub(super) fn numbers() -> BTreeMap<String, BTreeMap<String, String>> {
+    serde_json::from_str(&inflated(NUMBERS)).expect("the asset is what the generator writes")
+}
+
+/// The decoded text of the third.
 pub(super) fn documents() -> String {
     inflated(DOCUMENTS)
 }

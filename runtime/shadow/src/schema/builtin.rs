@@ -17,6 +17,8 @@ pub(crate) struct Builtin {
     /// The groups in the order of discovery, the core group (without a name) first.
     pub(crate) groups: Vec<String>,
     pub(crate) schemas: Arc<Schemas>,
+    /// The types by `apps/v1/Deployment`.
+    pub(super) kinds: HashMap<String, Id>,
     /// All built-in resources.
     pub(crate) catalog: Catalog,
 }
@@ -60,7 +62,7 @@ fn read(text: &str) -> Builtin {
         }
     }
     let groups = groups.into_iter().map(|group| group.metadata.name).collect();
-    Builtin { version, groups, schemas, catalog }
+    Builtin { version, groups, schemas, kinds, catalog }
 }
 
 /// `apps/v1`; `v1` in the core group.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 /// A place in [`GoTypes`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct GoId(u32);
 
 /// Types that refer to each other.
@@ -86,6 +86,15 @@ pub(super) enum Written<'a> {
     Is(&'a str),
     #[serde(borrow)]
     Fields(Vec<Vec<&'a str>>),
+}
+
+impl GoType {
+    /// Whether it has a name of its own, rather than being written as what it is.
+    pub(crate) fn is_named(&self) -> bool {
+        self.expression.contains('.')
+            && !self.expression.starts_with(['[', '*'])
+            && !self.expression.starts_with("map[")
+    }
 }
 
 impl GoStruct {

@@ -8,6 +8,7 @@ mod decode;
 pub(crate) mod documents;
 mod go;
 mod openapi;
+pub(crate) mod protobuf;
 mod time;
 
 use std::collections::{BTreeMap, HashMap};

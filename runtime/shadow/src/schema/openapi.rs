@@ -70,8 +70,7 @@ impl Schemas {
         let mut fields = BTreeMap::new();
         for (name, schema) in properties.into_iter().flatten() {
             let id = self.read(schema);
-            // In documents made from Go, a zero is the absence of a default.
-            let default = schema.get("default").filter(|default| !is_zero(default)).cloned();
+            let default = schema.get("default").cloned();
             fields.insert(name.clone(), Field { id, patch: patch_strategy(schema), default });
         }
         Object {
@@ -83,17 +82,6 @@ impl Schemas {
             required: texts(schema, "required"),
             embedded: false,
         }
-    }
-}
-
-fn is_zero(value: &Json) -> bool {
-    match value {
-        Json::Null => true,
-        Json::Bool(truth) => !truth,
-        Json::Number(number) => number.as_f64() == Some(0.0),
-        Json::String(text) => text.is_empty(),
-        Json::Array(items) => items.is_empty(),
-        Json::Object(map) => map.is_empty(),
     }
 }
 

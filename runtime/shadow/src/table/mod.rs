@@ -87,6 +87,26 @@ pub(crate) fn table<'a>(
     json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "columnDefinitions": Json::Array(columns), "rows": rows})
 }
 
+/// The `Table` of a `Scale`, likewise.
+pub(crate) fn scale(scale: &Json, now: Timestamp, include: Include) -> Json {
+    let [mut name, mut age] = metadata_columns();
+    name["format"] = "".into();
+    (age["name"], age["type"]) = ("Age".into(), "string".into());
+    let count = |name: &str, description: &str| json!({"name": name, "type": "integer", "format": "", "description": description, "priority": 0});
+    let columns = [
+        name,
+        count("Desired", "replicas is the desired number of instances for the scaled object."),
+        count("Available", "replicas is the actual number of observed instances of the scaled object."),
+        age,
+    ];
+    let row = Row { object: scale, now };
+    let cells = row::cells![row.name(), row.number("/spec/replicas"), row.number("/status/replicas"), row.age()];
+    json!({
+        "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "columnDefinitions": columns,
+        "rows": [assemble(scale, cells, None, include)],
+    })
+}
+
 fn assemble(object: &Json, cells: Vec<Json>, conditions: Option<Json>, include: Include) -> Json {
     let mut row = Map::new();
     row.insert("cells".into(), Json::Array(cells));

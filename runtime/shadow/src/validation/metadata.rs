@@ -125,6 +125,17 @@ fn finalizers(metadata: &Json, causes: &mut Causes) {
     }
 }
 
+/// What built-in kinds ask of finalizers besides: a name with a domain, but for Kubernetes' own.
+pub(crate) fn kube_finalizers(object: &Json, causes: &mut Causes) {
+    let all = items(get(object, "metadata"), "finalizers").iter().filter_map(Json::as_str).enumerate();
+    for (at, name) in all.filter(|(_, name)| !name.contains('/')) {
+        if !matches!(name, "kubernetes" | "orphan" | "foregroundDeletion") {
+            let words = "name is neither a standard finalizer name nor is it fully qualified";
+            causes.invalid(&format!("metadata.finalizers[{at}]"), name, words);
+        }
+    }
+}
+
 /// What the generic registry checks after a kind's own validation: a name that fits a path.
 pub(crate) fn path_name(object: &Json, causes: &mut Causes) {
     let name = crate::object::name(object);

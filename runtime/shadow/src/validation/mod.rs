@@ -62,6 +62,7 @@ pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json, nam
         ("coordination", "Lease") => cluster::lease(object, all),
         _ => metadata::create(object, namespaced, Name::Subdomain, all),
     }
+    metadata::kube_finalizers(object, all);
     causes.0
 }
 
@@ -103,6 +104,7 @@ pub(crate) fn update(group: &str, _version: &str, kind: &str, object: &Json, old
         ("storage", "StorageClass") => storage::update_class(object, old, all),
         _ => {}
     }
+    metadata::kube_finalizers(object, all);
     causes.0
 }
 

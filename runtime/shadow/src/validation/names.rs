@@ -13,7 +13,7 @@ fn too_long(most: usize) -> String {
     format!("must be no more than {most} characters")
 }
 
-/// The same of labels, which newer code judges.
+/// Keys and values of labels are counted in bytes, by the name at least.
 fn too_many_bytes(most: usize) -> String {
     format!("must be no more than {most} bytes")
 }

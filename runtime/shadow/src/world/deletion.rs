@@ -32,6 +32,9 @@ impl World {
         deletion: &Deletion,
     ) -> Result<Deleted, ApiError> {
         let key = target.key();
+        if &*key.resource == "namespaces" && matches!(&*key.name, "default" | "kube-system" | "kube-public") {
+            return Err(ApiError::forbidden("", "namespaces", &key.name, "this namespace may not be deleted"));
+        }
         let kind = self.stored_type(&target.kind.name)?;
         let live = self.store.get(&key).ok_or_else(|| target.not_found())?;
         let old = live.json();

@@ -49,8 +49,7 @@ pub(super) fn is_over(object: &Json) -> bool {
 
 /// What a client cannot say of a new object.
 pub(super) fn wipe_system_fields(object: &mut Json) {
-    for key in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink", "generation"]
-    {
+    for key in ["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"] {
         remove(object, key);
     }
 }
@@ -99,7 +98,7 @@ pub(super) fn same_uid(object: &Json, live: &Json, target: &Target<'_>) -> Resul
 }
 
 /// What comes of an edit keeps the name of what was edited.
-pub(super) fn same_name(object: &Json, name: &str) -> Result<(), ApiError> {
+pub(crate) fn same_name(object: &Json, name: &str) -> Result<(), ApiError> {
     match object::name(object) {
         "" => Err(ApiError::bad_request(format!(
             "the name of the object ({name} based on URL) was undeterminable: name must be provided"

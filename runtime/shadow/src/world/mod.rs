@@ -30,7 +30,7 @@ use crate::schema::documents::Documents;
 use crate::store::{Base, Key, Store};
 
 pub(crate) use deletion::Deleted;
-pub(crate) use meta::time;
+pub(crate) use meta::{same_name, time};
 pub(crate) use parts::{convert, deprecation};
 pub(crate) use scale::Scaled;
 pub(crate) use strategy::returns_deleted;

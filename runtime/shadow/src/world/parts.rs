@@ -160,7 +160,9 @@ fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, obje
     let mut verdict = Verdict::default();
     let (group, version, kind) = (&*stored.group, &*stored.version, &*stored.kind);
     if let Some(live) = live {
+        // The registry judges it, and each kind's own rules do so again.
         verdict.causes = validation::metadata_update(object, live);
+        verdict.causes.extend_from_within(..);
     }
     if live.is_none() && (stored.definition.is_some() || &*stored.name == DEFINITIONS) {
         verdict.causes = validation::custom_metadata(object, stored.namespaced);
@@ -203,8 +205,8 @@ fn request<'a>(target: &Target<'a>, stored: &'a ResourceType) -> Request<'a> {
 /// What a request is told besides, whatever it does: that the version is deprecated.
 pub(crate) fn deprecation(kind: &ResourceType) -> Option<String> {
     match &*kind.name {
-        "endpoints" => Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".to_owned()),
-        "componentstatuses" => Some("v1 ComponentStatus is deprecated in v1.19+".to_owned()),
+        "componentstatuses" => Some("v1 ComponentStatus is deprecated in v1.19+".into()),
+        "endpoints" => Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice".into()),
         _ => kind.definition.as_ref()?.deprecation.clone(),
     }
 }

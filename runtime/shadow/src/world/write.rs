@@ -51,7 +51,9 @@ impl Target<'_> {
     }
 
     pub(crate) fn not_found(&self) -> ApiError {
-        ApiError::not_found(&self.kind.group, &self.kind.plural, self.name)
+        // One kind has its own name in that place.
+        let plural = if &*self.kind.name == "componentstatuses" { "componentstatus" } else { &self.kind.plural };
+        ApiError::not_found(&self.kind.group, plural, self.name)
     }
 }
 
@@ -108,9 +110,9 @@ impl World {
         let stored_kind = self.stored_type(&kind.name)?;
         let now = self.clock().wall();
         if applied {
-            warnings.extend(parts::decode(kind, &mut object.clone(), writer.field_validation)?);
             object = parts::apply(self, target, None, &object, writer, now, false)?;
             parts::decode(kind, &mut object, FieldValidation::Ignore)?;
+            meta::same_name(&object, target.name)?;
         } else {
             warnings.extend(parts::decode(kind, &mut object, writer.field_validation)?);
         }
@@ -165,10 +167,7 @@ impl World {
         let now = self.clock().wall();
         let (applied, made) = (matches!(edit, Edit::Apply { .. }), matches!(edit, Edit::Made(_)));
         let mut object = match edit {
-            Edit::Apply { intent, force } => {
-                warnings.extend(parts::decode(kind, &mut intent.clone(), writer.field_validation)?);
-                parts::apply(self, target, Some(&before), &intent, writer, now, force)?
-            }
+            Edit::Apply { intent, force } => parts::apply(self, target, Some(&before), &intent, writer, now, force)?,
             Edit::Patch(edit) | Edit::Made(edit) => edit(&before)?,
             Edit::Create(object) | Edit::Replace(object) => {
                 meta::same_uid(&object, &old, target)?;

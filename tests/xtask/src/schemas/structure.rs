@@ -10,7 +10,8 @@ use super::source::{DISCOVERY, JSON, TABLE, get, list, text};
 use super::types;
 use crate::Error;
 
-pub(super) fn read(testbed: &Testbed) -> Result<String, Error> {
+/// The structure, and the numbers of the fields in protobuf.
+pub(super) fn read(testbed: &Testbed) -> Result<(String, String), Error> {
     let core = get(testbed, "/api", DISCOVERY)?;
     let named = get(testbed, "/apis", DISCOVERY)?;
     let groups: Vec<Value> = list(&core["items"]).chain(list(&named["items"])).cloned().collect();
@@ -19,15 +20,17 @@ pub(super) fn read(testbed: &Testbed) -> Result<String, Error> {
         .flat_map(|group| list(&group["versions"]).map(move |version| (group_version(group, version), version)))
         .collect();
     let schemas = schemas(testbed)?;
+    let names: Vec<&str> = versions.iter().map(|(version, _)| version.as_str()).collect();
+    let types = types::read(&names, &schemas)?;
     let structure = json!({
         "version": get(testbed, "/version", JSON)?,
         "groups": groups,
         "storage": storage(testbed, &versions)?,
         "columns": columns(testbed, &versions)?,
-        "types": types::read(&versions.iter().map(|(version, _)| version.as_str()).collect::<Vec<_>>(), &schemas)?,
+        "types": types.types,
         "schemas": schemas,
     });
-    Ok(structure.to_string())
+    Ok((structure.to_string(), json!(types.numbers).to_string()))
 }
 
 /// `apps/v1`; `v1` of the group without a name.

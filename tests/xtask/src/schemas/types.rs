@@ -9,8 +9,16 @@ use serde_json::{Value, json};
 use super::source::{list, text};
 use crate::{Error, tool};
 
+/// What Go says of the types.
+#[derive(Default)]
+pub(super) struct Types {
+    pub(super) types: BTreeMap<String, Value>,
+    /// The numbers of the fields in protobuf, by type and field.
+    pub(super) numbers: BTreeMap<String, BTreeMap<String, String>>,
+}
+
 /// Runs the Go program beside this file, within the control plane's module, and keeps what the schemas refer to.
-pub(super) fn read(versions: &[&str], schemas: &BTreeMap<String, Value>) -> Result<BTreeMap<String, Value>, Error> {
+pub(super) fn read(versions: &[&str], schemas: &BTreeMap<String, Value>) -> Result<Types, Error> {
     eprintln!("asking Go for its types (a minute the first time)");
     let folder = windlass_testbed::cache_dir().join("types");
     let ours = tool::workspace().join("tests");
@@ -31,7 +39,7 @@ pub(super) fn read(versions: &[&str], schemas: &BTreeMap<String, Value>) -> Resu
     }
     let all: Value =
         serde_json::from_str(&output).map_err(|error| Error::Other(format!("the types of Go: {error}")))?;
-    let mut kept = BTreeMap::new();
+    let mut kept = Types::default();
     let mut open: Vec<String> = schemas.keys().cloned().collect();
     let mut seen: BTreeSet<String> = open.iter().cloned().collect();
     while let Some(name) = open.pop() {
@@ -44,7 +52,17 @@ pub(super) fn read(versions: &[&str], schemas: &BTreeMap<String, Value>) -> Resu
                 open.push(referred);
             }
         }
-        kept.insert(name, short(known));
+        let number = |field: &Value| match (&field[0], &field[4]) {
+            (Value::String(field), Value::String(number)) if !number.is_empty() => {
+                Some((field.clone(), number.clone()))
+            }
+            _ => None,
+        };
+        let numbers: BTreeMap<String, String> = list(&known["fields"]).filter_map(number).collect();
+        if !numbers.is_empty() {
+            kept.numbers.insert(name.clone(), numbers);
+        }
+        kept.types.insert(name, short(known));
     }
     Ok(kept)
 }
@@ -52,7 +70,7 @@ pub(super) fn read(versions: &[&str], schemas: &BTreeMap<String, Value>) -> Resu
 /// A struct as the list of its fields, another name as its meaning, a type with decoding of its own as `true`.
 fn short(known: &Value) -> Value {
     let field = |field: &Value| {
-        let mut parts: Vec<&str> = list(field).filter_map(Value::as_str).collect();
+        let mut parts: Vec<&str> = list(field).take(4).filter_map(Value::as_str).collect();
         while parts.last().is_some_and(|part| part.is_empty()) {
             parts.pop();
         }

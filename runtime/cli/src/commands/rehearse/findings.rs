@@ -1,24 +1,28 @@
 //! What a rehearsal found, as it is told at its end.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use unicode_width::UnicodeWidthStr as _;
 use windlass_runtime::change::ResultWord;
 use windlass_runtime::duration::display;
 use windlass_runtime::report::{Report, StepStatus};
-use windlass_runtime::target::Shadow;
 use windlass_shadow::Counted;
 
 use super::answers::Asked;
 use super::notes::{Notes, Wait};
 use crate::clean::line;
+use crate::progress::shortened;
 use crate::style::Style;
 
 /// How many waits are worth a line.
 const WAITS: usize = 5;
+/// How many kinds stand side by side.
+const COLUMNS: usize = 3;
+/// How many columns a line may take.
+const WIDTH: usize = 100;
 /// How many resources of a second run are named that it changed.
 const CHANGED: usize = 20;
 
@@ -31,10 +35,18 @@ struct Moment {
     took: f64,
 }
 
+/// What a rehearsal depends on besides the playbook and its values.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Setting {
+    pub(super) seed: u64,
+    pub(super) nodes: usize,
+    /// When simulated time began.
+    pub(super) begin: Timestamp,
+}
+
 /// What a rehearsal found besides the report.
 pub(super) struct Findings {
-    seed: u64,
-    nodes: usize,
+    setting: Setting,
     virtual_s: f64,
     timeline: Vec<Moment>,
     waits: Vec<Wait>,
@@ -44,31 +56,8 @@ pub(super) struct Findings {
     pub(super) endless: Vec<String>,
 }
 
-/// All objects of all clusters.
-pub(super) fn counted(target: &Shadow) -> Vec<Counted> {
-    let mut all: BTreeMap<(String, String), Counted> = BTreeMap::new();
-    for counted in target.clusters().values().flat_map(windlass_shadow::Shadow::census) {
-        let key = (counted.kind.clone(), counted.group.clone());
-        match all.get_mut(&key) {
-            Some(before) => before.count += counted.count,
-            None => drop(all.insert(key, counted)),
-        }
-    }
-    all.into_values().collect()
-}
-
-/// What there is now and was not before, without Events.
-pub(super) fn made(before: &[Counted], now: &[Counted]) -> Vec<Counted> {
-    let more = |counted: &Counted| {
-        let same = |other: &&Counted| other.kind == counted.kind && other.group == counted.group;
-        let count = counted.count.saturating_sub(before.iter().find(same).map_or(0, |b| b.count));
-        (count > 0 && counted.kind != "Event").then(|| Counted { count, ..counted.clone() })
-    };
-    now.iter().filter_map(more).collect()
-}
-
 impl Findings {
-    pub(super) fn new(seed: u64, nodes: usize, report: &Report, notes: &Notes) -> Self {
+    pub(super) fn new(setting: Setting, report: &Report, notes: &Notes) -> Self {
         let moment = |(step, at): &(String, f64)| {
             let of = report.steps.iter().find(|s| s.key == *step)?;
             Some(Moment { step: step.clone(), status: of.status, at: *at, took: of.virtual_s.unwrap_or_default() })
@@ -79,7 +68,7 @@ impl Findings {
         waits.truncate(WAITS);
         let virtual_s = report.virtual_s.unwrap_or_default();
         let (objects, questions, endless) = (Vec::new(), Vec::new(), Vec::new());
-        Self { seed, nodes, virtual_s, timeline, waits, objects, questions, endless }
+        Self { setting, virtual_s, timeline, waits, objects, questions, endless }
     }
 
     fn not_simulated(&self) -> Vec<String> {
@@ -100,9 +89,13 @@ impl Findings {
             timeline.map(|m| json!({ "step": m.step, "status": m.status, "at_s": m.at, "virtual_s": m.took }));
         let objects = self.objects.iter();
         let objects = objects.map(|c| json!({ "kind": c.kind, "group": c.group, "count": c.count }));
-        let waits = self.waits.iter().map(|w| json!({ "step": w.step, "what": w.what, "virtual_s": w.seconds }));
+        let waits = self
+            .waits
+            .iter()
+            .map(|w| json!({ "step": w.step, "what": w.what, "last": w.last, "virtual_s": w.seconds }));
+        let Setting { seed, nodes, begin } = self.setting;
         json!({
-            "seed": self.seed, "nodes": self.nodes, "virtual_s": self.virtual_s,
+            "seed": seed, "nodes": nodes, "begin": begin, "virtual_s": self.virtual_s,
             "timeline": timeline.collect::<Vec<_>>(), "objects": objects.collect::<Vec<_>>(),
             "longest_waits": waits.collect::<Vec<_>>(), "questions": self.questions,
             "not_simulated": self.not_simulated(), "endless": self.endless,
@@ -111,59 +104,90 @@ impl Findings {
 
     pub(super) fn text(&self, again: Option<&Report>, style: Style) -> String {
         let mut text = String::new();
-        let head = |text: &mut String, words: &str, more: &str| {
-            let _ = writeln!(text, "\n{}{}", style.bold(words), style.dim(more));
-        };
-        let nodes = if self.nodes == 1 { "1 node".to_owned() } else { format!("{} nodes", self.nodes) };
-        head(&mut text, "timeline", &format!("  (simulated time, {nodes}, seed {})", self.seed));
-        let width = self.timeline.iter().map(|m| line(&m.step).width()).max().unwrap_or_default();
-        for moment in &self.timeline {
-            let key = line(&moment.step);
-            let gap = " ".repeat(width - key.width());
-            let word = match moment.status {
-                StepStatus::Ok => String::new(),
-                StepStatus::Failed => style.bold_red("  failed"),
-                StepStatus::Cancelled => style.bold_yellow("  cancelled"),
-                _ => style.yellow("  not done"),
-            };
-            let _ = writeln!(text, "  {:>8}  {key}{gap}  {:>8}{word}", seconds(moment.at), seconds(moment.took));
-        }
-        let _ = writeln!(text, "  {:>8}  {}", seconds(self.virtual_s), style.dim("end"));
-        if !self.objects.is_empty() {
-            head(&mut text, "objects", "  (made by it, and by the cluster for it)");
-            let all: Vec<String> =
-                self.objects.iter().map(|c| format!("{} {}", c.count, plural(&c.kind, c.count))).collect();
-            for row in all.chunks(6) {
-                let _ = writeln!(text, "  {}", row.join(", "));
-            }
-        }
-        if !self.waits.is_empty() {
-            head(&mut text, "longest waits", "");
-            for wait in &self.waits {
-                let step = style.dim(format!("({})", line(&wait.step)));
-                let _ = writeln!(text, "  {:>8}  {} {step}", seconds(wait.seconds), line(&wait.what));
-            }
-        }
+        self.timeline_text(&mut text, style);
+        self.objects_text(&mut text, style);
+        self.waits_text(&mut text, style);
         if !self.questions.is_empty() {
-            head(&mut text, "questions", "  (that a run asks a person)");
+            head(&mut text, style, "questions", "that a run asks a person");
             for asked in &self.questions {
-                let key = asked.key.as_deref().map(|key| format!(" {}", style.dim(format!("--yes-to {}", line(key)))));
+                let key = asked.key.as_deref().map(|key| format!("  {}", style.dim(format!("--yes-to {}", line(key)))));
                 let _ = writeln!(text, "  {}{}", line(&asked.text), key.unwrap_or_default());
             }
         }
-        head(&mut text, "not simulated", "");
+        head(&mut text, style, "not simulated", "");
         for one in self.not_simulated() {
             let _ = writeln!(text, "  {}", line(&one));
         }
         for one in &self.endless {
-            let _ =
-                writeln!(text, "  {} {}", style.bold_yellow("a controller of the simulation does not end:"), line(one));
+            let what = style.bold_yellow("a controller of the simulation does not end:");
+            let _ = writeln!(text, "  {what} {}", line(one));
         }
         if let Some(again) = again {
             text.push_str(&self::again(again, style));
         }
         text
     }
+
+    fn timeline_text(&self, text: &mut String, style: Style) {
+        let Setting { seed, nodes, begin } = self.setting;
+        let nodes = if nodes == 1 { "1 node".to_owned() } else { format!("{nodes} nodes") };
+        let begin = begin.strftime("%Y-%m-%d %H:%M:%S UTC");
+        head(text, style, "timeline", &format!("{nodes}, seed {seed}, simulated time since {begin}"));
+        let _ = writeln!(text, "  {}", style.dim(format!("{:>8}  {:>8}  step", "at", "took")));
+        for moment in &self.timeline {
+            let word = match moment.status {
+                StepStatus::Ok => String::new(),
+                StepStatus::Failed => style.bold_red("  failed"),
+                StepStatus::Cancelled => style.bold_yellow("  cancelled"),
+                _ => style.yellow("  not done"),
+            };
+            let took = format!("{:>8}", seconds(moment.took));
+            let took = if moment.took == 0.0 { style.dim(took) } else { took };
+            let _ = writeln!(text, "  {:>8}  {took}  {}{word}", seconds(moment.at), line(&moment.step));
+        }
+        let _ = writeln!(text, "  {:>8}  {:>8}  {}", seconds(self.virtual_s), "", style.dim("end"));
+    }
+
+    fn objects_text(&self, text: &mut String, style: Style) {
+        if self.objects.is_empty() {
+            return;
+        }
+        let all: usize = self.objects.iter().map(|counted| counted.count).sum();
+        head(text, style, "objects", &format!("{all} made, by the playbook and by the cluster for it"));
+        let cell = |counted: &Counted| format!("{:>5}  {}", counted.count, line(&counted.kind));
+        let cells: Vec<String> = self.objects.iter().map(cell).collect();
+        let rows = cells.len().div_ceil(COLUMNS);
+        let width = cells.iter().map(|cell| cell.width()).max().unwrap_or_default();
+        for row in 0..rows {
+            let mut shown = String::new();
+            for cell in cells.iter().skip(row).step_by(rows) {
+                let _ = write!(shown, "  {cell}{}", " ".repeat(width - cell.width()));
+            }
+            let _ = writeln!(text, "{}", shown.trim_end());
+        }
+    }
+
+    fn waits_text(&self, text: &mut String, style: Style) {
+        if self.waits.is_empty() {
+            return;
+        }
+        head(text, style, "longest waits", "");
+        let width = self.waits.iter().map(|wait| line(&wait.step).width()).max().unwrap_or_default();
+        for wait in &self.waits {
+            let step = line(&wait.step);
+            let gap = " ".repeat(width - step.width());
+            let last = wait.last.as_deref().map(|last| format!(", lastly {}", line(last))).unwrap_or_default();
+            let room = WIDTH.saturating_sub(width + 14);
+            let what = shortened(&format!("{}{last}", line(&wait.what)), room);
+            let _ = writeln!(text, "  {:>8}  {step}{gap}  {what}", seconds(wait.seconds));
+        }
+    }
+}
+
+/// The heading of a part.
+fn head(text: &mut String, style: Style, words: &str, more: &str) {
+    let more = if more.is_empty() { String::new() } else { style.dim(format!("  {more}")) };
+    let _ = writeln!(text, "\n{}{more}", style.bold(words));
 }
 
 /// What came of the second run.
@@ -186,16 +210,4 @@ fn again(report: &Report, style: Style) -> String {
 
 fn seconds(seconds: f64) -> String {
     display(Duration::try_from_secs_f64(seconds).unwrap_or_default())
-}
-
-fn plural(kind: &str, count: usize) -> String {
-    match (count, kind) {
-        (1, kind) => kind.to_owned(),
-        (_, kind) if kind.ends_with("ss") => format!("{kind}es"),
-        (_, kind) if kind.ends_with('s') => kind.to_owned(),
-        (_, kind) => match kind.strip_suffix('y') {
-            Some(stem) => format!("{stem}ies"),
-            None => format!("{kind}s"),
-        },
-    }
 }

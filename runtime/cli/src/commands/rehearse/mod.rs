@@ -8,6 +8,7 @@ mod notes;
 use std::sync::Arc;
 
 use serde_json::json;
+use windlass_runtime::clock::next_hour;
 use windlass_runtime::hosts::Hosts;
 use windlass_runtime::report::{Report, RunStatus};
 use windlass_runtime::secret::MemoryVault;
@@ -24,7 +25,7 @@ use crate::workspace::Workspace;
 
 use answers::Answers;
 use faults::Faults;
-use findings::{Findings, counted};
+use findings::{Findings, Setting};
 use notes::Notes;
 
 pub(crate) fn run(rehearse: &Rehearse, ui: &Ui) -> Result<u8, Failed> {
@@ -35,8 +36,9 @@ fn attempt(rehearse: &Rehearse, ui: &Ui) -> Result<u8, Failed> {
     let workspace = Workspace::open(&rehearse.what)?;
     let topology = topology(rehearse, &workspace)?;
     let faults = Faults::read(&rehearse.fail, &topology)?;
-    let nodes = topology.nodes.len();
-    let mut builder = target::Shadow::builder().seed(rehearse.seed).topology(topology);
+    let begin = rehearse.begin.unwrap_or_else(next_hour);
+    let setting = Setting { seed: rehearse.seed, nodes: topology.nodes.len(), begin };
+    let mut builder = target::Shadow::builder().seed(setting.seed).begin_at(begin).topology(topology);
     let names = workspace.customer.iter().flat_map(|customer| customer.clusters.keys());
     for name in names.filter(|name| *name != "default") {
         builder = builder.cluster(name);
@@ -51,17 +53,16 @@ fn attempt(rehearse: &Rehearse, ui: &Ui) -> Result<u8, Failed> {
         target,
     };
     rehearsal.faults.begin(&rehearsal.target);
-    let before = counted(&rehearsal.target);
     let notes = Notes::default();
     let report = rehearsal.once(&notes)?;
-    let mut findings = Findings::new(rehearse.seed, nodes, &report, &notes);
-    findings.objects = findings::made(&before, &counted(&rehearsal.target));
+    let mut findings = Findings::new(setting, &report, &notes);
+    findings.objects = rehearsal.target.made();
     let again = match rehearse.twice && report.status == RunStatus::Ok {
         true => Some(rehearsal.once(&Notes::default())?),
         false => None,
     };
     findings.questions = rehearsal.answers.asked();
-    findings.endless = rehearsal.target.clusters().values().flat_map(windlass_shadow::Shadow::endless).collect();
+    findings.endless = rehearsal.target.endless();
     match rehearse.telling.output {
         RunOutput::Text => ui.out(&findings.text(again.as_ref(), ui.out_style)),
         RunOutput::Json => ui.out_json(&with_findings(&report, &findings, again.as_ref())),

@@ -1,5 +1,6 @@
 //! What is noted while a rehearsal runs.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use windlass_runtime::event::{Event, What};
@@ -8,8 +9,10 @@ use windlass_runtime::event::{Event, What};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Wait {
     pub(super) step: String,
-    /// `Deployment/web in shop`, or the primitive where it does not say.
+    /// `Deployment/web in shop`, or the primitive and what it was given.
     pub(super) what: String,
+    /// How far it was when it last said so.
+    pub(super) last: Option<String>,
     pub(super) seconds: f64,
 }
 
@@ -20,6 +23,8 @@ pub(super) struct Noted {
     /// When each step began, in seconds since the run did.
     pub(super) steps: Vec<(String, f64)>,
     pub(super) waits: Vec<Wait>,
+    /// What was last said of each thing that is waited for.
+    progress: HashMap<String, String>,
 }
 
 /// Notes what the sink is told. Clones note the same.
@@ -41,9 +46,15 @@ impl Notes {
                 let since = at - noted.begun.unwrap_or(at);
                 noted.steps.push((step.clone(), since));
             }
+            What::Progress { subject, text } => drop(noted.progress.insert(subject.clone(), text.clone())),
             What::Waited { primitive, about, virtual_s } => {
-                let what = if about.is_empty() { primitive.clone() } else { about.clone() };
-                noted.waits.push(Wait { step: event.step.clone().unwrap_or_default(), what, seconds: *virtual_s });
+                let last = noted.progress.remove(about);
+                let what = match about.contains('/') {
+                    true => about.clone(),
+                    false => format!("{primitive} {about}").trim_end().to_owned(),
+                };
+                let step = event.step.clone().unwrap_or_default();
+                noted.waits.push(Wait { step, what, last, seconds: *virtual_s });
             }
             _ => {}
         }

@@ -6,10 +6,12 @@ use crate::Json;
 use crate::api::answer::Answer;
 use crate::api::patch::patch_of;
 use crate::api::request::{Kind, Request};
+use crate::api::view;
 use crate::catalog::ResourceType;
 use crate::error::{ApiError, Cause};
 use crate::object::name;
-use crate::world::{Edit, Scaled, World, convert};
+use crate::schema;
+use crate::world::{Edit, Scaled, World, convert, same_name};
 
 const SCALE: Kind<'static> = Kind { group: "autoscaling", version: "v1", kind: "Scale" };
 
@@ -22,27 +24,34 @@ pub(super) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<Resour
     let (writer, edit) = match request.verb() {
         "get" => {
             let live = world.store.get(&target.key()).ok_or_else(|| target.not_found())?;
-            return Ok(Answer::json(200, &scaled.read(&convert(live.json(), &stored_kind, kind))?));
+            let scale = scaled.read(&convert(live.json(), &stored_kind, kind))?;
+            return Ok(Answer::json(200, &view::scale(world, request, scale)?));
         }
         "update" => {
             let (scale, _) = request.object(&world.catalog, &SCALE)?;
             (request.query.writer("UpdateOptions", request.user_agent(), false)?, Edit::Replace(scale))
         }
-        _ => patch_of(request, Scaled::schema(), false)?,
+        _ => patch_of(request, &SCALE, Scaled::schema(), false)?,
     };
     let edit = |live: &Json| {
-        let (scale, applied) = match edit {
+        let (mut scale, applied) = match edit {
             Edit::Patch(patch) => (patch(&scaled.read(live)?)?, false),
             Edit::Apply { intent, force } => (scaled.apply(live, &intent, &writer, force, now)?, true),
             Edit::Create(scale) | Edit::Replace(scale) => (scale, false),
             Edit::Made(make) => (make(&scaled.read(live)?)?, false),
         };
+        if let Some((schemas, id)) = Scaled::schema() {
+            let read = schema::check_fields(schemas, id, &mut scale);
+            read.map_err(|words| schema::cannot_be_handled(SCALE.kind, SCALE.version, &words))?;
+        }
+        same_name(&scale, name(live))?;
         check(&scale, name(live))?;
         scaled.write(live, scale, applied, &writer, now)
     };
     let written = world.write(&target, &writer, Edit::Made(Box::new(edit)))?;
     let parent = convert(written.object.json(), &stored_kind, kind);
-    Ok(Answer::json(200, &scaled.read(&parent)?).with_warnings(written.warnings))
+    let scale = view::scale(world, request, scaled.read(&parent)?)?;
+    Ok(Answer::json(200, &scale).with_warnings(written.warnings))
 }
 
 fn check(scale: &Json, name: &str) -> Result<(), ApiError> {

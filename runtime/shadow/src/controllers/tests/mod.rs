@@ -4,5 +4,6 @@ mod batch;
 mod nodes;
 mod pods;
 mod services;
+mod settled;
 mod storage;
 mod workloads;

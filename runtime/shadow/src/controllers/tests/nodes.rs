@@ -105,7 +105,7 @@ fn a_node_made_by_hand_joins() {
     test.create("nodes", json!({"metadata": {"name": "late", "labels": {"kubernetes.io/hostname": "late"}}}));
     let node = test.get("nodes", "late");
     assert_eq!(node["spec"]["podCIDR"], "10.244.0.0/24");
-    assert_eq!(node["status"]["capacity"]["cpu"], "4");
+    assert_eq!(node["status"]["capacity"]["cpu"], "8");
     test.create("pods", pod("web", "x"));
     test.finish();
     assert_eq!(test.ready(), 1);

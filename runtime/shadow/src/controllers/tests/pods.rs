@@ -64,7 +64,7 @@ fn start_times_and_probes_count() {
     let mut test = Test::new(1);
     test.inject("start/slow=90s");
     let mut object = pod("web", "slow");
-    object["spec"]["containers"][0]["readinessProbe"] = json!({"initialDelaySeconds": 20});
+    object["spec"]["containers"][0]["readinessProbe"] = json!({"initialDelaySeconds": 20, "tcpSocket": {"port": 80}});
     test.create("pods", object);
     test.seconds(91);
     let status = test.get("pods", "web")["status"].clone();

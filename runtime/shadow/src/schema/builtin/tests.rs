@@ -62,8 +62,11 @@ fn list_types_and_patch_strategies_are_kept_apart() {
     }
     let port = object(schemas, "io.k8s.api.core.v1.ContainerPort");
     assert_eq!(port.fields["protocol"].default, Some("TCP".into()));
-    assert_eq!(port.fields["containerPort"].default, None);
-    assert_eq!(object(schemas, "io.k8s.api.core.v1.PodTemplateSpec").fields["metadata"].default, None);
+    assert_eq!(port.fields["containerPort"].default, Some(0.into()));
+    assert_eq!(
+        object(schemas, "io.k8s.api.core.v1.PodTemplateSpec").fields["metadata"].default,
+        Some(serde_json::json!({}))
+    );
 }
 
 #[test]

@@ -16,9 +16,10 @@ import (
 	apiregistration "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 )
 
-// A field: its name in JSON, its type, its marks (o: omitempty, z: omitzero)
-// and the embedded structs that it is reached through.
-type field [4]string
+// A field: its name in JSON, its type, its marks (o: omitempty, z: omitzero),
+// the embedded structs that it is reached through, and its number in protobuf
+// behind those of the embedded structs, with dots.
+type field [5]string
 
 // A named type is a struct, a type with decoding of its own, or another name.
 type named struct {
@@ -68,7 +69,7 @@ func note(t reflect.Type) {
 	case reflect.PointerTo(t).Implements(unmarshaler):
 		n.Special = true
 	case t.Kind() == reflect.Struct:
-		n.Fields = fields(t, "")
+		n.Fields = fields(t, "", "")
 	default:
 		n.Is = underlying(t)
 	}
@@ -86,7 +87,16 @@ func underlying(t reflect.Type) string {
 	}
 }
 
-func fields(t reflect.Type, through string) []field {
+// number is that of a field in protobuf; nothing if it is not there.
+func number(f reflect.StructField, through string) string {
+	parts := strings.Split(f.Tag.Get("protobuf"), ",")
+	if len(parts) < 2 || through == "none" {
+		return ""
+	}
+	return through + parts[1]
+}
+
+func fields(t reflect.Type, through, numbers string) []field {
 	list := []field{}
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -94,7 +104,11 @@ func fields(t reflect.Type, through string) []field {
 		switch {
 		case tag[0] == "-" || (!f.IsExported() && !f.Anonymous):
 		case f.Anonymous && tag[0] == "":
-			list = append(list, fields(f.Type, through+f.Name+".")...)
+			inner := "none"
+			if n := number(f, numbers); n != "" {
+				inner = n + "."
+			}
+			list = append(list, fields(f.Type, through+f.Name+".", inner)...)
 		default:
 			marks := ""
 			for _, option := range tag[1:] {
@@ -103,7 +117,7 @@ func fields(t reflect.Type, through string) []field {
 			if tag[0] == "" {
 				tag[0] = f.Name
 			}
-			list = append(list, field{tag[0], expression(f.Type), marks, strings.TrimSuffix(through, ".")})
+			list = append(list, field{tag[0], expression(f.Type), marks, strings.TrimSuffix(through, "."), number(f, numbers)})
 		}
 	}
 	return list
