@@ -18,6 +18,8 @@ pub struct ApiError {
     pub message: String,
     /// `details`: group, kind, name, uid, causes, retryAfterSeconds.
     pub details: Option<Json>,
+    /// What the client is told besides.
+    pub warnings: Vec<String>,
 }
 
 /// One cause of an `Invalid` or a `Conflict`.
@@ -34,7 +36,7 @@ pub struct Cause {
 impl ApiError {
     /// A refusal without details.
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: None }
+        Self { code, reason, message: message.into(), details: None, warnings: Vec::new() }
     }
 
     fn about(mut self, group: &str, kind: &str, name: &str) -> Self {

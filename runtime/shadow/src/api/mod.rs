@@ -20,6 +20,8 @@ mod view;
 mod watch;
 mod words;
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::{Request, Response};
 

@@ -9,19 +9,17 @@ mod cluster;
 mod config;
 mod cron;
 mod metadata;
-mod names;
+pub(crate) mod names;
 mod networking;
 mod pod;
 mod selector;
 mod service;
 mod storage;
-mod warnings;
+pub(crate) mod warnings;
 mod workload;
 
 use causes::Causes;
 use metadata::Name;
-
-pub(crate) use warnings::warnings;
 
 use crate::Json;
 use crate::error::Cause;

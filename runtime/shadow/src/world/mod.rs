@@ -8,7 +8,6 @@ mod deletion;
 mod events;
 mod genesis;
 mod meta;
-pub(crate) mod names;
 mod parts;
 mod reach;
 mod scale;

@@ -143,8 +143,15 @@ pub(super) fn judge(
     }
     let mut warnings = verdict.warnings;
     warnings.extend(verdict.unvalidated);
+    if stored.definition.is_none() {
+        warnings.extend(match target.subresource {
+            "status" => validation::warnings::of_status(&stored.group, &stored.kind, object),
+            "" => validation::warnings::of(&stored.group, &stored.kind, object, live),
+            _ => Vec::new(),
+        });
+    }
     if stored.definition.is_none() && is_whole(target) {
-        admission::check(&request, object, live, world)?;
+        warnings.extend(admission::check(&request, object, live, world)?);
     }
     Ok(warnings)
 }
@@ -173,7 +180,6 @@ fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, obje
             Some(live) => validation::update(group, version, kind, object, live),
             None => validation::create(group, version, kind, object, stored.namespaced),
         });
-        verdict.warnings = validation::warnings(group, kind, object, live);
     }
     if live.is_none() && verdict.causes.is_empty() {
         verdict.causes = validation::metadata(object);

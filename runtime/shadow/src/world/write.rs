@@ -60,6 +60,20 @@ impl Target<'_> {
 impl World {
     /// Writes an object, with all that the API server does about it.
     pub(crate) fn write(&mut self, target: &Target<'_>, writer: &Writer, edit: Edit<'_>) -> Result<Written, ApiError> {
+        let mut warnings = Vec::new();
+        match self.change(target, writer, edit, &mut warnings) {
+            Ok(written) => Ok(Written { warnings, ..written }),
+            Err(error) => Err(ApiError { warnings, ..error }),
+        }
+    }
+
+    fn change(
+        &mut self,
+        target: &Target<'_>,
+        writer: &Writer,
+        edit: Edit<'_>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Written, ApiError> {
         let live = self.store.get(&target.key()).filter(|_| !target.name.is_empty());
         match (live, edit) {
             (_, Edit::Create(object)) => {
@@ -69,16 +83,16 @@ impl World {
                     let said = "resourceVersion should not be set on objects to be created";
                     return Err(ApiError::new(500, "", said));
                 }
-                self.insert(target, writer, object, false)
+                self.insert(target, writer, object, false, warnings)
             }
-            (Some(live), edit) => self.modify(target, writer, &live, edit),
+            (Some(live), edit) => self.modify(target, writer, &live, edit, warnings),
             (None, Edit::Replace(object))
                 if target.subresource.is_empty() && strategy::creates_on_update(&target.kind.name) =>
             {
-                self.insert(target, writer, object, false)
+                self.insert(target, writer, object, false, warnings)
             }
             (None, Edit::Apply { intent, .. }) if target.subresource.is_empty() => {
-                self.insert(target, writer, intent, true)
+                self.insert(target, writer, intent, true, warnings)
             }
             (None, _) => Err(target.not_found()),
         }
@@ -90,18 +104,17 @@ impl World {
         writer: &Writer,
         mut object: Json,
         applied: bool,
+        warnings: &mut Vec<String>,
     ) -> Result<Written, ApiError> {
         let kind = target.kind;
         let stored_kind = self.stored_type(&kind.name)?;
         let now = self.clock().wall();
-        let mut warnings;
         if applied {
-            warnings = Vec::new();
             object = parts::apply(self, target, None, &object, writer, now, false)?;
             parts::decode(kind, &mut object, FieldValidation::Ignore)?;
             meta::same_name(&object, target.name)?;
         } else {
-            warnings = parts::decode(kind, &mut object, writer.field_validation)?;
+            warnings.extend(parts::decode(kind, &mut object, writer.field_validation)?);
         }
         meta::wipe_system_fields(&mut object);
         meta::settle(&mut object, kind, target.namespace)?;
@@ -136,7 +149,7 @@ impl World {
             return Err(error);
         }
         let stored = self.commit(&key, &stored_kind, object, writer.dry_run);
-        Ok(Written { object: stored, created: true, warnings })
+        Ok(Written { object: stored, created: true, warnings: Vec::new() })
     }
 
     fn modify(
@@ -145,13 +158,13 @@ impl World {
         writer: &Writer,
         live: &Arc<Stored>,
         edit: Edit<'_>,
+        warnings: &mut Vec<String>,
     ) -> Result<Written, ApiError> {
         let (kind, key) = (target.kind, target.key());
         let stored_kind = self.stored_type(&kind.name)?;
         let old = live.json();
         let before = convert(old.clone(), &stored_kind, kind);
         let now = self.clock().wall();
-        let mut warnings = Vec::new();
         let (applied, made) = (matches!(edit, Edit::Apply { .. }), matches!(edit, Edit::Made(_)));
         let mut object = match edit {
             Edit::Apply { intent, force } => parts::apply(self, target, Some(&before), &intent, writer, now, force)?,
@@ -195,13 +208,13 @@ impl World {
             if !writer.dry_run {
                 self.bury(&key, &stored_kind, object);
             }
-            return Ok(Written { object: last, created: false, warnings });
+            return Ok(Written { object: last, created: false, warnings: Vec::new() });
         }
         if object == old {
-            return Ok(Written { object: live.clone(), created: false, warnings });
+            return Ok(Written { object: live.clone(), created: false, warnings: Vec::new() });
         }
         let stored = self.commit(&key, &stored_kind, object, writer.dry_run);
-        Ok(Written { object: stored, created: false, warnings })
+        Ok(Written { object: stored, created: false, warnings: Vec::new() })
     }
 
     /// Optimistic locking.
