@@ -83,8 +83,9 @@ fn multiple(factor: f64, whole: Option<i64>, number: &Number, at: &At<'_>, found
     };
     let value = Json::Number(number.clone());
     if !positive {
+        let shown = whole.map_or(Json::from(factor), |_| Json::from(factor as i64));
         let said = format!("factor MultipleOf declared for {} must be positive: {factor_said}", at.name());
-        found.field(at, said, |path, said| fault::invalid(path, &Json::from(factor), said));
+        found.field(at, said, |path, said| fault::invalid(path, &shown, said));
     } else if !multiple {
         let said = format!("{} in body should be a multiple of {factor_said}", at.name());
         found.field(at, said, |path, said| fault::invalid(path, &value, said));

@@ -100,6 +100,11 @@ impl Index {
         }
     }
 
+    /// Where a pod runs; `fields` has that first.
+    pub(crate) fn node(&self) -> Option<&str> {
+        self.fields.first().map(|node| &**node)
+    }
+
     pub(crate) fn label(&self, key: &str) -> Option<&str> {
         self.labels.iter().find(|(k, _)| **k == *key).map(|(_, value)| &**value)
     }

@@ -28,11 +28,11 @@ use crate::catalog::{Catalog, ResourceName, ResourceType};
 use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::schema::documents::Documents;
-use crate::store::{Base, Key, Store};
+use crate::store::{Base, Key, Store, Stored};
 
 pub(crate) use deletion::Deleted;
 pub(crate) use meta::{same_name, time};
-pub(crate) use parts::{convert, decode, deprecation};
+pub(crate) use parts::{DEFINITIONS, convert, decode, deprecation, is_outdated, refreshed};
 pub(crate) use scale::Scaled;
 pub(crate) use strategy::returns_deleted;
 pub(crate) use write::{Edit, Target, Written};
@@ -118,14 +118,16 @@ pub(crate) struct World {
     graves: BTreeMap<Key, u32>,
     /// How many names have been made of each `generateName`, by resource, namespace and prefix.
     generated: BTreeMap<Key, u32>,
+    /// What could not be judged about objects that are there.
+    pub(crate) unvalidated: BTreeMap<Key, Vec<String>>,
 }
 
 impl World {
     /// Over a base; without one, nothing is in it.
     pub(crate) fn new(seed: u64, clock: Arc<dyn Clock>, catalog: Catalog, base: Option<Arc<dyn Base>>) -> Self {
         let (graves, generated) = (BTreeMap::new(), BTreeMap::new());
-        let documents = Arc::default();
-        Self { store: Store::new(base), catalog, documents, clock, seed, graves, generated }
+        let (documents, unvalidated) = (Arc::default(), BTreeMap::new());
+        Self { store: Store::new(base), catalog, documents, clock, seed, graves, generated, unvalidated }
     }
 
     /// The same once more: what happens in one no longer shows in the other. The clock stays shared.
@@ -138,6 +140,7 @@ impl World {
             seed: self.seed,
             graves: self.graves.clone(),
             generated: self.generated.clone(),
+            unvalidated: self.unvalidated.clone(),
         }
     }
 
@@ -154,6 +157,13 @@ impl World {
     /// A new object that is not kept, with its owners.
     pub(crate) fn tracked(&self, target: &Target<'_>, writer: &Writer, object: Json) -> Json {
         parts::track(self, target, None, object, writer, self.clock().wall())
+    }
+
+    fn read(&self, resource: &str, stored: &Stored) -> Arc<Json> {
+        Arc::new(match self.catalog.stored(resource) {
+            Some(kind) if is_outdated(stored, kind) => refreshed(&self.catalog.versions(kind), stored, kind),
+            _ => stored.json(),
+        })
     }
 
     /// Words of its own from [`chance`](Objects::chance), as a uid.
@@ -204,15 +214,15 @@ const NAME_LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 impl Objects for World {
     fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Arc<Json>> {
-        self.store.find(resource, namespace, name).map(|stored| Arc::new(stored.json()))
+        self.store.find(resource, namespace, name).map(|stored| self.read(resource, &stored))
     }
 
     fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Arc<Json>> {
-        self.store.list(resource, namespace).iter().map(|stored| Arc::new(stored.json())).collect()
+        self.store.list(resource, namespace).iter().map(|stored| self.read(resource, stored)).collect()
     }
 
     fn owned_by(&self, resource: &str, namespace: &str, uid: &str) -> Vec<Arc<Json>> {
-        self.store.owned_by(resource, namespace, uid).iter().map(|stored| Arc::new(stored.json())).collect()
+        self.store.owned_by(resource, namespace, uid).iter().map(|stored| self.read(resource, stored)).collect()
     }
 
     fn create(&mut self, writer: &Writer, resource: &str, object: Json) -> Result<Arc<Json>, ApiError> {
