@@ -308,7 +308,7 @@ impl World {
             "message": format!("namespace {} is being terminated", key.namespace),
             "field": "metadata.namespace",
         });
-        if let Some(Json::Object(details)) = &mut error.details {
+        if let Some(Json::Object(details)) = error.details.as_deref_mut() {
             details.insert("causes".into(), Json::Array(vec![cause]));
         }
         Err(error)
