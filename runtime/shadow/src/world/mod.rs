@@ -35,7 +35,7 @@ pub(crate) use meta::{same_name, time};
 pub(crate) use parts::{DEFINITIONS, convert, decode, deprecation, is_outdated, refreshed};
 pub(crate) use scale::Scaled;
 pub(crate) use strategy::returns_deleted;
-pub(crate) use write::{Edit, Target, Written};
+pub(crate) use write::{Edit, Making, Target, Written};
 
 /// Who writes, and how.
 #[derive(Debug, Clone, Default)]

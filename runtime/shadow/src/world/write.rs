@@ -21,6 +21,9 @@ pub(crate) struct Target<'a> {
     pub(crate) subresource: &'a str,
 }
 
+/// What makes of an object another.
+pub(crate) type Making<'a> = Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a>;
+
 /// What to write; objects are in the target's version.
 pub(crate) enum Edit<'a> {
     /// A new object.
@@ -28,9 +31,9 @@ pub(crate) enum Edit<'a> {
     /// The whole object.
     Replace(Json),
     /// What becomes of the object as it is.
-    Patch(Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a>),
+    Patch(Making<'a>),
     /// What the server itself makes of the object as it is, owners included.
-    Made(Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a>),
+    Made(Making<'a>),
     /// Server-side apply; with `force`, conflicts are won.
     Apply { intent: Json, force: bool },
 }
