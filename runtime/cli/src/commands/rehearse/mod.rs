@@ -123,7 +123,7 @@ impl Rehearsal<'_> {
             |builder, progress| {
                 self.answers.say_to(progress.screen());
                 let builder = builder.vault(self.vault.clone()).prompter(self.answers.clone()).sink(notes.sink());
-                let builder = self.answers.given().fold(builder, |builder, key| builder.yes_to(key));
+                let builder = self.answers.given().fold(builder, windlass_runtime::SessionBuilder::yes_to);
                 builder.sink(self.faults.sink(&self.target, progress.screen()))
             },
             |prepared| self.faults.check(prepared.steps()).map_err(|error: Error| vec![error]),
