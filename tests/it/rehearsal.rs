@@ -136,7 +136,7 @@ fn the_same_seed_gives_the_same_events_also_under_load() {
         for _ in 0..2 * std::thread::available_parallelism().unwrap().get() {
             threads.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
-                    std::hint::spin_loop()
+                    std::hint::spin_loop();
                 }
             });
         }
