@@ -48,9 +48,9 @@ fn too_large_a_pod_waits_for_a_larger_node() {
 fn a_full_node_could_be_helped_by_preemption_but_has_no_victims() {
     let mut test = Test::new(3);
     for name in ["a", "b", "c"] {
-        test.create("pods", asking(name, json!({"cpu": "6"})));
+        test.create("pods", asking(name, json!({"cpu": "5"})));
     }
-    test.create("pods", asking("d", json!({"cpu": "6"})));
+    test.create("pods", asking("d", json!({"cpu": "5"})));
     let expected =
         format!("0/3 nodes are available: 3 Insufficient cpu. {LAST}3 No preemption victims found for incoming pod.");
     assert_eq!(why(&test, "d"), expected);
