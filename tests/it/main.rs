@@ -3,6 +3,7 @@
 
 mod ownership;
 mod recorded;
+mod rehearsal;
 mod single_node;
 mod support;
 mod yaml_as_kubectl;

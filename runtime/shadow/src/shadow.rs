@@ -23,6 +23,9 @@ use crate::store::Key;
 use crate::topology::Topology;
 use crate::world::World;
 
+/// Who is told of each request, with what it was answered.
+type Observer = Arc<dyn Fn(&Request<Bytes>, StatusCode) + Send + Sync>;
+
 /// A Kubernetes cluster in process. Clones are handles to the same one; [`fork`](Self::fork) makes another.
 #[derive(Clone)]
 pub struct Shadow {
@@ -35,6 +38,7 @@ struct Inner {
     /// When the controllers have something to do next.
     idle: watch::Sender<Idle>,
     clock: Arc<dyn Clock>,
+    observer: Mutex<Option<Observer>>,
 }
 
 struct State {
@@ -127,7 +131,7 @@ impl Shadow {
         let changed = watch::Sender::new(world.store.version());
         let idle = watch::Sender::new(Idle::default());
         let state = Mutex::new(State { world, engine, endless: BTreeSet::new() });
-        Self { inner: Arc::new(Inner { state, changed, idle, clock }) }
+        Self { inner: Arc::new(Inner { state, changed, idle, clock, observer: Mutex::default() }) }
     }
 
     /// Wakes the controllers whenever the time has come for something. To be spawned where the clock belongs; ends when no
@@ -167,6 +171,12 @@ impl Shadow {
         self.engine(|engine| engine.mend(fault));
     }
 
+    /// What is broken, each with whether it was in the way of anything yet.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(Fault, bool)> {
+        self.lock().engine.faults()
+    }
+
     fn engine(&self, work: impl FnOnce(&mut Engine)) {
         work(&mut self.lock().engine);
         self.with(|_| ());
@@ -183,6 +193,12 @@ impl Shadow {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Tells somebody of each request from now on, and of the answer's status, after it was answered: what an API server's
+    /// audit log is for. A [`fork`](Self::fork) has nobody to tell.
+    pub fn observe(&self, observer: impl Fn(&Request<Bytes>, StatusCode) + Send + Sync + 'static) {
+        *self.inner.observer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(observer));
+    }
+
     /// Answers a request. Whoever asks may do anything.
     pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
     where
@@ -195,7 +211,12 @@ impl Shadow {
             return response;
         };
         let request = Request::from_parts(parts, body.to_bytes());
-        self.with(|world| api::handle(world, &request))
+        let response = self.with(|world| api::handle(world, &request));
+        let observer = self.inner.observer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(observer) = observer {
+            observer(&request, response.status());
+        }
+        response
     }
 
     /// A service for clients in the same process, such as kube's: `kube::Client::new(shadow.client(), "default")`.

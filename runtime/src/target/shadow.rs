@@ -182,6 +182,17 @@ impl Shadow {
         made.into_values().filter(|counted| counted.count > 0).collect()
     }
 
+    /// What is broken, each with whether it was in the way of anything in any cluster yet.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(Fault, bool)> {
+        let mut all: Vec<(Fault, bool)> =
+            lock(&self.inner.scene).faults().map(|(fault, _)| (fault.clone(), false)).collect();
+        for (fault, met) in lock(&self.inner.clusters).values().flat_map(|begun| begun.cluster.faults()) {
+            all.iter_mut().filter(|(known, _)| *known == fault).for_each(|(_, known)| *known |= met);
+        }
+        all
+    }
+
     /// What controllers of the simulation looked at without end, and have left alone: its own mistakes.
     #[must_use]
     pub fn endless(&self) -> Vec<String> {

@@ -68,7 +68,7 @@ impl Answer {
     }
 
     pub(crate) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
-        self.warnings = warnings;
+        self.warnings.extend(warnings);
         self
     }
 
@@ -102,7 +102,7 @@ impl Answer {
 impl From<ApiError> for Answer {
     fn from(error: ApiError) -> Self {
         let retry_after = error.details.as_ref().and_then(|details| details.get("retryAfterSeconds")?.as_u64());
-        Self { retry_after, ..Self::json(error.code, &error.to_status()) }
+        Self { retry_after, ..Self::json(error.code, &error.to_status()) }.with_warnings(error.warnings)
     }
 }
 

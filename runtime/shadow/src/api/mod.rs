@@ -3,7 +3,7 @@
 mod answer;
 mod body;
 mod delete;
-mod json;
+pub(crate) mod json;
 mod list;
 mod objects;
 mod patch;

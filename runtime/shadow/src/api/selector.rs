@@ -7,7 +7,7 @@ use crate::catalog::ResourceType;
 use crate::crd::Version;
 use crate::error::ApiError;
 use crate::store::{Stored, selectable};
-use crate::world::names;
+use crate::validation::names;
 
 /// Which objects a list or a watch is about.
 #[derive(Debug, Clone, Default)]
@@ -189,7 +189,7 @@ fn parse_requirement(parser: &mut Parser<'_>) -> Result<Requirement, String> {
         Token::Word(key) => key.to_owned(),
         other => return Err(format!("found '{}', expected: identifier", other.said())),
     };
-    let wrong = names::key(&key);
+    let wrong = names::qualified(&key);
     if !wrong.is_empty() {
         return Err(format!("key: Invalid value: {key:?}: {}", wrong.join("; ")));
     }

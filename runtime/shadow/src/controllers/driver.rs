@@ -113,6 +113,11 @@ impl Engine {
         self.look_at_all();
     }
 
+    /// What is broken, each with whether it was in the way of anything yet.
+    pub(crate) fn faults(&self) -> Vec<(Fault, bool)> {
+        self.scene.faults().map(|(fault, met)| (fault.clone(), met)).collect()
+    }
+
     /// Looks at everything again with the next run.
     fn look_at_all(&mut self) {
         self.seen = None;

@@ -9,7 +9,6 @@ mod fault;
 mod formats;
 pub(crate) mod go;
 mod lists;
-mod names;
 mod number;
 mod openapi;
 mod pattern;

@@ -29,9 +29,12 @@ pub(super) fn check(schema: &Props, number: &Number, at: &At<'_>, found: &mut Fo
             Some(whole) => (Some(whole.cmp(&(limit as i64))), (limit as i64).to_string()),
             None => (float.partial_cmp(&limit), go::float(limit)),
         };
-        let inside =
-            if side == "less than" { order.is_some_and(|o| o.is_lt()) } else { order.is_some_and(|o| o.is_gt()) };
-        if !inside && (exclusive || !order.is_some_and(|o| o.is_eq())) {
+        let inside = if side == "less than" {
+            order.is_some_and(std::cmp::Ordering::is_lt)
+        } else {
+            order.is_some_and(std::cmp::Ordering::is_gt)
+        };
+        if !inside && (exclusive || !order.is_some_and(std::cmp::Ordering::is_eq)) {
             let or_equal = if exclusive { "" } else { " or equal to" };
             let said = format!("{} in body should be {side}{or_equal} {limit}", at.name());
             found.field(at, said, |path, said| fault::invalid(path, &Json::Number(number.clone()), said));

@@ -53,8 +53,8 @@ impl Stored {
             write(&mut bytes, value);
         }
         bytes.push(b'}');
-        bytes.shrink_to_fit();
-        Self { bytes: bytes.into(), head, index: Index::of(resource, object) }
+        // Shrinking in place leaves the room to some allocators; objects are kept for long.
+        Self { bytes: Bytes::copy_from_slice(&bytes), head, index: Index::of(resource, object) }
     }
 
     /// The object.

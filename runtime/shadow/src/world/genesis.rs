@@ -16,6 +16,7 @@ impl World {
             // Where the kind is not known there is nothing to fill.
             drop(self.create(&writer, "namespaces", namespace));
         }
+        self.register_groups(&writer);
     }
 
     /// Takes a machine in: its Node, with the status that the kubelet reports.

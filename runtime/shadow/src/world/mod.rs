@@ -3,11 +3,11 @@
 //! All of it is synchronous and stands behind one lock. Writes go one way (`write.rs`), whoever asks: defaults, admission,
 //! validation, managed fields, the store, the history.
 
+mod api_services;
 mod deletion;
 mod events;
 mod genesis;
 mod meta;
-pub(crate) mod names;
 mod parts;
 mod reach;
 mod scale;
@@ -32,10 +32,10 @@ use crate::store::{Base, Key, Store, Stored};
 
 pub(crate) use deletion::Deleted;
 pub(crate) use meta::{same_name, time};
-pub(crate) use parts::{DEFINITIONS, convert, deprecation, is_outdated, refreshed};
+pub(crate) use parts::{DEFINITIONS, convert, decode, deprecation, is_outdated, refreshed};
 pub(crate) use scale::Scaled;
 pub(crate) use strategy::returns_deleted;
-pub(crate) use write::{Edit, Target, Written};
+pub(crate) use write::{Edit, Making, Target, Written};
 
 /// Who writes, and how.
 #[derive(Debug, Clone, Default)]
@@ -118,6 +118,8 @@ pub(crate) struct World {
     graves: BTreeMap<Key, u32>,
     /// How many names have been made of each `generateName`, by resource, namespace and prefix.
     generated: BTreeMap<Key, u32>,
+    /// What the Events say.
+    said: events::Said,
     /// What could not be judged about objects that are there.
     pub(crate) unvalidated: BTreeMap<Key, Vec<String>>,
 }
@@ -127,7 +129,8 @@ impl World {
     pub(crate) fn new(seed: u64, clock: Arc<dyn Clock>, catalog: Catalog, base: Option<Arc<dyn Base>>) -> Self {
         let (graves, generated) = (BTreeMap::new(), BTreeMap::new());
         let (documents, unvalidated) = (Arc::default(), BTreeMap::new());
-        Self { store: Store::new(base), catalog, documents, clock, seed, graves, generated, unvalidated }
+        let (store, said) = (Store::new(base), events::Said::default());
+        Self { store, catalog, documents, clock, seed, graves, generated, said, unvalidated }
     }
 
     /// The same once more: what happens in one no longer shows in the other. The clock stays shared.
@@ -140,6 +143,7 @@ impl World {
             seed: self.seed,
             graves: self.graves.clone(),
             generated: self.generated.clone(),
+            said: self.said.clone(),
             unvalidated: self.unvalidated.clone(),
         }
     }
@@ -154,6 +158,11 @@ impl World {
         stored.ok_or_else(|| ApiError::new(404, "NotFound", "the server could not find the requested resource"))
     }
 
+    /// A new object that is not kept, with its owners.
+    pub(crate) fn tracked(&self, target: &Target<'_>, writer: &Writer, object: Json) -> Json {
+        parts::track(self, target, None, object, writer, self.clock().wall())
+    }
+
     fn read(&self, resource: &str, stored: &Stored) -> Arc<Json> {
         Arc::new(match self.catalog.stored(resource) {
             Some(kind) if is_outdated(stored, kind) => refreshed(&self.catalog.versions(kind), stored, kind),
@@ -162,8 +171,11 @@ impl World {
     }
 
     /// Words of its own from [`chance`](Objects::chance), as a uid.
-    fn new_uid(&self, key: &Key) -> String {
-        let life = self.graves.get(key).copied().unwrap_or_default().to_string();
+    fn new_uid(&self, key: &Key, dry_run: bool) -> String {
+        let mut life = self.graves.get(key).copied().unwrap_or_default().to_string();
+        if dry_run {
+            life.push_str(" never");
+        }
         let words = ["uid", &*key.resource, &*key.namespace, &*key.name, &life];
         let (a, b) =
             (self.chance(&words), self.chance(&["uid again", &*key.resource, &*key.namespace, &*key.name, &life]));
@@ -282,7 +294,8 @@ impl World {
         let now = meta::time(self.wall());
         let target = Target { kind: &kind, namespace, name, subresource: "binding" };
         let change = move |pod: &Json| bound(pod, &node, &uid, now);
-        Ok(Arc::new(self.write(&target, writer, Edit::Patch(Box::new(change)))?.object.json()))
+        // A Binding is no write of the pod's fields: nobody comes to own them.
+        Ok(Arc::new(self.write(&target, writer, Edit::Made(Box::new(change)))?.object.json()))
     }
 
     fn replace(
@@ -319,14 +332,12 @@ fn bound(pod: &Json, node: &str, uid: &str, now: Json) -> Result<Json, ApiError>
         return conflict(format!("pod {} has non-empty .spec.schedulingGates", name(pod)));
     }
     let mut pod = pod.clone();
-    let mut scheduled =
+    let scheduled =
         serde_json::json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
-    if let (Some(fields), Some(generation)) = (scheduled.as_object_mut(), pod.pointer("/metadata/generation")) {
-        fields.insert("observedGeneration".into(), generation.clone());
-    }
     if let Some(fields) = pod.get_mut("spec").and_then(Json::as_object_mut) {
         fields.insert("nodeName".into(), node.into());
     }
     crate::controllers::fields::place_condition(&mut pod["status"], scheduled);
+    crate::controllers::fields::take(&mut pod, &["status", "nominatedNodeName"]);
     Ok(pod)
 }

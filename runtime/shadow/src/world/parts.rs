@@ -18,7 +18,7 @@ pub(crate) const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8
 
 /// Brings an object into the form in which the API server reads it. What the type does not know is dropped, and told: as an
 /// error, as warnings, or not at all.
-pub(super) fn decode(
+pub(crate) fn decode(
     kind: &ResourceType,
     object: &mut Json,
     validation: FieldValidation,
@@ -150,10 +150,29 @@ pub(super) fn judge(
         let name = crate::object::name(object);
         return Err(ApiError::invalid(&stored.group, &stored.kind, name, &verdict.causes));
     }
-    if stored.definition.is_none() && is_whole(target) {
-        admission::check(&request, object, live, world)?;
+    let mut warnings = verdict.warnings;
+    if stored.definition.is_none() {
+        warnings.extend(match target.subresource {
+            "status" => validation::warnings::of_status(&stored.group, &stored.kind, object),
+            "" => validation::warnings::of(&stored.group, &stored.kind, object, live),
+            _ => Vec::new(),
+        });
     }
-    Ok(Judged { warnings: verdict.warnings, unvalidated: verdict.unvalidated })
+    if stored.definition.is_none() && is_whole(target) {
+        warnings.extend(admission::check(&request, object, live, world)?);
+    }
+    Ok(Judged { warnings, unvalidated: verdict.unvalidated })
+}
+
+/// What the namespace's quotas have been used up by an object that is good.
+pub(super) fn charged(
+    world: &World,
+    target: &Target<'_>,
+    stored: &ResourceType,
+    live: Option<&Json>,
+    object: &Json,
+) -> Vec<Json> {
+    if is_whole(target) { admission::charged(&request(target, stored), object, live, world) } else { Vec::new() }
 }
 
 fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, object: &Json) -> Verdict {
@@ -193,13 +212,7 @@ fn is_whole(target: &Target<'_>) -> bool {
 }
 
 fn request<'a>(target: &Target<'a>, stored: &'a ResourceType) -> Request<'a> {
-    Request {
-        group: &stored.group,
-        version: &stored.version,
-        kind: &stored.kind,
-        resource: &stored.plural,
-        namespace: target.namespace,
-    }
+    Request { group: &stored.group, kind: &stored.kind, resource: &stored.plural, namespace: target.namespace }
 }
 
 /// What a request is told besides, whatever it does: that the version is deprecated.

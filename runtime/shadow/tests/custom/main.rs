@@ -1,5 +1,6 @@
 //! Custom resources, all the way through the API: from a definition to its end. The words are those of the real API server;
 //! `tests/fidelity` and `src/crd/live.rs` compare them.
+#![recursion_limit = "256"]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod asking;
