@@ -4,7 +4,7 @@ use crate::Json;
 use crate::catalog::ResourceType;
 use crate::error::ApiError;
 use crate::store::{Stored, selectable};
-use crate::world::names;
+use crate::validation::names;
 
 /// Which objects a list or a watch is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -187,7 +187,7 @@ fn parse_requirement(parser: &mut Parser<'_>) -> Result<Requirement, String> {
         Token::Word(key) => key.to_owned(),
         other => return Err(format!("found '{}', expected: identifier", other.said())),
     };
-    let wrong = names::key(&key);
+    let wrong = names::qualified(&key);
     if !wrong.is_empty() {
         return Err(format!("key: Invalid value: {key:?}: {}", wrong.join("; ")));
     }

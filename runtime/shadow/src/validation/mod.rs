@@ -9,7 +9,7 @@ mod cluster;
 mod config;
 mod cron;
 mod metadata;
-mod names;
+pub(crate) mod names;
 mod networking;
 mod pod;
 mod selector;
