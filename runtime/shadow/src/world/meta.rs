@@ -12,11 +12,6 @@ pub(crate) fn time(at: jiff::Timestamp) -> Json {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into()
 }
 
-/// With microseconds, as some fields have it.
-pub(super) fn micro_time(at: jiff::Timestamp) -> Json {
-    at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string().into()
-}
-
 fn fields(object: &mut Json) -> Option<&mut Map<String, Json>> {
     object.as_object_mut()?.entry("metadata").or_insert_with(|| json!({})).as_object_mut()
 }
