@@ -221,7 +221,7 @@ impl Reading {
             let best = self.stored.get(&resource).cloned().or_else(|| kept_in(&resource));
             match kinds.iter_mut().find(|(known, _)| *known == resource) {
                 None => kinds.push((resource, kind.clone())),
-                Some((_, known)) if best.is_some_and(|best| kind.api_version() == best) => *known = kind.clone(),
+                Some((_, known)) if best.as_ref() == Some(&kind.api_version()) => *known = kind.clone(),
                 Some(_) => {}
             }
         }
