@@ -17,7 +17,6 @@ use crate::{ApiError, Json};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
     pub(crate) group: &'a str,
-    pub(crate) version: &'a str,
     pub(crate) kind: &'a str,
     /// The plural name: `pods`.
     pub(crate) resource: &'a str,

@@ -193,13 +193,7 @@ fn is_whole(target: &Target<'_>) -> bool {
 }
 
 fn request<'a>(target: &Target<'a>, stored: &'a ResourceType) -> Request<'a> {
-    Request {
-        group: &stored.group,
-        version: &stored.version,
-        kind: &stored.kind,
-        resource: &stored.plural,
-        namespace: target.namespace,
-    }
+    Request { group: &stored.group, kind: &stored.kind, resource: &stored.plural, namespace: target.namespace }
 }
 
 /// What a request is told besides, whatever it does: that the version is deprecated.
