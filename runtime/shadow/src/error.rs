@@ -17,7 +17,7 @@ pub struct ApiError {
     /// The message.
     pub message: String,
     /// `details`: group, kind, name, uid, causes, retryAfterSeconds.
-    pub details: Option<Json>,
+    pub details: Option<Box<Json>>,
     /// What the client is told besides.
     pub warnings: Vec<String>,
 }
@@ -46,12 +46,12 @@ impl ApiError {
                 details.insert(key.into(), value.into());
             }
         }
-        self.details = Some(Json::Object(details));
+        self.details = Some(Box::new(Json::Object(details)));
         self
     }
 
     pub(crate) fn with_causes(mut self, causes: &[Cause]) -> Self {
-        if let Some(Json::Object(details)) = &mut self.details
+        if let Some(Json::Object(details)) = self.details.as_deref_mut()
             && !causes.is_empty()
         {
             let list = causes.iter().map(|c| json!({"reason": c.reason, "message": c.message, "field": c.field}));
@@ -119,7 +119,7 @@ impl ApiError {
                 map.insert("reason".into(), self.reason.into());
             }
             if let Some(details) = &self.details {
-                map.insert("details".into(), details.clone());
+                map.insert("details".into(), Json::clone(details));
             }
             map.insert("code".into(), self.code.into());
         }

@@ -30,7 +30,10 @@ pub(crate) fn run(shadow: &Shadow, ui: &Ui) -> Result<u8, Failed> {
     let bridge = Bridge::new()?;
     let stop = Cancel::root();
     let _listening = signals::listen(&bridge, &stop, place.clone())?;
-    serve(shadow, &place, &bridge, &stop, ui).map_err(|e| Failed::while_running(e, Sources::default()))?;
+    let served = serve(shadow, &place, &bridge, &stop, ui);
+    // Whoever listens for signals holds it too, and may be gone too late.
+    place.remove();
+    served.map_err(|e| Failed::while_running(e, Sources::default()))?;
     Ok(exit::OK)
 }
 
@@ -74,7 +77,9 @@ fn cluster(shadow: &Shadow, bridge: &Bridge) -> Result<(windlass_shadow::Shadow,
             Ok((cluster, None))
         }
         ShadowClock::Virtual => {
-            let simulation = Simulation::start(windlass_runtime::clock::next_hour())
+            // Clients reckon ages with their own clock.
+            let now = jiff::Timestamp::from_second(RealClock::new().wall().as_second()).unwrap_or_default();
+            let simulation = Simulation::start(now)
                 .map_err(|e| Error::new(Kind::System, "the simulation's thread cannot be started").source(e))?;
             let cluster = build(Arc::new(simulation.clock().clone()));
             simulation.handle().spawn(cluster.run());

@@ -35,7 +35,7 @@ fn type_of(path: &Path, value: &Json, wrong: &mut Vec<Cause>) {
         match value.get(name) {
             None => wrong.push(fault::required(&at, "")),
             Some(Json::String(text)) if text.is_empty() => {
-                wrong.push(fault::invalid(&at, &"".into(), "must not be empty"))
+                wrong.push(fault::invalid(&at, &"".into(), "must not be empty"));
             }
             Some(said @ Json::String(text)) if name == "kind" => {
                 let faults = crate::validation::names::dns_1035_label(&text.to_lowercase());

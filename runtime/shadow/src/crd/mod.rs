@@ -29,5 +29,5 @@ mod tests;
 pub(crate) use controller::CustomResources;
 pub(crate) use definition::{format_warnings, prepare, validate};
 pub(crate) use status::deleting;
-pub(crate) use types::resource_types;
+pub(crate) use types::define;
 pub(crate) use version::{Verdict, Version};

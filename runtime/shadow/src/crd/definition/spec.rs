@@ -69,6 +69,12 @@ pub(super) fn check(spec: &Spec, definition: &Json, wrong: &mut Vec<Cause>) {
             columns::selectable(version, &at, wrong);
         }
     }
+    // The server knows the first version under an old name as well.
+    let first = spec.versions.first().map_or("", |version| version.name.as_str());
+    let faults = if first.is_empty() { Vec::new() } else { dns_1035_label(first) };
+    if !faults.is_empty() {
+        wrong.push(fault::invalid(&root.child("version"), &first.into(), &faults.join(",")));
+    }
     versions(spec, &root, wrong);
     names::check(&spec.names, &root.child("names"), true, wrong);
     if let Some(first) = spec.versions.first() {

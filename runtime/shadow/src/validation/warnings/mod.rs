@@ -28,7 +28,8 @@ pub(crate) fn of(group: &str, kind: &str, object: &Json, old: Option<&Json>) -> 
                 name(object, "Pod names and hostnames", all);
             }
             let unchanged = old.is_some_and(|old| get(get(old, "spec"), "template") == get(spec, "template"));
-            if !same && !(kind == "DaemonSet" && unchanged) {
+            let looked_at = kind == "DaemonSet" && unchanged;
+            if !same && !looked_at {
                 pod::warn("spec.template.", get(spec, "template"), all);
             }
             if kind == "StatefulSet" {
