@@ -20,8 +20,6 @@ mod view;
 mod watch;
 mod words;
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{Request, Response};
 
