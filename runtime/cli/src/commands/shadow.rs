@@ -30,7 +30,10 @@ pub(crate) fn run(shadow: &Shadow, ui: &Ui) -> Result<u8, Failed> {
     let bridge = Bridge::new()?;
     let stop = Cancel::root();
     let _listening = signals::listen(&bridge, &stop, place.clone())?;
-    serve(shadow, &place, &bridge, &stop, ui).map_err(|e| Failed::while_running(e, Sources::default()))?;
+    let served = serve(shadow, &place, &bridge, &stop, ui);
+    // Whoever listens to signals holds the place too, and may be gone only after this process.
+    place.remove();
+    served.map_err(|e| Failed::while_running(e, Sources::default()))?;
     Ok(exit::OK)
 }
 
