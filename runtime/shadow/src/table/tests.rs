@@ -26,7 +26,8 @@ fn paths_find_what_they_name() {
         ("..port", json!([1, 2])),
     ];
     for (path, expected) in cases {
-        let found = JsonPath::parse(path).unwrap_or_else(|| panic!("{path}")).find(&object()).unwrap();
+        let object = object();
+        let found = JsonPath::parse(path).unwrap_or_else(|| panic!("{path}")).find(&object).unwrap();
         assert_eq!(json!(found), expected, "{path}");
     }
     for wrong in [".spec[", ".spec.ports[x", ".a['b"] {
