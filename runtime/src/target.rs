@@ -39,6 +39,33 @@ pub trait Target: Send + Sync + 'static {
     fn network(&self) -> Arc<dyn Network>;
 }
 
+/// A target that is chosen at run time.
+impl<T: Target + ?Sized> Target for Arc<T> {
+    fn name(&self) -> String {
+        (**self).name()
+    }
+
+    fn is_live(&self) -> bool {
+        (**self).is_live()
+    }
+
+    fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>> {
+        (**self).cluster(name)
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        (**self).clock()
+    }
+
+    fn simulation(&self) -> Option<Simulation> {
+        (**self).simulation()
+    }
+
+    fn network(&self) -> Arc<dyn Network> {
+        (**self).network()
+    }
+}
+
 /// A stream of bytes to a port.
 pub trait Connection: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
 impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Connection for T {}

@@ -1,6 +1,6 @@
-//! The cluster's client on a real API server: the one whose kubeconfig `KUBECONFIG_TESTBED` names.
+//! The cluster's client, on the simulated API server and on a real one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, reason = "tests")]
-#![allow(clippy::disallowed_methods, reason = "a real server lives in real time")]
+#![allow(clippy::disallowed_methods, reason = "a server that goes away does so in real time")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,23 +16,19 @@ use windlass_runtime::cluster::{
     ApplyOptions, Cluster, DeleteOptions, Deleted, Failure, FieldPath, Json, ListOptions, OpenOptions, Patch,
     PatchOptions, ResourceId, ResourceRef, Selector, Watch, WatchEvent, WriteOptions,
 };
+use windlass_runtime::target::Target as _;
 use windlass_runtime::{Kind, RealClock};
+use windlass_support::{Bed, on};
 
-fn kubeconfig() -> Option<PathBuf> {
-    let found = std::env::var_os("KUBECONFIG_TESTBED").map(PathBuf::from);
-    if found.is_none() {
-        let thread = std::thread::current();
-        let name = thread.name().unwrap_or("a test");
-        // Past the test harness, which would keep it for itself.
-        let line = format!("skipped: {name}: KUBECONFIG_TESTBED names no kubeconfig\n");
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes());
-    }
-    found
-}
-
+/// Opens a cluster by its kubeconfig, as people do.
 async fn open(path: PathBuf) -> Cluster {
     let options = OpenOptions { kubeconfig: vec![path], ..OpenOptions::default() };
     Cluster::open(options, Arc::new(RealClock::new())).await.unwrap()
+}
+
+/// The cluster of a test, as a session has it.
+async fn cluster_of(bed: &Bed) -> Cluster {
+    bed.target().cluster(None).await.unwrap()
 }
 
 /// A namespace of its own for each test, deleted when the test begins anew.
@@ -43,14 +39,17 @@ struct Room {
 }
 
 impl Room {
-    async fn open(name: &str) -> Option<Self> {
-        let cluster = open(kubeconfig()?).await;
+    async fn open(bed: &Bed, name: &str) -> Self {
+        Self::of(cluster_of(bed).await, name).await
+    }
+
+    async fn of(cluster: Cluster, name: &str) -> Self {
         let namespace = format!("cluster-{name}-{}", std::process::id());
         let id = ResourceId::namespace_object(cluster.name(), &namespace);
         let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}});
         cluster.create(&id, &object, &WriteOptions::default()).await.unwrap();
         let salt = cluster.identity().await.unwrap().to_owned();
-        Some(Self { cluster, namespace, salt })
+        Self { cluster, namespace, salt }
     }
 
     async fn id(&self, reference: &str) -> ResourceId {
@@ -110,22 +109,23 @@ fn deployment(namespace: &str) -> Json {
     })
 }
 
-#[tokio::test]
-async fn a_cluster_is_opened_and_known() {
-    let Some(path) = kubeconfig() else { return };
-    let cluster = open(path.clone()).await;
-    assert!(cluster.check().await.unwrap().starts_with("v1."));
-    assert_eq!(cluster.identity().await.unwrap().len(), 36);
-    let wrong = OpenOptions { kubeconfig: vec![path], context: Some("nowhere".into()), ..OpenOptions::default() };
-    let error = Cluster::open(wrong, Arc::new(RealClock::new())).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::NotFound);
-    assert!(error.hint_text().is_some());
+#[on(shadow, live)]
+fn a_cluster_is_opened_and_known(bed: Bed) {
+    let path = bed.kubeconfig();
+    bed.outside(async move {
+        let cluster = open(path.clone()).await;
+        assert!(cluster.check().await.unwrap().starts_with("v1."));
+        assert_eq!(cluster.identity().await.unwrap().len(), 36);
+        let wrong = OpenOptions { kubeconfig: vec![path], context: Some("nowhere".into()), ..OpenOptions::default() };
+        let error = Cluster::open(wrong, Arc::new(RealClock::new())).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::NotFound);
+        assert!(error.hint_text().is_some());
+    });
 }
 
-#[tokio::test]
-async fn kinds_are_found() {
-    let Some(path) = kubeconfig() else { return };
-    let cluster = open(path).await;
+#[on(shadow, live)]
+async fn kinds_are_found(bed: Bed) {
+    let cluster = cluster_of(&bed).await;
     for (word, kind, api_version, namespaced) in [
         ("deploy", "Deployment", "apps/v1", true),
         ("ns", "Namespace", "v1", false),
@@ -150,10 +150,9 @@ async fn kinds_are_found() {
     assert_eq!(error.hint_text(), Some("did you mean Deployment?"));
 }
 
-#[tokio::test]
-async fn a_new_kind_is_found_after_its_definition() {
-    let Some(path) = kubeconfig() else { return };
-    let cluster = open(path).await;
+#[on(shadow, live)]
+async fn a_new_kind_is_found_after_its_definition(bed: Bed) {
+    let cluster = cluster_of(&bed).await;
     let plural = format!("widgets{}", std::process::id());
     let group = "testing.windlass.dev";
     assert_eq!(cluster.kind(&plural).await.unwrap_err().kind(), Kind::NotFound);
@@ -177,7 +176,7 @@ async fn a_new_kind_is_found_after_its_definition() {
         if found.is_ok() {
             break;
         }
-        pause(100).await;
+        cluster.clock().sleep(Duration::from_millis(100)).await;
         found = cluster.kind(&plural).await;
     }
     assert_eq!(found.unwrap().group, group);
@@ -203,9 +202,9 @@ async fn until(watch: &mut Watch, done: impl Fn(&Json) -> bool) -> Json {
 }
 
 /// facts: "Unchanged without a write, tried in 14 cases".
-#[tokio::test]
-async fn whether_an_object_is_unchanged_is_known_from_the_object() {
-    let Some(room) = Room::open("owner").await else { return };
+#[on(shadow, live)]
+async fn whether_an_object_is_unchanged_is_known_from_the_object(bed: Bed) {
+    let room = Room::open(&bed, "owner").await;
     let intent = intent_of(&deployment(&room.namespace), true);
     let id = room.id("Deployment/web").await;
     let taken = |paths: &[&str]| {
@@ -292,9 +291,9 @@ async fn whether_an_object_is_unchanged_is_known_from_the_object() {
     room.close().await;
 }
 
-#[tokio::test]
-async fn an_edit_after_apply_is_kept_and_a_new_value_is_a_conflict() {
-    let Some(room) = Room::open("edit").await else { return };
+#[on(shadow, live)]
+async fn an_edit_after_apply_is_kept_and_a_new_value_is_a_conflict(bed: Bed) {
+    let room = Room::open(&bed, "edit").await;
     let intent = intent_of(&deployment(&room.namespace), true);
     let id = room.id("Deployment/web").await;
     let applied = room.apply(&id, &intent).await;
@@ -325,9 +324,9 @@ async fn an_edit_after_apply_is_kept_and_a_new_value_is_a_conflict() {
     room.close().await;
 }
 
-#[tokio::test]
-async fn a_secrets_stand_is_known_without_a_hash_of_it() {
-    let Some(room) = Room::open("secret").await else { return };
+#[on(shadow, live)]
+async fn a_secrets_stand_is_known_without_a_hash_of_it(bed: Bed) {
+    let room = Room::open(&bed, "secret").await;
     let manifest = |password: &str| {
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s", "namespace": room.namespace},
             "stringData": {"password": password}, "type": "Opaque"})
@@ -343,9 +342,9 @@ async fn a_secrets_stand_is_known_without_a_hash_of_it() {
     room.close().await;
 }
 
-#[tokio::test]
-async fn the_verbs_do_what_they_say() {
-    let Some(room) = Room::open("verbs").await else { return };
+#[on(shadow, live)]
+async fn the_verbs_do_what_they_say(bed: Bed) {
+    let room = Room::open(&bed, "verbs").await;
     let cluster = &room.cluster;
     let id = room.id("ConfigMap/a").await;
     assert_eq!(cluster.get(&id).await.unwrap(), None);
@@ -393,9 +392,9 @@ async fn the_verbs_do_what_they_say() {
     room.close().await;
 }
 
-#[tokio::test]
-async fn what_the_server_rejects_is_said_field_by_field() {
-    let Some(room) = Room::open("reject").await else { return };
+#[on(shadow, live)]
+async fn what_the_server_rejects_is_said_field_by_field(bed: Bed) {
+    let room = Room::open(&bed, "reject").await;
     let id = room.id("Deployment/web").await;
     let mut unknown = deployment(&room.namespace);
     unknown["spec"]["replcas"] = json!(1);
@@ -421,24 +420,26 @@ async fn what_the_server_rejects_is_said_field_by_field() {
     room.close().await;
 }
 
-#[tokio::test]
-async fn a_right_that_is_missing_is_named() {
-    let Some(path) = kubeconfig() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let text = std::fs::read_to_string(&path).unwrap();
-    let mut config: Json = kube_yaml(&text);
-    for user in config["users"].as_array_mut().unwrap() {
-        user["user"]["as"] = json!("jane");
-    }
-    let copy = folder.path().join("config");
-    std::fs::write(&copy, config.to_string()).unwrap();
-    let cluster = open(copy).await;
-    let pods = cluster.collection("Pod", Some("kube-system"), false).await.unwrap();
-    let error = cluster.list(&pods, &ListOptions::default()).await.unwrap_err();
-    assert_eq!(error.kind(), Kind::Forbidden);
-    assert!(error.message().starts_with("user jane may not list pods in kube-system"), "{error}");
-    let mut watch = cluster.watch(&pods, Selector::default());
-    assert_eq!(watch.next().await.unwrap_err().kind(), Kind::Forbidden);
+#[on(live, because = "the shadow lets everybody do everything")]
+fn a_right_that_is_missing_is_named(bed: Bed) {
+    let path = bed.kubeconfig();
+    bed.outside(async move {
+        let folder = tempfile::tempdir().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let mut config: Json = kube_yaml(&text);
+        for user in config["users"].as_array_mut().unwrap() {
+            user["user"]["as"] = json!("jane");
+        }
+        let copy = folder.path().join("config");
+        std::fs::write(&copy, config.to_string()).unwrap();
+        let cluster = open(copy).await;
+        let pods = cluster.collection("Pod", Some("kube-system"), false).await.unwrap();
+        let error = cluster.list(&pods, &ListOptions::default()).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Forbidden);
+        assert!(error.message().starts_with("user jane may not list pods in kube-system"), "{error}");
+        let mut watch = cluster.watch(&pods, Selector::default());
+        assert_eq!(watch.next().await.unwrap_err().kind(), Kind::Forbidden);
+    });
 }
 
 /// Paths in the file become absolute, since the copy stands elsewhere.
@@ -447,9 +448,9 @@ fn kube_yaml(text: &str) -> Json {
     serde_json::to_value(config).unwrap()
 }
 
-#[tokio::test]
-async fn long_lists_come_in_pages_and_a_watch_misses_nothing() {
-    let Some(room) = Room::open("pages").await else { return };
+#[on(shadow, live)]
+async fn long_lists_come_in_pages_and_a_watch_misses_nothing(bed: Bed) {
+    let room = Room::open(&bed, "pages").await;
     let all = room.id("ConfigMap/x").await.collection();
     let create = |range: std::ops::Range<usize>| {
         let (cluster, all) = (room.cluster.clone(), all.clone());
@@ -486,10 +487,9 @@ async fn long_lists_come_in_pages_and_a_watch_misses_nothing() {
     room.close().await;
 }
 
-#[tokio::test]
-async fn the_schema_knows_lists() {
-    let Some(path) = kubeconfig() else { return };
-    let cluster = open(path).await;
+#[on(shadow, live)]
+async fn the_schema_knows_lists(bed: Bed) {
+    let cluster = cluster_of(&bed).await;
     let schema = cluster.schema("apps/v1", "Deployment").await.unwrap().unwrap();
     let at = |text: &str| FieldPath::parse(text).unwrap();
     let pod = ".spec.template.spec";
@@ -526,9 +526,9 @@ fn fields_and_owners(object: &Json) -> Json {
     object
 }
 
-#[tokio::test]
-async fn undoing_gives_back_fields_and_owners_exactly() {
-    let Some(room) = Room::open("undo").await else { return };
+#[on(shadow, live)]
+async fn undoing_gives_back_fields_and_owners_exactly(bed: Bed) {
+    let room = Room::open(&bed, "undo").await;
     let id = room.id("Deployment/web").await;
     let foreign = PatchOptions { manager: "kubectl".into(), ..PatchOptions::default() };
     let by_hand = WriteOptions { manager: "kubectl-create".into(), dry_run: false };
@@ -592,9 +592,9 @@ async fn undoing_gives_back_fields_and_owners_exactly() {
     room.close().await;
 }
 
-#[tokio::test]
-async fn a_deleted_object_comes_back_with_its_owners() {
-    let Some(room) = Room::open("redo").await else { return };
+#[on(shadow, live)]
+async fn a_deleted_object_comes_back_with_its_owners(bed: Bed) {
+    let room = Room::open(&bed, "redo").await;
     let id = room.id("ConfigMap/a").await;
     let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "labels": {"l": "1"}}, "data": {"k": "1"}});
     room.cluster.create(&id, &object, &WriteOptions { manager: "helm".into(), dry_run: false }).await.unwrap();
@@ -650,69 +650,74 @@ impl Proxy {
     }
 }
 
-#[tokio::test]
-async fn reads_and_watches_outlast_a_server_that_goes_away() {
-    let Some(room) = Room::open("away").await else { return };
-    let path = kubeconfig().unwrap();
-    let mut config = kube_yaml(&std::fs::read_to_string(&path).unwrap());
-    let server = config["clusters"][0]["cluster"]["server"].as_str().unwrap().trim_start_matches("https://").to_owned();
-    let mut proxy = Proxy::start(server).await;
-    config["clusters"][0]["cluster"]["server"] = format!("https://127.0.0.1:{}", proxy.port).into();
-    let folder = tempfile::tempdir().unwrap();
-    let copy = folder.path().join("config");
-    std::fs::write(&copy, config.to_string()).unwrap();
-    let notes = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let told = Arc::clone(&notes);
-    let shaky = open(copy).await.observed(Arc::new(move |note| told.lock().unwrap().push(note)));
+#[on(shadow, live)]
+fn reads_and_watches_outlast_a_server_that_goes_away(bed: Bed) {
+    let path = bed.kubeconfig();
+    bed.outside(async move {
+        let room = Room::of(open(path.clone()).await, "away").await;
+        let mut config = kube_yaml(&std::fs::read_to_string(&path).unwrap());
+        let server =
+            config["clusters"][0]["cluster"]["server"].as_str().unwrap().trim_start_matches("https://").to_owned();
+        let mut proxy = Proxy::start(server).await;
+        config["clusters"][0]["cluster"]["server"] = format!("https://127.0.0.1:{}", proxy.port).into();
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("config");
+        std::fs::write(&copy, config.to_string()).unwrap();
+        let notes = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let told = Arc::clone(&notes);
+        let shaky = open(copy).await.observed(Arc::new(move |note| told.lock().unwrap().push(note)));
 
-    let all = room.id("ConfigMap/x").await.collection();
-    let make = |name: &'static str| {
-        let object =
-            json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": {"away": "yes"}}});
-        let (cluster, id) = (room.cluster.clone(), all.member(name));
-        async move { cluster.create(&id, &object, &WriteOptions::default()).await.unwrap() }
-    };
-    let mut watch = shaky.watch(&all, Selector::labels("away"));
-    assert!(matches!(watch.next().await.unwrap(), WatchEvent::Snapshot(none) if none.is_empty()));
-    make("one").await;
-    assert!(matches!(watch.next().await.unwrap(), WatchEvent::Applied(_)));
-    proxy.cut().await;
-    assert!(matches!(watch.next().await.unwrap(), WatchEvent::Disconnected(_)));
-    make("two").await;
+        let all = room.id("ConfigMap/x").await.collection();
+        let make = |name: &'static str| {
+            let object =
+                json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": {"away": "yes"}}});
+            let (cluster, id) = (room.cluster.clone(), all.member(name));
+            async move { cluster.create(&id, &object, &WriteOptions::default()).await.unwrap() }
+        };
+        let mut watch = shaky.watch(&all, Selector::labels("away"));
+        assert!(matches!(watch.next().await.unwrap(), WatchEvent::Snapshot(none) if none.is_empty()));
+        make("one").await;
+        assert!(matches!(watch.next().await.unwrap(), WatchEvent::Applied(_)));
+        proxy.cut().await;
+        assert!(matches!(watch.next().await.unwrap(), WatchEvent::Disconnected(_)));
+        make("two").await;
 
-    let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "three"}});
-    let (writer, id) = (shaky.clone(), all.member("three"));
-    let write = tokio::spawn(async move { writer.create(&id, &object, &WriteOptions::default()).await });
-    let (reader, id) = (shaky.clone(), all.member("one"));
-    let read = tokio::spawn(async move { reader.get(&id).await });
-    pause(1500).await;
-    proxy.listen().await;
-    assert!(matches!(watch.next().await.unwrap(), WatchEvent::Reconnected));
-    let back = watch.next().await.unwrap();
-    assert!(matches!(&back, WatchEvent::Applied(o) if o["metadata"]["name"] == "two"), "{back:?}");
-    assert!(read.await.unwrap().unwrap().is_some());
-    write.await.unwrap().expect("a refused connection was never a request: it is repeated");
-    let told = notes.lock().unwrap().clone();
-    assert!(
-        told.iter().any(|n: &windlass_runtime::cluster::RetryNote| n.request.starts_with("create ConfigMap/three")),
-        "{told:?}"
-    );
-    room.close().await;
+        let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "three"}});
+        let (writer, id) = (shaky.clone(), all.member("three"));
+        let write = tokio::spawn(async move { writer.create(&id, &object, &WriteOptions::default()).await });
+        let (reader, id) = (shaky.clone(), all.member("one"));
+        let read = tokio::spawn(async move { reader.get(&id).await });
+        pause(1500).await;
+        proxy.listen().await;
+        assert!(matches!(watch.next().await.unwrap(), WatchEvent::Reconnected));
+        let back = watch.next().await.unwrap();
+        assert!(matches!(&back, WatchEvent::Applied(o) if o["metadata"]["name"] == "two"), "{back:?}");
+        assert!(read.await.unwrap().unwrap().is_some());
+        write.await.unwrap().expect("a refused connection was never a request: it is repeated");
+        let told = notes.lock().unwrap().clone();
+        assert!(
+            told.iter().any(|n: &windlass_runtime::cluster::RetryNote| n.request.starts_with("create ConfigMap/three")),
+            "{told:?}"
+        );
+        room.close().await;
+    });
 }
 
-#[tokio::test]
-async fn the_steps_of_an_unchanged_apply_take_no_time() {
-    let Some(path) = kubeconfig() else { return };
-    let clock = std::time::Instant::now();
-    let cluster = open(path).await;
-    let opened = clock.elapsed();
-    cluster.discovery().await.unwrap();
-    let discovered = clock.elapsed() - opened;
-    let all = cluster.collection("ConfigMap", None, true).await.unwrap();
-    cluster.list(&all, &ListOptions::default()).await.unwrap();
-    eprintln!(
-        "opened in {opened:?}, discovered in {discovered:?}, listed in {:?}",
-        clock.elapsed() - opened - discovered
-    );
-    assert!(clock.elapsed() < Duration::from_secs(5));
+#[on(shadow, live)]
+fn the_steps_of_an_unchanged_apply_take_no_time(bed: Bed) {
+    let path = bed.kubeconfig();
+    bed.outside(async move {
+        let clock = std::time::Instant::now();
+        let cluster = open(path).await;
+        let opened = clock.elapsed();
+        cluster.discovery().await.unwrap();
+        let discovered = clock.elapsed() - opened;
+        let all = cluster.collection("ConfigMap", None, true).await.unwrap();
+        cluster.list(&all, &ListOptions::default()).await.unwrap();
+        eprintln!(
+            "opened in {opened:?}, discovered in {discovered:?}, listed in {:?}",
+            clock.elapsed() - opened - discovered
+        );
+        assert!(clock.elapsed() < Duration::from_secs(5));
+    });
 }

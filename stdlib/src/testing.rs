@@ -1,4 +1,4 @@
-//! For the tests of primitives: run a script against the real control plane, and look at what came of it.
+//! For the tests of primitives: run a script against a cluster, simulated or real, and look at what came of it.
 
 use std::sync::{Arc, Mutex};
 
@@ -8,10 +8,10 @@ use windlass_runtime::journal::{EntryId, Intent, Journal, MemoryJournal, ResultR
 use windlass_runtime::playbook::{Playbook, Selection};
 use windlass_runtime::report::Report;
 use windlass_runtime::session::SessionBuilder;
-use windlass_runtime::target::{Live, NoTarget, Target};
+use windlass_runtime::target::{NoTarget, Target};
 use windlass_runtime::undo::Undone;
 use windlass_runtime::{Error, Kind, Runtime};
-use windlass_testbed::{AuditMark, Testbed};
+pub use windlass_support::{Bed, Mark, bare, config_map, deployment, merged, on, secret};
 
 /// A runtime with every primitive; one for all tests.
 pub fn runtime() -> &'static Runtime {
@@ -19,68 +19,62 @@ pub fn runtime() -> &'static Runtime {
     RUNTIME.get_or_init(|| Runtime::builder().with(crate::all()).build().unwrap())
 }
 
-/// A real control plane, and how to run scripts on it.
-pub struct Bed {
-    pub testbed: &'static Testbed,
+/// What a test's cluster is used for here: scripts run on it, and what came of them is looked at.
+pub trait Scripting {
+    /// Runs a script.
+    fn run(&self, script: &str) -> Ran;
+
+    /// Runs a script in a session that is set up further.
+    fn run_with(&self, script: &str, set: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Ran;
+
+    /// Runs a script as another user.
+    fn run_as(&self, user: &str, script: &str) -> Ran;
+
+    /// Takes back what a run changed, in a session of its own.
+    fn undo(&self, ran: &Ran) -> windlass_runtime::Result<Vec<Undone>>;
+
+    fn undo_entries(&self, entries: &[(Intent, Option<ResultRecord>)]) -> windlass_runtime::Result<Vec<Undone>>;
+
+    /// What the tests' user changed since then at paths that hold `part`; the tests that run beside are its too.
+    fn writes_since(&self, mark: Mark, part: &str) -> Vec<windlass_testbed::Event>;
+
+    /// An object as undo has to bring it back: without its version and generation, its status, and what controllers note.
+    fn comparable(&self, what: &str, namespace: &str) -> Json;
+
+    /// Runs a script that changes one object: the first time it does, the second time it sends nothing, and undo brings
+    /// back fields and owners exactly. Gives the first run.
+    fn converges_and_is_undone(&self, script: &str, what: &str, namespace: &str) -> Ran;
 }
 
-/// The real control plane, where it may be had; says `skipped` otherwise (and fails where nothing may be skipped).
-pub fn live() -> Option<Bed> {
-    windlass_testbed::shared().map(|testbed| Bed { testbed })
-}
-
-impl Bed {
-    pub fn target(&self) -> Live {
-        Live::builder().kubeconfig(self.testbed.kubeconfig()).build()
-    }
-
-    /// A namespace that nobody else uses.
-    pub fn namespace(&self) -> String {
-        self.testbed.fresh_namespace("test").unwrap()
-    }
-
-    pub fn run(&self, script: &str) -> Ran {
+impl Scripting for Bed {
+    fn run(&self, script: &str) -> Ran {
         self.run_with(script, |b| b)
     }
 
-    pub fn run_with(&self, script: &str, set: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Ran {
+    fn run_with(&self, script: &str, set: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Ran {
         run_on(self.target(), script, set)
     }
 
-    /// Runs a script as another user.
-    pub fn run_as(&self, user: &str, script: &str) -> Ran {
-        let kubeconfig = self.testbed.kubeconfig_for(user).unwrap();
-        run_on(Live::builder().kubeconfig(kubeconfig).build(), script, |b| b)
+    fn run_as(&self, user: &str, script: &str) -> Ran {
+        run_on(self.target_as(user), script, |b| b)
     }
 
-    /// An object, by kubectl.
-    pub fn kubectl_get(&self, what: &[&str]) -> Json {
-        let mut arguments = vec!["get", "-o", "json", "--show-managed-fields"];
-        arguments.extend(what);
-        serde_json::from_str(&self.testbed.kubectl_ok(&arguments, "").unwrap()).unwrap()
-    }
-}
-
-impl Bed {
-    /// Takes back what a run changed, in a session of its own.
-    pub fn undo(&self, ran: &Ran) -> windlass_runtime::Result<Vec<Undone>> {
+    fn undo(&self, ran: &Ran) -> windlass_runtime::Result<Vec<Undone>> {
         self.undo_entries(&ran.journal.entries().unwrap())
     }
 
-    pub fn undo_entries(&self, entries: &[(Intent, Option<ResultRecord>)]) -> windlass_runtime::Result<Vec<Undone>> {
+    fn undo_entries(&self, entries: &[(Intent, Option<ResultRecord>)]) -> windlass_runtime::Result<Vec<Undone>> {
         windlass_runtime::undo(&runtime().session(self.target()).open(), entries)
     }
 
-    /// What the tests' user changed since then at paths that hold `part`; the tests that run beside are its too.
-    pub fn writes_since(&self, mark: AuditMark, part: &str) -> Vec<windlass_testbed::Event> {
-        let audit = self.testbed.audit_since(mark).unwrap();
-        let ours = |e: &&windlass_testbed::Event| e.uri.contains(part) && e.user_agent.starts_with("windlass");
-        audit.mutating_by(windlass_testbed::TESTER).into_iter().filter(ours).cloned().collect()
+    fn writes_since(&self, mark: Mark, part: &str) -> Vec<windlass_testbed::Event> {
+        let asked = self.asked_since(mark);
+        let ours = asked.mutating_by(windlass_testbed::TESTER).into_iter().filter(|e| e.uri.contains(part));
+        ours.cloned().collect()
     }
 
-    /// An object as undo has to bring it back: without its version and generation, its status, and what controllers note.
-    pub fn comparable(&self, what: &[&str]) -> Json {
-        let mut object = self.kubectl_get(what);
+    fn comparable(&self, what: &str, namespace: &str) -> Json {
+        let mut object = self.get(what, namespace);
         object.as_object_mut().unwrap().shift_remove("status");
         let metadata = object["metadata"].as_object_mut().unwrap();
         for name in ["resourceVersion", "generation"] {
@@ -96,27 +90,25 @@ impl Bed {
         object
     }
 
-    /// Runs a script that changes one object: the first time it does, the second time it sends nothing, and undo brings
-    /// back fields and owners exactly. Gives the first run.
-    pub fn converges_and_is_undone(&self, script: &str, what: &[&str]) -> Ran {
-        let before = self.comparable(what);
+    fn converges_and_is_undone(&self, script: &str, what: &str, namespace: &str) -> Ran {
+        let before = self.comparable(what, namespace);
         let first = self.run(script);
         assert!(first.value()["changed"] == true, "{:#}", first.value());
-        let after = self.comparable(what);
+        let after = self.comparable(what, namespace);
         assert_ne!(after, before);
-        let mark = self.testbed.audit_mark().unwrap();
+        let mark = self.mark();
         let second = self.run(script);
         assert!(second.value()["changed"] == false, "{:#}", second.value());
         assert!(second.value()["reason"].as_str().is_some_and(|r| !r.is_empty()), "{:#}", second.value());
-        let part = match what {
-            [_, _, "-n", namespace] => format!("/namespaces/{namespace}/"),
-            _ => format!("/{}?", what[1]),
+        let part = match (namespace, what.split_once('/')) {
+            ("", Some((_, name))) => format!("/{name}?"),
+            _ => format!("/namespaces/{namespace}/"),
         };
         assert!(self.writes_since(mark, &part).is_empty(), "{:?}", self.writes_since(mark, &part));
-        assert_eq!(self.comparable(what), after);
+        assert_eq!(self.comparable(what, namespace), after);
         let undone = self.undo(&first).unwrap();
         assert!(undone.len() == 1 && undone[0].changed(), "{undone:#?}");
-        let back = self.comparable(what);
+        let back = self.comparable(what, namespace);
         assert_eq!(back, before, "{back:#}\nis not\n{before:#}");
         first
     }

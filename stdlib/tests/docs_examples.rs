@@ -1,5 +1,5 @@
-//! Every primitive has an example, and every example runs: those that need a cluster on the real control plane, each in a
-//! namespace of its own, which is the context's default.
+//! Every primitive has an example, and every example runs: those that need a cluster on the simulated one and on the real
+//! one. On the real one, each has a namespace of its own, which is the context's default.
 //!
 //! The folder of an example is a copy of `tests/examples`, with a certificate in `certs/`; its environment has `DB_PASSWORD`.
 
@@ -16,7 +16,7 @@ use windlass_runtime::secret::Prompter as AsksSecrets;
 use windlass_runtime::session::{AfterFailure, Prompter};
 use windlass_runtime::target::{Live, NoTarget, Target};
 use windlass_runtime::{Clock, Error, RealClock, Result, Runtime, yaml};
-use windlass_testbed::Testbed;
+use windlass_support::{Bed, on};
 
 /// Longer than any example takes.
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(120);
@@ -91,16 +91,19 @@ fn run(runtime: &Runtime, target: impl Target, script: &Path) -> std::result::Re
     report.steps.into_iter().find_map(|step| step.error).map_or(Ok(()), Err)
 }
 
-/// The real control plane, with a namespace of its own as the default.
-fn on_testbed(testbed: &Testbed, folder: &Path) -> Live {
-    let namespace = testbed.fresh_namespace("example").unwrap();
-    let mut config = yaml::read_file(testbed.kubeconfig()).unwrap().remove(0).value;
+/// The bed's cluster as a session opens it: on the real one, with a namespace of its own as the default.
+fn target(bed: &Bed, folder: &Path) -> Arc<dyn Target> {
+    if bed.testbed().is_none() {
+        return bed.target();
+    }
+    let namespace = bed.namespace();
+    let mut config = yaml::read_file(&bed.kubeconfig()).unwrap().remove(0).value;
     for context in config["contexts"].as_array_mut().unwrap() {
         context["context"]["namespace"] = json!(namespace);
     }
     let path = folder.join("kubeconfig");
     std::fs::write(&path, config.to_string()).unwrap();
-    Live::builder().kubeconfig(path).build()
+    Arc::new(Live::builder().kubeconfig(path).build())
 }
 
 #[test]
@@ -110,38 +113,35 @@ fn every_primitive_has_an_example() {
     assert!(bare.is_empty(), "without an example: {}", bare.join(", "));
 }
 
-#[test]
-#[allow(
-    clippy::disallowed_methods,
-    reason = "this program again, with an environment that the example of secret::env finds"
-)]
-fn every_example_runs() {
-    if std::env::var_os("DB_PASSWORD").is_none() {
-        let mut again = std::process::Command::new(std::env::current_exe().unwrap());
-        let status = again
-            .args(["--exact", "every_example_runs", "--nocapture"])
-            .env("DB_PASSWORD", "a password for an example")
-            .status();
-        assert!(status.unwrap().success(), "an example failed: see above");
-        return;
+/// Runs the example test that is named again, with an environment that the example of `secret::env` finds; true where this
+/// is that environment already.
+#[allow(clippy::disallowed_methods, reason = "this program again, with another environment")]
+fn with_password(test: &str) -> bool {
+    if std::env::var_os("DB_PASSWORD").is_some() {
+        return true;
     }
+    let mut again = std::process::Command::new(std::env::current_exe().unwrap());
+    let status = again.args(["--exact", test, "--nocapture"]).env("DB_PASSWORD", "a password for an example").status();
+    assert!(status.unwrap().success(), "an example failed: see above");
+    false
+}
+
+/// Runs the examples that need a cluster on this one, or those that need none.
+fn run_all(bed: Option<&Bed>) {
     let runtime = runtime();
-    let mut failed = Vec::new();
-    let (mut ran, mut skipped) = (0, Vec::new());
-    let testbed = std::cell::LazyCell::new(windlass_testbed::shared);
+    let (mut ran, mut failed) = (0, Vec::new());
     for primitive in runtime.primitives() {
         for example in examples(primitive) {
             let folder = home();
             let script = folder.path().join("example.rhai");
             std::fs::write(&script, &example).unwrap();
             let mut result = run(&runtime, NoTarget::new(), &script);
-            let needs_cluster = |e: &Json| e["message"] == "this session has no cluster";
-            if primitive.effect != Effect::Pure && result.as_ref().is_err_and(needs_cluster) {
-                let Some(testbed) = *testbed else {
-                    skipped.push(primitive.id());
-                    continue;
-                };
-                result = run(&runtime, on_testbed(testbed, folder.path()), &script);
+            let needs_cluster = primitive.effect != Effect::Pure
+                && result.as_ref().is_err_and(|e| e["message"] == "this session has no cluster");
+            match bed {
+                Some(bed) if needs_cluster => result = run(&runtime, target(bed, folder.path()), &script),
+                None if !needs_cluster => {}
+                _ => continue,
             }
             ran += 1;
             if let Err(error) = result {
@@ -149,6 +149,18 @@ fn every_example_runs() {
             }
         }
     }
-    println!("{ran} examples ran; skipped, because they need a cluster: {}", skipped.join(", "));
-    assert!(failed.is_empty(), "{} examples failed:\n\n{}", failed.len(), failed.join("\n\n"));
+    assert!(failed.is_empty(), "{} of {ran} examples failed:\n\n{}", failed.len(), failed.join("\n\n"));
+    assert!(ran > 10, "{ran} examples only");
+}
+
+#[test]
+fn every_example_without_a_cluster_runs() {
+    if with_password("every_example_without_a_cluster_runs") {
+        run_all(None);
+    }
+}
+
+#[on(shadow, live)]
+fn every_example_on_a_cluster_runs(bed: Bed) {
+    run_all(Some(&bed));
 }

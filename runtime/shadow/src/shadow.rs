@@ -18,8 +18,13 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::controllers::driver::{Engine, Idle};
 use crate::fault::{Fault, Scene};
+use crate::recording::{Loaded, Recording};
+use crate::store::Key;
 use crate::topology::Topology;
 use crate::world::World;
+
+/// Who is told of each request, with what it was answered.
+type Observer = Arc<dyn Fn(&Request<Bytes>, StatusCode) + Send + Sync>;
 
 /// A Kubernetes cluster in process. Clones are handles to the same one; [`fork`](Self::fork) makes another.
 #[derive(Clone)]
@@ -33,6 +38,7 @@ struct Inner {
     /// When the controllers have something to do next.
     idle: watch::Sender<Idle>,
     clock: Arc<dyn Clock>,
+    observer: Mutex<Option<Observer>>,
 }
 
 struct State {
@@ -49,6 +55,7 @@ pub struct Builder {
     catalog: Catalog,
     topology: Topology,
     scene: Option<Scene>,
+    base: Option<Recording>,
 }
 
 impl Builder {
@@ -56,6 +63,15 @@ impl Builder {
     #[must_use]
     pub fn topology(mut self, topology: Topology) -> Self {
         self.topology = topology;
+        self
+    }
+
+    /// What lies below all that is written here. Controllers look after what is written, and after what belongs to it: an
+    /// object of the base comes up into the layer of what is written with the first change to it, and with it its dependents,
+    /// the objects that control it, and the pods of a node.
+    #[must_use]
+    pub fn base(mut self, recording: Recording) -> Self {
+        self.base = Some(recording);
         self
     }
 
@@ -82,10 +98,17 @@ impl Builder {
         self
     }
 
-    /// A fresh cluster.
+    /// The cluster. Without a base, a fresh one.
     #[must_use]
     pub fn build(self) -> Shadow {
-        let mut world = World::new(self.seed, self.clock.clone(), self.catalog, None);
+        let (catalog, base) = match self.base {
+            None => (self.catalog, None),
+            Some(recording) => {
+                let Loaded { base, catalog } = recording.load(self.catalog);
+                (catalog, Some(base))
+            }
+        };
+        let mut world = World::new(self.seed, self.clock.clone(), catalog, base);
         world.begin();
         let now = self.clock.wall();
         for node in self.topology.objects(now) {
@@ -101,14 +124,14 @@ impl Shadow {
     /// Of this time.
     #[must_use]
     pub fn builder(clock: Arc<dyn Clock>) -> Builder {
-        Builder { seed: 0, clock, catalog: Catalog::builtin(), topology: Topology::default(), scene: None }
+        Builder { seed: 0, clock, catalog: Catalog::builtin(), topology: Topology::default(), scene: None, base: None }
     }
 
     fn of(world: World, engine: Engine, clock: Arc<dyn Clock>) -> Self {
         let changed = watch::Sender::new(world.store.version());
         let idle = watch::Sender::new(Idle::default());
         let state = Mutex::new(State { world, engine, endless: BTreeSet::new() });
-        Self { inner: Arc::new(Inner { state, changed, idle, clock }) }
+        Self { inner: Arc::new(Inner { state, changed, idle, clock, observer: Mutex::default() }) }
     }
 
     /// Wakes the controllers whenever the time has come for something. To be spawned where the clock belongs; ends when no
@@ -136,12 +159,22 @@ impl Shadow {
 
     /// Breaks something from now on.
     pub fn inject(&self, fault: Fault) {
+        if let Fault::Node { name } = &fault {
+            // A machine of the base is looked after from now on.
+            self.with(|world| world.store.bring_up(&Key::new("nodes", "", name)));
+        }
         self.engine(|engine| engine.inject(fault));
     }
 
     /// Mends what [`inject`](Self::inject) broke.
     pub fn mend(&self, fault: &Fault) {
         self.engine(|engine| engine.mend(fault));
+    }
+
+    /// What is broken, each with whether it was in the way of anything yet.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(Fault, bool)> {
+        self.lock().engine.faults()
     }
 
     fn engine(&self, work: impl FnOnce(&mut Engine)) {
@@ -160,6 +193,12 @@ impl Shadow {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Tells somebody of each request from now on, and of the answer's status, after it was answered: what an API server's
+    /// audit log is for. A [`fork`](Self::fork) has nobody to tell.
+    pub fn observe(&self, observer: impl Fn(&Request<Bytes>, StatusCode) + Send + Sync + 'static) {
+        *self.inner.observer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(observer));
+    }
+
     /// Answers a request. Whoever asks may do anything.
     pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
     where
@@ -172,7 +211,12 @@ impl Shadow {
             return response;
         };
         let request = Request::from_parts(parts, body.to_bytes());
-        self.with(|world| api::handle(world, &request))
+        let response = self.with(|world| api::handle(world, &request));
+        let observer = self.inner.observer.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(observer) = observer {
+            observer(&request, response.status());
+        }
+        response
     }
 
     /// A service for clients in the same process, such as kube's: `kube::Client::new(shadow.client(), "default")`.

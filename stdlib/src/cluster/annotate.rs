@@ -25,28 +25,28 @@ pub fn annotate(call: &Call<'_>, target: Target, annotations: Marks, options: On
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::live;
+    use serde_json::json;
 
-    #[test]
-    fn annotations_are_set_and_removed_and_come_back() {
-        let Some(live) = live() else { return };
-        let namespace = live.namespace();
-        live.testbed.kubectl_ok(&["create", "cm", "c", "-n", &namespace], "").unwrap();
-        live.testbed.kubectl_ok(&["annotate", "cm", "c", "-n", &namespace, "old=1"], "").unwrap();
+    use crate::testing::{Bed, Scripting as _, bare, on};
+
+    #[on(shadow, live)]
+    fn annotations_are_set_and_removed_and_come_back(bed: Bed) {
+        let namespace = bed.namespace();
+        bed.create(&namespace, bare("ConfigMap", "c"));
+        bed.patch("cm/c", &namespace, json!({"metadata": {"annotations": {"old": "1"}}}));
         let script = format!(
             "cluster::annotate(\"cm/c\", #{{ old: (), text: \"a \\\"b\\\"\\nc\" }}, #{{ namespace: \"{namespace}\" }})"
         );
-        let ran = live.converges_and_is_undone(&script, &["cm", "c", "-n", &namespace]);
+        let ran = bed.converges_and_is_undone(&script, "cm/c", &namespace);
         assert_eq!(ran.value()["object"]["metadata"]["annotations"]["text"], "a \"b\"\nc");
     }
 
-    #[test]
-    fn secrets_and_windlass_own_annotations_are_refused() {
-        let Some(live) = live() else { return };
-        let namespace = live.namespace();
-        live.testbed.kubectl_ok(&["create", "cm", "c", "-n", &namespace], "").unwrap();
+    #[on(shadow, live)]
+    fn secrets_and_windlass_own_annotations_are_refused(bed: Bed) {
+        let namespace = bed.namespace();
+        bed.create(&namespace, bare("ConfigMap", "c"));
         let error = |what: &str| {
-            live.run(&format!("cluster::annotate(\"cm/c\", #{{ {what} }}, #{{ namespace: \"{namespace}\" }})")).error()
+            bed.run(&format!("cluster::annotate(\"cm/c\", #{{ {what} }}, #{{ namespace: \"{namespace}\" }})")).error()
         };
         assert_eq!(error("\"windlass.dev/intent\": \"x\"")["kind"], "usage");
         assert_eq!(error("\"a b\": \"x\"")["kind"], "rejected");

@@ -37,48 +37,43 @@ pub fn apply(call: &Call<'_>, objects: Value, options: ApplyOptions) -> Result<O
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::live;
+    use crate::testing::{Bed, Scripting as _, on};
 
     const MAP: &str = "#{ apiVersion: \"v1\", kind: \"ConfigMap\", metadata: #{ name: \"c\" }, data: #{ a: \"1\" } }";
 
-    #[test]
-    fn a_second_apply_sends_nothing() {
-        let Some(live) = live() else { return };
-        let ns = live.namespace();
+    #[on(shadow, live)]
+    fn a_second_apply_sends_nothing(bed: Bed) {
+        let ns = bed.namespace();
         let script = format!("cluster::apply({MAP}, #{{ namespace: \"{ns}\" }}).changed");
-        assert_eq!(live.run(&script).value(), true);
-        let mark = live.testbed.audit_mark().unwrap();
-        let ran = live.run(&script);
+        assert_eq!(bed.run(&script).value(), true);
+        let mark = bed.mark();
+        let ran = bed.run(&script);
         assert_eq!(ran.value(), false);
-        let audit = live.testbed.audit_since(mark).unwrap();
+        let audit = bed.asked_since(mark);
         let requests: Vec<_> =
             audit.by("tester").filter(|e| e.uri.contains(&ns) && (e.is_write() || e.is_dry_run())).collect();
         assert!(requests.is_empty(), "{requests:?}");
     }
 
-    #[test]
-    fn what_the_manifest_no_longer_says_is_removed_and_shown() {
-        let Some(live) = live() else { return };
-        let ns = live.namespace();
-        live.run(&format!("cluster::apply({MAP}, #{{ namespace: \"{ns}\" }})")).value();
+    #[on(shadow, live)]
+    fn what_the_manifest_no_longer_says_is_removed_and_shown(bed: Bed) {
+        let ns = bed.namespace();
+        bed.run(&format!("cluster::apply({MAP}, #{{ namespace: \"{ns}\" }})")).value();
         let other = MAP.replace("a: \"1\"", "b: \"2\"");
-        let ran = live.run(&format!("cluster::apply({other}, #{{ namespace: \"{ns}\" }}).diff"));
+        let ran = bed.run(&format!("cluster::apply({other}, #{{ namespace: \"{ns}\" }}).diff"));
         assert_eq!(ran.value(), serde_json::json!(["data.a: removed \"1\"", "data.b: added \"2\""]));
-        assert_eq!(live.kubectl_get(&["cm", "c", "-n", &ns])["data"], serde_json::json!({"b": "2"}));
+        assert_eq!(bed.get("cm/c", &ns)["data"], serde_json::json!({"b": "2"}));
     }
 
-    #[test]
-    fn another_managers_field_is_refused_taken_or_left_as_told() {
-        let Some(live) = live() else { return };
-        let ns = live.namespace();
+    #[on(shadow, live)]
+    fn another_managers_field_is_refused_taken_or_left_as_told(bed: Bed) {
+        let ns = bed.namespace();
         let apply = |conflicts: &str, value: &str| {
             let map = MAP.replace("a: \"1\"", &format!("a: \"{value}\", k: \"k\""));
-            live.run(&format!("cluster::apply({map}, #{{ namespace: \"{ns}\", conflicts: \"{conflicts}\" }})"))
+            bed.run(&format!("cluster::apply({map}, #{{ namespace: \"{ns}\", conflicts: \"{conflicts}\" }})"))
         };
         apply("fail", "1").value();
-        live.testbed
-            .kubectl_ok(&["patch", "cm", "c", "-n", &ns, "--type=merge", "-p", r#"{"data":{"a":"theirs"}}"#], "")
-            .unwrap();
+        bed.patch("cm/c", &ns, serde_json::json!({"data": {"a": "theirs"}}));
         let error = apply("fail", "1").error();
         assert_eq!(error["kind"], "conflict");
         let message = error["message"].as_str().unwrap();
@@ -90,43 +85,41 @@ mod tests {
         // Where the script does not say, the customer does.
         let script =
             format!("cluster::apply({}, #{{ namespace: \"{ns}\" }})", MAP.replace("a: \"1\"", "a: \"1\", k: \"k\""));
-        assert_eq!(live.run(&script).error()["kind"], "conflict");
-        live.run_with(&script, |b| b.conflicts(windlass_runtime::customer::Conflicts::Leave)).value();
-        assert_eq!(live.kubectl_get(&["cm", "c", "-n", &ns])["data"]["a"], "theirs");
+        assert_eq!(bed.run(&script).error()["kind"], "conflict");
+        bed.run_with(&script, |b| b.conflicts(windlass_runtime::customer::Conflicts::Leave)).value();
+        assert_eq!(bed.get("cm/c", &ns)["data"]["a"], "theirs");
         let left = apply("leave", "1");
         left.value();
-        assert_eq!(live.kubectl_get(&["cm", "c", "-n", &ns])["data"]["a"], "theirs");
+        assert_eq!(bed.get("cm/c", &ns)["data"]["a"], "theirs");
         let again = apply("leave", "1");
         assert_eq!((again.report.changed, again.report.unchanged), (0, 1), "{:?}", again.report);
         let taken = apply("take", "1");
         assert_eq!(taken.report.changed, 1);
-        assert_eq!(live.kubectl_get(&["cm", "c", "-n", &ns])["data"]["a"], "1");
+        assert_eq!(bed.get("cm/c", &ns)["data"]["a"], "1");
         use windlass_runtime::journal::Journal;
         let entries = taken.journal.entries().unwrap();
         assert!(entries[0].0.permits[0].contains("data.a from kubectl-patch"), "{:?}", entries[0].0.permits);
         assert_eq!(apply("fail", "1").report.changed, 0);
     }
 
-    #[test]
-    fn an_object_applied_twice_with_other_contents_is_refused() {
-        let Some(live) = live() else { return };
-        let ns = live.namespace();
+    #[on(shadow, live)]
+    fn an_object_applied_twice_with_other_contents_is_refused(bed: Bed) {
+        let ns = bed.namespace();
         let other = MAP.replace("a: \"1\"", "b: \"2\"");
         let script = format!(
             "cluster::apply({MAP}, #{{ namespace: \"{ns}\" }});\ncluster::apply({other}, #{{ namespace: \"{ns}\" }});"
         );
-        let error = live.run(&script).error();
+        let error = bed.run(&script).error();
         assert!(error["message"].as_str().unwrap().contains("applied twice in this run"), "{error}");
-        let error = live.run(&format!("cluster::apply([{MAP}, {other}], #{{ namespace: \"{ns}\" }})")).error();
+        let error = bed.run(&format!("cluster::apply([{MAP}, {other}], #{{ namespace: \"{ns}\" }})")).error();
         assert!(error["message"].as_str().unwrap().contains("stands twice"), "{error}");
-        let both = live.run(&format!("cluster::apply([{MAP}, {MAP}], #{{ namespace: \"{ns}\" }})"));
+        let both = bed.run(&format!("cluster::apply([{MAP}, {MAP}], #{{ namespace: \"{ns}\" }})"));
         assert_eq!(both.report.steps[0].outcome.len(), 1);
     }
 
-    #[test]
-    fn namespaces_kinds_and_objects_of_them_go_in_one_call() {
-        let Some(live) = live() else { return };
-        let ns = live.namespace();
+    #[on(shadow, live)]
+    fn namespaces_kinds_and_objects_of_them_go_in_one_call(bed: Bed) {
+        let ns = bed.namespace();
         let group = format!("{ns}.example.com");
         let script = format!(
             r#"
@@ -138,16 +131,15 @@ mod tests {
             cluster::apply([thing, crd, space]).items.map(|i| i.resource)
         "#
         );
-        let ran = live.run(&script);
+        let ran = bed.run(&script);
         assert_eq!(ran.value().as_array().map(Vec::len), Some(3));
-        assert_eq!(live.run(&script).report.changed, 0);
+        assert_eq!(bed.run(&script).report.changed, 0);
     }
 
-    #[test]
-    fn mistakes_are_said_with_the_object_and_change_nothing() {
-        let Some(live) = live() else { return };
-        let ns = live.namespace();
-        let case = |object: &str| live.run(&format!("cluster::apply({object}, #{{ namespace: \"{ns}\" }})")).error();
+    #[on(shadow, live)]
+    fn mistakes_are_said_with_the_object_and_change_nothing(bed: Bed) {
+        let ns = bed.namespace();
+        let case = |object: &str| bed.run(&format!("cluster::apply({object}, #{{ namespace: \"{ns}\" }})")).error();
         let error = case("#{ apiVersion: \"v1\", kind: \"ConfigMpa\", metadata: #{ name: \"x\" } }");
         assert_eq!(error["kind"], "not_found", "{error}");
         let error = case("#{ apiVersion: \"v1\", kind: \"ConfigMap\" }");
@@ -157,12 +149,6 @@ mod tests {
         let error = case("#{ apiVersion: \"v1\", kind: \"ConfigMap\", metadata: #{ name: \"x\" }, data: #{ a: 1 } }");
         assert_eq!(error["resource"], format!("ConfigMap/x in {ns}"), "{error}");
         assert!(case("7")["message"].as_str().unwrap().contains("a whole number"));
-        assert!(
-            live.kubectl_get(&["cm", "-n", &ns])["items"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .all(|c| c["metadata"]["name"] != "x")
-        );
+        assert_eq!(bed.find("cm/x", &ns), None);
     }
 }

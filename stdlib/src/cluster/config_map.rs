@@ -71,12 +71,14 @@ pub fn config_map(call: &Call<'_>, name: String, options: ConfigMapOptions) -> R
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::live;
+    use base64::Engine as _;
+    use serde_json::json;
 
-    #[test]
-    fn texts_files_folders_and_bytes_arrive_as_kubectl_makes_them() {
-        let Some(live) = live() else { return };
-        let ns = live.namespace();
+    use crate::testing::{Bed, Scripting as _, on};
+
+    #[on(shadow, live)]
+    fn texts_files_folders_and_bytes_arrive_as_kubectl_makes_them(bed: Bed) {
+        let ns = bed.namespace();
         let dir = tempfile::tempdir().unwrap();
         let folder = dir.path().join("d");
         std::fs::create_dir_all(folder.join("below")).unwrap();
@@ -88,10 +90,16 @@ mod tests {
             "cluster::config_map(\"ours\", #{{ namespace: \"{ns}\", from_dir: \"{folder}\", from_file: \"{}\", data: #{{ k: \"v\" }}, binary: #{{ b: blob(2, 7) }} }}).changed",
             file.display()
         );
-        assert_eq!(live.run(&script).value(), true);
-        assert_eq!(live.run(&script).value(), false);
+        assert_eq!(bed.run(&script).value(), true);
+        assert_eq!(bed.run(&script).value(), false);
         let from = |path: &dyn std::fmt::Display| format!("--from-file={path}");
-        live.testbed
+        let (mut ours, b64) =
+            (bed.get("cm/ours", &ns), |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes));
+        assert_eq!(ours["binaryData"].as_object_mut().unwrap().remove("b").unwrap(), "Bwc=");
+        assert_eq!(ours["data"], json!({"a.py": "print(1)\n", "one.sql": "select 1;", "k": "v"}));
+        assert_eq!(ours["binaryData"], json!({"a.pyc": b64(&[0, 255, 254])}));
+        let Some(testbed) = bed.testbed() else { return };
+        testbed
             .kubectl_ok(
                 &[
                     "create",
@@ -106,9 +114,7 @@ mod tests {
                 "",
             )
             .unwrap();
-        let (mut ours, theirs) =
-            (live.kubectl_get(&["cm", "ours", "-n", &ns]), live.kubectl_get(&["cm", "theirs", "-n", &ns]));
-        assert_eq!(ours["binaryData"].as_object_mut().unwrap().remove("b").unwrap(), "Bwc=");
+        let theirs = bed.get("cm/theirs", &ns);
         assert_eq!((&ours["data"], &ours["binaryData"]), (&theirs["data"], &theirs["binaryData"]));
     }
 

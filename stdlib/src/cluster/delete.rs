@@ -189,114 +189,110 @@ async fn held(cluster: &Cluster, id: &ResourceId, timeout: Duration) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use serde_json::json;
+    use windlass_runtime::cluster::Patch;
     use windlass_runtime::undo::Undoing;
 
-    use crate::testing::live;
+    use crate::testing::{Bed, Scripting as _, bare, config_map, deployment, merged, on};
 
-    #[test]
-    fn an_object_goes_once_and_comes_back_with_its_owners() {
-        let Some(live) = live() else { return };
-        let namespace = live.namespace();
-        live.testbed.kubectl_ok(&["create", "cm", "c", "-n", &namespace, "--from-literal=a=1"], "").unwrap();
-        live.testbed
-            .kubectl_ok(&["label", "cm", "c", "-n", &namespace, "--field-manager=labeller", "app=web"], "")
-            .unwrap();
-        let what = ["cm", "c", "-n", &namespace];
-        let before = live.comparable(&what);
+    #[on(shadow, live)]
+    fn an_object_goes_once_and_comes_back_with_its_owners(bed: Bed) {
+        let namespace = bed.namespace();
+        bed.create(&namespace, config_map("c", &json!({"a": "1"})));
+        let label = Patch::Merge(json!({"metadata": {"labels": {"app": "web"}}}));
+        bed.patch_as("labeller", "cm/c", &namespace, label);
+        let before = bed.comparable("cm/c", &namespace);
         let script = format!("cluster::delete(\"cm/c\", #{{ namespace: \"{namespace}\" }})");
-        let first = live.run(&script);
+        let first = bed.run(&script);
         assert_eq!(first.value()["changed"], true);
-        assert!(live.testbed.kubectl_ok(&["get", "cm", "c", "-n", &namespace], "").is_err());
-        let mark = live.testbed.audit_mark().unwrap();
-        let second = live.run(&script).value();
+        assert_eq!(bed.find("cm/c", &namespace), None);
+        let mark = bed.mark();
+        let second = bed.run(&script).value();
         assert_eq!((&second["changed"], &second["reason"]), (&json!(false), &json!("it is not there")));
-        assert!(live.writes_since(mark, &namespace).is_empty());
-        assert!(live.undo(&first).unwrap()[0].changed());
-        let mut back = live.comparable(&what);
+        assert!(bed.writes_since(mark, &namespace).is_empty());
+        assert!(bed.undo(&first).unwrap()[0].changed());
+        let mut back = bed.comparable("cm/c", &namespace);
         for name in ["uid", "creationTimestamp"] {
             back["metadata"][name] = before["metadata"][name].clone();
         }
         assert_eq!(back, before, "{back:#}\nis not\n{before:#}");
-        assert!(matches!(live.undo(&first), Err(e) if e.message().contains("was made anew")), "not over another one");
+        assert!(matches!(bed.undo(&first), Err(e) if e.message().contains("was made anew")), "not over another one");
     }
 
-    #[test]
-    fn workloads_come_back_too() {
-        let Some(live) = live() else { return };
-        let namespace = live.namespace();
-        for (kind, name, arguments) in [
-            ("deploy", "d", vec!["create", "deployment", "d", "--image=nginx", "--replicas=2"]),
-            ("job", "j", vec!["create", "job", "j", "--image=nginx"]),
-            ("svc", "s", vec!["create", "service", "clusterip", "s", "--tcp=80"]),
-        ] {
-            live.testbed.kubectl_ok(&[arguments, vec!["-n", &namespace]].concat(), "").unwrap();
-            let before = live.comparable(&[kind, name, "-n", &namespace]);
-            let ran = live.run(&format!("cluster::delete(\"{kind}/{name}\", #{{ namespace: \"{namespace}\" }})"));
+    #[on(shadow, live)]
+    fn workloads_come_back_too(bed: Bed) {
+        let namespace = bed.namespace();
+        let pod = json!({"restartPolicy": "Never", "containers": [{"name": "main", "image": "nginx"}]});
+        let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}, "spec": {"template": {"spec": pod}}});
+        let service =
+            merged(bare("Service", "s"), &json!({"spec": {"selector": {"app": "s"}, "ports": [{"port": 80}]}}));
+        for (what, object) in [("deploy/d", deployment("d", 2)), ("job/j", job), ("svc/s", service)] {
+            bed.create(&namespace, object);
+            let before = bed.comparable(what, &namespace);
+            let ran = bed.run(&format!("cluster::delete(\"{what}\", #{{ namespace: \"{namespace}\" }})"));
             assert_eq!(ran.value()["changed"], true);
-            let undone = live.undo(&ran).unwrap();
+            let undone = bed.undo(&ran).unwrap();
             assert!(undone[0].changed(), "{undone:#?}");
-            let back = live.comparable(&[kind, name, "-n", &namespace]);
-            if kind != "job" {
+            let back = bed.comparable(what, &namespace);
+            if what != "job/j" {
                 assert_eq!(back["spec"], before["spec"]);
                 assert_eq!(back["metadata"]["managedFields"], before["metadata"]["managedFields"]);
             }
         }
     }
 
-    #[test]
-    fn what_holds_an_object_is_named_in_time() {
-        let Some(live) = live() else { return };
-        let namespace = live.namespace();
-        let held =
-            r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"held","finalizers":["test.example/held"]}}"#;
-        live.testbed.kubectl_ok(&["create", "-n", &namespace, "-f", "-"], held).unwrap();
-        let begun = Instant::now();
+    #[on(shadow, live)]
+    fn what_holds_an_object_is_named_in_time(bed: Bed) {
+        let namespace = bed.namespace();
+        let held = merged(bare("ConfigMap", "held"), &json!({"metadata": {"finalizers": ["test.example/held"]}}));
+        bed.create(&namespace, held);
+        let begun = bed.now();
         let script = format!("cluster::delete(\"cm/held\", #{{ namespace: \"{namespace}\", timeout: \"2s\" }})");
-        let error = live.run(&script).error();
+        let error = bed.run(&script).error();
         assert_eq!(error["kind"], "timeout");
         assert!(error["message"].as_str().unwrap().contains("held by the finalizer test.example/held"), "{error}");
-        assert!(begun.elapsed() < Duration::from_secs(6));
-        let again = live.run(&script.replace("timeout: \"2s\"", "wait: false")).value();
+        assert!(bed.now() - begun < Duration::from_secs(6));
+        let again = bed.run(&script.replace("timeout: \"2s\"", "wait: false")).value();
         assert_eq!(again["reason"], "it is being deleted already");
-        let patch =
-            ["patch", "cm", "held", "-n", &namespace, "--type=merge", "-p", "{\"metadata\":{\"finalizers\":null}}"];
-        std::thread::scope(|threads| {
-            let waiting = threads.spawn(|| live.run(&script.replace("2s", "60s")).value());
-            live.testbed.kubectl_ok(&patch, "").unwrap();
-            assert_eq!(waiting.join().unwrap()["changed"], false);
+        let of = namespace.clone();
+        let later = bed.meanwhile(|other| async move {
+            other.sleep(Duration::from_millis(500)).await;
+            other.patch("cm/held", &of, json!({"metadata": {"finalizers": null}})).await;
         });
-        assert_eq!(
-            live.run(&format!("cluster::exists(\"cm/held\", #{{ namespace: \"{namespace}\" }})")).value(),
-            false
-        );
+        assert_eq!(bed.run(&script.replace("2s", "60s")).value()["changed"], false);
+        later.done();
+        assert_eq!(bed.run(&format!("cluster::exists(\"cm/held\", #{{ namespace: \"{namespace}\" }})")).value(), false);
     }
 
-    #[test]
-    fn what_cannot_come_back_is_said_beforehand() {
-        let Some(live) = live() else { return };
-        let namespace = live.namespace();
-        let ran = live.run(&format!("cluster::delete(\"ns/{namespace}\", #{{ wait: false }})"));
+    #[on(shadow, live)]
+    fn what_cannot_come_back_is_said_beforehand(bed: Bed) {
+        let namespace = bed.namespace();
+        let ran = bed.run(&format!("cluster::delete(\"ns/{namespace}\", #{{ wait: false }})"));
         assert_eq!(ran.value()["changed"], true);
         use windlass_runtime::journal::Journal;
         let entries = ran.journal.entries().unwrap();
         assert_eq!(windlass_runtime::undo::impossible(&entries).len(), 1);
-        let undone = live.undo(&ran).unwrap();
+        let undone = bed.undo(&ran).unwrap();
         assert!(matches!(&undone[0].result, Undoing::Cannot(why) if why.contains("went with it")), "{undone:?}");
     }
 
-    #[test]
-    fn without_the_right_nothing_happens() {
-        let Some(live) = live() else { return };
-        let namespace = live.namespace();
-        live.testbed.kubectl_ok(&["create", "cm", "c", "-n", &namespace], "").unwrap();
+    #[on(live, because = "the shadow lets everybody do everything")]
+    fn without_the_right_nothing_happens(bed: Bed) {
+        let namespace = bed.namespace();
+        bed.create(&namespace, bare("ConfigMap", "c"));
         let script = format!("cluster::delete(\"cm/c\", #{{ namespace: \"{namespace}\" }})");
-        let error = live.run_as("viewer", &script).error();
+        let error = bed.run_as("viewer", &script).error();
         assert_eq!(error["kind"], "forbidden");
         assert!(error["message"].as_str().unwrap().contains("may not delete ConfigMap/c"), "{error}");
-        let error = live.run(&script.replace("namespace: ", "propagation: \"all\", namespace: ")).error();
+        assert!(bed.find("cm/c", &namespace).is_some());
+    }
+
+    #[on(shadow, live)]
+    fn an_unknown_propagation_is_refused(bed: Bed) {
+        let script = "cluster::delete(\"cm/c\", #{ namespace: \"default\" })";
+        let error = bed.run(&script.replace("namespace: ", "propagation: \"all\", namespace: ")).error();
         assert!(
             error["message"].as_str().unwrap().contains("one of \"background\", \"foreground\", \"orphan\""),
             "{error}"

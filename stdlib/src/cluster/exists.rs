@@ -21,17 +21,20 @@ pub fn exists(call: &Call<'_>, target: Target, options: OnCluster) -> Result<boo
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::live;
+    use crate::testing::{Bed, Scripting as _, on};
 
-    #[test]
-    fn objects_are_found_or_not_and_kinds_must_be_known() {
-        let Some(live) = live() else { return };
-        assert_eq!(live.run("cluster::exists(\"ns/default\")").value(), true);
-        assert_eq!(live.run("cluster::exists(\"ns/nowhere\")").value(), false);
-        assert_eq!(live.run("cluster::exists(\"cm/x\", #{ namespace: \"nowhere\" })").value(), false);
-        let error = live.run("cluster::exists(\"Certificat/x\")").error();
+    #[on(shadow, live)]
+    fn objects_are_found_or_not_and_kinds_must_be_known(bed: Bed) {
+        assert_eq!(bed.run("cluster::exists(\"ns/default\")").value(), true);
+        assert_eq!(bed.run("cluster::exists(\"ns/nowhere\")").value(), false);
+        assert_eq!(bed.run("cluster::exists(\"cm/x\", #{ namespace: \"nowhere\" })").value(), false);
+        let error = bed.run("cluster::exists(\"Certificat/x\")").error();
         assert_eq!(error["kind"], "not_found");
-        let error = live.run_as("nobody", "cluster::exists(\"ns/default\")").error();
+    }
+
+    #[on(live, because = "the shadow lets everybody do everything")]
+    fn a_right_that_is_missing_is_named(bed: Bed) {
+        let error = bed.run_as("nobody", "cluster::exists(\"ns/default\")").error();
         assert_eq!(error["kind"], "forbidden");
         assert!(error["hint"].as_str().unwrap().contains("kubectl auth can-i get namespaces"), "{error}");
     }

@@ -32,14 +32,13 @@ pub fn get(call: &Call<'_>, target: Target, options: OnCluster) -> Result<Json> 
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::live;
+    use crate::testing::{Bed, Scripting as _, on};
 
-    #[test]
-    fn an_object_is_read_and_a_missing_one_named() {
-        let Some(live) = live() else { return };
-        let ran = live.run("cluster::get(\"Namespace/kube-system\").metadata.name");
+    #[on(shadow, live)]
+    fn an_object_is_read_and_a_missing_one_named(bed: Bed) {
+        let ran = bed.run("cluster::get(\"Namespace/kube-system\").metadata.name");
         assert_eq!(ran.value(), "kube-system");
-        let error = live.run("cluster::get(\"cm/nowhere\", #{ namespace: \"default\" })").error();
+        let error = bed.run("cluster::get(\"cm/nowhere\", #{ namespace: \"default\" })").error();
         assert_eq!(error["kind"], "not_found");
         assert_eq!(error["message"], "there is no ConfigMap/nowhere in default");
     }

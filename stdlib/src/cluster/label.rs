@@ -28,18 +28,17 @@ pub fn label(call: &Call<'_>, target: Target, labels: Marks, options: OnCluster)
 mod tests {
     use serde_json::json;
 
-    use crate::testing::live;
+    use crate::testing::{Bed, Scripting as _, bare, on};
 
-    #[test]
-    fn labels_are_set_and_removed_and_come_back_with_their_owners() {
-        let Some(live) = live() else { return };
-        let namespace = live.namespace();
-        live.testbed.kubectl_ok(&["create", "cm", "c", "-n", &namespace], "").unwrap();
-        live.testbed.kubectl_ok(&["label", "cm", "c", "-n", &namespace, "old=1", "kept=2", "changed=3"], "").unwrap();
+    #[on(shadow, live)]
+    fn labels_are_set_and_removed_and_come_back_with_their_owners(bed: Bed) {
+        let namespace = bed.namespace();
+        bed.create(&namespace, bare("ConfigMap", "c"));
+        bed.patch("cm/c", &namespace, json!({"metadata": {"labels": {"old": "1", "kept": "2", "changed": "3"}}}));
         let script = format!(
             "cluster::label(\"cm/c\", #{{ old: (), changed: \"4\", \"example.com/new\": 5, yes: true }}, #{{ namespace: \"{namespace}\" }})"
         );
-        let ran = live.converges_and_is_undone(&script, &["cm", "c", "-n", &namespace]);
+        let ran = bed.converges_and_is_undone(&script, "cm/c", &namespace);
         let outcome = ran.value();
         assert_eq!(
             outcome["object"]["metadata"]["labels"],
@@ -51,25 +50,22 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_first_and_the_last_label_come_and_go() {
-        let Some(live) = live() else { return };
-        let namespace = live.namespace();
-        live.testbed.kubectl_ok(&["create", "cm", "c", "-n", &namespace], "").unwrap();
+    #[on(shadow, live)]
+    fn the_first_and_the_last_label_come_and_go(bed: Bed) {
+        let namespace = bed.namespace();
+        bed.create(&namespace, bare("ConfigMap", "c"));
         let on = format!("#{{ namespace: \"{namespace}\" }}");
-        let what = ["cm", "c", "-n", &namespace];
-        live.converges_and_is_undone(&format!("cluster::label(\"cm/c\", #{{ a: \"1\" }}, {on})"), &what);
-        live.testbed.kubectl_ok(&["label", "cm", "c", "-n", &namespace, "only=1"], "").unwrap();
-        live.converges_and_is_undone(&format!("cluster::label(\"cm/c\", #{{ only: () }}, {on})"), &what);
+        bed.converges_and_is_undone(&format!("cluster::label(\"cm/c\", #{{ a: \"1\" }}, {on})"), "cm/c", &namespace);
+        bed.patch("cm/c", &namespace, json!({"metadata": {"labels": {"only": "1"}}}));
+        bed.converges_and_is_undone(&format!("cluster::label(\"cm/c\", #{{ only: () }}, {on})"), "cm/c", &namespace);
     }
 
-    #[test]
-    fn what_no_label_can_have_is_refused_with_the_reason() {
-        let Some(live) = live() else { return };
-        let namespace = live.namespace();
-        live.testbed.kubectl_ok(&["create", "cm", "c", "-n", &namespace], "").unwrap();
+    #[on(shadow, live)]
+    fn what_no_label_can_have_is_refused_with_the_reason(bed: Bed) {
+        let namespace = bed.namespace();
+        bed.create(&namespace, bare("ConfigMap", "c"));
         let error = |labels: &str| {
-            live.run(&format!("cluster::label(\"cm/c\", #{{ {labels} }}, #{{ namespace: \"{namespace}\" }})")).error()
+            bed.run(&format!("cluster::label(\"cm/c\", #{{ {labels} }}, #{{ namespace: \"{namespace}\" }})")).error()
         };
         let refused = error("a: \"not valid!\"");
         assert_eq!(refused["kind"], "rejected");
@@ -80,59 +76,62 @@ mod tests {
         assert_eq!(refused["kind"], "usage");
         assert!(refused["message"].as_str().unwrap().contains("`a` must be a text, or () to remove it"), "{refused}");
         assert_eq!(error("\"windlass.dev/x\": \"y\"")["kind"], "usage");
-        assert!(live.comparable(&["cm", "c", "-n", &namespace])["metadata"].get("labels").is_none());
+        assert!(bed.comparable("cm/c", &namespace)["metadata"].get("labels").is_none());
     }
 
-    #[test]
-    fn names_that_cannot_be_are_refused_before_any_request() {
-        let Some(live) = live() else { return };
-        let mark = live.testbed.audit_mark().unwrap();
+    #[on(shadow, live)]
+    fn names_that_cannot_be_are_refused_before_any_request(bed: Bed) {
+        let mark = bed.mark();
         for target in ["cm/a\\\"b", "cm/a\\nb", "cm/\\x1b[31mred", "cm/../secrets/x", "cm/", "cm"] {
             let script = format!("cluster::label(\"{target}\", #{{ a: \"1\" }}, #{{ namespace: \"default\" }})");
-            let error = live.run_as("viewer", &script).error();
+            let error = bed.run_as("viewer", &script).error();
             assert_eq!(error["kind"], "usage", "{target}: {error}");
             assert!(!error["message"].as_str().unwrap().contains(char::is_control), "{error}");
         }
-        let audit = live.testbed.audit_since(mark).unwrap();
+        let audit = bed.asked_since(mark);
         let asked: Vec<_> = audit.by("viewer").filter(|e| e.uri.contains("configmaps")).collect();
         assert!(asked.is_empty(), "{asked:?}");
     }
 
-    #[test]
-    fn what_is_missing_or_forbidden_is_named() {
-        let Some(live) = live() else { return };
-        let namespace = live.namespace();
+    #[on(shadow, live)]
+    fn what_is_missing_is_named(bed: Bed) {
+        let namespace = bed.namespace();
         let script = format!("cluster::label(\"cm/c\", #{{ a: \"1\" }}, #{{ namespace: \"{namespace}\" }})");
-        let error = live.run(&script).error();
+        let error = bed.run(&script).error();
         assert_eq!(error["kind"], "not_found");
         assert_eq!(error["message"], format!("there is no ConfigMap/c in {namespace}"));
-        live.testbed.kubectl_ok(&["create", "cm", "c", "-n", &namespace], "").unwrap();
-        let error = live.run_as("viewer", &script).error();
+    }
+
+    #[on(live, because = "the shadow lets everybody do everything")]
+    fn a_right_that_is_missing_is_named(bed: Bed) {
+        let namespace = bed.namespace();
+        let script = format!("cluster::label(\"cm/c\", #{{ a: \"1\" }}, #{{ namespace: \"{namespace}\" }})");
+        bed.create(&namespace, bare("ConfigMap", "c"));
+        let error = bed.run_as("viewer", &script).error();
         assert_eq!(error["kind"], "forbidden");
         let message = error["message"].as_str().unwrap();
         assert!(message.contains("user viewer may not patch ConfigMap/c"), "{error}");
         assert!(error["hint"].as_str().unwrap().contains("can-i patch configmaps"), "{error}");
-        assert_eq!(live.run(&script).value()["changed"], true);
-        assert_eq!(live.run_as("viewer", &script).value()["changed"], false, "who has nothing to do needs no right");
+        assert_eq!(bed.run(&script).value()["changed"], true);
+        assert_eq!(bed.run_as("viewer", &script).value()["changed"], false, "who has nothing to do needs no right");
     }
 
-    #[test]
-    fn several_at_once_lose_nothing() {
-        let Some(live) = live() else { return };
-        let namespace = live.namespace();
-        live.testbed.kubectl_ok(&["create", "cm", "c", "-n", &namespace], "").unwrap();
+    #[on(shadow, live)]
+    fn several_at_once_lose_nothing(bed: Bed) {
+        let namespace = bed.namespace();
+        bed.create(&namespace, bare("ConfigMap", "c"));
         std::thread::scope(|threads| {
             for number in 0..6 {
-                let (live, namespace) = (&live, &namespace);
+                let (bed, namespace) = (&bed, &namespace);
                 threads.spawn(move || {
                     let script = format!(
                         "cluster::label(\"cm/c\", #{{ l{number}: \"{number}\" }}, #{{ namespace: \"{namespace}\" }})"
                     );
-                    assert_eq!(live.run(&script).value()["changed"], true);
+                    assert_eq!(bed.run(&script).value()["changed"], true);
                 });
             }
         });
-        let labels = live.comparable(&["cm", "c", "-n", &namespace])["metadata"]["labels"].clone();
+        let labels = bed.comparable("cm/c", &namespace)["metadata"]["labels"].clone();
         assert_eq!(labels.as_object().unwrap().len(), 6, "{labels}");
     }
 }

@@ -76,35 +76,30 @@ pub fn list(call: &Call<'_>, kind: String, options: ListArguments) -> Result<Vec
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::live;
+    use serde_json::json;
 
-    #[test]
-    fn objects_are_listed_by_namespace_label_field_and_limit() {
-        let Some(live) = live() else { return };
-        let (one, two) = (live.namespace(), live.namespace());
+    use crate::testing::{Bed, Scripting as _, bare, merged, on, secret};
+
+    #[on(shadow, live)]
+    fn objects_are_listed_by_namespace_label_field_and_limit(bed: Bed) {
+        let (one, two) = (bed.namespace(), bed.namespace());
         for (namespace, name, label) in [(&one, "a", "x"), (&one, "b", "y"), (&two, "c", "x")] {
-            live.testbed.kubectl_ok(&["create", "cm", name, "-n", namespace], "").unwrap();
-            live.testbed
-                .kubectl_ok(&["label", "cm", name, "-n", namespace, &format!("list-test={label}")], "")
-                .unwrap();
+            let labels = json!({"metadata": {"labels": {"list-test": label}}});
+            bed.create(namespace, merged(bare("ConfigMap", name), &labels));
         }
         let names = |options: &str| {
-            live.run(&format!("cluster::list(\"cm\", #{{ {options} }}).map(|o| o.metadata.name)")).value()
+            bed.run(&format!("cluster::list(\"cm\", #{{ {options} }}).map(|o| o.metadata.name)")).value()
         };
-        assert_eq!(names(&format!("namespace: \"{one}\", labels: \"list-test\"")), serde_json::json!(["a", "b"]));
-        assert_eq!(
-            names(&format!("namespace: \"{one}\", labels: #{{ \"list-test\": \"y\" }}")),
-            serde_json::json!(["b"])
-        );
+        assert_eq!(names(&format!("namespace: \"{one}\", labels: \"list-test\"")), json!(["a", "b"]));
+        assert_eq!(names(&format!("namespace: \"{one}\", labels: #{{ \"list-test\": \"y\" }}")), json!(["b"]));
         assert_eq!(names("all_namespaces: true, labels: \"list-test=x\"").as_array().unwrap().len(), 2);
-        assert_eq!(names(&format!("namespace: \"{one}\", fields: \"metadata.name=a\"")), serde_json::json!(["a"]));
+        assert_eq!(names(&format!("namespace: \"{one}\", fields: \"metadata.name=a\"")), json!(["a"]));
         assert_eq!(names(&format!("namespace: \"{one}\", limit: 1")).as_array().unwrap().len(), 1);
-        assert_eq!(live.run("cluster::list(\"Node\")[0].kind").value(), "Node");
+        assert_eq!(bed.run("cluster::list(\"Node\")[0].kind").value(), "Node");
     }
 
-    #[test]
-    fn wrong_lists_say_what_is_wrong() {
-        let Some(live) = live() else { return };
+    #[on(shadow, live)]
+    fn wrong_lists_say_what_is_wrong(bed: Bed) {
         for (script, kind, said) in [
             ("cluster::list(\"Pod/x\")", "usage", "\"Pod/x\" is no kind"),
             ("cluster::list(\"Podd\")", "not_found", "knows no kind Podd"),
@@ -114,28 +109,24 @@ mod tests {
             ("cluster::list(\"Pod\", #{ namespace: \"x\", all_namespaces: true })", "usage", "not both"),
             ("cluster::list(\"Pod\", #{ label: \"x\" })", "usage", "no option `label`"),
         ] {
-            let error = live.run(script).error();
+            let error = bed.run(script).error();
             assert_eq!(error["kind"], kind, "{script}: {error}");
             assert!(error["message"].as_str().unwrap().contains(said), "{script}: {error}");
         }
     }
 
-    #[test]
-    fn a_user_without_the_right_is_told_which_one_is_missing() {
-        let Some(live) = live() else { return };
-        let error = live.run_as("nobody", "cluster::list(\"Secret\", #{ namespace: \"default\" })").error();
+    #[on(live, because = "the shadow lets everybody do everything")]
+    fn a_user_without_the_right_is_told_which_one_is_missing(bed: Bed) {
+        let error = bed.run_as("nobody", "cluster::list(\"Secret\", #{ namespace: \"default\" })").error();
         assert_eq!(error["kind"], "forbidden");
         assert!(error["message"].as_str().unwrap().contains("user nobody may not list secrets in default"), "{error}");
     }
 
-    #[test]
-    fn the_values_of_secrets_are_stand_ins() {
-        let Some(live) = live() else { return };
-        let namespace = live.namespace();
-        live.testbed
-            .kubectl_ok(&["create", "secret", "generic", "s", "-n", &namespace, "--from-literal=p=hunter2-list"], "")
-            .unwrap();
-        let ran = live.run(&format!("cluster::list(\"Secret\", #{{ namespace: \"{namespace}\" }})"));
+    #[on(shadow, live)]
+    fn the_values_of_secrets_are_stand_ins(bed: Bed) {
+        let namespace = bed.namespace();
+        bed.create(&namespace, secret("s", &json!({"p": "hunter2-list"})));
+        let ran = bed.run(&format!("cluster::list(\"Secret\", #{{ namespace: \"{namespace}\" }})"));
         assert_eq!(ran.value().as_array().unwrap().len(), 1);
         assert!(!ran.everything().contains("hunter2-list") && !ran.everything().contains("aHVudGVyMi1saXN0"));
     }

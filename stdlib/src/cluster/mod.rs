@@ -58,20 +58,19 @@ pub(crate) fn with_handlers(package: Package) -> Package {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::live;
+    use crate::testing::{Bed, Scripting as _, bare, on};
 
     /// The examples of what edits and reads; those that need files or packages of their own run beside their primitives.
-    #[test]
-    fn examples_run_as_they_stand() {
-        let Some(live) = live() else { return };
-        live.testbed.kubectl_ok(&["create", "ns", "expertflow"], "").unwrap();
+    #[on(shadow, live)]
+    fn examples_run_as_they_stand(bed: Bed) {
+        bed.create("", bare("Namespace", "expertflow"));
         let names = ["annotate", "delete", "exists", "get", "label", "list", "namespace", "patch", "scale", "taint"];
         for name in names {
             let primitive = super::primitives().into_iter().find(|p| p.name == name).unwrap();
             let examples: Vec<&str> = primitive.doc.split("```rhai\n").skip(1).collect();
             assert!(!examples.is_empty(), "{name} has no example");
             for example in examples {
-                let ran = live.run(example.split("```").next().unwrap());
+                let ran = bed.run(example.split("```").next().unwrap());
                 assert_eq!(ran.report.steps[0].error, None, "{name}: {example}");
             }
         }

@@ -100,86 +100,76 @@ mod tests {
     use serde_json::json;
     use windlass_runtime::undo::Undoing;
 
-    use crate::testing::live;
+    use crate::testing::{Bed, Scripting as _, bare, merged, on};
 
-    #[test]
-    fn a_namespace_is_made_once_and_goes_with_the_undo() {
-        let Some(live) = live() else { return };
-        let name = format!("{}-made", live.namespace());
+    #[on(shadow, live)]
+    fn a_namespace_is_made_once_and_goes_with_the_undo(bed: Bed) {
+        let name = format!("{}-made", bed.namespace());
         let script =
             format!("cluster::namespace(\"{name}\", #{{ labels: #{{ a: \"1\" }}, annotations: #{{ b: \"2\" }} }})");
-        let first = live.run(&script);
+        let first = bed.run(&script);
         assert_eq!(first.value()["changed"], true);
         assert_eq!(first.value()["object"]["metadata"]["labels"]["a"], "1");
-        let object = live.kubectl_get(&["ns", &name]);
+        let object = bed.get(&format!("ns/{name}"), "");
         assert_eq!(object["metadata"]["annotations"], json!({ "b": "2" }));
         assert!(
             object.to_string().contains("windlass-edit") && !object.to_string().contains("\"manager\":\"windlass\"")
         );
-        let mark = live.testbed.audit_mark().unwrap();
-        let second = live.run(&script).value();
+        let mark = bed.mark();
+        let second = bed.run(&script).value();
         assert_eq!((&second["changed"], &second["reason"]), (&json!(false), &json!("it is there already")));
-        assert!(live.writes_since(mark, &name).is_empty());
+        assert!(bed.writes_since(mark, &name).is_empty());
 
-        live.testbed.kubectl_ok(&["create", "cm", "theirs", "-n", &name], "").unwrap();
-        let undone = live.undo(&first).unwrap();
+        bed.create(&name, bare("ConfigMap", "theirs"));
+        let undone = bed.undo(&first).unwrap();
         let Undoing::Failed(error) = &undone[0].result else { panic!("{undone:?}") };
         assert!(error.message().contains("is not empty: ConfigMap/theirs would go with it"), "{error:?}");
-        live.testbed.kubectl_ok(&["delete", "cm", "theirs", "-n", &name], "").unwrap();
-        assert!(live.undo(&first).unwrap()[0].changed());
-        live.testbed.kubectl_ok(&["wait", "--for=delete", &format!("ns/{name}"), "--timeout=60s"], "").unwrap();
-        assert!(!live.undo(&first).unwrap()[0].changed(), "it is gone already");
+        bed.delete("cm/theirs", &name);
+        assert!(bed.undo(&first).unwrap()[0].changed());
+        bed.until_gone(&format!("ns/{name}"), "");
+        assert!(!bed.undo(&first).unwrap()[0].changed(), "it is gone already");
     }
 
-    #[test]
-    fn one_that_is_there_keeps_what_it_has() {
-        let Some(live) = live() else { return };
-        let name = live.namespace();
-        live.testbed.kubectl_ok(&["label", "ns", &name, "theirs=1"], "").unwrap();
-        assert_eq!(live.run(&format!("cluster::namespace(\"{name}\")")).value()["changed"], false);
+    #[on(shadow, live)]
+    fn one_that_is_there_keeps_what_it_has(bed: Bed) {
+        let name = bed.namespace();
+        bed.patch(&format!("ns/{name}"), "", json!({"metadata": {"labels": {"theirs": "1"}}}));
+        assert_eq!(bed.run(&format!("cluster::namespace(\"{name}\")")).value()["changed"], false);
         let script = format!("cluster::namespace(\"{name}\", #{{ labels: #{{ a: \"1\" }} }})");
-        live.converges_and_is_undone(&script, &["ns", &name]);
-        assert_eq!(live.kubectl_get(&["ns", &name])["metadata"]["labels"]["theirs"], "1");
+        bed.converges_and_is_undone(&script, &format!("ns/{name}"), "");
+        assert_eq!(bed.get(&format!("ns/{name}"), "")["metadata"]["labels"]["theirs"], "1");
     }
 
-    #[test]
-    fn two_at_once_make_one() {
-        let Some(live) = live() else { return };
-        let name = format!("{}-two", live.namespace());
+    #[on(shadow, live)]
+    fn two_at_once_make_one(bed: Bed) {
+        let name = format!("{}-two", bed.namespace());
         let changed: usize = std::thread::scope(|threads| {
-            let run = || live.run(&format!("cluster::namespace(\"{name}\")")).value()["changed"] == true;
+            let run = || bed.run(&format!("cluster::namespace(\"{name}\")")).value()["changed"] == true;
             let both = [threads.spawn(run), threads.spawn(run)];
             both.into_iter().map(|t| usize::from(t.join().unwrap())).sum()
         });
         assert_eq!(changed, 1);
     }
 
-    #[test]
-    fn bad_names_and_one_that_is_going_are_refused() {
-        let Some(live) = live() else { return };
+    #[on(shadow, live)]
+    fn bad_names_and_one_that_is_going_are_refused(bed: Bed) {
         for (name, kind) in [("a b", "usage"), ("a/b", "usage"), ("Upper", "usage"), ("a.b", "rejected"), ("", "usage")]
         {
-            let error = live.run(&format!("cluster::namespace(\"{name}\")")).error();
+            let error = bed.run(&format!("cluster::namespace(\"{name}\")")).error();
             assert_eq!(error["kind"], kind, "{name}: {error}");
         }
-        let name = live.namespace();
-        let held =
-            r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"held","finalizers":["test.example/held"]}}"#;
-        live.testbed.kubectl_ok(&["create", "-n", &name, "-f", "-"], held).unwrap();
-        live.testbed.kubectl_ok(&["delete", "ns", &name, "--wait=false"], "").unwrap();
-        let error = live.run(&format!("cluster::namespace(\"{name}\")")).error();
+        let name = bed.namespace();
+        let held = merged(bare("ConfigMap", "held"), &json!({"metadata": {"finalizers": ["test.example/held"]}}));
+        bed.create(&name, held);
+        bed.begin_to_delete(&format!("ns/{name}"), "");
+        let error = bed.run(&format!("cluster::namespace(\"{name}\")")).error();
         assert_eq!(error["kind"], "conflict");
         assert_eq!(error["message"], format!("Namespace/{name} is being deleted"));
         let script = format!("cluster::delete(\"ns/{name}\", #{{ timeout: \"3s\" }})");
-        let error = live.run(&script).error();
+        let error = bed.run(&script).error();
         assert_eq!(error["kind"], "timeout");
         let message = error["message"].as_str().unwrap();
         assert!(message.contains("finalizer kubernetes") && message.contains("test.example/held"), "{error}");
-        live.testbed
-            .kubectl_ok(
-                &["patch", "cm", "held", "-n", &name, "--type=merge", "-p", "{\"metadata\":{\"finalizers\":null}}"],
-                "",
-            )
-            .unwrap();
+        bed.patch("cm/held", &name, json!({"metadata": {"finalizers": null}}));
     }
 }

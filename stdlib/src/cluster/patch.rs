@@ -119,7 +119,7 @@ fn refuse_own(refused: bool, what: &str) -> Result<()> {
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use crate::testing::{Bed, live};
+    use crate::testing::{Bed, Scripting as _, on, secret};
 
     const DEPLOYMENT: &str = r#"
 apiVersion: apps/v1
@@ -136,38 +136,32 @@ spec:
       - { name: web, image: "web:1" }
 "#;
 
-    fn deployment(live: &Bed) -> String {
-        let namespace = live.namespace();
-        let arguments = ["apply", "--server-side", "--field-manager=windlass", "-n", &namespace, "-f", "-"];
-        live.testbed.kubectl_ok(&arguments, DEPLOYMENT).unwrap();
+    fn deployment(bed: &Bed) -> String {
+        let namespace = bed.namespace();
+        let manifest = windlass_runtime::yaml::read_one(DEPLOYMENT, "the manifest").unwrap();
+        bed.apply_as("windlass", &namespace, manifest);
         // Until the controller has written its own annotation.
-        live.testbed
-            .kubectl_ok(&["rollout", "status", "deployment/web", "-n", &namespace, "--timeout=60s"], "")
-            .unwrap();
+        bed.until_rolled_out("deployment/web", &namespace);
         namespace
     }
 
-    #[test]
-    fn maps_are_merged_once_and_taken_back() {
-        let Some(live) = live() else { return };
-        let namespace = deployment(&live);
-        let what = ["deploy", "web", "-n", &namespace];
+    #[on(shadow, live)]
+    fn maps_are_merged_once_and_taken_back(bed: Bed) {
+        let namespace = deployment(&bed);
         let script = format!(
             "cluster::patch(\"deploy/web\", #{{ spec: #{{ minReadySeconds: 5, strategy: #{{ rollingUpdate: #{{ maxSurge: 2 }} }} }} }}, #{{ namespace: \"{namespace}\" }})"
         );
-        let ran = live.converges_and_is_undone(&script, &what);
+        let ran = bed.converges_and_is_undone(&script, "deploy/web", &namespace);
         assert_eq!(ran.value()["object"]["spec"]["minReadySeconds"], 5);
     }
 
-    #[test]
-    fn elements_are_changed_by_name_and_noted_for_the_next_apply() {
-        let Some(live) = live() else { return };
-        let namespace = deployment(&live);
-        let what = ["deploy", "web", "-n", &namespace];
+    #[on(shadow, live)]
+    fn elements_are_changed_by_name_and_noted_for_the_next_apply(bed: Bed) {
+        let namespace = deployment(&bed);
         let script = format!(
             "cluster::patch(\"deploy/web\", #{{ spec: #{{ template: #{{ spec: #{{ containers: [#{{ name: \"web\", image: \"web:2\" }}] }} }} }} }}, #{{ type: \"strategic\", namespace: \"{namespace}\" }})"
         );
-        let ran = live.converges_and_is_undone(&script, &what);
+        let ran = bed.converges_and_is_undone(&script, "deploy/web", &namespace);
         let object = &ran.value()["object"];
         assert_eq!(object["spec"]["template"]["spec"]["containers"][0]["image"], "first:1");
         assert_eq!(object["spec"]["template"]["spec"]["containers"][1]["image"], "web:2");
@@ -177,11 +171,9 @@ spec:
         assert_eq!(paths, [".spec.template.spec.containers[name=\"web\"].image"]);
     }
 
-    #[test]
-    fn operations_are_made_once_and_taken_back() {
-        let Some(live) = live() else { return };
-        let namespace = deployment(&live);
-        let what = ["deploy", "web", "-n", &namespace];
+    #[on(shadow, live)]
+    fn operations_are_made_once_and_taken_back(bed: Bed) {
+        let namespace = deployment(&bed);
         let script = format!(
             r#"cluster::patch("deploy/web", [
                 #{{ op: "test", path: "/spec/template/spec/containers/0/name", value: "first" }},
@@ -189,38 +181,36 @@ spec:
                 #{{ op: "add", path: "/metadata/labels", value: #{{ x: "y" }} }},
             ], #{{ namespace: "{namespace}" }})"#
         );
-        live.converges_and_is_undone(&script, &what);
+        bed.converges_and_is_undone(&script, "deploy/web", &namespace);
         let remove = format!(
             r#"cluster::patch("deploy/web", #{{ spec: #{{ template: #{{ spec: #{{ containers: [
                 #{{ name: "first", env: [#{{ name: "A", "$patch": "delete" }}] }} ] }} }} }} }}, #{{ type: "strategic", namespace: "{namespace}" }})"#
         );
-        let ran = live.converges_and_is_undone(&remove, &what);
+        let ran = bed.converges_and_is_undone(&remove, "deploy/web", &namespace);
         let env = &ran.value()["object"]["spec"]["template"]["spec"]["containers"][0]["env"];
         assert_eq!(*env, json!([{ "name": "B", "value": "2" }]));
     }
 
-    #[test]
-    fn the_status_is_patched_and_taken_back_through_its_subresource() {
-        let Some(live) = live() else { return };
+    #[on(shadow, live)]
+    fn the_status_is_patched_and_taken_back_through_its_subresource(bed: Bed) {
         let node = json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": "patch-status" } });
-        live.testbed.kubectl_ok(&["create", "-f", "-"], &node.to_string()).unwrap();
+        bed.create("", node);
         let script = r#"cluster::patch("Node/patch-status", #{ status: #{ capacity: #{ "example.com/dongle": "4" } } }, #{ subresource: "status" })"#;
-        let first = live.run(script);
+        let first = bed.run(script);
         assert_eq!(first.value()["changed"], true);
-        assert_eq!(live.run(script).value()["changed"], false);
-        assert_eq!(live.kubectl_get(&["node", "patch-status"])["status"]["capacity"]["example.com/dongle"], "4");
-        let undone = live.undo(&first).unwrap();
+        assert_eq!(bed.run(script).value()["changed"], false);
+        assert_eq!(bed.get("node/patch-status", "")["status"]["capacity"]["example.com/dongle"], "4");
+        let undone = bed.undo(&first).unwrap();
         assert!(undone[0].changed(), "{undone:?}");
-        assert!(live.kubectl_get(&["node", "patch-status"])["status"]["capacity"].get("example.com/dongle").is_none());
-        live.testbed.kubectl_ok(&["delete", "node", "patch-status"], "").unwrap();
+        assert!(bed.get("node/patch-status", "")["status"]["capacity"].get("example.com/dongle").is_none());
+        bed.delete("node/patch-status", "");
     }
 
-    #[test]
-    fn wrong_patches_say_what_is_wrong_and_change_nothing() {
-        let Some(live) = live() else { return };
-        let namespace = deployment(&live);
-        let before = live.comparable(&["deploy", "web", "-n", &namespace]);
-        let mark = live.testbed.audit_mark().unwrap();
+    #[on(shadow, live)]
+    fn wrong_patches_say_what_is_wrong_and_change_nothing(bed: Bed) {
+        let namespace = deployment(&bed);
+        let before = bed.comparable("deploy/web", &namespace);
+        let mark = bed.mark();
         for (patch, options, kind, said) in [
             ("[1]", "", "usage", "operation 0 of the patch needs `op` and `path`"),
             ("#{ }", "type: \"json\",", "usage", "must be a list of operations"),
@@ -239,31 +229,33 @@ spec:
         ] {
             let script =
                 format!("cluster::patch(\"deploy/web\", {patch}, #{{ {options} namespace: \"{namespace}\" }})");
-            let error = live.run(&script).error();
+            let error = bed.run(&script).error();
             assert_eq!(error["kind"], kind, "{script}: {error}");
             assert!(error["message"].as_str().unwrap().contains(said), "{script}: {error}");
         }
-        assert!(live.writes_since(mark, &namespace).is_empty());
-        assert_eq!(live.comparable(&["deploy", "web", "-n", &namespace]), before);
+        assert!(bed.writes_since(mark, &namespace).is_empty());
+        assert_eq!(bed.comparable("deploy/web", &namespace), before);
+    }
+
+    #[on(live, because = "the shadow lets everybody do everything")]
+    fn a_right_that_is_missing_is_named(bed: Bed) {
+        let namespace = deployment(&bed);
         let script = format!(
             "cluster::patch(\"deploy/web\", #{{ spec: #{{ paused: true }} }}, #{{ namespace: \"{namespace}\" }})"
         );
-        let error = live.run_as("viewer", &script).error();
+        let error = bed.run_as("viewer", &script).error();
         assert_eq!(error["kind"], "forbidden");
         assert!(error["message"].as_str().unwrap().contains("user viewer may not patch Deployment/web"), "{error}");
     }
 
-    #[test]
-    fn the_values_of_a_secret_show_nowhere() {
-        let Some(live) = live() else { return };
-        let namespace = live.namespace();
-        live.testbed
-            .kubectl_ok(&["create", "secret", "generic", "s", "-n", &namespace, "--from-literal=p=hunter2-patch"], "")
-            .unwrap();
+    #[on(shadow, live)]
+    fn the_values_of_a_secret_show_nowhere(bed: Bed) {
+        let namespace = bed.namespace();
+        bed.create(&namespace, secret("s", &json!({"p": "hunter2-patch"})));
         let script = format!(
             "cluster::patch(\"Secret/s\", #{{ data: #{{ q: \"aHVudGVyMy1wYXRjaA==\" }} }}, #{{ namespace: \"{namespace}\" }})"
         );
-        let ran = live.converges_and_is_undone(&script, &["secret", "s", "-n", &namespace]);
+        let ran = bed.converges_and_is_undone(&script, "secret/s", &namespace);
         let told = [serde_json::to_string(&ran.events).unwrap(), serde_json::to_string(&ran.report).unwrap()].concat();
         for value in ["hunter2-patch", "aHVudGVyMi1wYXRjaA==", "aHVudGVyMy1wYXRjaA=="] {
             assert!(!told.contains(value), "{told}");

@@ -57,19 +57,18 @@ pub fn registry_secret(call: &Call<'_>, name: String, options: RegistrySecretOpt
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::live;
+    use crate::testing::{Bed, Scripting as _, on};
     use base64::Engine as _;
 
-    #[test]
-    fn it_is_what_kubectl_makes() {
-        let Some(live) = live() else { return };
-        let ns = live.namespace();
+    #[on(shadow, live)]
+    fn it_is_what_kubectl_makes(bed: Bed) {
+        let ns = bed.namespace();
         let script = format!(
             "cluster::registry_secret(\"ours\", #{{ namespace: \"{ns}\", server: \"r.example.com\", username: \"u\", password: secret::generate(\"r\") }}).changed"
         );
-        assert_eq!(live.run(&script).value(), true);
+        assert_eq!(bed.run(&script).value(), true);
         let decode = |name: &str| {
-            let object = live.kubectl_get(&["secret", name, "-n", &ns]);
+            let object = bed.get(&format!("secret/{name}"), &ns);
             let bytes = base64::engine::general_purpose::STANDARD
                 .decode(object["data"][".dockerconfigjson"].as_str().unwrap())
                 .unwrap();
@@ -77,7 +76,12 @@ mod tests {
         };
         let (kind, ours) = decode("ours");
         let password = ours["auths"]["r.example.com"]["password"].as_str().unwrap();
-        live.testbed
+        let auth = base64::engine::general_purpose::STANDARD.encode(format!("u:{password}"));
+        let expected =
+            serde_json::json!({"auths": {"r.example.com": {"username": "u", "password": password, "auth": auth}}});
+        assert_eq!((&kind, &ours), (&"kubernetes.io/dockerconfigjson".into(), &expected));
+        let Some(testbed) = bed.testbed() else { return };
+        testbed
             .kubectl_ok(
                 &[
                     "create",

@@ -79,7 +79,7 @@ fn scale_of(call: &Call<'_>, cluster: &Cluster, id: &ResourceId) -> Result<i64> 
 mod tests {
     use serde_json::{Value as Json, json};
 
-    use crate::testing::{Bed, live};
+    use crate::testing::{Bed, Scripting as _, on};
 
     const DEPLOYMENT: &str = r#"
 apiVersion: apps/v1
@@ -94,14 +94,12 @@ spec:
 "#;
 
     /// A Deployment as `cluster::apply` leaves one, or as anybody else does.
-    fn deployment(live: &Bed, applied: bool) -> String {
-        let namespace = live.namespace();
+    fn deployment(bed: &Bed, applied: bool) -> String {
+        let namespace = bed.namespace();
         let manifest = if applied { DEPLOYMENT.to_owned() } else { DEPLOYMENT.replace("windlass.dev/intent", "other") };
-        let manager = format!("--field-manager={}", if applied { "windlass" } else { "someone" });
-        live.testbed.kubectl_ok(&["apply", "--server-side", &manager, "-n", &namespace, "-f", "-"], &manifest).unwrap();
-        live.testbed
-            .kubectl_ok(&["rollout", "status", "deployment/web", "-n", &namespace, "--timeout=60s"], "")
-            .unwrap();
+        let manifest = windlass_runtime::yaml::read_one(&manifest, "the manifest").unwrap();
+        bed.apply_as(if applied { "windlass" } else { "someone" }, &namespace, manifest);
+        bed.until_rolled_out("deployment/web", &namespace);
         namespace
     }
 
@@ -110,50 +108,43 @@ spec:
         Some(serde_json::from_str(text).unwrap())
     }
 
-    #[test]
-    fn a_workload_of_others_is_scaled_through_its_subresource() {
-        let Some(live) = live() else { return };
-        let namespace = deployment(&live, false);
-        let what = ["deploy", "web", "-n", &namespace];
+    #[on(shadow, live)]
+    fn a_workload_of_others_is_scaled_through_its_subresource(bed: Bed) {
+        let namespace = deployment(&bed, false);
         let script = format!("cluster::scale(\"Deployment/web\", 3, #{{ namespace: \"{namespace}\" }})");
-        let mark = live.testbed.audit_mark().unwrap();
-        let ran = live.converges_and_is_undone(&script, &what);
+        let mark = bed.mark();
+        let ran = bed.converges_and_is_undone(&script, "deploy/web", &namespace);
         assert_eq!(ran.value()["object"]["spec"]["replicas"], 3);
         assert_eq!(ran.value()["diff"], json!(["spec.replicas: 1 → 3"]));
         assert_eq!(edited(&ran.value()["object"]), None);
-        assert_eq!(live.writes_since(mark, &namespace)[0].object.as_ref().unwrap().subresource, "scale");
+        assert_eq!(bed.writes_since(mark, &namespace)[0].object.as_ref().unwrap().subresource, "scale");
     }
 
-    #[test]
-    fn what_apply_made_notes_what_was_replaced_in_the_same_request() {
-        let Some(live) = live() else { return };
-        let namespace = deployment(&live, true);
-        let what = ["deploy", "web", "-n", &namespace];
+    #[on(shadow, live)]
+    fn what_apply_made_notes_what_was_replaced_in_the_same_request(bed: Bed) {
+        let namespace = deployment(&bed, true);
         let script = format!("cluster::scale(\"deploy/web\", 3, #{{ namespace: \"{namespace}\" }})");
-        let mark = live.testbed.audit_mark().unwrap();
-        assert_eq!(live.run(&script).value()["changed"], true);
-        assert_eq!(live.writes_since(mark, &namespace).len(), 1);
-        let object = live.kubectl_get(&what);
+        let mark = bed.mark();
+        assert_eq!(bed.run(&script).value()["changed"], true);
+        assert_eq!(bed.writes_since(mark, &namespace).len(), 1);
+        let object = bed.get("deploy/web", &namespace);
         let note = edited(&object).unwrap();
         assert!(note[".spec.replicas"].as_str().is_some_and(|hash| hash.len() == 32), "{note}");
-        live.run(&format!("cluster::scale(\"deploy/web\", 5, #{{ namespace: \"{namespace}\" }})")).value();
-        assert_eq!(edited(&live.kubectl_get(&what)).unwrap(), note, "the value that was applied counts");
+        bed.run(&format!("cluster::scale(\"deploy/web\", 5, #{{ namespace: \"{namespace}\" }})")).value();
+        assert_eq!(edited(&bed.get("deploy/web", &namespace)).unwrap(), note, "the value that was applied counts");
     }
 
-    #[test]
-    fn the_note_goes_with_the_undo() {
-        let Some(live) = live() else { return };
-        let namespace = deployment(&live, true);
+    #[on(shadow, live)]
+    fn the_note_goes_with_the_undo(bed: Bed) {
+        let namespace = deployment(&bed, true);
         let script = format!("cluster::scale(\"deploy/web\", 0, #{{ namespace: \"{namespace}\" }})");
-        live.converges_and_is_undone(&script, &["deploy", "web", "-n", &namespace]);
+        bed.converges_and_is_undone(&script, "deploy/web", &namespace);
     }
 
-    #[test]
-    fn what_cannot_be_scaled_is_refused() {
-        let Some(live) = live() else { return };
-        let namespace = deployment(&live, false);
-        let error =
-            |what: &str| live.run(&format!("cluster::scale({what}, #{{ namespace: \"{namespace}\" }})")).error();
+    #[on(shadow, live)]
+    fn what_cannot_be_scaled_is_refused(bed: Bed) {
+        let namespace = deployment(&bed, false);
+        let error = |what: &str| bed.run(&format!("cluster::scale({what}, #{{ namespace: \"{namespace}\" }})")).error();
         for (what, kind, said) in [
             ("\"deploy/web\", -1", "usage", "whole number from 0 up, not the number -1"),
             ("\"deploy/web\", \"3\"", "usage", "not the text \"3\""),
@@ -164,8 +155,13 @@ spec:
             assert_eq!(error["kind"], kind, "{error}");
             assert!(error["message"].as_str().unwrap().contains(said), "{error}");
         }
+    }
+
+    #[on(live, because = "the shadow lets everybody do everything")]
+    fn a_right_that_is_missing_is_named(bed: Bed) {
+        let namespace = deployment(&bed, false);
         let script = format!("cluster::scale(\"deploy/web\", 2, #{{ namespace: \"{namespace}\" }})");
-        let error = live.run_as("viewer", &script).error();
+        let error = bed.run_as("viewer", &script).error();
         assert_eq!(error["kind"], "forbidden");
         assert!(error["message"].as_str().unwrap().contains("user viewer may not patch Deployment/web"), "{error}");
     }

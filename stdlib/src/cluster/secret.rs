@@ -67,14 +67,15 @@ pub(super) fn apply_secret(
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::live;
+    use serde_json::json;
+
+    use crate::testing::{Bed, Scripting as _, on, secret};
 
     const CANARY: &str = "tr0ub4dor-and-3";
 
-    #[test]
-    fn a_secret_arrives_whole_and_shows_nowhere() {
-        let Some(live) = live() else { return };
-        let ns = live.namespace();
+    #[on(shadow, live)]
+    fn a_secret_arrives_whole_and_shows_nowhere(bed: Bed) {
+        let ns = bed.namespace();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), CANARY).unwrap();
         let script = format!(
@@ -83,26 +84,25 @@ mod tests {
             print(o); print(cluster::get("Secret/s", #{{ namespace: "{ns}" }})); o"#,
             file.path().display()
         );
-        let ran = live.run(&script);
+        let ran = bed.run(&script);
         assert_eq!(ran.value()["changed"], true);
         assert!(!ran.logs().join("").contains(CANARY), "{:?}", ran.logs());
         let report = serde_json::to_string(&ran.report).unwrap();
         assert!(!report.contains(CANARY) && !report.contains(&super::encoded(CANARY.as_bytes())), "{report}");
-        let object = live.kubectl_get(&["secret", "s", "-n", &ns]);
+        let object = bed.get("secret/s", &ns);
         assert_eq!(object["data"]["url"], super::encoded(format!("db://sa:{CANARY}@h").as_bytes()));
-        let again = live.run(&script);
+        let again = bed.run(&script);
         assert_eq!(again.value()["changed"], false);
     }
 
-    #[test]
-    fn a_secret_in_a_config_map_cut_up_or_encoded_is_refused() {
-        let Some(live) = live() else { return };
-        let ns = live.namespace();
+    #[on(shadow, live)]
+    fn a_secret_in_a_config_map_cut_up_or_encoded_is_refused(bed: Bed) {
+        let ns = bed.namespace();
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), CANARY).unwrap();
         let case = |body: &str| {
             let ran =
-                live.run(&format!("let p = secret::file(\"{}\"); let t = `${{p}}`; {body}", file.path().display()));
+                bed.run(&format!("let p = secret::file(\"{}\"); let t = `${{p}}`; {body}", file.path().display()));
             assert!(!ran.everything().contains(CANARY));
             ran.error()
         };
@@ -125,28 +125,22 @@ mod tests {
             let error = case(&body);
             assert_eq!(error["kind"], "secret", "{what}: {error}");
         }
-        let objects = live.kubectl_get(&["cm,secret", "-n", &ns]);
-        assert!(objects["items"].as_array().unwrap().iter().all(|o| o["metadata"]["name"] != "x"));
+        let mut objects = bed.list("cm", &ns).into_iter().chain(bed.list("secret", &ns));
+        assert!(objects.all(|o| o["metadata"]["name"] != "x"));
     }
 
-    #[test]
-    fn a_secret_read_from_the_cluster_can_be_passed_on() {
-        let Some(live) = live() else { return };
-        let ns = live.namespace();
-        live.testbed
-            .kubectl_ok(
-                &["create", "secret", "generic", "theirs", "-n", &ns, &format!("--from-literal=p={CANARY}")],
-                "",
-            )
-            .unwrap();
-        let ran = live.run(&format!(
+    #[on(shadow, live)]
+    fn a_secret_read_from_the_cluster_can_be_passed_on(bed: Bed) {
+        let ns = bed.namespace();
+        bed.create(&ns, secret("theirs", &json!({"p": CANARY})));
+        let ran = bed.run(&format!(
             "let s = cluster::get(\"Secret/theirs\", #{{ namespace: \"{ns}\" }}); print(s.data.p);
              cluster::secret(\"ours\", #{{ namespace: \"{ns}\", data: #{{ p: s.data.p }} }});
              cluster::apply(#{{ apiVersion: \"v1\", kind: \"Secret\", metadata: #{{ name: \"third\" }}, data: s.data }}, #{{ namespace: \"{ns}\" }});"
         ));
         ran.value();
         assert!(ran.logs()[0].contains("[secret"), "{:?}", ran.logs());
-        let data = |name: &str| live.kubectl_get(&["secret", name, "-n", &ns])["data"].clone();
+        let data = |name: &str| bed.get(&format!("secret/{name}"), &ns)["data"].clone();
         assert_eq!(data("ours"), data("theirs"));
         assert_eq!(data("third"), data("theirs"));
     }

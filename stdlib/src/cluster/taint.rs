@@ -130,75 +130,75 @@ fn wish(live: &Json, taints: &[Taint]) -> Result<Wish> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value as Json, json};
 
-    use crate::testing::live;
+    use crate::testing::{Bed, Scripting as _, on};
 
     /// A node that no other test touches.
-    fn node(live: &crate::testing::Bed, name: &str) {
+    fn node(bed: &Bed, name: &str) {
         let node = json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": name, "labels": { "test": "taint" } },
             "spec": { "taints": [{ "key": "own", "effect": "NoSchedule" }] } });
-        live.testbed.kubectl_ok(&["create", "-f", "-"], &node.to_string()).unwrap();
+        bed.create("", node);
         // The API server taints a new node, and a controller takes that away: what follows is to be ours alone.
-        for _ in 0..200 {
-            let keys =
-                live.testbed.kubectl_ok(&["get", "node", name, "-o", "jsonpath={.spec.taints[*].key}"], "").unwrap();
-            if keys.trim() == "own" {
-                return;
-            }
-            std::thread::park_timeout(std::time::Duration::from_millis(50));
-        }
-        panic!("the node {name} keeps a taint that is not its own");
+        let (other, what) = (bed.other(), format!("node/{name}"));
+        bed.wait(async move {
+            let is_own = |node: &Json| {
+                let taints = node.pointer("/spec/taints").and_then(Json::as_array);
+                taints.is_some_and(|taints| taints.len() == 1 && taints[0]["key"] == "own")
+            };
+            other.until(&what, "", |node| node.is_some_and(is_own)).await;
+        });
     }
 
-    #[test]
-    fn taints_are_set_changed_and_removed_and_come_back() {
-        let Some(live) = live() else { return };
-        node(&live, "taint-1");
-        let what = ["node", "taint-1"];
+    #[on(shadow, live)]
+    fn taints_are_set_changed_and_removed_and_come_back(bed: Bed) {
+        node(&bed, "taint-1");
         let set = r#"cluster::taint("Node/taint-1", [#{ key: "a", value: "1", effect: "NoSchedule" }, #{ key: "a", effect: "PreferNoSchedule" }])"#;
-        let ran = live.converges_and_is_undone(set, &what);
+        let ran = bed.converges_and_is_undone(set, "node/taint-1", "");
         let taints = ran.value()["object"]["spec"]["taints"].clone();
         assert!(taints.as_array().unwrap().contains(&json!({ "key": "own", "effect": "NoSchedule" })), "{taints}");
         assert!(
             taints.as_array().unwrap().contains(&json!({ "key": "a", "value": "1", "effect": "NoSchedule" })),
             "{taints}"
         );
-        live.run(set).value();
-        live.converges_and_is_undone(
+        bed.run(set).value();
+        bed.converges_and_is_undone(
             r#"cluster::taint("Node/taint-1", #{ key: "a", value: "2", effect: "NoSchedule" })"#,
-            &what,
+            "node/taint-1",
+            "",
         );
-        let ran = live.converges_and_is_undone(r#"cluster::taint("Node/taint-1", #{ key: "a", remove: true })"#, &what);
+        let ran = bed.converges_and_is_undone(
+            r#"cluster::taint("Node/taint-1", #{ key: "a", remove: true })"#,
+            "node/taint-1",
+            "",
+        );
         let taints = ran.value()["object"]["spec"]["taints"].to_string();
         assert!(taints.contains("own") && !taints.contains("\"a\""), "{taints}");
-        live.testbed.kubectl_ok(&["delete", "node", "taint-1"], "").unwrap();
+        bed.delete("node/taint-1", "");
     }
 
-    #[test]
-    fn two_at_once_lose_nothing() {
-        let Some(live) = live() else { return };
-        node(&live, "taint-2");
+    #[on(shadow, live)]
+    fn two_at_once_lose_nothing(bed: Bed) {
+        node(&bed, "taint-2");
         std::thread::scope(|threads| {
             for number in 0..4 {
-                let live = &live;
+                let bed = &bed;
                 threads.spawn(move || {
                     let script = format!(
                         r#"cluster::taint("Node/taint-2", #{{ key: "k{number}", effect: "PreferNoSchedule" }})"#
                     );
-                    assert_eq!(live.run(&script).value()["changed"], true);
+                    assert_eq!(bed.run(&script).value()["changed"], true);
                 });
             }
         });
-        let taints = live.kubectl_get(&["node", "taint-2"])["spec"]["taints"].to_string();
+        let taints = bed.get("node/taint-2", "")["spec"]["taints"].to_string();
         assert!((0..4).all(|n| taints.contains(&format!("k{n}"))) && taints.contains("own"), "{taints}");
-        live.testbed.kubectl_ok(&["delete", "node", "taint-2"], "").unwrap();
+        bed.delete("node/taint-2", "");
     }
 
-    #[test]
-    fn wrong_taints_say_what_is_wrong() {
-        let Some(live) = live() else { return };
-        node(&live, "taint-3");
+    #[on(shadow, live)]
+    fn wrong_taints_say_what_is_wrong(bed: Bed) {
+        node(&bed, "taint-3");
         for (taint, kind, said) in [
             (r#"#{ key: "a" }"#, "usage", "the taint a has no effect"),
             (r#"#{ key: "a", effect: "NoWay" }"#, "usage", "one of \"NoSchedule\""),
@@ -208,15 +208,21 @@ mod tests {
             (r#"[1]"#, "usage", "item 0"),
             (r#"#{ key: "a b", effect: "NoSchedule" }"#, "rejected", "taints"),
         ] {
-            let error = live.run(&format!("cluster::taint(\"Node/taint-3\", {taint})")).error();
+            let error = bed.run(&format!("cluster::taint(\"Node/taint-3\", {taint})")).error();
             assert_eq!(error["kind"], kind, "{error}");
             assert!(error["message"].as_str().unwrap().contains(said), "{error}");
         }
-        let error = live.run(r#"cluster::taint("ns/default", #{ key: "a", remove: true })"#).error();
+        let error = bed.run(r#"cluster::taint("ns/default", #{ key: "a", remove: true })"#).error();
         assert!(error["message"].as_str().unwrap().contains("only a Node has taints"), "{error}");
+        bed.delete("node/taint-3", "");
+    }
+
+    #[on(live, because = "the shadow lets everybody do everything")]
+    fn a_right_that_is_missing_is_named(bed: Bed) {
+        node(&bed, "taint-4");
         let error =
-            live.run_as("viewer", r#"cluster::taint("Node/taint-3", #{ key: "a", effect: "NoSchedule" })"#).error();
+            bed.run_as("viewer", r#"cluster::taint("Node/taint-4", #{ key: "a", effect: "NoSchedule" })"#).error();
         assert_eq!(error["kind"], "forbidden", "{error}");
-        live.testbed.kubectl_ok(&["delete", "node", "taint-3"], "").unwrap();
+        bed.delete("node/taint-4", "");
     }
 }

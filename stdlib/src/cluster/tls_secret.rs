@@ -32,18 +32,17 @@ pub fn tls_secret(call: &Call<'_>, name: String, certificate: Certificate, optio
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::live;
+    use crate::testing::{Bed, Scripting as _, on};
 
-    #[test]
-    fn a_certificate_arrives_with_its_key_and_the_key_shows_nowhere() {
-        let Some(live) = live() else { return };
-        let ns = live.namespace();
-        let ran = live.run(&format!(
+    #[on(shadow, live)]
+    fn a_certificate_arrives_with_its_key_and_the_key_shows_nowhere(bed: Bed) {
+        let ns = bed.namespace();
+        let ran = bed.run(&format!(
             "let c = tls::self_signed(\"{ns}.example.com\", #{{ key: \"ecdsa-p256\" }}); print(c);
              cluster::tls_secret(\"t\", c, #{{ namespace: \"{ns}\" }}); cluster::tls_secret(\"t\", c, #{{ namespace: \"{ns}\" }}).changed"
         ));
         assert_eq!(ran.value(), false);
-        let object = live.kubectl_get(&["secret", "t", "-n", &ns]);
+        let object = bed.get("secret/t", &ns);
         assert_eq!(object["type"], "kubernetes.io/tls");
         let key = object["data"]["tls.key"].as_str().unwrap();
         let told =

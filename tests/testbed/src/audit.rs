@@ -5,6 +5,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::error::Error;
 
@@ -53,7 +54,59 @@ pub struct ObjectRef {
     pub name: String,
 }
 
+impl ObjectRef {
+    fn of_path(path: &str) -> Option<ObjectRef> {
+        let mut parts = path.split('/').filter(|part| !part.is_empty());
+        let mut of = ObjectRef::default();
+        if parts.next()? == "apis" {
+            parts.next()?.clone_into(&mut of.api_group);
+        }
+        parts.next()?;
+        let mut rest: Vec<&str> = parts.collect();
+        if let ["namespaces", namespace, _, ..] = rest[..] {
+            namespace.clone_into(&mut of.namespace);
+            rest.drain(..2);
+        }
+        (*rest.first()?).clone_into(&mut of.resource);
+        for (part, place) in rest.iter().skip(1).zip([&mut of.name, &mut of.subresource]) {
+            (*part).clone_into(place);
+        }
+        Some(of)
+    }
+}
+
+/// The query says it; for deletions and evictions, the body may.
+fn is_dry_run(query: &str, body: Option<&Value>) -> bool {
+    let in_body = body.is_some_and(|body| {
+        let options = body.get("deleteOptions").unwrap_or(body);
+        options.get("dryRun").and_then(|list| list.as_array()).is_some_and(|list| !list.is_empty())
+    });
+    in_body || query.split('&').any(|pair| pair == "dryRun=All")
+}
+
 impl Event {
+    /// A request as an API server would write it down that keeps no log: the simulated one.
+    #[must_use]
+    pub fn seen(method: &str, uri: &str, user: &str, user_agent: &str, body: &Value, code: u16) -> Event {
+        let (path, query) = uri.split_once('?').unwrap_or((uri, ""));
+        let object = ObjectRef::of_path(path);
+        let named = object.as_ref().is_some_and(|object| !object.name.is_empty());
+        let watches = query.split('&').any(|pair| matches!(pair, "watch=true" | "watch=1"));
+        let verb = match (method, named) {
+            ("GET", _) if watches => "watch",
+            ("GET", false) if object.is_some() => "list",
+            ("POST", _) => "create",
+            ("PUT", _) => "update",
+            ("PATCH", _) => "patch",
+            ("DELETE", true) => "delete",
+            ("DELETE", false) => "deletecollection",
+            _ => "get",
+        };
+        let (verb, uri, user, user_agent) = (verb.to_owned(), uri.to_owned(), user.to_owned(), user_agent.to_owned());
+        let dry_run = is_dry_run(query, Some(body));
+        Event { verb, uri, user, user_agent, object, code, dry_run }
+    }
+
     /// Whether the request could only try and not change anything. The verb does not tell; the query does, and for
     /// deletions and evictions the body.
     #[must_use]
@@ -117,7 +170,7 @@ struct Line {
     user_agent: String,
     object_ref: Option<ObjectRef>,
     response_status: Option<Status>,
-    request_object: Option<serde_json::Value>,
+    request_object: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -145,11 +198,7 @@ impl Line {
             return None;
         }
         let query = self.request_uri.split_once('?').map_or("", |(_, query)| query);
-        let in_body = self.request_object.as_ref().is_some_and(|body| {
-            let options = body.get("deleteOptions").unwrap_or(body);
-            options.get("dryRun").and_then(|list| list.as_array()).is_some_and(|list| !list.is_empty())
-        });
-        let dry_run = in_body || query.split('&').any(|pair| pair == "dryRun=All");
+        let dry_run = is_dry_run(query, self.request_object.as_ref());
         Some(Event {
             verb: self.verb,
             uri: self.request_uri,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::builder::Builder;
 use crate::error::Error;
 use crate::pki::Pki;
-use crate::{NOBODY, TESTER, VIEWER};
+use crate::{NOBODY, OTHER, TESTER, VIEWER};
 
 /// The user that the test bed itself asks as.
 pub(crate) const SELF: &str = "testbed";
@@ -57,6 +57,7 @@ impl Config {
         let mut users: Vec<(&str, Vec<&str>)> = vec![
             (SELF, vec![ADMINISTRATORS]),
             (TESTER, vec![ADMINISTRATORS]),
+            (OTHER, vec![ADMINISTRATORS]),
             (KWOK, vec![ADMINISTRATORS]),
             (CONTROLLER_MANAGER, vec![]),
             (SCHEDULER, vec![]),

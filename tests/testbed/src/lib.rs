@@ -42,6 +42,8 @@ pub use testbed::Testbed;
 
 /// The user of [`Testbed::kubeconfig`]: a cluster administrator that no component of the test bed uses.
 pub const TESTER: &str = "tester";
+/// Another cluster administrator, for what is done beside the product under test.
+pub const OTHER: &str = "other";
 /// A user who may read what Kubernetes' cluster role `view` lets be read, and write nothing.
 pub const VIEWER: &str = "viewer";
 /// A user without any rights.

@@ -74,7 +74,9 @@ fn cluster(shadow: &Shadow, bridge: &Bridge) -> Result<(windlass_shadow::Shadow,
             Ok((cluster, None))
         }
         ShadowClock::Virtual => {
-            let simulation = Simulation::start(windlass_runtime::clock::next_hour())
+            // Clients reckon ages with their own clock.
+            let now = jiff::Timestamp::from_second(RealClock::new().wall().as_second()).unwrap_or_default();
+            let simulation = Simulation::start(now)
                 .map_err(|e| Error::new(Kind::System, "the simulation's thread cannot be started").source(e))?;
             let cluster = build(Arc::new(simulation.clock().clone()));
             simulation.handle().spawn(cluster.run());

@@ -13,7 +13,7 @@ use crate::Json;
 ///
 /// # Errors
 /// Go's sentence about what is wrong.
-pub(super) fn read(bytes: &[u8]) -> Result<(Json, Vec<String>), String> {
+pub(crate) fn read(bytes: &[u8]) -> Result<(Json, Vec<String>), String> {
     let found = Rc::default();
     let seed = Value { path: String::new(), found: Rc::clone(&found) };
     let mut reader = serde_json::Deserializer::from_slice(bytes);
@@ -31,6 +31,9 @@ fn words(error: &serde_json::Error, bytes: &[u8]) -> String {
     let line = bytes.split(|byte| *byte == b'\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
     let letter = line.get(error.column().saturating_sub(1)).map_or(' ', |byte| char::from(*byte));
     let said = error.to_string();
+    if let Some((literal, next)) = line.get(..error.column().saturating_sub(1)).and_then(literal) {
+        return format!("invalid character {} in literal {literal} (expecting {})", quoted(letter), quoted(next));
+    }
     let place = if said.starts_with("expected `,` or `}`") {
         "after object key:value pair"
     } else if said.starts_with("expected `,` or `]`") {
@@ -44,7 +47,34 @@ fn words(error: &serde_json::Error, bytes: &[u8]) -> String {
     } else {
         "looking for beginning of value"
     };
-    format!("invalid character {letter:?} {place}")
+    format!("invalid character {} {place}", quoted(letter))
+}
+
+/// The literal that this ends in the middle of, and the letter that comes next in it.
+fn literal(before: &[u8]) -> Option<(&'static str, char)> {
+    let letters = before.iter().rev().take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let begun = std::str::from_utf8(before.get(before.len() - letters..)?).ok().filter(|begun| !begun.is_empty())?;
+    let literal = ["true", "false", "null"].into_iter().find(|literal| literal.starts_with(begun))?;
+    Some((literal, literal.chars().nth(letters)?))
+}
+
+/// A letter, as Go quotes it.
+fn quoted(letter: char) -> String {
+    match letter {
+        '\'' => "'\\''".into(),
+        '"' => "'\"'".into(),
+        other => format!("'{}'", crate::apply::printed::go_quoted(&other.to_string()).trim_matches('"')),
+    }
+}
+
+/// A map that comes again is read into the one that is there.
+fn extend(map: &mut Map<String, Json>, more: Map<String, Json>) {
+    for (key, value) in more {
+        match (map.get_mut(&key), value) {
+            (Some(Json::Object(there)), Json::Object(more)) => extend(there, more),
+            (_, value) => drop(map.insert(key, value)),
+        }
+    }
 }
 
 struct Value {
@@ -112,7 +142,10 @@ impl<'de> Visitor<'de> for Value {
                 self.found.borrow_mut().push(format!("duplicate field {path:?}"));
             }
             let value = fields.next_value_seed(Value { path, found: Rc::clone(&self.found) })?;
-            map.insert(key, value);
+            match (map.get_mut(&key), value) {
+                (Some(Json::Object(there)), Json::Object(more)) => extend(there, more),
+                (_, value) => drop(map.insert(key, value)),
+            }
         }
         Ok(Json::Object(map))
     }

@@ -12,7 +12,7 @@ use crate::Json;
 use crate::catalog::ResourceType;
 use crate::error::{ApiError, Cause};
 use crate::object::text;
-use crate::world::World;
+use crate::world::{World, decode};
 
 /// Who the tokens of ServiceAccounts are from, and for.
 pub(super) const ISSUER: &str = "https://kubernetes.default.svc";
@@ -35,7 +35,10 @@ pub(super) fn answer(
         let (binding, _) = request.object(&world.catalog, &Kind::of(kind))?;
         return subresource::bind(world, request, crate::object::name(&binding)).map(Some);
     }
-    let (asked, _) = request.object(&world.catalog, &Kind::of(kind))?;
+    let (mut asked, _) = request.object(&world.catalog, &Kind::of(kind))?;
+    let writer = request.query.writer("CreateOptions", request.user_agent(), false)?;
+    decode(kind, &mut asked, writer.field_validation)?;
+    let asked = world.tracked(&request.target(kind), &writer, asked);
     let spec = asked.get("spec").cloned();
     let status = match kind.kind.as_str() {
         "SelfSubjectReview" => json!({"userInfo": user("shadow")}),
@@ -48,8 +51,10 @@ pub(super) fn answer(
         _ => json!({"allowed": true}),
     };
     let mut metadata = Map::new();
-    if let Some(namespace) = text(&asked, "/metadata/namespace") {
-        metadata.insert("namespace".into(), namespace.into());
+    for key in ["namespace", "managedFields"] {
+        if let Some(value) = asked.get("metadata").and_then(|metadata| metadata.get(key)) {
+            metadata.insert(key.into(), value.clone());
+        }
     }
     if kind.kind == "SelfSubjectReview" {
         metadata.insert("creationTimestamp".into(), crate::world::time(world.clock().wall()));

@@ -16,7 +16,7 @@ use super::{objects, reviews};
 use crate::catalog::{ResourceType, Subresource};
 use crate::error::ApiError;
 use crate::object::{name, namespace, text, uid};
-use crate::world::{Edit, Objects, Target, World};
+use crate::world::{Objects, World};
 use crate::{Json, object};
 
 /// Answers a request to a subresource.

@@ -59,11 +59,14 @@ pub(crate) fn list(
     version: &Version,
     page: &Page,
 ) -> Result<Answer, ApiError> {
+    if request.accept.shape == As::Itself {
+        // As they are stored: without reading them.
+        return Ok(Answer::list(page, version));
+    }
     let decode = |stored: &Arc<Stored>| serde_json::from_slice(&version.encode(stored)).unwrap_or_default();
     let objects: Vec<Json> = page.items.iter().map(decode).collect();
     let api_version = meta_version(request);
     let shaped = match request.accept.shape {
-        As::Itself => return Ok(Answer::list(page, version)),
         As::Table => {
             let mut table = table::table(kind, objects.iter(), world.clock().wall(), include(request)?);
             table["metadata"] = page.metadata();
@@ -73,7 +76,7 @@ pub(crate) fn list(
         As::Metadata if !request.accept.of_list => {
             return Err(unlike("PartialObjectMetadata", "is a list", kind, "List"));
         }
-        As::Metadata => json!({
+        As::Metadata | As::Itself => json!({
             "kind": "PartialObjectMetadataList", "apiVersion": api_version, "metadata": page.metadata(),
             "items": objects.iter().map(|object| metadata_only(object, api_version)).collect::<Vec<Json>>(),
         }),

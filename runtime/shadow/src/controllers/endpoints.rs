@@ -99,6 +99,10 @@ impl Controller for Endpoints {
         }
     }
 
+    fn acts_below(&self) -> bool {
+        true
+    }
+
     fn reconcile(&mut self, cx: &mut Context<'_>, key: &Key) -> Result<Next, ApiError> {
         let old = cx.world.get(RESOURCE, &key.namespace, &key.name);
         let Some(service) = cx.world.get(SERVICES, &key.namespace, &key.name) else {

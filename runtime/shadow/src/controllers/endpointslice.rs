@@ -46,6 +46,10 @@ impl Controller for EndpointSlices {
         }
     }
 
+    fn acts_below(&self) -> bool {
+        true
+    }
+
     fn reconcile(&mut self, cx: &mut Context<'_>, key: &Key) -> Result<Next, ApiError> {
         let Some(service) = cx.world.get(SERVICES, &key.namespace, &key.name) else { return Ok(Next::Wait) };
         let spec = &service["spec"];

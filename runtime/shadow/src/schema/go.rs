@@ -82,7 +82,7 @@ pub(crate) struct Omit {
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum Written<'a> {
-    Special(bool),
+    Special(#[expect(dead_code, reason = "says which form it is in the file")] bool),
     Is(&'a str),
     #[serde(borrow)]
     Fields(Vec<Vec<&'a str>>),

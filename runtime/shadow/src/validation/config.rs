@@ -6,6 +6,7 @@ use super::causes::Causes;
 use super::metadata::{self, Name};
 use super::names;
 use crate::Json;
+use crate::apply::printed::go_kind;
 use crate::defaults::fields::{entries, get, text, truth};
 
 const MOST: usize = 1024 * 1024;
@@ -78,25 +79,14 @@ pub(super) fn secret(object: &Json, causes: &mut Causes) {
 fn json_of(data: &Json, key: &str, causes: &mut Causes) {
     let field = format!("data[{key}]");
     let Some(value) = data.get(key).and_then(Json::as_str) else { return causes.required(&field, "") };
-    let bytes = decoded(value);
-    if let Err(words) = serde_json::from_slice::<serde_json::Map<String, Json>>(&bytes) {
-        let words = go_words(&bytes, &words);
-        causes.invalid(&field, "<secret contents redacted>", &words);
-    }
-}
-
-/// What Go's reader of JSON says, for the usual mistakes.
-fn go_words(bytes: &[u8], error: &serde_json::Error) -> String {
-    if error.is_eof() {
-        return "unexpected end of JSON input".to_owned();
-    }
-    match bytes.iter().find(|byte| !byte.is_ascii_whitespace()) {
-        Some(byte) if !b"{[\"-0123456789tfn".contains(byte) => {
-            let printed = char::from(*byte);
-            format!("invalid character '{printed}' looking for beginning of value")
+    let words = match crate::api::json::read(&decoded(value)) {
+        Ok((Json::Object(_) | Json::Null, _)) => return,
+        Ok((other, _)) => {
+            format!("json: cannot unmarshal {} into Go value of type map[string]interface {{}}", go_kind(&other))
         }
-        _ => "json: cannot unmarshal value into Go value of type map[string]interface {}".to_owned(),
-    }
+        Err(words) => words,
+    };
+    causes.invalid(&field, "<secret contents redacted>", &words);
 }
 
 /// What may not change in a Secret or a ConfigMap.

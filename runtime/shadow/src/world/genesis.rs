@@ -79,6 +79,7 @@ impl World {
         ] {
             drop(self.create(&writer, resource, object));
         }
+        self.register_groups(&writer);
     }
 
     /// Takes a machine in: its Node, with the status that the kubelet reports.

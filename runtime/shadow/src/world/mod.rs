@@ -3,6 +3,7 @@
 //! All of it is synchronous and stands behind one lock. Writes go one way (`write.rs`), whoever asks: defaults, admission,
 //! validation, managed fields, the store, the history.
 
+mod api_services;
 mod binding;
 mod deletion;
 mod events;
@@ -28,14 +29,14 @@ use crate::catalog::{Catalog, ResourceName, ResourceType};
 use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::schema::documents::Documents;
-use crate::store::{Base, Key, Store};
+use crate::store::{Base, Key, Store, Stored};
 
 pub(crate) use deletion::Deleted;
 pub(crate) use meta::{same_name, time};
-pub(crate) use parts::{convert, deprecation};
+pub(crate) use parts::{DEFINITIONS, convert, decode, deprecation, is_outdated, refreshed};
 pub(crate) use scale::Scaled;
 pub(crate) use strategy::returns_deleted;
-pub(crate) use write::{Edit, Target, Written};
+pub(crate) use write::{Edit, Making, Target, Written};
 
 /// Who writes, and how.
 #[derive(Debug, Clone, Default)]
@@ -119,14 +120,16 @@ pub(crate) struct World {
     /// How many names have been made of each `generateName`, by resource, namespace and prefix.
     generated: BTreeMap<Key, u32>,
     events: events::Said,
+    /// What could not be judged about objects that are there.
+    pub(crate) unvalidated: BTreeMap<Key, Vec<String>>,
 }
 
 impl World {
     /// Over a base; without one, nothing is in it.
     pub(crate) fn new(seed: u64, clock: Arc<dyn Clock>, catalog: Catalog, base: Option<Arc<dyn Base>>) -> Self {
         let (graves, generated) = (BTreeMap::new(), BTreeMap::new());
-        let (documents, events) = (Arc::default(), events::Said::default());
-        Self { store: Store::new(base), catalog, documents, clock, seed, graves, generated, events }
+        let (documents, events, unvalidated) = (Arc::default(), events::Said::default(), BTreeMap::new());
+        Self { store: Store::new(base), catalog, documents, clock, seed, graves, generated, events, unvalidated }
     }
 
     /// The same once more: what happens in one no longer shows in the other. The clock stays shared.
@@ -140,6 +143,7 @@ impl World {
             graves: self.graves.clone(),
             generated: self.generated.clone(),
             events: self.events.clone(),
+            unvalidated: self.unvalidated.clone(),
         }
     }
 
@@ -153,9 +157,24 @@ impl World {
         stored.ok_or_else(|| ApiError::new(404, "NotFound", "the server could not find the requested resource"))
     }
 
+    /// A new object that is not kept, with its owners.
+    pub(crate) fn tracked(&self, target: &Target<'_>, writer: &Writer, object: Json) -> Json {
+        parts::track(self, target, None, object, writer, self.clock().wall())
+    }
+
+    fn read(&self, resource: &str, stored: &Stored) -> Arc<Json> {
+        Arc::new(match self.catalog.stored(resource) {
+            Some(kind) if is_outdated(stored, kind) => refreshed(&self.catalog.versions(kind), stored, kind),
+            _ => stored.json(),
+        })
+    }
+
     /// Words of its own from [`chance`](Objects::chance), as a uid.
-    fn new_uid(&self, key: &Key) -> String {
-        let life = self.graves.get(key).copied().unwrap_or_default().to_string();
+    fn new_uid(&self, key: &Key, dry_run: bool) -> String {
+        let mut life = self.graves.get(key).copied().unwrap_or_default().to_string();
+        if dry_run {
+            life.push_str(" never");
+        }
         let words = ["uid", &*key.resource, &*key.namespace, &*key.name, &life];
         let (a, b) =
             (self.chance(&words), self.chance(&["uid again", &*key.resource, &*key.namespace, &*key.name, &life]));
@@ -198,15 +217,15 @@ const NAME_LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 impl Objects for World {
     fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Arc<Json>> {
-        self.store.find(resource, namespace, name).map(|stored| Arc::new(stored.json()))
+        self.store.find(resource, namespace, name).map(|stored| self.read(resource, &stored))
     }
 
     fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Arc<Json>> {
-        self.store.list(resource, namespace).iter().map(|stored| Arc::new(stored.json())).collect()
+        self.store.list(resource, namespace).iter().map(|stored| self.read(resource, stored)).collect()
     }
 
     fn owned_by(&self, resource: &str, namespace: &str, uid: &str) -> Vec<Arc<Json>> {
-        self.store.owned_by(resource, namespace, uid).iter().map(|stored| Arc::new(stored.json())).collect()
+        self.store.owned_by(resource, namespace, uid).iter().map(|stored| self.read(resource, stored)).collect()
     }
 
     fn create(&mut self, writer: &Writer, resource: &str, object: Json) -> Result<Arc<Json>, ApiError> {

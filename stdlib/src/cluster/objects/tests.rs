@@ -1,14 +1,16 @@
-//! Undo and probes, on a real API server.
+//! Undo and probes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value as Json, json};
-use windlass_runtime::cluster::Cluster;
+use windlass_runtime::cluster::Patch;
 use windlass_runtime::journal::{Intent, Journal, ResultRecord};
 use windlass_runtime::undo::Undoing;
 
-use crate::testing::{Bed, Cut, live};
+use windlass_support::Through;
+
+use crate::testing::{Bed, Cut, Scripting as _, bare, deployment, on, secret};
 
 type Entries = Vec<(Intent, Option<ResultRecord>)>;
 
@@ -16,16 +18,15 @@ const DEPLOYMENT: &str = r#"#{ apiVersion: "apps/v1", kind: "Deployment", metada
     replicas: 1, selector: #{ matchLabels: #{ app: "web" } }, template: #{ metadata: #{ labels: #{ app: "web" } },
     spec: #{ containers: [#{ name: "web", image: "web:1", env: [#{ name: "A", value: "1" }] }, #{ name: "side", image: "side:1" }] } } } }"#;
 
-fn config_map(live: &Bed, namespace: &str, name: &str) {
-    let arguments = ["create", "cm", name, "-n", namespace, "--from-literal=a=1", "--from-literal=b=2"];
-    live.testbed.kubectl_ok(&arguments, "").unwrap();
+fn config_map(bed: &Bed, namespace: &str, name: &str) {
+    bed.create(namespace, crate::testing::config_map(name, &json!({"a": "1", "b": "2"})));
 }
 
 /// The entries of a run that died around one change.
-fn cut(live: &Bed, script: &str, before_acting: bool) -> Entries {
+fn cut(bed: &Bed, script: &str, before_acting: bool) -> Entries {
     let journal = Cut::new(before_acting);
     let kept: Arc<Cut> = journal.clone();
-    let ran = live.run_with(script, |session| session.journal(journal));
+    let ran = bed.run_with(script, |session| session.journal(journal));
     assert!(ran.error()["message"].as_str().unwrap().starts_with("cut "), "{}", ran.error());
     let entries = kept.entries().unwrap();
     assert!(entries.len() == 1 && entries[0].1.is_none());
@@ -33,17 +34,17 @@ fn cut(live: &Bed, script: &str, before_acting: bool) -> Entries {
 }
 
 /// A change that is cut before and after it acts is probed rightly, and taken back where it took effect.
-fn is_probed(live: &Bed, script: &str, what: &[&str]) {
-    let there = |what: &[&str]| live.testbed.kubectl_ok(&[&["get"], what].concat(), "").is_ok();
-    let before = there(what).then(|| live.comparable(what));
-    let undone = live.undo_entries(&cut(live, script, true)).unwrap();
+fn is_probed(bed: &Bed, script: &str, what: &str, namespace: &str) {
+    let look = || bed.find(what, namespace).map(|_| bed.comparable(what, namespace));
+    let before = look();
+    let undone = bed.undo_entries(&cut(bed, script, true)).unwrap();
     assert!(matches!(undone[0].result, Undoing::HadNoEffect), "{script}: {undone:?}");
-    assert_eq!(there(what).then(|| live.comparable(what)), before);
-    let undone = live.undo_entries(&cut(live, script, false)).unwrap();
+    assert_eq!(look(), before);
+    let undone = bed.undo_entries(&cut(bed, script, false)).unwrap();
     assert!(undone.len() == 1 && undone[0].changed(), "{script}: {undone:?}");
     match before {
         Some(before) => {
-            let mut back = live.comparable(what);
+            let mut back = bed.comparable(what, namespace);
             if undone[0].primitive == "cluster::delete" {
                 for name in ["uid", "creationTimestamp"] {
                     back["metadata"][name] = before["metadata"][name].clone();
@@ -51,104 +52,97 @@ fn is_probed(live: &Bed, script: &str, what: &[&str]) {
             }
             assert_eq!(back, before, "{script}: {back:#}\nis not\n{before:#}");
         }
-        None => assert!(!there(what), "{script}"),
+        None => assert_eq!(look(), None, "{script}"),
     }
 }
 
-#[test]
-fn a_cut_between_intent_and_result_is_probed_rightly() {
-    let Some(live) = live() else { return };
-    let namespace = live.namespace();
-    config_map(&live, &namespace, "c");
+#[on(shadow, live)]
+fn a_cut_between_intent_and_result_is_probed_rightly(bed: Bed) {
+    let namespace = bed.namespace();
+    config_map(&bed, &namespace, "c");
     let on = format!("#{{ namespace: \"{namespace}\" }}");
-    let map = ["cm", "c", "-n", &namespace];
-    is_probed(&live, &format!("cluster::label(\"cm/c\", #{{ x: \"1\" }}, {on})"), &map);
-    is_probed(&live, &format!("cluster::patch(\"cm/c\", #{{ data: #{{ a: (), c: \"3\" }} }}, {on})"), &map);
-    is_probed(&live, &format!("cluster::delete(\"cm/c\", {on})"), &map);
+    is_probed(&bed, &format!("cluster::label(\"cm/c\", #{{ x: \"1\" }}, {on})"), "cm/c", &namespace);
+    is_probed(
+        &bed,
+        &format!("cluster::patch(\"cm/c\", #{{ data: #{{ a: (), c: \"3\" }} }}, {on})"),
+        "cm/c",
+        &namespace,
+    );
+    is_probed(&bed, &format!("cluster::delete(\"cm/c\", {on})"), "cm/c", &namespace);
     let made = format!("{namespace}-made");
-    let entries = cut(&live, &format!("cluster::namespace(\"{made}\", #{{ labels: #{{ x: \"1\" }} }})"), true);
-    assert!(matches!(live.undo_entries(&entries).unwrap()[0].result, Undoing::HadNoEffect));
-    let entries = cut(&live, &format!("cluster::namespace(\"{made}\", #{{ labels: #{{ x: \"1\" }} }})"), false);
-    assert!(live.undo_entries(&entries).unwrap()[0].changed());
-    live.testbed.kubectl_ok(&["wait", "--for=delete", &format!("ns/{made}"), "--timeout=60s"], "").unwrap();
+    let entries = cut(&bed, &format!("cluster::namespace(\"{made}\", #{{ labels: #{{ x: \"1\" }} }})"), true);
+    assert!(matches!(bed.undo_entries(&entries).unwrap()[0].result, Undoing::HadNoEffect));
+    let entries = cut(&bed, &format!("cluster::namespace(\"{made}\", #{{ labels: #{{ x: \"1\" }} }})"), false);
+    assert!(bed.undo_entries(&entries).unwrap()[0].changed());
+    bed.until_gone(&format!("ns/{made}"), "");
 
     let apply = |data: &str| {
         format!(
             "cluster::apply(#{{ apiVersion: \"v1\", kind: \"ConfigMap\", metadata: #{{ name: \"applied\" }}, data: #{{ {data} }} }}, {on})"
         )
     };
-    let applied = ["cm", "applied", "-n", &namespace];
-    is_probed(&live, &apply("a: \"1\""), &applied);
-    live.run(&apply("a: \"1\", b: \"2\"")).value();
-    is_probed(&live, &apply("a: \"2\", c: \"3\""), &applied);
+    is_probed(&bed, &apply("a: \"1\""), "cm/applied", &namespace);
+    bed.run(&apply("a: \"1\", b: \"2\"")).value();
+    is_probed(&bed, &apply("a: \"2\", c: \"3\""), "cm/applied", &namespace);
 }
 
-#[test]
-fn a_scale_that_was_cut_is_probed_rightly() {
-    let Some(live) = live() else { return };
-    let namespace = live.namespace();
-    live.testbed.kubectl_ok(&["create", "deployment", "web", "--image=nginx", "-n", &namespace], "").unwrap();
-    live.testbed.kubectl_ok(&["rollout", "status", "deploy/web", "-n", &namespace, "--timeout=60s"], "").unwrap();
+#[on(shadow, live)]
+fn a_scale_that_was_cut_is_probed_rightly(bed: Bed) {
+    let namespace = bed.namespace();
+    bed.create(&namespace, deployment("web", 1));
+    bed.until_rolled_out("deploy/web", &namespace);
     let script = format!("cluster::scale(\"deploy/web\", 3, #{{ namespace: \"{namespace}\" }})");
-    is_probed(&live, &script, &["deploy", "web", "-n", &namespace]);
+    is_probed(&bed, &script, "deploy/web", &namespace);
 }
 
-#[test]
-fn what_cannot_be_told_is_refused() {
-    let Some(live) = live() else { return };
-    let namespace = live.namespace();
-    config_map(&live, &namespace, "c");
+#[on(shadow, live)]
+fn what_cannot_be_told_is_refused(bed: Bed) {
+    let namespace = bed.namespace();
+    config_map(&bed, &namespace, "c");
     let script = format!("cluster::label(\"cm/c\", #{{ x: \"1\", y: \"2\" }}, #{{ namespace: \"{namespace}\" }})");
-    let entries = cut(&live, &script, false);
-    live.testbed.kubectl_ok(&["label", "cm", "c", "-n", &namespace, "x=other", "--overwrite"], "").unwrap();
-    let error = live.undo_entries(&entries).unwrap_err();
+    let entries = cut(&bed, &script, false);
+    bed.patch("cm/c", &namespace, json!({"metadata": {"labels": {"x": "other"}}}));
+    let error = bed.undo_entries(&entries).unwrap_err();
     assert!(error.message().contains("neither its former nor the intended metadata.labels.x"), "{error:?}");
-    live.testbed.kubectl_ok(&["delete", "cm", "c", "-n", &namespace], "").unwrap();
-    let error = live.undo_entries(&entries).unwrap_err();
+    bed.delete("cm/c", &namespace);
+    let error = bed.undo_entries(&entries).unwrap_err();
     assert!(error.message().contains("is gone"), "{error:?}");
 }
 
-#[test]
-fn what_others_changed_since_is_named_with_both_values_and_nothing_is_undone() {
-    let Some(live) = live() else { return };
-    let namespace = live.namespace();
-    config_map(&live, &namespace, "c");
-    config_map(&live, &namespace, "d");
+#[on(shadow, live)]
+fn what_others_changed_since_is_named_with_both_values_and_nothing_is_undone(bed: Bed) {
+    let namespace = bed.namespace();
+    config_map(&bed, &namespace, "c");
+    config_map(&bed, &namespace, "d");
     let on = format!("#{{ namespace: \"{namespace}\" }}");
-    let ran = live.run(&format!(
+    let ran = bed.run(&format!(
         "cluster::patch(\"cm/c\", #{{ data: #{{ a: \"9\" }} }}, {on}); cluster::patch(\"cm/d\", #{{ data: #{{ a: \"9\" }} }}, {on})"
     ));
     ran.value();
-    let patch = ["patch", "cm", "c", "-n", &namespace, "-p", "{\"data\":{\"a\":\"theirs\"}}"];
-    live.testbed.kubectl_ok(&patch, "").unwrap();
-    let error = live.undo(&ran).unwrap_err();
+    bed.patch("cm/c", &namespace, json!({"data": {"a": "theirs"}}));
+    let error = bed.undo(&ran).unwrap_err();
     assert_eq!(error.kind(), windlass_runtime::Kind::Conflict);
     let expected = format!("ConfigMap/c in {namespace}: data.a is \"theirs\", and the run left it as \"9\"");
     assert!(error.message().contains(&expected), "{error:?}");
-    assert_eq!(live.kubectl_get(&["cm", "d", "-n", &namespace])["data"]["a"], "9", "nothing at all was undone");
-    let patch = ["patch", "cm", "c", "-n", &namespace, "-p", "{\"data\":{\"a\":\"1\"}}"];
-    live.testbed.kubectl_ok(&patch, "").unwrap();
-    live.undo(&ran).unwrap();
+    assert_eq!(bed.get("cm/d", &namespace)["data"]["a"], "9", "nothing at all was undone");
+    bed.patch("cm/c", &namespace, json!({"data": {"a": "1"}}));
+    bed.undo(&ran).unwrap();
     for name in ["c", "d"] {
-        assert_eq!(live.kubectl_get(&["cm", name, "-n", &namespace])["data"]["a"], "1", "what is back already is fine");
+        assert_eq!(bed.get(&format!("cm/{name}"), &namespace)["data"]["a"], "1", "what is back already is fine");
     }
 }
 
-#[test]
-fn what_others_did_elsewhere_stays_theirs() {
-    let Some(live) = live() else { return };
-    let namespace = live.namespace();
-    config_map(&live, &namespace, "c");
-    let what = ["cm", "c", "-n", &namespace];
-    let before = live.comparable(&what);
+#[on(shadow, live)]
+fn what_others_did_elsewhere_stays_theirs(bed: Bed) {
+    let namespace = bed.namespace();
+    config_map(&bed, &namespace, "c");
+    let before = bed.comparable("cm/c", &namespace);
     let ran =
-        live.run(&format!("cluster::patch(\"cm/c\", #{{ data: #{{ a: \"9\" }} }}, #{{ namespace: \"{namespace}\" }})"));
+        bed.run(&format!("cluster::patch(\"cm/c\", #{{ data: #{{ a: \"9\" }} }}, #{{ namespace: \"{namespace}\" }})"));
     ran.value();
-    let patch =
-        ["patch", "cm", "c", "-n", &namespace, "--field-manager=other", "-p", "{\"data\":{\"b\":\"3\",\"c\":\"4\"}}"];
-    live.testbed.kubectl_ok(&patch, "").unwrap();
-    assert!(live.undo(&ran).unwrap()[0].changed());
-    let back = live.kubectl_get(&what);
+    bed.patch_as("other", "cm/c", &namespace, Patch::Strategic(json!({"data": {"b": "3", "c": "4"}})));
+    assert!(bed.undo(&ran).unwrap()[0].changed());
+    let back = bed.get("cm/c", &namespace);
     assert_eq!(back["data"], json!({ "a": "1", "b": "3", "c": "4" }));
     let owners = back["metadata"]["managedFields"].as_array().unwrap();
     let fields =
@@ -158,19 +152,16 @@ fn what_others_did_elsewhere_stays_theirs() {
     assert_eq!(owners.len(), 2, "{owners:?} {before}");
 }
 
-#[test]
-fn the_values_of_a_secret_are_in_no_conflict() {
-    let Some(live) = live() else { return };
-    let namespace = live.namespace();
-    let create = ["create", "secret", "generic", "s", "-n", &namespace, "--from-literal=p=first-canary"];
-    live.testbed.kubectl_ok(&create, "").unwrap();
-    let ran = live.run(&format!(
+#[on(shadow, live)]
+fn the_values_of_a_secret_are_in_no_conflict(bed: Bed) {
+    let namespace = bed.namespace();
+    bed.create(&namespace, secret("s", &json!({"p": "first-canary"})));
+    let ran = bed.run(&format!(
         "cluster::patch(\"Secret/s\", #{{ data: #{{ p: \"c2Vjb25kLWNhbmFyeQ==\" }} }}, #{{ namespace: \"{namespace}\" }})"
     ));
     ran.value();
-    let patch = ["patch", "secret", "s", "-n", &namespace, "-p", "{\"stringData\":{\"p\":\"third-canary\"}}"];
-    live.testbed.kubectl_ok(&patch, "").unwrap();
-    let error = live.undo(&ran).unwrap_err();
+    bed.patch("secret/s", &namespace, json!({"stringData": {"p": "third-canary"}}));
+    let error = bed.undo(&ran).unwrap_err();
     let told = format!("{error:?} {}", error.to_json());
     assert!(told.contains("data.p is (hidden), and the run left it as (hidden)"), "{told}");
     for value in ["c2Vjb25kLWNhbmFyeQ", "dGhpcmQtY2FuYXJ5", "Zmlyc3QtY2FuYXJ5"] {
@@ -178,16 +169,15 @@ fn the_values_of_a_secret_are_in_no_conflict() {
     }
 }
 
-#[test]
-fn a_whole_run_goes_back_to_where_it_began_and_forth_again() {
-    let Some(live) = live() else { return };
-    let namespace = live.namespace();
+#[on(shadow, live)]
+fn a_whole_run_goes_back_to_where_it_began_and_forth_again(bed: Bed) {
+    let namespace = bed.namespace();
     let group = format!("{namespace}.example.com");
     for name in ["edited", "deleted", "taken"] {
-        config_map(&live, &namespace, name);
+        config_map(&bed, &namespace, name);
     }
     let names = ["edited", "deleted", "taken"];
-    let look = || names.map(|name| live.comparable(&["cm", name, "-n", &namespace]));
+    let look = || names.map(|name| bed.comparable(&format!("cm/{name}"), &namespace));
     let before = look();
     let script = format!(
         r#"
@@ -210,15 +200,15 @@ fn a_whole_run_goes_back_to_where_it_began_and_forth_again() {
             #{{ namespace: "{namespace}", conflicts: "take" }});
     "#
     );
-    let ran = live.run(&script);
+    let ran = bed.run(&script);
     ran.value();
-    let session = crate::testing::runtime().session(live.target()).open();
+    let session = crate::testing::runtime().session(bed.target()).open();
     let undone = windlass_runtime::undo(&session, &ran.journal.entries().unwrap()).unwrap();
     for one in &undone {
         assert!(matches!(&one.result, Undoing::Done(_)), "{one:?}");
     }
-    live.testbed.kubectl_ok(&["wait", "--for=delete", &format!("ns/{namespace}-b"), "--timeout=90s"], "").unwrap();
-    assert!(live.testbed.kubectl_ok(&["get", "crd", &format!("things.{group}")], "").is_err());
+    bed.until_gone(&format!("ns/{namespace}-b"), "");
+    assert_eq!(bed.find(&format!("crd/things.{group}"), ""), None);
     let mut back = look();
     for name in ["uid", "creationTimestamp"] {
         back[1]["metadata"][name] = before[1]["metadata"][name].clone();
@@ -228,63 +218,56 @@ fn a_whole_run_goes_back_to_where_it_began_and_forth_again() {
     }
 }
 
-#[test]
-fn an_undo_can_be_undone() {
-    let Some(live) = live() else { return };
-    let namespace = live.namespace();
-    config_map(&live, &namespace, "c");
-    let what = ["cm", "c", "-n", &namespace];
-    let before = live.comparable(&what);
-    let ran = live.run(&format!(
+#[on(shadow, live)]
+fn an_undo_can_be_undone(bed: Bed) {
+    let namespace = bed.namespace();
+    config_map(&bed, &namespace, "c");
+    let before = bed.comparable("cm/c", &namespace);
+    let ran = bed.run(&format!(
         "cluster::patch(\"cm/c\", #{{ data: #{{ a: \"9\", c: \"3\" }} }}, #{{ namespace: \"{namespace}\" }})"
     ));
     ran.value();
-    let after = live.comparable(&what);
-    let session = crate::testing::runtime().session(live.target()).open();
+    let after = bed.comparable("cm/c", &namespace);
+    let session = crate::testing::runtime().session(bed.target()).open();
     windlass_runtime::undo(&session, &ran.journal.entries().unwrap()).unwrap();
-    assert_eq!(live.comparable(&what), before);
-    let again = live.undo_entries(&session.journal().entries().unwrap()).unwrap();
+    assert_eq!(bed.comparable("cm/c", &namespace), before);
+    let again = bed.undo_entries(&session.journal().entries().unwrap()).unwrap();
     assert!(again[0].changed(), "{again:?}");
-    let forth = live.comparable(&what);
+    let forth = bed.comparable("cm/c", &namespace);
     assert_eq!(forth, after, "{forth:#}\nis not\n{after:#}");
 }
 
-#[test]
-fn a_second_undo_finds_nothing_to_do() {
-    let Some(live) = live() else { return };
-    let namespace = live.namespace();
-    config_map(&live, &namespace, "c");
-    let ran = live.run(&format!("cluster::label(\"cm/c\", #{{ x: \"1\" }}, #{{ namespace: \"{namespace}\" }})"));
+#[on(shadow, live)]
+fn a_second_undo_finds_nothing_to_do(bed: Bed) {
+    let namespace = bed.namespace();
+    config_map(&bed, &namespace, "c");
+    let ran = bed.run(&format!("cluster::label(\"cm/c\", #{{ x: \"1\" }}, #{{ namespace: \"{namespace}\" }})"));
     ran.value();
-    assert!(live.undo(&ran).unwrap()[0].changed());
-    let mark = live.testbed.audit_mark().unwrap();
-    assert!(!live.undo(&ran).unwrap()[0].changed());
-    assert!(live.writes_since(mark, &namespace).is_empty());
+    assert!(bed.undo(&ran).unwrap()[0].changed());
+    let mark = bed.mark();
+    assert!(!bed.undo(&ran).unwrap()[0].changed());
+    assert!(bed.writes_since(mark, &namespace).is_empty());
 }
 
-#[test]
-fn another_cluster_of_the_same_name_is_refused() {
-    let Some(live) = live() else { return };
-    let namespace = live.namespace();
-    config_map(&live, &namespace, "c");
-    let ran = live.run(&format!("cluster::label(\"cm/c\", #{{ x: \"1\" }}, #{{ namespace: \"{namespace}\" }})"));
+#[on(shadow, live)]
+fn another_cluster_of_the_same_name_is_refused(bed: Bed) {
+    let namespace = bed.namespace();
+    config_map(&bed, &namespace, "c");
+    let ran = bed.run(&format!("cluster::label(\"cm/c\", #{{ x: \"1\" }}, #{{ namespace: \"{namespace}\" }})"));
     ran.value();
     let mut entries = ran.journal.entries().unwrap();
     let at = entries[0].0.parts[0].resource.at.clone();
     assert!(entries[0].0.identity[&at].is_string());
     entries[0].0.identity[&at] = Json::from("another");
-    let error = live.undo_entries(&entries).unwrap_err();
+    let error = bed.undo_entries(&entries).unwrap_err();
     assert!(error.message().contains("is not the one that the run changed"), "{error:?}");
-    assert_eq!(live.kubectl_get(&["cm", "c", "-n", &namespace])["metadata"]["labels"]["x"], "1");
+    assert_eq!(bed.get("cm/c", &namespace)["metadata"]["labels"]["x"], "1");
 }
 
-#[test]
-fn apply_and_edits_live_side_by_side() {
-    let Some(live) = live() else { return };
-    let namespace = live.namespace();
-    live.testbed
-        .kubectl_ok(&["create", "-f", "-"], r#"{"apiVersion":"v1","kind":"Node","metadata":{"name":"side-by-side"}}"#)
-        .unwrap();
+#[on(shadow, live)]
+fn apply_and_edits_live_side_by_side(bed: Bed) {
+    let namespace = bed.namespace();
+    bed.create("", bare("Node", "side-by-side"));
     let script = format!(
         r#"
         let on = #{{ namespace: "{namespace}" }};
@@ -298,17 +281,16 @@ fn apply_and_edits_live_side_by_side() {
         ].map(|o| [o.changed, o.reason])
     "#
     );
-    let what = ["deploy", "web", "-n", &namespace];
-    let first = live.run(&script).value();
+    let first = bed.run(&script).value();
     let changed: Vec<bool> = first.as_array().unwrap().iter().map(|o| o[0].as_bool().unwrap()).collect();
     assert_eq!(changed, [true, true, true, true, true, false], "{first}");
-    let version = live.kubectl_get(&what)["spec"].clone();
-    let mark = live.testbed.audit_mark().unwrap();
-    let second = live.run(&script).value();
+    let version = bed.get("deploy/web", &namespace)["spec"].clone();
+    let mark = bed.mark();
+    let second = bed.run(&script).value();
     assert!(second.as_array().unwrap().iter().all(|o| o[0] == false), "{second}");
     assert!(second[0][1].as_str().unwrap().contains("replicas kept at 3"), "{second}");
-    assert!(live.writes_since(mark, &namespace).is_empty());
-    let object = live.kubectl_get(&what);
+    assert!(bed.writes_since(mark, &namespace).is_empty());
+    let object = bed.get("deploy/web", &namespace);
     assert_eq!(object["spec"], version);
     assert_eq!(object["metadata"]["labels"]["extra"], "1");
     assert_eq!(object["spec"]["replicas"], 3);
@@ -316,17 +298,16 @@ fn apply_and_edits_live_side_by_side() {
     assert_eq!(object["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"], "1");
 
     let edited = DEPLOYMENT.replace("replicas: 1", "replicas: 2");
-    let error = live.run(&format!("cluster::apply({edited}, #{{ namespace: \"{namespace}\" }})")).error();
+    let error = bed.run(&format!("cluster::apply({edited}, #{{ namespace: \"{namespace}\" }})")).error();
     assert_eq!(error["kind"], "conflict");
     let message = error["message"].as_str().unwrap();
     assert!(message.contains("spec.replicas is 3") && message.contains("the manifest now says 2"), "{error}");
-    live.testbed.kubectl_ok(&["delete", "node", "side-by-side"], "").unwrap();
+    bed.delete("node/side-by-side", "");
 }
 
-#[test]
-fn a_part_that_was_removed_stays_away_until_the_manifest_changes() {
-    let Some(live) = live() else { return };
-    let namespace = live.namespace();
+#[on(shadow, live)]
+fn a_part_that_was_removed_stays_away_until_the_manifest_changes(bed: Bed) {
+    let namespace = bed.namespace();
     let script = format!(
         r#"
         let on = #{{ namespace: "{namespace}" }};
@@ -338,82 +319,53 @@ fn a_part_that_was_removed_stays_away_until_the_manifest_changes() {
         ].map(|o| o.changed)
     "#
     );
-    assert_eq!(live.run(&script).value(), json!([true, true, false]));
-    assert_eq!(live.run(&script).value(), json!([false, false, false]));
-    let spec = live.kubectl_get(&["deploy", "web", "-n", &namespace])["spec"]["template"]["spec"].clone();
+    assert_eq!(bed.run(&script).value(), json!([true, true, false]));
+    assert_eq!(bed.run(&script).value(), json!([false, false, false]));
+    let spec = bed.get("deploy/web", &namespace)["spec"]["template"]["spec"].clone();
     assert_eq!(spec["containers"].as_array().map(Vec::len), Some(1));
     let changed = DEPLOYMENT.replace("side:1", "side:2");
-    let error = live.run(&format!("cluster::apply({changed}, #{{ namespace: \"{namespace}\" }})")).error();
+    let error = bed.run(&format!("cluster::apply({changed}, #{{ namespace: \"{namespace}\" }})")).error();
     assert_eq!(error["kind"], "conflict", "{error}");
 }
 
 /// A target whose answers to one kind of request are lost on the way back, once.
-struct Lossy {
-    live: windlass_runtime::target::Live,
-    method: &'static str,
+fn lossy(bed: &Bed, method: &'static str) -> Through {
+    let lost = Arc::new(AtomicBool::new(false));
+    Through::new(bed.target(), move |request, client| {
+        let loses = request.method() == method && !lost.swap(true, Ordering::SeqCst);
+        async move {
+            let answer = client.send(request).await?;
+            if loses { Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()) } else { Ok(answer) }
+        }
+    })
 }
 
-impl windlass_runtime::target::Target for Lossy {
-    fn name(&self) -> String {
-        self.live.name()
-    }
-    fn cluster(&self, name: Option<&str>) -> windlass_runtime::BoxFuture<windlass_runtime::Result<Cluster>> {
-        let (opening, clock, method) = (self.live.cluster(name), self.live.clock(), self.method);
-        Box::pin(async move {
-            let real = opening.await?;
-            let client = real.client().clone();
-            let lost = Arc::new(AtomicBool::new(false));
-            let service = tower::service_fn(move |request: http::Request<kube::client::Body>| {
-                let (client, lost) = (client.clone(), lost.clone());
-                let loses = request.method() == method && !lost.swap(request.method() == method, Ordering::SeqCst);
-                async move {
-                    let answer = client.send(request).await?;
-                    if loses {
-                        return Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());
-                    }
-                    Ok::<_, tower::BoxError>(answer)
-                }
-            });
-            Ok(Cluster::with_client(real.name(), kube::Client::new(service, "default"), "default", clock))
-        })
-    }
-    fn clock(&self) -> Arc<dyn windlass_runtime::Clock> {
-        self.live.clock()
-    }
-    fn network(&self) -> Arc<dyn windlass_runtime::target::Network> {
-        self.live.network()
-    }
-}
-
-#[test]
-fn an_answer_that_is_lost_is_looked_up() {
-    let Some(live) = live() else { return };
-    let namespace = live.namespace();
-    config_map(&live, &namespace, "c");
-    let what = ["cm", "c", "-n", &namespace];
-    let before = live.comparable(&what);
-    let lossy = |method, script: &str| crate::testing::run_on(Lossy { live: live.target(), method }, script, |b| b);
+#[on(shadow, live)]
+fn an_answer_that_is_lost_is_looked_up(bed: Bed) {
+    let namespace = bed.namespace();
+    config_map(&bed, &namespace, "c");
+    let before = bed.comparable("cm/c", &namespace);
+    let lossy = |method, script: &str| crate::testing::run_on(lossy(&bed, method), script, |b| b);
     let on = format!("#{{ namespace: \"{namespace}\" }}");
     let ran = lossy("PATCH", &format!("cluster::label(\"cm/c\", #{{ x: \"1\" }}, {on})"));
     assert_eq!(ran.value()["changed"], true);
     assert_eq!(ran.value()["object"]["metadata"]["labels"]["x"], "1");
-    assert!(live.undo(&ran).unwrap()[0].changed());
-    assert_eq!(live.comparable(&what), before);
+    assert!(bed.undo(&ran).unwrap()[0].changed());
+    assert_eq!(bed.comparable("cm/c", &namespace), before);
 
     let made = format!("{namespace}-lossy");
     let ran = lossy("POST", &format!("cluster::namespace(\"{made}\")"));
     assert_eq!(ran.value()["changed"], true);
-    assert!(live.undo(&ran).unwrap()[0].changed());
+    assert!(bed.undo(&ran).unwrap()[0].changed());
 
     let ran = lossy("DELETE", &format!("cluster::delete(\"cm/c\", {on})"));
     assert_eq!(ran.value()["changed"], true, "{:?}", ran.report);
-    assert!(live.undo(&ran).unwrap()[0].changed());
+    assert!(bed.undo(&ran).unwrap()[0].changed());
 }
 
-#[test]
-fn of_a_batch_only_what_took_effect_is_undone() {
-    let Some(live) = live() else { return };
-    let namespace = live.namespace();
+#[on(shadow, live)]
+fn of_a_batch_only_what_took_effect_is_undone(bed: Bed) {
+    let namespace = bed.namespace();
     let map = |name: &str, data: &str| {
         format!(
             "#{{ apiVersion: \"v1\", kind: \"ConfigMap\", metadata: #{{ name: \"{name}\" }}, data: #{{ a: {data} }} }}"
@@ -425,13 +377,13 @@ fn of_a_batch_only_what_took_effect_is_undone() {
         map("bad", "[1]"),
         map("fine", "\"2\"")
     );
-    let ran = live.run(&script);
+    let ran = bed.run(&script);
     assert!(ran.error()["message"].as_str().unwrap().contains("ConfigMap/bad"), "{}", ran.error());
-    let undone = live.undo(&ran).unwrap();
+    let undone = bed.undo(&ran).unwrap();
     let names: Vec<&str> = undone.iter().map(|u| u.resource.name.as_str()).collect();
     assert_eq!(names, ["fine", "good"], "the last one first");
     assert!(undone.iter().all(windlass_runtime::undo::Undone::changed), "{undone:?}");
-    let left = live.kubectl_get(&["cm", "-n", &namespace])["items"].clone();
-    let left: Vec<&str> = left.as_array().unwrap().iter().map(|o| o["metadata"]["name"].as_str().unwrap()).collect();
+    let left = bed.list("cm", &namespace);
+    let left: Vec<&str> = left.iter().map(|o| o["metadata"]["name"].as_str().unwrap()).collect();
     assert_eq!(left, ["kube-root-ca.crt"]);
 }

@@ -1,56 +1,44 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
-use crate::testing::{Bed, live};
+use crate::testing::{Bed, Scripting as _, deployment, on};
 
-fn apply(live: &Bed, namespace: &str, objects: &[serde_json::Value]) {
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
-    live.testbed.kubectl_ok(&["apply", "-n", namespace, "-f", "-"], &list.to_string()).unwrap();
+fn apply(bed: &Bed, namespace: &str, objects: &[Json]) {
+    for object in objects {
+        bed.apply_as("kubectl", namespace, object.clone());
+    }
 }
 
-fn deployment(name: &str, fault: Option<&str>) -> serde_json::Value {
-    let annotations = fault.map(|f| json!({"windlass.test/fault": f})).unwrap_or(json!({}));
-    json!({
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
-        "spec": {"replicas": 1, "selector": {"matchLabels": {"app": name}}, "template": {
-            "metadata": {"labels": {"app": name}, "annotations": annotations},
-            "spec": {"containers": [{"name": "main", "image": "example.invalid/web:1"}]}
-        }}
-    })
+fn config_map(name: &str) -> Json {
+    crate::testing::config_map(name, &json!({"mode": "on"}))
 }
 
-fn config_map(name: &str) -> serde_json::Value {
-    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"mode": "on"}})
-}
-
-#[test]
-fn twenty_waits_cost_one_watch_a_kind() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
+#[on(shadow, live)]
+fn twenty_waits_cost_one_watch_a_kind(bed: Bed) {
+    let ns = bed.namespace();
     let names: Vec<String> = (0..20).map(|n| format!("web-{n}")).collect();
     let descriptions: Vec<String> = names.iter().map(|n| format!("#{{ ready: \"Deployment/{n}\" }}")).collect();
     let script = format!("wait::all([{}], #{{ namespace: {ns:?}, timeout: \"60s\" }})", descriptions.join(", "));
-    let mark = live.testbed.audit_mark().unwrap();
-    let ran = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            std::thread::park_timeout(Duration::from_millis(2500));
-            let objects: Vec<_> = names.iter().map(|n| deployment(n, None)).collect();
-            apply(&live, &ns, &objects);
-        });
-        live.run(&script)
+    let mark = bed.mark();
+    let (of, made) = (ns.clone(), names.clone());
+    let later = bed.meanwhile(|other| async move {
+        other.sleep(Duration::from_millis(2500)).await;
+        for name in made {
+            other.apply_as("kubectl", &of, deployment(&name, 1)).await;
+        }
     });
+    let ran = bed.run(&script);
+    later.done();
     let found = ran.value();
     let in_order: Vec<_> =
         found.as_array().unwrap().iter().map(|o| o["metadata"]["name"].as_str().unwrap().to_owned()).collect();
     assert_eq!(in_order, names);
-    let audit = live.testbed.audit_since(mark).unwrap();
+    let audit = bed.asked_since(mark);
     let asked = |resource: &str, verb: &str| {
         let of = |e: &&windlass_testbed::Event| {
             let object = e.object.as_ref();
-            e.verb == verb
-                && !e.user_agent.contains("kubectl")
-                && object.is_some_and(|o| o.resource == resource && o.namespace == ns)
+            e.verb == verb && object.is_some_and(|o| o.resource == resource && o.namespace == ns)
         };
         audit.by("tester").filter(of).count()
     };
@@ -60,24 +48,27 @@ fn twenty_waits_cost_one_watch_a_kind() {
     }
 }
 
-#[test]
-fn the_first_that_fails_ends_it_and_the_others_are_told() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
-    apply(&live, &ns, &[deployment("good", None), deployment("bad", Some("image-not-found")), config_map("settings")]);
-    let begun = Instant::now();
-    let error = live
+#[on(shadow, live)]
+fn the_first_that_fails_ends_it_and_the_others_are_told(bed: Bed) {
+    let ns = bed.namespace();
+    apply(
+        &bed,
+        &ns,
+        &[deployment("good", 1), bed.faulty(&ns, deployment("bad", 1), "image-not-found"), config_map("settings")],
+    );
+    let begun = bed.now();
+    let error = bed
         .run(&format!(
             "wait::all([#{{ ready: \"Deployment/good\" }}, #{{ exists: \"cm/never\" }}, #{{ rollout: \"Deployment/bad\", patience: \"2s\" }}], #{{ namespace: {ns:?} }})"
         ))
         .error();
-    assert!(begun.elapsed() < Duration::from_secs(15));
+    assert!(bed.now() - begun < Duration::from_secs(15));
     assert_eq!(error["kind"], "hopeless", "{error:#}");
     assert_eq!(error["resource"], format!("Deployment/bad in {ns}"));
     let others = error["details"]["others"].as_array().unwrap();
     assert_eq!((&others[0]["done"], &others[1]["done"]), (&json!(true), &json!(false)));
     assert_eq!(others[1]["status"], "it does not exist yet");
-    let error = live
+    let error = bed
         .run(&format!(
             "wait::all([#{{ exists: \"cm/never\", timeout: \"1s\" }}, #{{ exists: \"cm/settings\" }}], #{{ namespace: {ns:?} }})"
         ))
@@ -87,16 +78,15 @@ fn the_first_that_fails_ends_it_and_the_others_are_told() {
     assert!(error["message"].as_str().unwrap().contains("after 1s"), "{error:#}");
 }
 
-#[test]
-fn any_takes_the_first_and_fails_when_none_is_left() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
-    apply(&live, &ns, &[config_map("settings")]);
-    let ran = live.run(&format!(
+#[on(shadow, live)]
+fn any_takes_the_first_and_fails_when_none_is_left(bed: Bed) {
+    let ns = bed.namespace();
+    apply(&bed, &ns, &[config_map("settings")]);
+    let ran = bed.run(&format!(
         "wait::any([#{{ exists: \"cm/never\", timeout: \"100ms\" }}, #{{ field: \"cm/settings\", path: \"data.mode\", value: \"off\" }}, #{{ ready: \"node/node-1\" }}], #{{ namespace: {ns:?} }})"
     ));
     assert_eq!(ran.value()["metadata"]["name"], "node-1");
-    let error = live
+    let error = bed
         .run(&format!(
             "wait::any([#{{ exists: \"cm/never\", timeout: \"100ms\" }}, #{{ field: \"cm/settings\", path: \"data.mode\", value: \"off\", timeout: \"1s\" }}], #{{ namespace: {ns:?} }})"
         ))
@@ -106,42 +96,38 @@ fn any_takes_the_first_and_fails_when_none_is_left() {
     assert_eq!(error["details"]["others"][0]["status"], "data.mode is \"on\"");
 }
 
-#[test]
-fn fields_conditions_and_deletions_are_seen_as_they_change() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
+#[on(shadow, live)]
+fn fields_conditions_and_deletions_are_seen_as_they_change(bed: Bed) {
+    let ns = bed.namespace();
     let mut held = config_map("held");
     held["metadata"]["finalizers"] = json!(["example.invalid/hold"]);
-    apply(&live, &ns, &[config_map("settings"), held, deployment("web", None)]);
-    live.testbed.kubectl_ok(&["delete", "cm", "held", "-n", &ns, "--wait=false"], "").unwrap();
+    apply(&bed, &ns, &[config_map("settings"), held, deployment("web", 1)]);
+    bed.begin_to_delete("cm/held", &ns);
     let script = format!(
         "wait::all([#{{ field: \"cm/settings\", path: \"data.mode\", value: \"off\" }}, #{{ deleted: \"cm/held\" }}, #{{ deleted: \"cm/never\" }}, \
          #{{ condition: \"Deployment/web\", type: \"Available\", status: \"true\" }}, #{{ field: \"cm/settings\", path: \"data.old\", value: () }}], \
          #{{ namespace: {ns:?}, timeout: \"30s\" }})"
     );
-    let ran = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            std::thread::park_timeout(Duration::from_millis(1500));
-            let patch = |name: &str, patch: &str| {
-                live.testbed.kubectl_ok(&["patch", "cm", name, "-n", &ns, "--type=merge", "-p", patch], "").unwrap();
-            };
-            patch("settings", r#"{"data": {"mode": "off"}}"#);
-            patch("held", r#"{"metadata": {"finalizers": null}}"#);
-        });
-        live.run(&script)
+    let of = ns.clone();
+    let later = bed.meanwhile(|other| async move {
+        other.sleep(Duration::from_millis(1500)).await;
+        other.patch("cm/settings", &of, json!({"data": {"mode": "off"}})).await;
+        other.patch("cm/held", &of, json!({"metadata": {"finalizers": null}})).await;
     });
+    let ran = bed.run(&script);
+    later.done();
     let found = ran.value();
     assert_eq!(found[0]["data"]["mode"], "off");
     assert_eq!(found[1]["metadata"]["name"], "held", "what is gone is given as it was");
     assert_eq!(found[2], json!(null), "there never was one");
     let told: Vec<String> = ran.events.iter().map(|e| format!("{:?}", e.what)).collect();
     assert!(told.iter().any(|t| t.contains("its finalizers hold it: example.invalid/hold")), "{told:#?}");
-    let error = live.run(&format!("wait::deleted(\"cm/settings\", #{{ namespace: {ns:?}, timeout: \"1s\" }})")).error();
+    let error = bed.run(&format!("wait::deleted(\"cm/settings\", #{{ namespace: {ns:?}, timeout: \"1s\" }})")).error();
     assert!(
         error["message"].as_str().unwrap().ends_with("is still there after 1s: nobody has deleted it"),
         "{error:#}"
     );
-    let error = live
+    let error = bed
         .run(&format!("wait::condition(\"cm/settings\", \"Ready\", #{{ namespace: {ns:?}, timeout: \"1s\" }})"))
         .error();
     assert!(error["message"].as_str().unwrap().contains("does not have the condition Ready after 1s"), "{error:#}");
@@ -173,11 +159,10 @@ fn descriptions_that_say_too_little_too_much_or_something_else_are_refused() {
     assert_eq!(crate::testing::run("wait::all([])").value(), json!([]));
 }
 
-#[test]
-fn kinds_without_rollouts_are_refused() {
-    let Some(live) = live() else { return };
+#[on(shadow, live)]
+fn kinds_without_rollouts_are_refused(bed: Bed) {
     for script in ["wait::rollout(\"Node/node-1\")", "wait::all([#{ rollout: \"Node/node-1\" }])"] {
-        let error = live.run(script).error();
+        let error = bed.run(script).error();
         assert_eq!(error["kind"], "usage");
         assert_eq!(error["message"], "a Node has no rollouts");
     }

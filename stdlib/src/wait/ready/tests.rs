@@ -1,47 +1,28 @@
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 use windlass_runtime::event::What;
 
-use crate::testing::{Bed, Ran, live};
+use crate::testing::{Bed, Ran, Scripting as _, merged, on};
 
-fn deployment(name: &str, replicas: u32, template: &serde_json::Value) -> String {
-    let mut pod = json!({
-        "metadata": {"labels": {"app": name}},
-        "spec": {"containers": [{"name": "main", "image": "example.invalid/web:1"}]}
+fn deployment(name: &str, replicas: u32, template: &Json) -> Json {
+    merged(crate::testing::deployment(name, replicas), &json!({"spec": {"template": template}}))
+}
+
+fn apply(bed: &Bed, namespace: &str, object: Json) {
+    bed.apply_as("kubectl", namespace, object);
+}
+
+/// Applies an object while a script runs.
+fn apply_later(bed: &Bed, namespace: &str, object: Json, script: &str) -> Ran {
+    let namespace = namespace.to_owned();
+    let later = bed.meanwhile(|other| async move {
+        other.sleep(Duration::from_millis(1500)).await;
+        other.apply_as("kubectl", &namespace, object).await;
     });
-    merge(&mut pod, template);
-    json!({
-        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
-        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": pod}
-    })
-    .to_string()
-}
-
-fn merge(into: &mut serde_json::Value, from: &serde_json::Value) {
-    match (into, from) {
-        (serde_json::Value::Object(into), serde_json::Value::Object(from)) => {
-            for (key, value) in from {
-                merge(into.entry(key.clone()).or_insert(serde_json::Value::Null), value);
-            }
-        }
-        (into, from) => *into = from.clone(),
-    }
-}
-
-fn apply(live: &Bed, namespace: &str, manifest: &str) {
-    live.testbed.kubectl_ok(&["apply", "-n", namespace, "-f", "-"], manifest).unwrap();
-}
-
-/// Applies a manifest while a script runs.
-fn apply_later(live: &Bed, namespace: &str, manifest: String, script: &str) -> Ran {
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            std::thread::park_timeout(Duration::from_millis(1500));
-            apply(live, namespace, &manifest);
-        });
-        live.run(script)
-    })
+    let ran = bed.run(script);
+    later.done();
+    ran
 }
 
 fn progress(ran: &Ran) -> Vec<String> {
@@ -52,12 +33,11 @@ fn progress(ran: &Ran) -> Vec<String> {
     ran.events.iter().filter_map(text).collect()
 }
 
-#[test]
-fn a_deployment_that_comes_later_is_waited_for_and_returned() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
+#[on(shadow, live)]
+fn a_deployment_that_comes_later_is_waited_for_and_returned(bed: Bed) {
+    let ns = bed.namespace();
     let script = format!("wait::ready(\"deploy/web\", #{{ namespace: {ns:?}, timeout: \"60s\" }})");
-    let ran = apply_later(&live, &ns, deployment("web", 2, &json!({})), &script);
+    let ran = apply_later(&bed, &ns, deployment("web", 2, &json!({})), &script);
     let object = ran.value();
     assert_eq!(object["kind"], "Deployment");
     assert_eq!(object["status"]["availableReplicas"], 2);
@@ -69,36 +49,29 @@ fn a_deployment_that_comes_later_is_waited_for_and_returned() {
     );
 }
 
-#[test]
-fn what_is_ready_costs_one_list_and_no_word() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
-    apply(&live, &ns, &deployment("web", 1, &json!({})));
-    live.run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?} }})")).value();
-    let mark = live.testbed.audit_mark().unwrap();
-    let ran = live.run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?} }})"));
+#[on(shadow, live)]
+fn what_is_ready_costs_one_list_and_no_word(bed: Bed) {
+    let ns = bed.namespace();
+    apply(&bed, &ns, deployment("web", 1, &json!({})));
+    bed.run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?} }})")).value();
+    let mark = bed.mark();
+    let ran = bed.run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?} }})"));
     assert_eq!(ran.value()["metadata"]["name"], "web");
     assert!(progress(&ran).is_empty(), "{:?}", progress(&ran));
-    let audit = live.testbed.audit_since(mark).unwrap();
+    let audit = bed.asked_since(mark);
     // The watch that follows the list may or may not have been begun when the wait was over.
     let asked: Vec<_> = audit.by("tester").filter(|e| e.uri.contains(&ns)).collect();
     assert_eq!(asked.iter().filter(|e| e.verb == "list").count(), 1, "{asked:?}");
     assert!(asked.iter().all(|e| e.uri.contains("/deployments?") && e.verb != "get"), "{asked:?}");
 }
 
-#[test]
-fn a_wait_that_times_out_says_why_in_time_and_can_be_caught() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
-    apply(
-        &live,
-        &ns,
-        &deployment("web", 1, &json!({"metadata": {"annotations": {"windlass.test/fault": "never-ready"}}})),
-    );
-    let begun = Instant::now();
-    let error =
-        live.run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?}, timeout: \"4s\" }})")).error();
-    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+#[on(shadow, live)]
+fn a_wait_that_times_out_says_why_in_time_and_can_be_caught(bed: Bed) {
+    let ns = bed.namespace();
+    apply(&bed, &ns, bed.faulty(&ns, deployment("web", 1, &json!({})), "never-ready"));
+    let begun = bed.now();
+    let error = bed.run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?}, timeout: \"4s\" }})")).error();
+    assert!((bed.now() - begun) < Duration::from_secs(9), "{:?}", (bed.now() - begun));
     assert_eq!(error["kind"], "timeout");
     assert_eq!(error["resource"], format!("Deployment/web in {ns}"));
     let message = error["message"].as_str().unwrap();
@@ -110,22 +83,21 @@ fn a_wait_that_times_out_says_why_in_time_and_can_be_caught() {
     let events = details["events"].as_array().unwrap();
     assert!((1..=5).contains(&events.len()), "{events:?}");
     assert!(events.iter().any(|e| e["message"].as_str().unwrap().contains("Readiness probe failed")), "{events:?}");
-    let caught = live.run(&format!(
+    let caught = bed.run(&format!(
         "try {{ wait::ready(\"Deployment/web\", #{{ namespace: {ns:?}, timeout: \"1s\" }}) }} catch (e) {{ log::info(e.kind + e.details.object) }}"
     ));
     assert_eq!(caught.logs(), [format!("timeoutDeployment/web in {ns}")]);
 }
 
-#[test]
-fn a_pod_that_no_node_takes_is_hopeless_after_the_patience_and_not_before() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
-    apply(&live, &ns, &deployment("web", 1, &json!({"spec": {"nodeSelector": {"disk": "golden"}}})));
-    let begun = Instant::now();
-    let error = live
+#[on(shadow, live)]
+fn a_pod_that_no_node_takes_is_hopeless_after_the_patience_and_not_before(bed: Bed) {
+    let ns = bed.namespace();
+    apply(&bed, &ns, deployment("web", 1, &json!({"spec": {"nodeSelector": {"disk": "golden"}}})));
+    let begun = bed.now();
+    let error = bed
         .run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?}, timeout: \"60s\", patience: \"3s\" }})"))
         .error();
-    let took = begun.elapsed();
+    let took = bed.now() - begun;
     assert!(took > Duration::from_secs(3) && took < Duration::from_secs(15), "{took:?}");
     assert_eq!(error["kind"], "hopeless", "{error:#}");
     let message = error["message"].as_str().unwrap();
@@ -135,15 +107,13 @@ fn a_pod_that_no_node_takes_is_hopeless_after_the_patience_and_not_before() {
     assert_eq!(error["details"]["pods"][0]["reason"], "Unschedulable");
 }
 
-#[test]
-fn blocked_containers_are_hopeless_with_their_reason_image_and_log() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
+#[on(shadow, live)]
+fn blocked_containers_are_hopeless_with_their_reason_image_and_log(bed: Bed) {
+    let ns = bed.namespace();
     for (fault, reason) in [("image-not-found", "ImagePullBackOff"), ("crash-loop", "CrashLoopBackOff")] {
-        let fault_of = json!({"metadata": {"annotations": {"windlass.test/fault": fault}}});
-        apply(&live, &ns, &deployment(fault, 1, &fault_of));
+        apply(&bed, &ns, bed.faulty(&ns, deployment(fault, 1, &json!({})), fault));
         let script = format!("wait::rollout(\"Deployment/{fault}\", #{{ namespace: {ns:?}, patience: \"2s\" }})");
-        let error = live.run(&script).error();
+        let error = bed.run(&script).error();
         assert_eq!(error["kind"], "hopeless", "{error:#}");
         assert!(error["message"].as_str().unwrap().contains(reason), "{error:#}");
         let pod = &error["details"]["pods"][0];
@@ -153,13 +123,12 @@ fn blocked_containers_are_hopeless_with_their_reason_image_and_log() {
     }
 }
 
-#[test]
-fn a_refused_pod_is_hopeless_with_the_quota_named() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
+#[on(shadow, live)]
+fn a_refused_pod_is_hopeless_with_the_quota_named(bed: Bed) {
+    let ns = bed.namespace();
     let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}});
-    apply(&live, &ns, &quota.to_string());
-    apply(&live, &ns, &deployment("web", 1, &json!({})));
+    apply(&bed, &ns, quota);
+    apply(&bed, &ns, deployment("web", 1, &json!({})));
     let set = json!({
         "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "db"},
         "spec": {"replicas": 1, "serviceName": "db", "selector": {"matchLabels": {"app": "db"}}, "template": {
@@ -167,73 +136,67 @@ fn a_refused_pod_is_hopeless_with_the_quota_named() {
             "spec": {"containers": [{"name": "main", "image": "example.invalid/db:1"}]}
         }}
     });
-    apply(&live, &ns, &set.to_string());
+    apply(&bed, &ns, set);
     for workload in ["Deployment/web", "StatefulSet/db"] {
-        let error = live.run(&format!("wait::ready({workload:?}, #{{ namespace: {ns:?}, patience: \"2s\" }})")).error();
+        let error = bed.run(&format!("wait::ready({workload:?}, #{{ namespace: {ns:?}, patience: \"2s\" }})")).error();
         assert_eq!(error["kind"], "hopeless", "{error:#}");
         assert!(error["message"].as_str().unwrap().contains("exceeded quota: none"), "{error:#}");
         assert!(error["hint"].as_str().unwrap().contains("quota"));
     }
 }
 
-#[test]
-fn what_was_never_there_is_told_with_the_nearest_name() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
-    apply(&live, &ns, &deployment("web-server", 0, &json!({})));
+#[on(shadow, live)]
+fn what_was_never_there_is_told_with_the_nearest_name(bed: Bed) {
+    let ns = bed.namespace();
+    apply(&bed, &ns, deployment("web-server", 0, &json!({})));
     let error =
-        live.run(&format!("wait::ready(\"Deployment/web-servr\", #{{ namespace: {ns:?}, timeout: \"1s\" }})")).error();
+        bed.run(&format!("wait::ready(\"Deployment/web-servr\", #{{ namespace: {ns:?}, timeout: \"1s\" }})")).error();
     assert!(error["message"].as_str().unwrap().ends_with("is not ready after 1s: it does not exist yet"), "{error:#}");
     assert!(error["hint"].as_str().unwrap().contains("web-server"), "{error:#}");
-    let error =
-        live.run("wait::ready(\"Deployment/web\", #{ namespace: \"nowhere-at-all\", timeout: \"1s\" })").error();
+    let error = bed.run("wait::ready(\"Deployment/web\", #{ namespace: \"nowhere-at-all\", timeout: \"1s\" })").error();
     assert!(error["hint"].as_str().unwrap().contains("no namespace nowhere-at-all"), "{error:#}");
-    let begun = Instant::now();
-    let error = live.run("wait::ready(\"Deploiment/web\", #{ timeout: \"60s\" })").error();
+    let begun = bed.now();
+    let error = bed.run("wait::ready(\"Deploiment/web\", #{ timeout: \"60s\" })").error();
     assert_eq!(error["kind"], "not_found", "an unknown kind fails at once");
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!((bed.now() - begun) < Duration::from_secs(5));
 }
 
-#[test]
-fn an_object_deleted_while_it_is_waited_for_is_said() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
-    apply(&live, &ns, &deployment("web", 1, &json!({"spec": {"nodeSelector": {"disk": "golden"}}})));
-    let ran = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            std::thread::park_timeout(Duration::from_millis(1500));
-            live.testbed.kubectl_ok(&["delete", "deployment", "web", "-n", &ns], "").unwrap();
-        });
-        live.run(&format!(
-            "wait::ready(\"Deployment/web\", #{{ namespace: {ns:?}, timeout: \"60s\", patience: \"3s\" }})"
-        ))
+#[on(shadow, live)]
+fn an_object_deleted_while_it_is_waited_for_is_said(bed: Bed) {
+    let ns = bed.namespace();
+    apply(&bed, &ns, deployment("web", 1, &json!({"spec": {"nodeSelector": {"disk": "golden"}}})));
+    let of = ns.clone();
+    let later = bed.meanwhile(|other| async move {
+        other.sleep(Duration::from_millis(1500)).await;
+        other.delete("deployment/web", &of).await;
     });
+    let ran = bed
+        .run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?}, timeout: \"60s\", patience: \"3s\" }})"));
+    later.done();
     let error = ran.error();
     assert_eq!(error["kind"], "hopeless", "{error:#}");
     assert!(error["message"].as_str().unwrap().contains("it was deleted while it was waited for"), "{error:#}");
 }
 
-#[test]
-fn stable_for_waits_on() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
-    apply(&live, &ns, &deployment("web", 1, &json!({})));
-    let begun = Instant::now();
-    let ran = live.run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?}, stable_for: \"2s\" }})"));
+#[on(shadow, live)]
+fn stable_for_waits_on(bed: Bed) {
+    let ns = bed.namespace();
+    apply(&bed, &ns, deployment("web", 1, &json!({})));
+    let begun = bed.now();
+    let ran = bed.run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?}, stable_for: \"2s\" }})"));
     ran.value();
-    assert!(begun.elapsed() >= Duration::from_secs(2));
-    let error = live
+    assert!((bed.now() - begun) >= Duration::from_secs(2));
+    let error = bed
         .run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?}, stable_for: \"1m\", timeout: \"2s\" }})"))
         .error();
     assert_eq!(error["kind"], "timeout");
     assert!(error["message"].as_str().unwrap().contains("must stay so for 1m"), "{error:#}");
 }
 
-#[test]
-fn kinds_of_every_sort_become_ready() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
-    apply(&live, &ns, &deployment("web", 1, &json!({})));
+#[on(shadow, live)]
+fn kinds_of_every_sort_become_ready(bed: Bed) {
+    let ns = bed.namespace();
+    apply(&bed, &ns, deployment("web", 1, &json!({})));
     let pod =
         json!({"spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "example.invalid/job:1"}]}});
     let objects = [
@@ -246,64 +209,55 @@ fn kinds_of_every_sort_become_ready() {
             "metadata": {"labels": {"app": "all"}}, "spec": {"containers": [{"name": "main", "image": "example.invalid/all:1"}]}}}}),
     ];
     for object in &objects {
-        apply(&live, &ns, &object.to_string());
+        apply(&bed, &ns, object.clone());
     }
     for name in ["svc/web", "svc/headless", "svc/outside", "Job/once", "cm/settings", "ds/all", "DaemonSet/all"] {
-        live.run(&format!("wait::ready({name:?}, #{{ namespace: {ns:?}, timeout: \"30s\" }})")).value();
+        bed.run(&format!("wait::ready({name:?}, #{{ namespace: {ns:?}, timeout: \"30s\" }})")).value();
     }
-    live.run(&format!(
+    bed.run(&format!(
         "wait::ready(\"Namespace/{ns}\"); wait::ready(\"APIService/v1.apps\"); wait::ready(\"node/node-1\")"
     ))
     .value();
     let lonely = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "lonely"}, "spec": {"selector": {"app": "nobody"}, "ports": [{"port": 80}]}});
-    apply(&live, &ns, &lonely.to_string());
-    let error = live.run(&format!("wait::ready(\"svc/lonely\", #{{ namespace: {ns:?}, timeout: \"1s\" }})")).error();
+    apply(&bed, &ns, lonely);
+    let error = bed.run(&format!("wait::ready(\"svc/lonely\", #{{ namespace: {ns:?}, timeout: \"1s\" }})")).error();
     assert!(error["message"].as_str().unwrap().contains("no pod that it selects"), "{error:#}");
 }
 
-#[test]
-fn claims_are_bound_or_wait_for_a_consumer() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
+#[on(shadow, live)]
+fn claims_are_bound_or_wait_for_a_consumer(bed: Bed) {
+    let ns = bed.namespace();
     let class = json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": format!("late-{ns}")},
         "provisioner": "openebs.io/local", "volumeBindingMode": "WaitForFirstConsumer"});
-    live.testbed.kubectl_ok(&["apply", "-f", "-"], &class.to_string()).unwrap();
+    apply(&bed, "", class);
     let claim = json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"}, "spec": {
         "storageClassName": format!("late-{ns}"), "accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}});
-    apply(&live, &ns, &claim.to_string());
+    apply(&bed, &ns, claim.clone());
     let ready = format!("wait::ready(\"pvc/data\", #{{ namespace: {ns:?}, timeout: \"30s\" }}).status.phase");
-    assert_eq!(live.run(&ready).value(), "Pending", "nobody uses it");
+    assert_eq!(bed.run(&ready).value(), "Pending", "nobody uses it");
     let volume = json!([{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]);
-    apply(&live, &ns, &deployment("db", 1, &json!({"spec": {"volumes": volume}})));
-    live.run(&format!("wait::ready(\"Deployment/db\", #{{ namespace: {ns:?}, timeout: \"30s\" }})")).value();
-    assert_eq!(live.run(&ready).value(), "Bound");
+    apply(&bed, &ns, deployment("db", 1, &json!({"spec": {"volumes": volume}})));
+    bed.run(&format!("wait::ready(\"Deployment/db\", #{{ namespace: {ns:?}, timeout: \"30s\" }})")).value();
+    assert_eq!(bed.run(&ready).value(), "Bound");
     let lost = with_class(&claim, "no-such-class", "other");
-    apply(&live, &ns, &lost);
-    let error = live.run(&format!("wait::ready(\"pvc/other\", #{{ namespace: {ns:?}, timeout: \"1s\" }})")).error();
+    apply(&bed, &ns, lost);
+    let error = bed.run(&format!("wait::ready(\"pvc/other\", #{{ namespace: {ns:?}, timeout: \"1s\" }})")).error();
     assert!(
         error["message"].as_str().unwrap().ends_with("it is not bound: there is no StorageClass no-such-class"),
         "{error:#}"
     );
 }
 
-fn with_class(claim: &serde_json::Value, class: &str, name: &str) -> String {
-    let mut claim = claim.clone();
-    claim["spec"]["storageClassName"] = json!(class);
-    claim["metadata"]["name"] = json!(name);
-    claim.to_string()
+fn with_class(claim: &Json, class: &str, name: &str) -> Json {
+    merged(claim.clone(), &json!({"metadata": {"name": name}, "spec": {"storageClassName": class}}))
 }
 
-#[test]
-fn a_crash_loop_shows_the_last_log_lines() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
-    apply(
-        &live,
-        &ns,
-        &deployment("web", 1, &json!({"metadata": {"annotations": {"windlass.test/fault": "crash-loop"}}})),
-    );
+#[on(shadow, live)]
+fn a_crash_loop_shows_the_last_log_lines(bed: Bed) {
+    let ns = bed.namespace();
+    apply(&bed, &ns, bed.faulty(&ns, deployment("web", 1, &json!({})), "crash-loop"));
     let error =
-        live.run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?}, patience: \"1s\" }})")).error();
+        bed.run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?}, patience: \"1s\" }})")).error();
     let details = &error["details"];
     assert_eq!(details["log"]["container"], "main", "{error:#}");
     let lines = details["log"]["lines"].as_array().unwrap();
@@ -315,41 +269,36 @@ fn a_crash_loop_shows_the_last_log_lines() {
     assert!(error["hint"].as_str().unwrap().contains("exit code"));
 }
 
-#[test]
-fn a_failed_job_is_hopeless_at_once() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
+#[on(shadow, live)]
+fn a_failed_job_is_hopeless_at_once(bed: Bed) {
+    let ns = bed.namespace();
     let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "late"}, "spec": {
         "activeDeadlineSeconds": 1, "template": {
             "metadata": {"annotations": {"windlass.test/fault": "never-ready"}},
             "spec": {"restartPolicy": "Never", "containers": [{"name": "main", "image": "example.invalid/job:1"}]}}}});
-    apply(&live, &ns, &job.to_string());
-    let begun = Instant::now();
+    apply(&bed, &ns, job);
+    let begun = bed.now();
     for wait in ["wait::ready(\"Job/late\",", "wait::condition(\"Job/late\", \"Complete\","] {
-        let error = live.run(&format!("{wait} #{{ namespace: {ns:?}, timeout: \"60s\" }})")).error();
+        let error = bed.run(&format!("{wait} #{{ namespace: {ns:?}, timeout: \"60s\" }})")).error();
         assert_eq!(error["kind"], "hopeless", "{error:#}");
         assert!(error["message"].as_str().unwrap().contains("DeadlineExceeded"), "{error:#}");
     }
-    live.run(&format!("wait::condition(\"Job/late\", \"Failed\", #{{ namespace: {ns:?} }})")).value();
-    assert!(begun.elapsed() < Duration::from_secs(30));
+    bed.run(&format!("wait::condition(\"Job/late\", \"Failed\", #{{ namespace: {ns:?} }})")).value();
+    assert!((bed.now() - begun) < Duration::from_secs(30));
 }
 
-#[test]
-fn an_object_that_comes_back_is_another_one_and_may_become_ready() {
-    let Some(live) = live() else { return };
-    let ns = live.namespace();
-    apply(
-        &live,
-        &ns,
-        &deployment("web", 1, &json!({"metadata": {"annotations": {"windlass.test/fault": "never-ready"}}})),
-    );
-    let ran = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            std::thread::park_timeout(Duration::from_millis(1500));
-            live.testbed.kubectl_ok(&["delete", "deployment", "web", "-n", &ns], "").unwrap();
-            apply(&live, &ns, &deployment("web", 1, &json!({})));
-        });
-        live.run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?}, timeout: \"60s\" }})"))
+#[on(shadow, live)]
+fn an_object_that_comes_back_is_another_one_and_may_become_ready(bed: Bed) {
+    let ns = bed.namespace();
+    apply(&bed, &ns, bed.faulty(&ns, deployment("web", 1, &json!({})), "never-ready"));
+    let (at, of) = (bed.clone(), ns.clone());
+    let later = bed.meanwhile(|other| async move {
+        other.sleep(Duration::from_millis(1500)).await;
+        other.delete("deployment/web", &of).await;
+        at.mend();
+        other.apply_as("kubectl", &of, deployment("web", 1, &json!({}))).await;
     });
+    let ran = bed.run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?}, timeout: \"60s\" }})"));
+    later.done();
     assert_eq!(ran.value()["status"]["availableReplicas"], 1);
 }

@@ -1,89 +1,55 @@
-//! The connection to the real API server, disturbed at chosen moments.
+//! The connection to the API server, disturbed at chosen moments.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use http::{Request, Response};
+use http::Response;
 use kube::client::Body;
-use windlass_runtime::cluster::Cluster;
+use serde_json::json;
+use windlass_runtime::Kind;
 use windlass_runtime::event::{Event, What};
 use windlass_runtime::playbook::{Playbook, Selection};
 use windlass_runtime::report::RunStatus;
-use windlass_runtime::target::{Live, Network, RealNetwork, Target};
-use windlass_runtime::{BoxFuture, Clock, Kind, RealClock, Result};
+use windlass_support::Through;
 
-use crate::testing::{Bed, live, run_on, runtime};
+use crate::testing::{Bed, Scripting as _, config_map, on, run_on, runtime};
 
-/// What is done about a request: a number for the how-manieth watch it is, from 1; 0 for anything else.
-type Disturb = Arc<dyn Fn(u32) -> Answer + Send + Sync>;
-
+/// What becomes of a request.
 enum Answer {
     Pass,
+    /// Somebody changes `mode` before.
+    PassAfter(&'static str),
     /// The connection breaks.
     Break,
     /// The watch says this and ends.
     Say(&'static str),
 }
 
-/// A live target whose requests pass through `disturb`.
-struct Disturbed {
-    live: Live,
-    clock: Arc<dyn Clock>,
-    disturb: Disturb,
-}
-
-impl Disturbed {
-    fn new(bed: &Bed, disturb: impl Fn(u32) -> Answer + Send + Sync + 'static) -> Self {
-        Self { live: bed.target(), clock: Arc::new(RealClock::new()), disturb: Arc::new(disturb) }
-    }
-}
-
-impl Target for Disturbed {
-    fn name(&self) -> String {
-        "disturbed".into()
-    }
-
-    fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>> {
-        let (opening, clock, disturb) = (self.live.cluster(name), self.clock.clone(), self.disturb.clone());
-        Box::pin(async move {
-            let real = opening.await?.client().clone();
-            let watches = Arc::new(AtomicU32::new(0));
-            let service = tower::service_fn(move |request: Request<Body>| {
-                let (real, disturb, watches) = (real.clone(), disturb.clone(), watches.clone());
-                async move {
-                    let is_watch = request.uri().query().is_some_and(|q| q.contains("watch=true"));
-                    let number = if is_watch { watches.fetch_add(1, Ordering::SeqCst) + 1 } else { 0 };
-                    match disturb(number) {
-                        Answer::Pass => real.send(request).await.map_err(std::io::Error::other),
-                        Answer::Break => Err(std::io::ErrorKind::ConnectionReset.into()),
-                        Answer::Say(line) => Ok(Response::new(Body::from(bytes::Bytes::from(format!("{line}\n"))))),
-                    }
+/// A target whose requests are disturbed: by a number for the how-manieth watch it is, from 1; 0 for anything else.
+fn disturbed(bed: &Bed, namespace: &str, disturb: impl Fn(u32) -> Answer + Send + Sync + 'static) -> Through {
+    let (other, namespace, watches) = (bed.other(), namespace.to_owned(), AtomicU32::new(0));
+    Through::new(bed.target(), move |request, real| {
+        let is_watch = request.uri().query().is_some_and(|q| q.contains("watch=true"));
+        let number = if is_watch { watches.fetch_add(1, Ordering::SeqCst) + 1 } else { 0 };
+        let (answer, other, namespace) = (disturb(number), other.clone(), namespace.clone());
+        async move {
+            match answer {
+                Answer::Pass => Ok(real.send(request).await?),
+                Answer::PassAfter(mode) => {
+                    other.patch("cm/settings", &namespace, json!({"data": {"mode": mode}})).await;
+                    Ok(real.send(request).await?)
                 }
-            });
-            let client = kube::Client::new(service, "default");
-            Ok(Cluster::with_client("disturbed", client, "default", clock))
-        })
-    }
-
-    fn clock(&self) -> Arc<dyn Clock> {
-        self.clock.clone()
-    }
-
-    fn network(&self) -> Arc<dyn Network> {
-        Arc::new(RealNetwork)
-    }
-}
-
-fn patch(bed: &Bed, namespace: &str, data: &str) {
-    let patch = format!("{{\"data\": {{\"mode\": {data:?}}}}}");
-    let arguments = ["patch", "cm", "settings", "-n", namespace, "--type=merge", "-p", &patch];
-    bed.testbed.kubectl_ok(&arguments, "").unwrap();
+                Answer::Break => Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into()),
+                Answer::Say(line) => Ok(Response::new(Body::from(bytes::Bytes::from(format!("{line}\n"))))),
+            }
+        }
+    })
 }
 
 fn settings(bed: &Bed) -> String {
     let namespace = bed.namespace();
-    bed.testbed.kubectl_ok(&["create", "cm", "settings", "-n", &namespace, "--from-literal=mode=off"], "").unwrap();
+    bed.create(&namespace, config_map("settings", &json!({"mode": "off"})));
     namespace
 }
 
@@ -93,37 +59,25 @@ fn script(namespace: &str, timeout: &str) -> String {
     )
 }
 
-#[test]
-fn an_event_between_the_list_and_the_watch_is_not_missed() {
-    let Some(bed) = live() else { return };
+#[on(shadow, live)]
+fn an_event_between_the_list_and_the_watch_is_not_missed(bed: Bed) {
     let ns = settings(&bed);
-    let (testbed, of) = (bed.testbed, ns.clone());
-    let target = Disturbed::new(&bed, move |watch| {
-        if watch == 1 {
-            patch(&Bed { testbed }, &of, "on");
-        }
-        Answer::Pass
-    });
-    let begun = Instant::now();
+    let target = disturbed(&bed, &ns, |watch| if watch == 1 { Answer::PassAfter("on") } else { Answer::Pass });
+    let begun = bed.now();
     let ran = run_on(target, &script(&ns, "30s"), |b| b);
     assert_eq!(ran.value(), "on");
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(bed.now() - begun < Duration::from_secs(10));
 }
 
-#[test]
-fn expired_history_and_broken_connections_are_got_over() {
-    let Some(bed) = live() else { return };
+#[on(shadow, live)]
+fn expired_history_and_broken_connections_are_got_over(bed: Bed) {
     let ns = settings(&bed);
     let expired = r#"{"type":"ERROR","object":{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Expired","message":"too old resource version","code":410}}"#;
-    let (testbed, of) = (bed.testbed, ns.clone());
-    let target = Disturbed::new(&bed, move |watch| match watch {
+    let target = disturbed(&bed, &ns, move |watch| match watch {
         1 => Answer::Say(expired),
         2 => Answer::Break,
         3 => Answer::Say("{\"type\":\"ADDED\",\"object\":"),
-        4 => {
-            patch(&Bed { testbed }, &of, "on");
-            Answer::Pass
-        }
+        4 => Answer::PassAfter("on"),
         _ => Answer::Pass,
     });
     let ran = run_on(target, &script(&ns, "60s"), |b| b);
@@ -132,75 +86,78 @@ fn expired_history_and_broken_connections_are_got_over() {
     assert!(ran.events.iter().any(told), "{:?}", ran.events);
 }
 
-#[test]
-fn the_deadline_is_kept_while_nothing_answers() {
-    let Some(bed) = live() else { return };
+#[on(shadow, live)]
+fn the_deadline_is_kept_while_nothing_answers(bed: Bed) {
     let ns = settings(&bed);
     let lists = AtomicU32::new(0);
     // Discovery is answered; what comes after it is not.
-    let target = Disturbed::new(&bed, move |watch| match (watch, lists.fetch_add(1, Ordering::SeqCst)) {
+    let target = disturbed(&bed, &ns, move |watch| match (watch, lists.fetch_add(1, Ordering::SeqCst)) {
         (0, 0..=1) => Answer::Pass,
         _ => Answer::Break,
     });
-    let begun = Instant::now();
+    let begun = bed.now();
     let ran = run_on(target, &script(&ns, "3s"), |b| b);
     let error = ran.error();
     assert_eq!(error["kind"], "timeout", "{error:#}");
     assert!(error["message"].as_str().unwrap().contains("the API server does not answer"), "{error:#}");
-    let took = begun.elapsed();
+    let took = bed.now() - begun;
     assert!(took >= Duration::from_secs(3) && took < Duration::from_secs(8), "{took:?}");
 }
 
-#[test]
-fn a_cancel_ends_a_wait_within_two_seconds() {
-    let Some(bed) = live() else { return };
+#[on(shadow, live)]
+fn a_cancel_ends_a_wait_within_two_seconds(bed: Bed) {
     let ns = settings(&bed);
     for script in [script(&ns, "10m"), "wait::until(\"never\", #{ every: \"1m\" }, || false)".to_owned()] {
+        let still = bed.still();
         let session = runtime().session(bed.target()).open();
         let running = session.prepare(&Playbook::text("t", &script)).unwrap().start(&Selection::default()).unwrap();
-        std::thread::park_timeout(Duration::from_millis(700));
-        let begun = Instant::now();
-        running.cancel_handle().cancel("stopped by a test");
+        let (cancel, at) = (running.cancel_handle(), bed.clone());
+        let (sender, begun) = std::sync::mpsc::sync_channel(1);
+        let later = bed.meanwhile(|other| async move {
+            other.sleep(Duration::from_millis(700)).await;
+            sender.send(at.now()).unwrap();
+            cancel.cancel("stopped by a test");
+        });
+        drop(still);
         let report = running.wait().unwrap();
         assert_eq!(report.status, RunStatus::Cancelled);
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        let took = bed.now() - begun.recv().unwrap();
+        assert!(took < Duration::from_secs(2), "{took:?}");
+        later.done();
     }
 }
 
-#[test]
-fn who_may_not_read_is_told_at_once_and_who_may_not_read_pods_waits() {
-    let Some(bed) = live() else { return };
+#[on(live, because = "the shadow lets everybody do everything")]
+fn who_may_not_read_is_told_at_once_and_who_may_not_read_pods_waits(bed: Bed) {
     let ns = settings(&bed);
-    let as_user = |user: &str| Live::builder().kubeconfig(bed.testbed.kubeconfig_for(user).unwrap()).build();
-    let begun = Instant::now();
-    let ran = run_on(as_user(windlass_testbed::NOBODY), &script(&ns, "60s"), |b| b);
+    let begun = bed.now();
+    let ran = bed.run_as(windlass_testbed::NOBODY, &script(&ns, "60s"));
     assert_eq!(ran.error()["kind"], "forbidden", "{:#}", ran.error());
-    assert!(begun.elapsed() < Duration::from_secs(10));
-    let ran = run_on(as_user(windlass_testbed::VIEWER), &script(&ns, "1s"), |b| b);
+    assert!(bed.now() - begun < Duration::from_secs(10));
+    let ran = bed.run_as(windlass_testbed::VIEWER, &script(&ns, "1s"));
     assert_eq!(ran.error()["kind"], "timeout");
 }
 
-#[test]
-fn progress_is_told_at_each_change_and_at_most_each_second() {
-    let Some(bed) = live() else { return };
+#[on(shadow, live)]
+fn progress_is_told_at_each_change_and_at_most_each_second(bed: Bed) {
     let ns = settings(&bed);
     let told = Arc::new(Mutex::new(Vec::new()));
     let sink = told.clone();
-    let ran = std::thread::scope(|scope| {
-        scope.spawn(|| {
-            std::thread::park_timeout(Duration::from_millis(1300));
-            patch(&bed, &ns, "half");
-            std::thread::park_timeout(Duration::from_millis(1300));
-            patch(&bed, &ns, "on");
-        });
-        run_on(bed.target(), &script(&ns, "30s"), move |b| {
-            b.sink(move |e: &Event| {
-                if let What::Progress { text, .. } = &e.what {
-                    sink.lock().unwrap().push((Instant::now(), text.clone()));
-                }
-            })
+    let (at, of) = (bed.clone(), ns.clone());
+    let later = bed.meanwhile(|other| async move {
+        for mode in ["half", "on"] {
+            other.sleep(Duration::from_millis(1300)).await;
+            other.patch("cm/settings", &of, json!({"data": {"mode": mode}})).await;
+        }
+    });
+    let ran = bed.run_with(&script(&ns, "30s"), move |b| {
+        b.sink(move |e: &Event| {
+            if let What::Progress { text, .. } = &e.what {
+                sink.lock().unwrap().push((at.now(), text.clone()));
+            }
         })
     });
+    later.done();
     ran.value();
     let told = told.lock().unwrap().clone();
     let texts: Vec<&str> = told.iter().map(|(_, text)| text.as_str()).collect();
@@ -212,9 +169,8 @@ fn progress_is_told_at_each_change_and_at_most_each_second() {
     assert!(texts.len() >= 4 && texts.len() <= 8, "{texts:?}");
 }
 
-#[test]
-fn an_established_definition_can_be_used_at_once() {
-    let Some(bed) = live() else { return };
+#[on(shadow, live)]
+fn an_established_definition_can_be_used_at_once(bed: Bed) {
     let crd = |n: u32| {
         serde_json::json!({
             "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
@@ -223,10 +179,9 @@ fn an_established_definition_can_be_used_at_once() {
                 "versions": [{"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": {
                     "type": "object", "x-kubernetes-preserve-unknown-fields": true}}}]}
         })
-        .to_string()
     };
     for n in 0..3 {
-        bed.testbed.kubectl_ok(&["create", "-f", "-"], &crd(n)).unwrap();
+        bed.create("", crd(n));
         let ran = bed.run(&format!(
             "wait::ready(\"crd/gadgets{n}.wait.example.invalid\", #{{ timeout: \"30s\" }}); \
              try {{ wait::exists(\"Gadget{n}/one\", #{{ timeout: 0 }}) }} catch (e) {{ log::info(e.kind) }}"
@@ -236,18 +191,16 @@ fn an_established_definition_can_be_used_at_once() {
     }
 }
 
-#[test]
-fn an_error_of_a_watch_ends_the_wait() {
-    let Some(bed) = live() else { return };
+#[on(shadow, live)]
+fn an_error_of_a_watch_ends_the_wait(bed: Bed) {
     let error = bed.run("wait::any([#{ ready: \"Node/node-1\" }, #{ ready: \"Widget/x\" }])").error();
     assert_eq!(error["kind"], Kind::NotFound.as_str(), "{error:#}");
 }
 
-#[test]
-fn a_state_that_does_not_last_is_seen() {
-    let Some(bed) = live() else { return };
+#[on(shadow, live)]
+fn a_state_that_does_not_last_is_seen(bed: Bed) {
     let ns = settings(&bed);
-    let target = Disturbed::new(&bed, |watch| match watch {
+    let target = disturbed(&bed, &ns, |watch| match watch {
         1 => Answer::Say(
             "{\"type\":\"MODIFIED\",\"object\":{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"settings\",\"resourceVersion\":\"1\"},\"data\":{\"mode\":\"on\"}}}\n\
              {\"type\":\"MODIFIED\",\"object\":{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"settings\",\"resourceVersion\":\"2\"},\"data\":{\"mode\":\"off\"}}}",

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value as Json, json};
 use windlass_runtime::event::{Event, What};
 use windlass_runtime::playbook::Step;
 use windlass_runtime::suggest::did_you_mean;
@@ -11,6 +12,35 @@ use windlass_shadow::fault::{Fault, PlannedFault};
 use windlass_shadow::topology::Topology;
 
 use crate::progress::Screen;
+
+/// A fault, and what became of it.
+#[derive(Debug, Clone)]
+pub(super) struct End {
+    planned: PlannedFault,
+    /// Whether it was in the way of anything; nothing where its step was not reached.
+    met: Option<bool>,
+}
+
+impl End {
+    /// As it was said.
+    pub(super) fn said(&self) -> String {
+        let step = self.planned.step.as_ref().map(|step| format!("@{step}"));
+        format!("{}{}", self.planned.fault, step.unwrap_or_default())
+    }
+
+    /// What nobody may take for a rehearsal with that fault.
+    pub(super) fn without_effect(&self) -> Option<&'static str> {
+        match self.met {
+            Some(true) => None,
+            Some(false) => Some("was in the way of nothing: check its name"),
+            None => Some("did not happen: its step was not reached"),
+        }
+    }
+
+    pub(super) fn json(&self) -> Json {
+        json!({ "fault": self.planned.fault.to_string(), "step": self.planned.step, "met": self.met })
+    }
+}
 
 /// The faults of one rehearsal.
 #[derive(Clone)]
@@ -51,6 +81,14 @@ impl Faults {
                 Err(Error::usage(format!("--fail {}@{key}: there is no step \"{key}\"", planned.fault)).hint(hint))
             }
         }
+    }
+
+    /// What became of them.
+    pub(super) fn ends(&self, target: &Shadow) -> Vec<End> {
+        let injected = target.faults();
+        let met =
+            |planned: &PlannedFault| injected.iter().find(|(fault, _)| *fault == planned.fault).map(|(_, met)| *met);
+        self.0.iter().map(|planned| End { planned: planned.clone(), met: met(planned) }).collect()
     }
 
     /// Breaks what is broken from the start.

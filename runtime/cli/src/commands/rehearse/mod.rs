@@ -58,9 +58,15 @@ fn attempt(rehearse: &Rehearse, ui: &Ui) -> Result<u8, Failed> {
     let mut findings = Findings::new(setting, &report, &notes);
     findings.objects = rehearsal.target.made();
     let again = match rehearse.twice && report.status == RunStatus::Ok {
-        true => Some(rehearsal.once(&Notes::default())?),
+        true => {
+            if rehearse.telling.output == RunOutput::Text && !ui.quiet {
+                ui.err("\nthe second run, which must change nothing\n");
+            }
+            Some(rehearsal.once(&Notes::default())?)
+        }
         false => None,
     };
+    findings.faults = rehearsal.faults.ends(&rehearsal.target);
     findings.questions = rehearsal.answers.asked();
     findings.endless = rehearsal.target.endless();
     match rehearse.telling.output {
@@ -117,7 +123,7 @@ impl Rehearsal<'_> {
             |builder, progress| {
                 self.answers.say_to(progress.screen());
                 let builder = builder.vault(self.vault.clone()).prompter(self.answers.clone()).sink(notes.sink());
-                let builder = self.answers.given().fold(builder, |builder, key| builder.yes_to(key));
+                let builder = self.answers.given().fold(builder, windlass_runtime::SessionBuilder::yes_to);
                 builder.sink(self.faults.sink(&self.target, progress.screen()))
             },
             |prepared| self.faults.check(prepared.steps()).map_err(|error: Error| vec![error]),

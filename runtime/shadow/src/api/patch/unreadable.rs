@@ -52,7 +52,20 @@ fn sorted(value: &Json, been: &Json) -> Json {
                 |at: usize, item: &Json| been.get(&at.to_string()).map_or_else(|| item.clone(), |b| sorted(item, b));
             items.iter().enumerate().map(|(at, item)| below(at, item)).collect()
         }
+        (value, Json::Array(_)) => all_sorted(value),
         _ => value.clone(),
+    }
+}
+
+fn all_sorted(value: &Json) -> Json {
+    match value {
+        Json::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_by_key(|(key, _)| *key);
+            fields.into_iter().map(|(key, value)| (key.clone(), all_sorted(value))).collect()
+        }
+        Json::Array(items) => items.iter().map(all_sorted).collect(),
+        other => other.clone(),
     }
 }
 

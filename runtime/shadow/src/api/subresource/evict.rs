@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Map, json};
 
 use crate::Json;
 use crate::api::answer::Answer;
@@ -33,7 +33,8 @@ pub(super) fn evict(world: &mut World, request: &Request<'_>, pods: &Arc<Resourc
             "type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI",
             "message": "Eviction API: evicting", "lastProbeTime": null, "lastTransitionTime": crate::world::time(world.wall()),
         });
-        world.write(&target, &writer, Edit::Made(Box::new(|live| Ok(with_condition(live, condition)))))?;
+        let status = Target { subresource: "status", ..target };
+        world.write(&status, &writer, Edit::Made(Box::new(|live| Ok(with_condition(live, condition)))))?;
     }
     let precondition = |key: &str| options.pointer(&format!("/preconditions/{key}")).and_then(Json::as_str);
     let deletion = Deletion {
@@ -94,6 +95,8 @@ fn spend(world: &mut World, writer: &Writer, pod: &Json, namespace: &str) -> Res
     let now = crate::world::time(world.wall());
     if let Some(status) = spent.get_mut("status").and_then(Json::as_object_mut) {
         status.insert("disruptionsAllowed".into(), (allowed - 1).into());
+        let generation = status.get("observedGeneration").cloned().unwrap_or_else(|| 0.into());
+        tell_allowed(status, allowed - 1, generation, &now);
         if let Some(pods) = status.entry("disruptedPods").or_insert_with(|| json!({})).as_object_mut() {
             pods.insert(crate::object::name(pod).to_owned(), now);
         }
@@ -101,6 +104,23 @@ fn spend(world: &mut World, writer: &Writer, pod: &Json, namespace: &str) -> Res
     let server = Writer { manager: "kube-apiserver".into(), dry_run: writer.dry_run, ..Writer::default() };
     world.update_status(&server, "poddisruptionbudgets.policy", spent)?;
     Ok(None)
+}
+
+/// Says in a budget's condition whether it allows more disruptions.
+fn tell_allowed(status: &mut Map<String, Json>, allowed: i64, generation: Json, now: &Json) {
+    let (value, reason) = if allowed > 0 { ("True", "SufficientPods") } else { ("False", "InsufficientPods") };
+    let Some(conditions) = status.entry("conditions").or_insert_with(|| json!([])).as_array_mut() else { return };
+    let there = conditions.iter_mut().find(|there| text(there, "/type") == Some("DisruptionAllowed"));
+    let since = there.as_ref().filter(|there| text(there, "/status") == Some(value));
+    let since = since.and_then(|there| there.get("lastTransitionTime")).unwrap_or(now).clone();
+    let condition = json!({
+        "type": "DisruptionAllowed", "status": value, "observedGeneration": generation, "lastTransitionTime": since,
+        "reason": reason, "message": "",
+    });
+    match there {
+        Some(there) => *there = condition,
+        None => conditions.push(condition),
+    }
 }
 
 /// Whether a `LabelSelector` selects these labels.
@@ -155,6 +175,6 @@ fn too_many(retry_after: u64, why: &str) -> ApiError {
     {
         details.insert("retryAfterSeconds".into(), retry_after.into());
     }
-    error.details = Some(details);
+    error.details = Some(Box::new(details));
     error
 }

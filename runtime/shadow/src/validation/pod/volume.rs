@@ -118,7 +118,7 @@ fn check_kind(kind: &str, source: &Json, path: &str, causes: &mut Causes) {
         "projected" => check_projected(source, path, causes),
         "ephemeral" => match source.get("volumeClaimTemplate") {
             Some(template) => {
-                check_claim_spec(get(template, "spec"), &format!("{path}.volumeClaimTemplate.spec"), causes)
+                check_claim_spec(get(template, "spec"), &format!("{path}.volumeClaimTemplate.spec"), causes);
             }
             None => causes.required(&format!("{path}.volumeClaimTemplate"), ""),
         },

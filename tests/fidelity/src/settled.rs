@@ -1,0 +1,321 @@
+//! What a cluster has come to when it is quiet, made comparable: all objects of a namespace, what controllers say of them,
+//! and the Events, without what is left to chance or to the simulated kubelets.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use regex::Regex;
+use serde_json::{Map, json};
+
+use crate::case::Step;
+use crate::cluster::{Cluster, Sent};
+use crate::{Error, Json};
+
+/// The lists that are looked at: a name for the report, and the path.
+const LISTS: [(&str, &str); 21] = [
+    ("Namespace", "/api/v1/namespaces?fieldSelector=metadata.name%3D$ns"),
+    ("Pod", "/api/v1/namespaces/$ns/pods"),
+    ("Service", "/api/v1/namespaces/$ns/services"),
+    ("Endpoints", "/api/v1/namespaces/$ns/endpoints"),
+    ("ConfigMap", "/api/v1/namespaces/$ns/configmaps"),
+    ("ServiceAccount", "/api/v1/namespaces/$ns/serviceaccounts"),
+    ("PersistentVolumeClaim", "/api/v1/namespaces/$ns/persistentvolumeclaims"),
+    ("PersistentVolume", "/api/v1/persistentvolumes"),
+    ("ReplicationController", "/api/v1/namespaces/$ns/replicationcontrollers"),
+    ("ResourceQuota", "/api/v1/namespaces/$ns/resourcequotas"),
+    ("Event", "/api/v1/namespaces/$ns/events"),
+    ("Deployment", "/apis/apps/v1/namespaces/$ns/deployments"),
+    ("ReplicaSet", "/apis/apps/v1/namespaces/$ns/replicasets"),
+    ("StatefulSet", "/apis/apps/v1/namespaces/$ns/statefulsets"),
+    ("DaemonSet", "/apis/apps/v1/namespaces/$ns/daemonsets"),
+    ("ControllerRevision", "/apis/apps/v1/namespaces/$ns/controllerrevisions"),
+    ("Job", "/apis/batch/v1/namespaces/$ns/jobs"),
+    ("CronJob", "/apis/batch/v1/namespaces/$ns/cronjobs"),
+    ("PodDisruptionBudget", "/apis/policy/v1/namespaces/$ns/poddisruptionbudgets"),
+    ("HorizontalPodAutoscaler", "/apis/autoscaling/v2/namespaces/$ns/horizontalpodautoscalers"),
+    ("EndpointSlice", "/apis/discovery.k8s.io/v1/namespaces/$ns/endpointslices"),
+];
+
+/// How long nothing may have changed for a cluster to be quiet.
+const QUIET: Duration = Duration::from_millis(2500);
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A cluster in the course of one case.
+pub struct Side<'a> {
+    cluster: &'a Cluster,
+    namespace: String,
+}
+
+impl<'a> Side<'a> {
+    /// Makes the namespace, and waits until pods can be made in it.
+    ///
+    /// # Errors
+    /// If the cluster does not answer, or the account does not come.
+    pub async fn begin(cluster: &'a Cluster, namespace: &str) -> Result<Self, Error> {
+        let side = Self { cluster, namespace: namespace.to_owned() };
+        let body = json!({"metadata": {"name": namespace}}).to_string();
+        side.send("POST", "/api/v1/namespaces", "application/json", &body).await?;
+        let path = "/api/v1/namespaces/$ns/serviceaccounts/default";
+        let start = Instant::now();
+        while side.send("GET", path, "", "").await?.0 != 200 {
+            if start.elapsed() > PATIENCE {
+                return Err(Error::Request { request: path.into(), what: "it does not come".into() });
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(side)
+    }
+
+    async fn send(&self, method: &str, path: &str, content: &str, body: &str) -> Result<(u16, Json), Error> {
+        let fill = |text: &str| text.replace("$ns", &self.namespace);
+        let sent = Sent {
+            method: method.into(),
+            path: fill(path),
+            content_type: content.into(),
+            accept: "application/json".into(),
+            agent: "fidelity/1".into(),
+            body: fill(body),
+            ..Sent::default()
+        };
+        let answer = self.cluster.send(&sent).await?;
+        Ok((answer.code, answer.body))
+    }
+
+    /// Sends a request of a case; it has to be accepted.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub async fn take(&self, step: &Step) -> Result<(), Error> {
+        let body = step.body_text();
+        let content = if body.is_empty() { "" } else { step.content_type() };
+        let (code, answer) = self.send(step.method(), step.path(), content, &body).await?;
+        if (200..300).contains(&code) {
+            return Ok(());
+        }
+        Err(Error::Request { request: step.send.clone(), what: format!("{code} {}", answer["message"]) })
+    }
+
+    /// Waits until nothing has changed for a while, or for longer where that is asked for; gives what there is then, by
+    /// kind and name.
+    ///
+    /// # Errors
+    /// If the cluster does not answer.
+    pub async fn settle(&self, longer: Option<Duration>) -> Result<BTreeMap<String, Json>, Error> {
+        let quiet = longer.unwrap_or(QUIET);
+        let start = Instant::now();
+        let (mut last, mut since) = (self.all().await?, Instant::now());
+        while since.elapsed() < quiet && start.elapsed() < PATIENCE {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let now = self.all().await?;
+            if now != last {
+                (last, since) = (now, Instant::now());
+            }
+        }
+        Ok(plain(&self.namespace, last))
+    }
+
+    async fn all(&self) -> Result<Vec<(&'static str, Json)>, Error> {
+        let mut all = Vec::new();
+        for (kind, path) in LISTS {
+            let (_, mut list) = self.send("GET", path, "", "").await?;
+            let items = list.get_mut("items").and_then(Json::as_array_mut).map(std::mem::take).unwrap_or_default();
+            let ours = |object: &Json| {
+                kind != "PersistentVolume" || object.pointer("/spec/claimRef/namespace") == Some(&json!(self.namespace))
+            };
+            all.extend(items.into_iter().filter(ours).map(|object| (kind, object)));
+        }
+        Ok(all)
+    }
+}
+
+/// What is said by those that are only played: kubelets, and who makes volumes.
+const PLAYED: [&str; 5] = ["kubelet", "kwok", "csi.example.com", "csi-provisioner", "external-resizer"];
+
+/// The objects without what cannot be equal. Those that become alike are numbered.
+fn plain(namespace: &str, all: Vec<(&'static str, Json)>) -> BTreeMap<String, Json> {
+    let names = names(&all);
+    let mut found: BTreeMap<(String, String), Vec<Json>> = BTreeMap::new();
+    let mut nodes: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
+    for (kind, object) in &all {
+        if *kind == "Event" {
+            let said = |pointer: &str| object.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
+            let by = [said("/source/component"), said("/reportingComponent")];
+            if by.iter().any(|by| PLAYED.contains(&by.as_str())) {
+                continue;
+            }
+        }
+        let mut object = object.clone();
+        tidy(kind, &mut object);
+        let masked = mask(namespace, &names, "", &object);
+        let name = masked.pointer("/metadata/name").and_then(Json::as_str).unwrap_or_default().to_owned();
+        let name = if *kind == "Event" {
+            let part = |key: &str| masked[key].as_str().unwrap_or_default().to_owned();
+            let of = |key: &str| masked["involvedObject"][key].as_str().unwrap_or_default().to_owned();
+            format!("{}/{} {}: {}", of("kind"), of("name"), part("reason"), part("message"))
+        } else {
+            name
+        };
+        if *kind == "Pod" {
+            let node = object.pointer("/spec/nodeName").and_then(Json::as_str).unwrap_or_default();
+            let owner = masked.pointer("/metadata/ownerReferences/0/name").and_then(Json::as_str).unwrap_or(&name);
+            *nodes.entry(owner.to_owned()).or_default().entry(node.to_owned()).or_default() += 1;
+        }
+        found.entry(((*kind).to_owned(), name)).or_default().push(masked);
+    }
+    let mut plain = BTreeMap::new();
+    for ((kind, name), mut objects) in found {
+        objects.sort_by_key(text);
+        if kind == "Event" {
+            objects.dedup();
+        }
+        for (number, object) in objects.into_iter().enumerate() {
+            let number = if number == 0 { String::new() } else { format!(" ({})", number + 1) };
+            plain.insert(format!("{kind} {name}{number}"), object);
+        }
+    }
+    for (owner, nodes) in nodes {
+        let mut counts: Vec<usize> = nodes.into_values().collect();
+        counts.sort_unstable();
+        plain.insert(format!("pods by node of {owner}"), json!(counts));
+    }
+    plain
+}
+
+fn text(value: &Json) -> String {
+    let mut value = value.clone();
+    value.sort_all_objects();
+    value.to_string()
+}
+
+/// What names that hold a hash, or were made by the server, are called, the longest first.
+fn names(all: &[(&'static str, Json)]) -> Vec<(String, String)> {
+    let mut names = Vec::new();
+    let at =
+        |object: &Json, pointer: &str| object.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
+    for (kind, object) in all {
+        let (name, owner) = (at(object, "/metadata/name"), at(object, "/metadata/ownerReferences/0/name"));
+        let hash = at(object, "/metadata/labels/pod-template-hash");
+        if *kind == "ReplicaSet" && !hash.is_empty() {
+            let images = object.pointer("/spec/template/spec/containers/0/image").and_then(Json::as_str);
+            let base = name.trim_end_matches(&hash).trim_end_matches('-').to_owned();
+            names.push((hash, format!("<template of {base} with {}>", images.unwrap_or_default())));
+        }
+        if *kind == "ControllerRevision" {
+            let revision = object.get("revision").map(Json::to_string).unwrap_or_default();
+            let hash = name.rsplit('-').next().unwrap_or_default().to_owned();
+            names.push((hash, format!("<revision {revision} of {owner}>")));
+        }
+    }
+    for (kind, object) in all {
+        let (name, prefix) = (at(object, "/metadata/name"), at(object, "/metadata/generateName"));
+        // A StatefulSet's pods keep a prefix, but have names of their own.
+        let own = at(object, "/metadata/labels/apps.kubernetes.io~1pod-index");
+        if *kind != "Event" && !prefix.is_empty() && name.len() == prefix.len() + 5 && own.is_empty() {
+            names.push((name, format!("{prefix}<generated>")));
+        }
+    }
+    names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+    let hashes = names.clone();
+    for (_, called) in &mut names {
+        for (hash, of) in &hashes {
+            if called.contains(hash.as_str()) && !of.ends_with("<generated>") {
+                *called = called.replace(hash.as_str(), of);
+            }
+        }
+    }
+    names
+}
+
+/// Takes away what those write that are only played.
+fn tidy(kind: &str, object: &mut Json) {
+    let played = |entry: &Json| {
+        let manager = entry["manager"].as_str().unwrap_or_default();
+        PLAYED.contains(&manager) || (kind == "PersistentVolumeClaim" && entry["subresource"] == "status")
+    };
+    if let Some(entries) = object.pointer_mut("/metadata/managedFields").and_then(Json::as_array_mut) {
+        entries.retain(|entry| !played(entry));
+        entries.sort_by_key(|entry| text(&json!([entry["manager"], entry["operation"], entry["subresource"]])));
+    }
+    let keep = |object: &mut Json, at: &str, keys: &[&str]| {
+        if let Some(fields) = object.pointer_mut(at).and_then(Json::as_object_mut) {
+            fields.retain(|key, _| keys.contains(&key.as_str()));
+        }
+    };
+    match kind {
+        "Pod" => {
+            keep(object, "/status", &["phase", "conditions", "qosClass"]);
+            if let Some(conditions) = object.pointer_mut("/status/conditions").and_then(Json::as_array_mut) {
+                conditions.retain(|c| c["type"] == "PodScheduled" || c["type"] == "DisruptionTarget");
+            }
+        }
+        "PersistentVolume" => {
+            keep(object, "/metadata", &["name", "finalizers"]);
+            keep(object, "/spec", &["accessModes", "capacity", "claimRef", "storageClassName"]);
+        }
+        "Event" => keep(
+            object,
+            "",
+            &[
+                "involvedObject",
+                "reason",
+                "message",
+                "type",
+                "source",
+                "reportingComponent",
+                "reportingInstance",
+                "action",
+                "kind",
+                "apiVersion",
+            ],
+        ),
+        _ => {}
+    }
+}
+
+static UID: LazyLock<Regex> = LazyLock::new(|| regex("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"));
+static TIME: LazyLock<Regex> = LazyLock::new(|| regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"));
+static ADDRESS: LazyLock<Regex> = LazyLock::new(|| regex(r"\b10\.\d+\.\d+\.\d+\b"));
+static NODE: LazyLock<Regex> = LazyLock::new(|| regex(r"\bnode-\d\b"));
+static CERTIFICATE: LazyLock<Regex> = LazyLock::new(|| regex(r"(?s)-----BEGIN CERTIFICATE-----.*"));
+
+#[expect(clippy::unwrap_used, reason = "the expressions stand above, and each test needs them")]
+fn regex(text: &str) -> Regex {
+    Regex::new(text).unwrap()
+}
+
+fn mask(namespace: &str, names: &[(String, String)], key: &str, value: &Json) -> Json {
+    let said = |text: &str| {
+        let mut text = text.to_owned();
+        for (name, called) in names {
+            text = text.replace(name.as_str(), called);
+        }
+        let text = text.replace(namespace, "<namespace>");
+        let text = UID.replace_all(&text, "<uid>");
+        let text = TIME.replace_all(&text, "<time>");
+        let text = ADDRESS.replace_all(&text, "<address>");
+        let text = NODE.replace_all(&text, "<node>");
+        CERTIFICATE.replace_all(&text, "<certificate>").into_owned()
+    };
+    match value {
+        Json::String(_) if matches!(key, "resourceVersion") => "<version>".into(),
+        Json::String(text) if key == "reportingInstance" && !text.is_empty() => "<instance>".into(),
+        Json::String(text) => said(text).into(),
+        Json::Number(_) if key == "nodePort" => "<port>".into(),
+        Json::Array(list) => {
+            let mut list: Vec<Json> = list.iter().map(|item| mask(namespace, names, "", item)).collect();
+            if matches!(key, "endpoints" | "addresses" | "finalizers") {
+                list.sort_by_key(text);
+            }
+            Json::Array(list)
+        }
+        Json::Object(fields) => {
+            let mut masked = Map::new();
+            for (name, value) in fields {
+                masked.insert(said(name), mask(namespace, names, name, value));
+            }
+            Json::Object(masked)
+        }
+        other => other.clone(),
+    }
+}

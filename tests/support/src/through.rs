@@ -1,0 +1,64 @@
+//! A target whose requests pass through a function of the test's.
+
+use std::sync::Arc;
+
+use http::{Request, Response};
+use kube::client::Body;
+use windlass_runtime::cluster::Cluster;
+use windlass_runtime::target::{Network, Target};
+use windlass_runtime::{BoxFuture, Clock, Result};
+use windlass_shadow::clock::Simulation;
+
+/// What comes of a request.
+type Answer = std::result::Result<Response<Body>, tower::BoxError>;
+
+/// A target whose requests pass through a function: it may send them on by the client that it is given, change them and
+/// their answers, or break the connection.
+#[derive(Clone)]
+pub struct Through {
+    target: Arc<dyn Target>,
+    pass: Arc<dyn Fn(Request<Body>, kube::Client) -> BoxFuture<Answer> + Send + Sync>,
+}
+
+impl Through {
+    /// Puts the function between the target and its users.
+    pub fn new<F: Future<Output = Answer> + Send + 'static>(
+        target: Arc<dyn Target>,
+        pass: impl Fn(Request<Body>, kube::Client) -> F + Send + Sync + 'static,
+    ) -> Self {
+        Self { target, pass: Arc::new(move |request, client| Box::pin(pass(request, client))) }
+    }
+}
+
+impl Target for Through {
+    fn name(&self) -> String {
+        self.target.name()
+    }
+
+    fn is_live(&self) -> bool {
+        self.target.is_live()
+    }
+
+    fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>> {
+        let (opening, pass) = (self.target.cluster(name), self.pass.clone());
+        Box::pin(async move {
+            let cluster = opening.await?;
+            let client = cluster.client().clone();
+            let service = tower::service_fn(move |request| pass(request, client.clone()));
+            let (namespace, clock) = (cluster.default_namespace(), cluster.clock().clone());
+            Ok(Cluster::with_client(cluster.name(), kube::Client::new(service, namespace), namespace, clock))
+        })
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.target.clock()
+    }
+
+    fn simulation(&self) -> Option<Simulation> {
+        self.target.simulation()
+    }
+
+    fn network(&self) -> Arc<dyn Network> {
+        self.target.network()
+    }
+}
