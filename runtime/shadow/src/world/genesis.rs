@@ -39,7 +39,6 @@ impl World {
             // Where the kind is not known there is nothing to fill.
             drop(self.create(&writer, "namespaces", namespace));
         }
-        self.register_groups(&writer);
         for (name, value, description) in PRIORITIES {
             let class = json!({
                 "kind": "PriorityClass", "apiVersion": "scheduling.k8s.io/v1", "metadata": {"name": name},
@@ -80,6 +79,7 @@ impl World {
         ] {
             drop(self.create(&writer, resource, object));
         }
+        self.register_groups(&writer);
     }
 
     /// Takes a machine in: its Node, with the status that the kubelet reports.
