@@ -112,8 +112,12 @@ fn the_example_goes_through_and_a_second_run_changes_nothing() {
     let deployed = steps.iter().find(|step| step["key"] == "solution/deployments").unwrap();
     assert_eq!(deployed["changed"], 21);
     let found = &report["rehearsal"];
-    let count = |kind: &str| found["objects"].as_array().unwrap().iter().find(|o| o["kind"] == kind).map(|o| o["count"].clone());
-    for (kind, wanted) in [("Deployment", 25), ("StatefulSet", 4), ("Pod", 29), ("PersistentVolume", 7), ("Ingress", 20)] {
+    let count = |kind: &str| {
+        found["objects"].as_array().unwrap().iter().find(|o| o["kind"] == kind).map(|o| o["count"].clone())
+    };
+    for (kind, wanted) in
+        [("Deployment", 25), ("StatefulSet", 4), ("Pod", 29), ("PersistentVolume", 7), ("Ingress", 20)]
+    {
         assert_eq!(count(kind), Some(wanted.into()), "{kind}");
     }
     assert_eq!(count("Node"), None, "the nodes were there before");
@@ -130,7 +134,11 @@ fn the_same_seed_gives_the_same_events_also_under_load() {
     let stop = AtomicBool::new(false);
     std::thread::scope(|threads| {
         for _ in 0..2 * std::thread::available_parallelism().unwrap().get() {
-            threads.spawn(|| while !stop.load(Ordering::Relaxed) { std::hint::spin_loop() });
+            threads.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    std::hint::spin_loop()
+                }
+            });
         }
         let faults = ["--fail", "node/node-2@ready", "--fail", "start/web=3m", "--fail", "crash/api"];
         let run = |seed: &str| rehearse(SHOP, &[&["-o", "jsonl", "--seed", seed], &faults[..]].concat());
@@ -155,7 +163,8 @@ fn the_same_seed_gives_the_same_events_also_under_load() {
 fn a_fault_at_one_point_moves_nothing_else() {
     let clean = objects(&rehearse(SHOP, &["-o", "jsonl"]));
     assert!(clean.len() > 12, "{clean:?}");
-    for fault in ["start/web=20s", "never-ready/web-image", "image/web-image:1", "crash/shop/web@web", "pvc/data-db-1"] {
+    for fault in ["start/web=20s", "never-ready/web-image", "image/web-image:1", "crash/shop/web@web", "pvc/data-db-1"]
+    {
         let about = |name: &str| if fault.starts_with("pvc") { name.contains("db") } else { name.contains("/web") };
         let ran = rehearse(SHOP, &["-o", "jsonl", "--fail", fault]);
         let broken = objects(&ran);
@@ -203,7 +212,8 @@ fn a_fault_without_effect_is_told() {
     let ran = rehearse(SHOP, &["--fail", "image/nosuch", "--fail", "start/web=1m", "--only", "class,web"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     assert!(ran.out.contains("image/nosuch  was in the way of nothing: check its name\n"), "{}", ran.out);
-    let ran = rehearse("step(\"a\", || throw \"no\"); step(\"b\", #{ needs: [\"a\"] }, || ());", &["--fail", "image/x@b"]);
+    let ran =
+        rehearse("step(\"a\", || throw \"no\"); step(\"b\", #{ needs: [\"a\"] }, || ());", &["--fail", "image/x@b"]);
     assert!(ran.out.contains("image/x@b  did not happen: its step was not reached\n"), "{}", ran.out);
 }
 
@@ -220,7 +230,10 @@ fn forty_minutes_of_a_slow_start_take_no_time() {
 
 #[test]
 fn what_can_never_happen_is_said_at_once() {
-    let ran = rehearse("step(\"a\", || wait::exists(\"ConfigMap/x\", #{ namespace: \"default\", timeout: \"10h\" }));", &["-o", "json"]);
+    let ran = rehearse(
+        "step(\"a\", || wait::exists(\"ConfigMap/x\", #{ namespace: \"default\", timeout: \"10h\" }));",
+        &["-o", "json"],
+    );
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert!(ran.err.contains("nothing can happen any more"), "{}", ran.err);
     assert_eq!(ran.json()["virtual_s"], 0.0);
@@ -269,7 +282,13 @@ fn no_line_of_the_findings_is_long_and_none_has_a_colour_of_its_own() {
     let long: Vec<&str> = ran.out.lines().filter(|line| line.chars().count() > 100).collect();
     assert!(long.is_empty(), "{long:?}");
     assert!(!ran.out.contains('\u{1b}') && ran.out.lines().all(|line| line.trim_end() == line), "{}", ran.out);
-    for part in ["timeline  1 node, seed 1", "\nobjects  ", "\nlongest waits\n", "\nfaults\n  start/ef-ccm=120s\n", "\nnot simulated\n"] {
+    for part in [
+        "timeline  1 node, seed 1",
+        "\nobjects  ",
+        "\nlongest waits\n",
+        "\nfaults\n  start/ef-ccm=120s\n",
+        "\nnot simulated\n",
+    ] {
         assert!(ran.out.contains(part), "{part}: {}", ran.out);
     }
 }

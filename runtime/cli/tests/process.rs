@@ -279,7 +279,8 @@ fn ctrl_c_ends_a_question_and_gives_the_terminal_back() {
 
 #[test]
 fn ctrl_c_stops_a_rehearsal_whose_time_never_ends() {
-    let script = r#"step("a", || always(|| { log::info("ready"); loop { sleep("1h"); } }, || log::info("cleaned up")));"#;
+    let script =
+        r#"step("a", || always(|| { log::info("ready"); loop { sleep("1h"); } }, || log::info("cleaned up")));"#;
     let running = start_command("rehearse", script);
     let begun = Instant::now();
     running.signal(Signal::INT);

@@ -86,7 +86,8 @@ impl Faults {
     /// What became of them.
     pub(super) fn ends(&self, target: &Shadow) -> Vec<End> {
         let injected = target.faults();
-        let met = |planned: &PlannedFault| injected.iter().find(|(fault, _)| *fault == planned.fault).map(|(_, met)| *met);
+        let met =
+            |planned: &PlannedFault| injected.iter().find(|(fault, _)| *fault == planned.fault).map(|(_, met)| *met);
         self.0.iter().map(|planned| End { planned: planned.clone(), met: met(planned) }).collect()
     }
 

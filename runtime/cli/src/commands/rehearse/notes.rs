@@ -56,7 +56,8 @@ impl Notes {
                     about => format!("{primitive} {about}"),
                 };
                 // "20 of 21 done; " is said before it.
-                let last = last.map(|last| last.rsplit_once(" done; ").map_or(last.clone(), |(_, rest)| rest.to_owned()));
+                let last =
+                    last.map(|last| last.rsplit_once(" done; ").map_or(last.clone(), |(_, rest)| rest.to_owned()));
                 let step = event.step.clone().unwrap_or_default();
                 noted.waits.push(Wait { step, what, last, seconds: *virtual_s });
             }
