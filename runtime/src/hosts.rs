@@ -94,7 +94,13 @@ impl Hosts {
             Json::Null => Ok(Host { name: name.clone(), ..Host::default() }),
             said => serde_json::from_value::<Host>(said.clone()).map(|host| Host { name: name.clone(), ..host }),
         };
-        Ok(Self { hosts: all.map(host).collect::<std::result::Result<_, _>>().map_err(unreadable)? })
+        let hosts = Self { hosts: all.map(host).collect::<std::result::Result<_, _>>().map_err(unreadable)? };
+        let no_node = |e: windlass_shadow::ApiError| {
+            let what = format!("{HOSTS_FILE} describes a machine that cannot be a node: {}", e.message);
+            at(Error::new(Kind::Values, what).source(e))
+        };
+        hosts.topology().check().map_err(no_node)?;
+        Ok(hosts)
     }
 
     /// The nodes that these machines are in a simulated cluster.
@@ -168,6 +174,8 @@ mod tests {
             ("hosts: { A_B: {} }\n", "A_B"),
             ("hosts: {}\n", "hosts"),
             ("sites: []\n", "hosts"),
+            ("hosts: { a: { memory: 64GB } }\n", "quantities must match"),
+            ("hosts: { a: { labels: { 'a b': c } } }\n", "a b"),
         ] {
             let error = format!("{:?}", hosts(text).unwrap_err());
             assert!(error.contains(wanted) && error.contains(HOSTS_FILE), "{text}: {error}");

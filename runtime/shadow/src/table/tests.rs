@@ -36,6 +36,13 @@ fn paths_find_what_they_name() {
 }
 
 #[test]
+fn paths_that_would_not_end_are_none() {
+    let nested = format!(".a{}@.b{}", "[?(@.a".repeat(2000), ")]".repeat(2000));
+    assert!(JsonPath::parse(&nested).is_none());
+    assert!(JsonPath::parse("..*..*..*").is_none());
+}
+
+#[test]
 fn custom_columns_show_values_of_their_type_only() {
     let column = |kind: &str, path: &str| json!({"name": path, "type": kind, "jsonPath": path});
     let columns = [

@@ -11,7 +11,7 @@ use crate::crd::{self, Verdict};
 use crate::defaults::{self, prepare};
 use crate::error::ApiError;
 use crate::store::Stored;
-use crate::{Json, schema, validation};
+use crate::{Json, object, schema, validation};
 
 /// The resource whose objects make resources.
 pub(crate) const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
@@ -145,6 +145,11 @@ pub(super) fn judge(
     live: Option<&Json>,
     object: &Json,
 ) -> Result<Judged, ApiError> {
+    if object::is_deeper(object, object::DEEPEST) {
+        let said =
+            format!("the object is too deep: at most {} maps and lists may stand in each other", object::DEEPEST);
+        return Err(ApiError::bad_request(said));
+    }
     let (verdict, request) = (verdict(target, stored, live, object), request(target, stored));
     if !verdict.causes.is_empty() {
         let name = crate::object::name(object);
