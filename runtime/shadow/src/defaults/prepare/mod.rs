@@ -15,7 +15,7 @@ pub(crate) use pod::qos_class;
 /// `now` is the time of day, as objects carry it.
 pub(crate) fn create(group: &str, kind: &str, of: &mut Json, now: &str) {
     match (group, kind) {
-        ("", "Pod") => pod::create(of),
+        ("", "Pod") => pod::create(of, now),
         ("", "Namespace") => namespace(of),
         ("", "PersistentVolume") => {
             if let Some(status) = object(of, "status") {
@@ -120,8 +120,8 @@ fn job_selector(job: &mut Json) {
         labels.sort_keys();
         let labels = labels.clone();
         // What is read again has its defaults: those of the template, as long as it has none of its own.
-        if own {
-            object(job, "metadata").map(|metadata| set(metadata, "labels", labels));
+        if own && let Some(metadata) = object(job, "metadata") {
+            set(metadata, "labels", labels);
         }
     }
     let Some(spec) = object(job, "spec") else { return };
