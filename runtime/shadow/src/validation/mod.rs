@@ -5,6 +5,7 @@
 mod autoscaling;
 mod batch;
 mod causes;
+mod claim;
 mod cluster;
 mod config;
 mod cron;
