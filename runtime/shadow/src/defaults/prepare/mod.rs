@@ -15,7 +15,7 @@ pub(crate) use pod::qos_class;
 /// `now` is the time of day, as objects carry it.
 pub(crate) fn create(group: &str, kind: &str, of: &mut Json, now: &str) {
     match (group, kind) {
-        ("", "Pod") => pod::create(of),
+        ("", "Pod") => pod::create(of, now),
         ("", "Namespace") => namespace(of),
         ("", "PersistentVolume") => {
             if let Some(status) = object(of, "status") {
