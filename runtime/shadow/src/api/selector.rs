@@ -291,7 +291,10 @@ fn place(kind: &ResourceType, field: &str) -> Result<Field, String> {
         return match field {
             "metadata.name" => Ok(Field::Name),
             "metadata.namespace" if kind.namespaced => Ok(Field::Namespace),
-            _ => in_definition(&definition.definition, &kind.version, field),
+            _ if definition.selectable.iter().any(|known| known == field) => {
+                Ok(Field::At(format!("/{}", field.replace('.', "/"))))
+            }
+            _ => Err(format!("field label not supported: {field}")),
         };
     }
     let (resource, group) = (&*kind.name, kind.group.as_str());
@@ -322,20 +325,6 @@ fn place(kind: &ResourceType, field: &str) -> Result<Field, String> {
         }
         _ => Err(format!("field label not supported: {field}")),
     }
-}
-
-/// A field that the definition of a custom resource lets one select by.
-fn in_definition(definition: &Json, version: &str, field: &str) -> Result<Field, String> {
-    let list = |of: &Json, key: &str| of.get(key).and_then(Json::as_array).cloned().unwrap_or_default();
-    let versions = list(definition.get("spec").unwrap_or(&Json::Null), "versions");
-    let version = versions.iter().find(|there| there.get("name").and_then(Json::as_str) == Some(version));
-    let path = format!(".{field}");
-    let known = version.is_some_and(|version| {
-        list(version, "selectableFields")
-            .iter()
-            .any(|there| there.get("jsonPath").and_then(Json::as_str) == Some(&path))
-    });
-    if known { Ok(Field::At(path.replace('.', "/"))) } else { Err(format!("field label not supported: {field}")) }
 }
 
 fn split_terms(text: &str) -> Vec<&str> {

@@ -12,7 +12,6 @@ use super::{cel, schemas};
 use crate::Json;
 use crate::catalog::{ResourceType, Subresource};
 use crate::schema::Schemas;
-use crate::table::JsonPath;
 
 /// The resources of an established definition, one for each version that is served, under its accepted names. None before
 /// it is established, and none of a definition that cannot be read.
@@ -69,7 +68,7 @@ fn compile(version: VersionSpec, group: &str, kind: &str, keeps_unknown: bool, d
     let schema = version.schema.and_then(|s| s.schema);
     let selectable = version.selectable_fields.into_iter().map(|field| {
         let path = field.json_path;
-        (path.strip_prefix('.').unwrap_or(&path).to_owned(), JsonPath::parse(&path))
+        path.strip_prefix('.').unwrap_or(&path).to_owned()
     });
     Version {
         definition: Arc::clone(definition),

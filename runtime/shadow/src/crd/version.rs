@@ -5,10 +5,9 @@ use std::sync::Arc;
 use super::fault::{self, Path};
 use super::props::Props;
 use super::scale::Scale;
-use super::{cel, defaulting, embedded, go, lists, openapi, prune};
+use super::{cel, defaulting, embedded, lists, openapi, prune};
 use crate::Json;
 use crate::error::Cause;
-use crate::table::JsonPath;
 
 /// One version of a custom resource.
 #[derive(Debug, Default)]
@@ -19,8 +18,8 @@ pub(crate) struct Version {
     /// Whether it has a status of its own.
     pub(crate) status: bool,
     pub(crate) scale: Option<Scale>,
-    /// What lists can be narrowed by (`spec.x`), and where that is.
-    pub(crate) selectable: Vec<(String, Option<JsonPath>)>,
+    /// What lists can be narrowed by, such as `spec.x`.
+    pub(crate) selectable: Vec<String>,
     /// Whether unknown fields are kept throughout.
     pub(crate) keeps_unknown: bool,
     /// What a request to it is answered with besides, as a warning: that it is deprecated.
@@ -102,15 +101,6 @@ impl Version {
             }
         }
         Verdict { causes, warnings, unvalidated }
-    }
-
-    /// What the object can be selected by besides its name and namespace.
-    pub(crate) fn fields(&self, object: &Json) -> Vec<(String, String)> {
-        let value = |path: &Option<JsonPath>| {
-            let found = path.as_ref().and_then(|path| path.find(object)).unwrap_or_default();
-            found.first().filter(|value| !value.is_null()).map_or_else(String::new, |value| go::print(value))
-        };
-        self.selectable.iter().map(|(name, path)| (name.clone(), value(path))).collect()
     }
 }
 

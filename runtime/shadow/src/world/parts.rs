@@ -174,6 +174,8 @@ fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, obje
             None => validation::create(group, version, kind, object, stored.namespaced),
         });
         verdict.warnings = validation::warnings(group, kind, object, live);
+    } else if let Some(live) = live.filter(|_| target.subresource == "status") {
+        verdict.causes.extend(validation::update_status(group, kind, object, live));
     }
     if live.is_none() && verdict.causes.is_empty() {
         verdict.causes = validation::metadata(object);
