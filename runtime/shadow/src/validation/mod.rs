@@ -15,6 +15,7 @@ mod networking;
 mod pod;
 mod selector;
 mod service;
+mod status;
 mod storage;
 pub(crate) mod warnings;
 mod workload;
@@ -106,6 +107,15 @@ pub(crate) fn update(group: &str, _version: &str, kind: &str, object: &Json, old
         _ => {}
     }
     metadata::kube_finalizers(object, all);
+    causes.0
+}
+
+/// What is wrong with the status of a changed object of a built-in kind, beside the old one.
+pub(crate) fn update_status(group: &str, kind: &str, object: &Json, old: &Json) -> Vec<Cause> {
+    let mut causes = Causes::default();
+    if matches!(short(group), "core" | "apps") {
+        status::update(kind, object, old, &mut causes);
+    }
     causes.0
 }
 

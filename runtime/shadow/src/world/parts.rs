@@ -204,6 +204,8 @@ fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, obje
             Some(live) => validation::update(group, version, kind, object, live),
             None => validation::create(group, version, kind, object, stored.namespaced),
         });
+    } else if let Some(live) = live.filter(|_| target.subresource == "status") {
+        verdict.causes.extend(validation::update_status(group, kind, object, live));
     }
     if live.is_none() && verdict.causes.is_empty() {
         verdict.causes = validation::metadata(object);
