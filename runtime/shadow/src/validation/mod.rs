@@ -62,6 +62,7 @@ pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json, nam
         ("scheduling", "PriorityClass") => storage::priority_class(object, all),
         ("storage", "StorageClass") => storage::class(object, all),
         ("coordination", "Lease") => cluster::lease(object, all),
+        ("apiregistration", "APIService") => metadata::create(object, namespaced, Name::PathSegment, all),
         _ => metadata::create(object, namespaced, Name::Subdomain, all),
     }
     metadata::kube_finalizers(object, all);
