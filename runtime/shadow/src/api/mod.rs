@@ -69,7 +69,7 @@ fn resource(world: &mut World, request: &request::Request<'_>) -> Result<Answer,
     Ok(answer)
 }
 
-fn of_kind(world: &mut World, request: &request::Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
+fn of_kind(world: &mut World, request: &request::Request<'_>, kind: &std::sync::Arc<ResourceType>) -> Result<Answer, ApiError> {
     let path = request.path;
     if !path.subresource.is_empty() {
         let subresource = kind.subresource(&path.subresource).ok_or_else(no_such_resource)?;
