@@ -1,6 +1,7 @@
 //! Which kinds there are, where their objects are found, and of what types they are: as the server itself says.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::cluster::{Cluster, Sent};
 use crate::{Error, Json};
@@ -53,10 +54,10 @@ impl Kinds {
         }
         let versions: Vec<String> = found.kinds.keys().map(|(api_version, _)| api_version.clone()).collect();
         for api_version in versions {
-            if !found.documents.contains_key(&api_version) {
-                let root = if api_version.contains('/') { "apis" } else { "api" };
-                let document = get(cluster, &format!("/openapi/v3/{root}/{api_version}"), "application/json").await?;
-                found.documents.insert(api_version, document);
+            if let Entry::Vacant(place) = found.documents.entry(api_version) {
+                let root = if place.key().contains('/') { "apis" } else { "api" };
+                let path = format!("/openapi/v3/{root}/{}", place.key());
+                place.insert(get(cluster, &path, "application/json").await?);
             }
         }
         Ok(found)

@@ -123,7 +123,8 @@ impl<'a> Session<'a> {
         let created = self.send("POST", &format!("{path}{query}"), "application/json", &case.to_string());
         let name = created.body["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         assert!(!real || created.code == 201, "{case}: {}", created.body);
-        let mut answers = vec![created];
+        let prefix = case["metadata"]["generateName"].as_str().unwrap_or_default();
+        let mut answers = vec![created.with_plain_name(prefix)];
         answers.extend(requests.iter().map(|request| self.request(&format!("{path}/{name}"), request)));
         Some(answers)
     }

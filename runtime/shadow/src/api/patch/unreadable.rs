@@ -3,15 +3,15 @@
 use serde_json::Map;
 
 use crate::Json;
-use crate::apply::printed::go_quoted;
 use crate::error::{ApiError, Cause};
+use crate::go::quote;
 use crate::object::DEEPEST;
 
 /// 422, about no object.
 pub(super) fn refused(shown: &str, why: &str) -> ApiError {
     let cause = Cause {
         reason: "FieldValueInvalid",
-        message: format!("Invalid value: {}: {why}", go_quoted(shown)),
+        message: format!("Invalid value: {}: {why}", quote(shown)),
         field: "patch".into(),
     };
     ApiError::invalid("", "", "", &[cause])

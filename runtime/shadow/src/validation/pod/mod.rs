@@ -4,6 +4,7 @@ mod container;
 mod dns;
 mod environment;
 mod mount;
+mod part;
 mod probe;
 pub(super) mod resources;
 mod scheduling;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 
 pub(super) use container::check_port;
 pub(super) use dns::check_address;
+pub(super) use part::{ephemeral, resize};
 pub(super) use resources::{check_quantity, is_standard};
 pub(super) use scheduling::{check_effect, check_node_selector, check_tolerations};
 pub(super) use update::update;
@@ -109,7 +111,7 @@ fn check_spec(spec: &Json, field: &str, claims: &[Json], is_pod: bool, causes: &
     }
     resources::check_overhead(spec, field, causes);
     if let Some(os) = spec.get("os") {
-        causes.one_of(&format!("{field}.os.name"), text(os, "name"), &["linux", "windows"]);
+        causes.one_of(&format!("{field}.os"), text(os, "name"), &["linux", "windows"]);
     }
 }
 
