@@ -12,7 +12,7 @@ use windlass_shadow::recording::Recording;
 use windlass_shadow::topology::Topology;
 use windlass_shadow::{Counted, Service, Shadow as Simulated};
 
-use super::{Network, RealNetwork, Target};
+use super::{Network, Target};
 use crate::clock::{self, BoxFuture, Clock};
 use crate::cluster::Cluster;
 use crate::sync::lock;
@@ -234,7 +234,7 @@ impl Target for Shadow {
     fn network(&self) -> Arc<dyn Network> {
         match self.simulated(None) {
             Ok(cluster) => Arc::new(network::Services(cluster)),
-            Err(_) => Arc::new(RealNetwork),
+            Err(_) => Arc::new(network::Nothing),
         }
     }
 }

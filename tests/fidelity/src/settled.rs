@@ -104,15 +104,16 @@ impl<'a> Side<'a> {
     pub async fn settle(&self, longer: Option<Duration>) -> Result<BTreeMap<String, Json>, Error> {
         let quiet = longer.unwrap_or(QUIET);
         let start = Instant::now();
-        let (mut last, mut since) = (self.all().await?, Instant::now());
+        let look = async || self.all().await.map(|all| plain(&self.namespace, all));
+        let (mut last, mut since) = (look().await?, Instant::now());
         while since.elapsed() < quiet && start.elapsed() < PATIENCE {
             tokio::time::sleep(Duration::from_millis(200)).await;
-            let now = self.all().await?;
+            let now = look().await?;
             if now != last {
                 (last, since) = (now, Instant::now());
             }
         }
-        Ok(plain(&self.namespace, last))
+        Ok(last)
     }
 
     async fn all(&self) -> Result<Vec<(&'static str, Json)>, Error> {
@@ -149,9 +150,7 @@ fn plain(namespace: &str, all: Vec<(&'static str, Json)>) -> BTreeMap<String, Js
         let mut object = object.clone();
         tidy(kind, &mut object);
         let mut masked = mask(namespace, &names, "", &object);
-        if *kind == "Event" {
-            forget_names(&mut masked);
-        }
+        forget_names(&mut masked);
         let name = masked.pointer("/metadata/name").and_then(Json::as_str).unwrap_or_default().to_owned();
         let name = if *kind == "Event" {
             let part = |key: &str| masked[key].as_str().unwrap_or_default().to_owned();
@@ -292,20 +291,32 @@ fn regex(text: &str) -> Regex {
     Regex::new(text).unwrap()
 }
 
-/// Masks the names of what an Event was about and is gone.
-fn forget_names(event: &mut Json) {
-    for pointer in ["/message", "/involvedObject/name"] {
-        if let Some(Json::String(text)) = event.pointer_mut(pointer) {
-            *text = MADE
-                .replace_all(text, |found: &regex::Captures<'_>| match (found.get(1), found.get(2)) {
-                    (Some(_), Some(_)) => "-<hash>-<generated>",
-                    (Some(_), None) => "-<hash>",
-                    (None, Some(_)) => "-<generated>",
-                    (None, None) => "-",
-                })
-                .into_owned();
+/// Masks the names of what is gone, where messages tell of it.
+fn forget_names(object: &mut Json) {
+    let of_event = object.pointer("/involvedObject/name").is_some();
+    if of_event && let Some(name) = object.pointer_mut("/involvedObject/name") {
+        forget_name(name);
+    }
+    if let Some(message) = object.get_mut("message") {
+        forget_name(message);
+    }
+    for condition in object.pointer_mut("/status/conditions").and_then(Json::as_array_mut).into_iter().flatten() {
+        if let Some(message) = condition.get_mut("message") {
+            forget_name(message);
         }
     }
+}
+
+fn forget_name(text: &mut Json) {
+    let Json::String(text) = text else { return };
+    *text = MADE
+        .replace_all(text, |found: &regex::Captures<'_>| match (found.get(1), found.get(2)) {
+            (Some(_), Some(_)) => "-<hash>-<generated>",
+            (Some(_), None) => "-<hash>",
+            (None, Some(_)) => "-<generated>",
+            (None, None) => "-",
+        })
+        .into_owned();
 }
 
 fn mask(namespace: &str, names: &[(String, String)], key: &str, value: &Json) -> Json {

@@ -72,20 +72,23 @@ impl Controller for EndpointSlices {
         if wanted.is_empty() {
             wanted.push((Json::Null, Vec::new()));
         }
+        // The slice with the same ports that shares most with it is kept; what is left over becomes what is new.
+        let mut fresh = Vec::new();
         for (ports, endpoints) in wanted {
-            // The slice with the same ports that shares most with it is kept.
             let common = |slice: &Json| {
                 let there = items(&slice["endpoints"]);
                 endpoints.iter().filter(|e| there.iter().any(|o| o["addresses"] == e["addresses"])).count()
             };
-            let place = (0..old.len())
-                .filter(|place| {
-                    old.get(*place)
-                        .is_some_and(|slice| slice["ports"] == ports || items(&slice["endpoints"]).is_empty())
-                })
-                .max_by_key(|place| old.get(*place).map_or(0, |slice| common(slice)));
-            let kept = place.map(|place| old.remove(place));
-            write(cx, &service, kept.as_deref(), (ports, endpoints), triggered)?;
+            let alike = |place: &usize| old.get(*place).is_some_and(|slice| slice["ports"] == ports);
+            let place =
+                (0..old.len()).filter(alike).max_by_key(|place| old.get(*place).map_or(0, |slice| common(slice)));
+            match place.map(|place| old.remove(place)) {
+                Some(kept) => write(cx, &service, Some(&kept), (ports, endpoints), triggered)?,
+                None => fresh.push((ports, endpoints)),
+            }
+        }
+        for slice in fresh {
+            write(cx, &service, old.pop().as_deref(), slice, triggered)?;
         }
         for slice in old {
             unless_gone(cx.world.delete(

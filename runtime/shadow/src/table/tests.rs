@@ -26,12 +26,20 @@ fn paths_find_what_they_name() {
         ("..port", json!([1, 2])),
     ];
     for (path, expected) in cases {
-        let found = JsonPath::parse(path).unwrap_or_else(|| panic!("{path}")).find(&object()).unwrap();
+        let object = object();
+        let found = JsonPath::parse(path).unwrap_or_else(|| panic!("{path}")).find(&object).unwrap();
         assert_eq!(json!(found), expected, "{path}");
     }
     for wrong in [".spec[", ".spec.ports[x", ".a['b"] {
         assert!(JsonPath::parse(wrong).is_none(), "{wrong}");
     }
+}
+
+#[test]
+fn paths_that_would_not_end_are_none() {
+    let nested = format!(".a{}@.b{}", "[?(@.a".repeat(2000), ")]".repeat(2000));
+    assert!(JsonPath::parse(&nested).is_none());
+    assert!(JsonPath::parse("..*..*..*").is_none());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Objects, World, Writer};
+use crate::error::ApiError;
 
 /// The priority classes that every cluster has.
 const PRIORITIES: [(&str, i64, &str); 2] = [
@@ -39,7 +40,6 @@ impl World {
             // Where the kind is not known there is nothing to fill.
             drop(self.create(&writer, "namespaces", namespace));
         }
-        self.register_groups(&writer);
         for (name, value, description) in PRIORITIES {
             let class = json!({
                 "kind": "PriorityClass", "apiVersion": "scheduling.k8s.io/v1", "metadata": {"name": name},
@@ -80,17 +80,18 @@ impl World {
         ] {
             drop(self.create(&writer, resource, object));
         }
+        self.register_groups(&writer);
     }
 
     /// Takes a machine in: its Node, with the status that the kubelet reports.
-    pub(crate) fn join(&mut self, node: crate::Json) {
+    ///
+    /// # Errors
+    /// What the API says of the Node or its status.
+    pub(crate) fn join(&mut self, node: crate::Json) -> Result<(), ApiError> {
         let writer = Writer { manager: "kubelet".into(), ..Writer::default() };
         let status = node["status"].clone();
-        // Where the kind is not known there is nothing to join.
-        if let Ok(made) = self.create(&writer, "nodes", node) {
-            let mut made = crate::Json::clone(&made);
-            crate::controllers::fields::put(&mut made, &["status"], status);
-            drop(self.update_status(&writer, "nodes", made));
-        }
+        let mut made = crate::Json::clone(&*self.create(&writer, "nodes", node)?);
+        crate::controllers::fields::put(&mut made, &["status"], status);
+        self.update_status(&writer, "nodes", made).map(drop)
     }
 }

@@ -305,7 +305,7 @@ impl World {
         if dry_run {
             return Arc::new(Stored::encode(&key.resource, &object));
         }
-        meta::set(&mut object, "resourceVersion", self.store.next_version().to_string().into());
+        meta::set_version(&mut object, self.store.next_version());
         let before = self.store.get(key).map(|before| before.json());
         let stored = self.store.put(key, &object);
         parts::committed(self, kind, before.as_ref(), Some(&object));

@@ -50,6 +50,17 @@ fn an_immediate_class_makes_a_volume_at_once_and_deletes_it_with_the_claim() {
 }
 
 #[test]
+fn a_provisioner_that_is_no_csi_driver_makes_volumes_too() {
+    let mut test = Test::new(1);
+    test.create("storageclasses.storage.k8s.io", class("shared", "Immediate", "example.com/nfs"));
+    test.create("persistentvolumeclaims", claim("data", "shared"));
+    test.finish();
+    let bound = test.get("persistentvolumeclaims", "data");
+    let volume = test.get("persistentvolumes", text(&bound["spec"]["volumeName"]));
+    assert_eq!((text(&bound["status"]["phase"]), text(&volume["spec"]["nfs"]["server"])), ("Bound", "nfs.example.com"));
+}
+
+#[test]
 fn a_volume_that_is_to_be_kept_stays_released() {
     let mut test = Test::new(1);
     let mut keep = class("keep", "Immediate", "csi.example.com");
