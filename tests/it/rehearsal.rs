@@ -66,12 +66,18 @@ fn rehearse(script: &str, more: &[&str]) -> Ran {
     windlass(&[&["rehearse", &file, "--begin", "2026-07-01T08:00:00Z"], more].concat())
 }
 
-/// The objects that the last step of [`SHOP`] tells, by kind and name, without what follows from the order of all writes.
+/// The objects that the last step of [`SHOP`] tells, by kind and name, without what follows from the order of all writes: as
+/// in a real cluster, versions count all of them, and pods get the next free address of their node.
 fn objects(ran: &Ran) -> BTreeMap<String, Json> {
     let told = ran.out.lines().filter_map(|line| {
         let event: Json = serde_json::from_str(line).unwrap();
         let mut object: Json = serde_json::from_str(event["text"].as_str()?.strip_prefix("object ")?).unwrap();
-        object["metadata"].as_object_mut().unwrap().remove("resourceVersion");
+        for field in ["resourceVersion", "managedFields"] {
+            object["metadata"].as_object_mut().unwrap().remove(field);
+        }
+        for field in ["podIP", "podIPs"] {
+            object["status"].as_object_mut().unwrap().remove(field);
+        }
         let name = format!("{}/{}", object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
         Some((name, object))
     });
@@ -133,10 +139,10 @@ fn the_example_goes_through_and_a_second_run_changes_nothing() {
 fn the_same_seed_gives_the_same_events_also_under_load() {
     let stop = AtomicBool::new(false);
     std::thread::scope(|threads| {
-        for _ in 0..2 * std::thread::available_parallelism().unwrap().get() {
+        for _ in 0..std::thread::available_parallelism().unwrap().get() {
             threads.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
-                    std::hint::spin_loop()
+                    std::hint::spin_loop();
                 }
             });
         }
@@ -186,7 +192,8 @@ fn a_rehearsal_with_a_fault_ends_with_the_object_and_its_reason() {
     for (fault, wanted) in [
         ("image/web-image:1", "ImagePullBackOff"),
         ("crash/web", "CrashLoopBackOff"),
-        ("never-ready/web", "nothing can happen any more"),
+        ("never-ready/web", "ProgressDeadlineExceeded"),
+        ("never-ready/db", "nothing can happen any more"),
         ("pvc/shop/data-db-0", "StatefulSet/db in shop will not become ready"),
     ] {
         let ran = rehearse(SHOP, &["--fail", fault]);
@@ -197,14 +204,16 @@ fn a_rehearsal_with_a_fault_ends_with_the_object_and_its_reason() {
 }
 
 #[test]
-fn a_node_goes_down_when_its_step_begins_and_its_pods_move_after_five_minutes() {
-    let ran = rehearse(SHOP, &["-o", "json", "--fail", "node/node-1@ready", "--fail", "start/*=10s"]);
+fn the_pods_of_a_node_that_goes_down_at_a_step_move_after_five_minutes() {
+    let ran = rehearse(SHOP, &["-o", "json", "--fail", "node/node-2@web"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
     let report = ran.json();
-    let step = |key: &str| report["steps"].as_array().unwrap().iter().find(|s| s["key"] == key).unwrap().clone();
-    assert_eq!(step("db")["virtual_s"], 90.0, "nothing is broken before: {}", ran.err);
-    let took = step("ready")["virtual_s"].as_f64().unwrap();
-    assert!((300.0..1900.0).contains(&took), "{took}: {}", ran.err);
+    let took = report["virtual_s"].as_f64().unwrap();
+    // Lost after 50 s, tolerated for 300 s.
+    assert!((350.0..370.0).contains(&took), "{took}: {}", ran.err);
     assert_eq!(report["rehearsal"]["faults"][0]["met"], true);
+    let late = rehearse(SHOP, &["-o", "json", "--fail", "node/node-2@objects"]);
+    assert_eq!(late.json()["virtual_s"], 90.0, "nothing is broken before the step: {}", late.err);
 }
 
 #[test]
@@ -218,14 +227,22 @@ fn a_fault_without_effect_is_told() {
 }
 
 #[test]
-fn forty_minutes_of_a_slow_start_take_no_time() {
-    let begun = std::time::Instant::now();
-    let ran = rehearse(SHOP, &["-o", "json", "--fail", "start/web=20m"]);
+fn a_slow_start_takes_its_time_and_is_among_the_longest_waits() {
+    let ran = rehearse(SHOP, &["-o", "json", "--fail", "start/web=9m"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     let report = ran.json();
-    assert_eq!(report["virtual_s"], 1202.0 - 1.0, "{report:#}");
-    assert_eq!(report["rehearsal"]["longest_waits"][0]["last"], "Deployment/web in shop: 0 of 2 replicas available");
-    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+    assert_eq!(report["virtual_s"], 540.0, "{report:#}");
+    let longest = &report["rehearsal"]["longest_waits"][0];
+    assert_eq!((&longest["step"], &longest["virtual_s"]), (&"ready".into(), &450.0.into()));
+    assert!(longest["last"].as_str().unwrap().starts_with("Deployment/web in shop: "), "{longest}");
+}
+
+#[test]
+fn forty_minutes_of_waiting_take_no_time() {
+    let script = r#"for n in 0..40 { step(`minute/${n}`, || sleep("1m")); }"#;
+    let report = rehearse(script, &["-o", "json"]).json();
+    assert_eq!(report["virtual_s"], 2400.0);
+    assert!(report["elapsed_s"].as_f64().unwrap() < 10.0, "{}", report["elapsed_s"]);
 }
 
 #[test]
@@ -236,7 +253,7 @@ fn what_can_never_happen_is_said_at_once() {
     );
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert!(ran.err.contains("nothing can happen any more"), "{}", ran.err);
-    assert_eq!(ran.json()["virtual_s"], 0.0);
+    assert_eq!(ran.json()["virtual_s"], 1.0);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::Json;
+use crate::go::quote;
 
 /// A refusal of the API: the `Status` that a client gets.
 ///
@@ -17,7 +18,9 @@ pub struct ApiError {
     /// The message.
     pub message: String,
     /// `details`: group, kind, name, uid, causes, retryAfterSeconds.
-    pub details: Option<Json>,
+    pub details: Option<Box<Json>>,
+    /// What the client is told besides.
+    pub warnings: Vec<String>,
 }
 
 /// One cause of an `Invalid` or a `Conflict`.
@@ -34,7 +37,7 @@ pub struct Cause {
 impl ApiError {
     /// A refusal without details.
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: None }
+        Self { code, reason, message: message.into(), details: None, warnings: Vec::new() }
     }
 
     fn about(mut self, group: &str, kind: &str, name: &str) -> Self {
@@ -44,12 +47,12 @@ impl ApiError {
                 details.insert(key.into(), value.into());
             }
         }
-        self.details = Some(Json::Object(details));
+        self.details = Some(Box::new(Json::Object(details)));
         self
     }
 
     pub(crate) fn with_causes(mut self, causes: &[Cause]) -> Self {
-        if let Some(Json::Object(details)) = &mut self.details
+        if let Some(Json::Object(details)) = self.details.as_deref_mut()
             && !causes.is_empty()
         {
             let list = causes.iter().map(|c| json!({"reason": c.reason, "message": c.message, "field": c.field}));
@@ -60,19 +63,19 @@ impl ApiError {
 
     /// 404: `resource` is the plural name.
     pub fn not_found(group: &str, resource: &str, name: &str) -> Self {
-        let message = format!("{} \"{name}\" not found", qualified(group, resource));
+        let message = format!("{} {} not found", qualified(group, resource), quote(name));
         Self::new(404, "NotFound", message).about(group, resource, name)
     }
 
     /// 409 on create.
     pub fn already_exists(group: &str, resource: &str, name: &str) -> Self {
-        let message = format!("{} \"{name}\" already exists", qualified(group, resource));
+        let message = format!("{} {} already exists", qualified(group, resource), quote(name));
         Self::new(409, "AlreadyExists", message).about(group, resource, name)
     }
 
     /// 409: an outdated resourceVersion, or another precondition; `why` is the real server's sentence.
     pub fn conflict(group: &str, resource: &str, name: &str, why: &str) -> Self {
-        let message = format!("Operation cannot be fulfilled on {} \"{name}\": {why}", qualified(group, resource));
+        let message = format!("Operation cannot be fulfilled on {} {}: {why}", qualified(group, resource), quote(name));
         Self::new(409, "Conflict", message).about(group, resource, name)
     }
 
@@ -92,7 +95,7 @@ impl ApiError {
             }
         }
         let said = if said.len() == 1 { said.concat() } else { format!("[{}]", said.join(", ")) };
-        let message = format!("{} \"{name}\" is invalid: {said}", qualified(group, kind));
+        let message = format!("{} {} is invalid: {said}", qualified(group, kind), quote(name));
         Self::new(422, "Invalid", message).about(group, kind, name).with_causes(causes)
     }
 
@@ -103,7 +106,7 @@ impl ApiError {
 
     /// 403 by an admission or a rule: `why` follows the object's name.
     pub fn forbidden(group: &str, resource: &str, name: &str, why: &str) -> Self {
-        let message = format!("{} \"{name}\" is forbidden: {why}", qualified(group, resource));
+        let message = format!("{} {} is forbidden: {why}", qualified(group, resource), quote(name));
         Self::new(403, "Forbidden", message).about(group, resource, name)
     }
 
@@ -117,7 +120,7 @@ impl ApiError {
                 map.insert("reason".into(), self.reason.into());
             }
             if let Some(details) = &self.details {
-                map.insert("details".into(), details.clone());
+                map.insert("details".into(), Json::clone(details));
             }
             map.insert("code".into(), self.code.into());
         }

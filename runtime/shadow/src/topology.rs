@@ -1,11 +1,15 @@
 //! The machines of a simulated cluster.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::Json;
+use crate::catalog::Catalog;
+use crate::clock::RealClock;
 use crate::controllers::fields::{put, stamp};
+use crate::world::World;
+use crate::{ApiError, Json};
 
 /// The version that the nodes' kubelets say they have.
 const VERSION: &str = "v1.36.3";
@@ -67,6 +71,18 @@ impl Topology {
         Self { nodes: (1..=nodes).map(|number| NodeSpec::new(format!("node-{number}"))).collect() }
     }
 
+    /// Whether the API takes every machine as it is described.
+    ///
+    /// # Errors
+    /// What it says of the first that it refuses, such as a size that is none.
+    pub fn check(&self) -> Result<(), ApiError> {
+        let clock = Arc::new(RealClock::new());
+        let now = crate::clock::Clock::wall(&*clock);
+        let mut world = World::new(0, clock, Catalog::builtin(), None);
+        world.begin();
+        self.objects(now).into_iter().try_for_each(|node| world.join(node))
+    }
+
     /// The Node objects as their kubelets report them, with status; `joined` is when.
     #[must_use]
     pub fn objects(&self, joined: jiff::Timestamp) -> Vec<Json> {
@@ -125,9 +141,9 @@ fn taint(taint: &Taint) -> Json {
     object
 }
 
-/// The pods' addresses of the node at this place: a /24 each, out of 10.244.0.0/14 and what follows.
+/// The pods' addresses of the node at this place: a /24 each, out of 10.244.0.0/14 and what follows, round through all of 10.0.0.0/8.
 pub(crate) fn pod_range(place: usize) -> String {
-    format!("10.{}.{}.0/24", 244 + place / 256 % 12, place % 256)
+    format!("10.{}.{}.0/24", (244 + place / 256) % 256, place % 256)
 }
 
 /// What a kubelet reports of a machine that is well.
@@ -195,21 +211,6 @@ pub(crate) fn conditions(since: jiff::Timestamp) -> Json {
     ])
 }
 
-/// Brings a Node's heartbeats up to date, for whoever reads it: they are never written.
-///
-/// A kubelet reports every 5 minutes if nothing changes; a node that is not heard of keeps its last heartbeat.
-pub(crate) fn heartbeat(node: &mut Json, now: jiff::Timestamp) {
-    let Some(conditions) = node.pointer_mut("/status/conditions").and_then(Json::as_array_mut) else { return };
-    if conditions.iter().any(|c| c["status"] == "Unknown") {
-        return;
-    }
-    for condition in conditions {
-        let Some(first) = crate::controllers::fields::time(&condition["lastHeartbeatTime"]) else { continue };
-        let beats = (now.as_second() - first.as_second()).max(0) / 300;
-        put(condition, &["lastHeartbeatTime"], stamp(crate::controllers::fields::later(first, beats * 300)));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,14 +239,5 @@ mod tests {
         let hosts: std::collections::BTreeSet<String> =
             nodes.iter().map(|n| n["status"]["addresses"][0]["address"].to_string()).collect();
         assert_eq!((ranges.len(), hosts.len()), (500, 500));
-    }
-
-    #[test]
-    fn heartbeats_come_every_five_minutes_while_the_node_is_heard_of() {
-        let mut node = Topology::of(1).objects(jiff::Timestamp::UNIX_EPOCH).remove(0);
-        let now = jiff::Timestamp::from_second(1000).unwrap();
-        heartbeat(&mut node, now);
-        assert_eq!(node["status"]["conditions"][3]["lastHeartbeatTime"], "1970-01-01T00:15:00Z");
-        assert_eq!(node["status"]["conditions"][3]["lastTransitionTime"], "1970-01-01T00:00:00Z");
     }
 }

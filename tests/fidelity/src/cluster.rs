@@ -131,5 +131,6 @@ async fn lines(mut body: Body, count: usize) -> Vec<Json> {
     };
     // Whoever waits in vain says so by what is missing.
     let _ = tokio::time::timeout(PATIENCE, reading).await;
+    lines.truncate(count);
     lines
 }

@@ -52,7 +52,7 @@ struct Door {
 
 enum Control {
     Shared(&'static Testbed),
-    Own(Testbed),
+    Own(Box<Testbed>),
 }
 
 impl Control {
@@ -128,7 +128,7 @@ impl Bed {
     pub fn alone(self) -> Self {
         match &self.0.place {
             Place::Shadow { .. } => self,
-            Place::Live(_) => Self::real(Control::Own(Testbed::builder().nodes(3).start().unwrap())),
+            Place::Live(_) => Self::real(Control::Own(Box::new(Testbed::builder().nodes(3).start().unwrap()))),
         }
     }
 

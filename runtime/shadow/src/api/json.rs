@@ -63,7 +63,17 @@ fn quoted(letter: char) -> String {
     match letter {
         '\'' => "'\\''".into(),
         '"' => "'\"'".into(),
-        other => format!("'{}'", crate::apply::printed::go_quoted(&other.to_string()).trim_matches('"')),
+        other => format!("'{}'", crate::go::quote(&other.to_string()).trim_matches('"')),
+    }
+}
+
+/// A map that comes again is read into the one that is there.
+fn extend(map: &mut Map<String, Json>, more: Map<String, Json>) {
+    for (key, value) in more {
+        match (map.get_mut(&key), value) {
+            (Some(Json::Object(there)), Json::Object(more)) => extend(there, more),
+            (_, value) => drop(map.insert(key, value)),
+        }
     }
 }
 
@@ -132,7 +142,10 @@ impl<'de> Visitor<'de> for Value {
                 self.found.borrow_mut().push(format!("duplicate field {path:?}"));
             }
             let value = fields.next_value_seed(Value { path, found: Rc::clone(&self.found) })?;
-            map.insert(key, value);
+            match (map.get_mut(&key), value) {
+                (Some(Json::Object(there)), Json::Object(more)) => extend(there, more),
+                (_, value) => drop(map.insert(key, value)),
+            }
         }
         Ok(Json::Object(map))
     }

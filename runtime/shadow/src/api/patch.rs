@@ -11,8 +11,8 @@ use crate::apply::printed::{go_kind, plain};
 use crate::catalog::ResourceType;
 use crate::error::ApiError;
 use crate::patch::{json, merge, strategic, unsupported};
-use crate::schema::{Id, Schemas, check_fields};
-use crate::world::{Edit, Writer};
+use crate::schema::{self, Id, Schemas, check_fields};
+use crate::world::{Edit, FieldValidation, Making, Writer};
 
 /// The edit that a patch of an object of this kind asks for.
 pub(crate) fn patch<'a>(request: &Request<'_>, kind: &'a ResourceType) -> Result<(Writer, Edit<'a>), ApiError> {
@@ -54,8 +54,9 @@ pub(crate) fn patch_of<'a>(
         "application/strategic-merge-patch+json" => ApiError::bad_request(why),
         _ => broken(why),
     })?;
-    let reads = Reads { kind: *kind, schema: schema.filter(|_| !custom), custom };
-    let edit: Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a> = match content_type {
+    let strict = writer.field_validation == FieldValidation::Strict;
+    let reads = Reads { kind: *kind, schema: schema.filter(|_| !custom), custom, strict };
+    let edit: Making<'a> = match content_type {
         "application/json-patch+json" => Box::new(move |live| {
             let patched = json(live, &patch)?;
             reads.check(patched, |patched| unreadable::by_operations(patched, &patch))
@@ -82,12 +83,17 @@ struct Reads<'a> {
     /// The type, where it is one of Kubernetes' own.
     schema: Option<(&'a Arc<Schemas>, Id)>,
     custom: bool,
+    strict: bool,
 }
 
 impl Reads<'_> {
     fn error(&self, patched: &Json) -> Option<String> {
         let (schemas, id) = self.schema?;
-        check_fields(schemas, id, &mut patched.clone()).err()
+        match check_fields(schemas, id, &mut patched.clone()) {
+            Err(why) => Some(why),
+            Ok(unknown) if self.strict && !unknown.is_empty() => Some(schema::strict(&unknown)),
+            Ok(_) => None,
+        }
     }
 
     /// The patched object; a refusal shows all of it, as `said`.

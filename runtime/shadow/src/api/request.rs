@@ -41,8 +41,9 @@ impl Request<'_> {
     pub(crate) fn verb(&self) -> &'static str {
         let of_one = !self.path.name.is_empty();
         match *self.method {
-            Method::GET | Method::HEAD if self.path.watch || self.query.flag("watch") => "watch",
+            Method::GET | Method::HEAD if self.path.watch => "watch",
             Method::GET | Method::HEAD if of_one => "get",
+            Method::GET | Method::HEAD if self.query.flag("watch") => "watch",
             Method::GET | Method::HEAD => "list",
             Method::POST => "create",
             Method::PUT => "update",

@@ -32,7 +32,10 @@ pub(crate) fn watch(
     let query = &request.query;
     check_options(query)?;
     let selection = request.selection(kind)?;
-    let version = list::resource_version(query)?;
+    let version = list::resource_version(query).map_err(|error| {
+        let message = error.message.trim_start_matches("invalid resource version: ");
+        ApiError::new(500, "", message)
+    })?;
     let timeout = query.number("timeoutSeconds")?.filter(|seconds| *seconds > 0);
     let named = if request.path.name.is_empty() { selection.name() } else { Some(request.path.name.as_str()) };
     let scope = Scope {

@@ -4,8 +4,11 @@ use serde_json::json;
 
 use super::{Objects, World, Writer};
 
+/// A group with its priority, and those of its versions.
+type Priority = (&'static str, i64, &'static [(&'static str, i64)]);
+
 /// The group's place among groups, and the version's within its group; the higher, the earlier.
-const PRIORITIES: &[(&str, i64, &[(&str, i64)])] = &[
+const PRIORITIES: &[Priority] = &[
     ("", 18000, &[("v1", 1)]),
     ("admissionregistration.k8s.io", 16700, &[("v1", 15), ("v1beta1", 12), ("v1alpha1", 9)]),
     ("apiextensions.k8s.io", 16700, &[("v1", 15)]),

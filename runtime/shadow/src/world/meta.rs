@@ -22,6 +22,16 @@ pub(super) fn set(object: &mut Json, key: &str, value: Json) {
     }
 }
 
+/// Sets the version where the API server writes it: behind the uid.
+pub(super) fn set_version(object: &mut Json, version: u64) {
+    let Some(fields) = fields(object) else { return };
+    let place = fields.keys().position(|key| key == "uid").map_or(0, |place| place + 1);
+    match fields.get_mut("resourceVersion") {
+        Some(field) => *field = version.to_string().into(),
+        None => drop(fields.shift_insert(place, "resourceVersion".to_owned(), version.to_string().into())),
+    }
+}
+
 pub(super) fn remove(object: &mut Json, key: &str) {
     if let Some(fields) = fields(object) {
         fields.remove(key);

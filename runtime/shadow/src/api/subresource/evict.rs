@@ -33,7 +33,8 @@ pub(super) fn evict(world: &mut World, request: &Request<'_>, pods: &Arc<Resourc
             "type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI",
             "message": "Eviction API: evicting", "lastProbeTime": null, "lastTransitionTime": crate::world::time(world.wall()),
         });
-        world.write(&target, &writer, Edit::Made(Box::new(|live| Ok(with_condition(live, condition)))))?;
+        let status = Target { subresource: "status", ..target };
+        world.write(&status, &writer, Edit::Made(Box::new(|live| Ok(with_condition(live, condition)))))?;
     }
     let precondition = |key: &str| options.pointer(&format!("/preconditions/{key}")).and_then(Json::as_str);
     let deletion = Deletion {
@@ -174,6 +175,6 @@ fn too_many(retry_after: u64, why: &str) -> ApiError {
     {
         details.insert("retryAfterSeconds".into(), retry_after.into());
     }
-    error.details = Some(details);
+    error.details = Some(Box::new(details));
     error
 }

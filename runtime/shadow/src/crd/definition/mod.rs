@@ -22,10 +22,13 @@ pub(crate) fn prepare(definition: &mut Json, old: Option<&Json>) {
     let storage = definition.pointer("/spec/versions").and_then(Json::as_array).into_iter().flatten();
     let storage = storage.filter(|v| v.get("storage") == Some(&Json::Bool(true))).find_map(|v| v.get("name")).cloned();
     let Some(fields) = definition.as_object_mut() else { return };
-    let new = json!({"conditions": null, "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": []});
+    let new = json!({"conditions": null, "acceptedNames": {"plural": "", "kind": ""}, "storedVersions": null});
     let mut status = old.and_then(|old| old.get("status")).cloned().unwrap_or(new);
     if let (Some(storage), Some(status)) = (storage, status.as_object_mut()) {
-        let stored = status.entry("storedVersions").or_insert_with(|| json!([]));
+        let stored = status.entry("storedVersions").or_insert(Json::Null);
+        if stored.is_null() {
+            *stored = json!([]);
+        }
         if let Some(stored) = stored.as_array_mut().filter(|stored| !stored.contains(&storage)) {
             stored.push(storage);
         }
@@ -60,7 +63,7 @@ pub(crate) fn validate(definition: &Json, old: Option<&Json>, subresource: &str)
 pub(crate) fn format_warnings(definition: &Json, old: Option<&Json>) -> Vec<String> {
     let known = old.map(unchecked_formats).unwrap_or_default();
     let new = unchecked_formats(definition).into_iter().filter(|format| !known.contains(format));
-    new.map(|format| format!("unrecognized format {}", super::go::quote(&format))).collect()
+    new.map(|format| format!("unrecognized format {}", crate::go::quote(&format))).collect()
 }
 
 fn unchecked_formats(definition: &Json) -> Vec<String> {
