@@ -137,8 +137,16 @@ fn the_example_goes_through_and_a_second_run_changes_nothing() {
 
 #[test]
 fn the_same_seed_gives_the_same_events_also_under_load() {
+    /// A failure ends the load too: without that, the scope would wait for it for ever.
+    struct Stops<'a>(&'a AtomicBool);
+    impl Drop for Stops<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
     let stop = AtomicBool::new(false);
     std::thread::scope(|threads| {
+        let _stops = Stops(&stop);
         for _ in 0..std::thread::available_parallelism().unwrap().get() {
             threads.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
@@ -161,7 +169,6 @@ fn the_same_seed_gives_the_same_events_also_under_load() {
         let other: Vec<String> = objects(&run("8")).into_keys().collect();
         let those: Vec<String> = objects(&first).into_keys().collect();
         assert_ne!(those, other, "another seed gives other names");
-        stop.store(true, Ordering::Relaxed);
     });
 }
 
