@@ -31,7 +31,7 @@ pub(crate) fn run(shadow: &Shadow, ui: &Ui) -> Result<u8, Failed> {
     let stop = Cancel::root();
     let _listening = signals::listen(&bridge, &stop, place.clone())?;
     let served = serve(shadow, &place, &bridge, &stop, ui);
-    // Whoever listens to signals holds the place too, and may be gone only after this process.
+    // Whoever listens for signals holds it too, and may be gone too late.
     place.remove();
     served.map_err(|e| Failed::while_running(e, Sources::default()))?;
     Ok(exit::OK)

@@ -51,6 +51,11 @@ impl Answer {
         Self { code: 404, ..Self::typed("", Bytes::new()) }
     }
 
+    /// A document for people to read, too.
+    pub(crate) fn indented(value: &Json) -> Self {
+        Self::typed("application/json", format!("{value:#}"))
+    }
+
     pub(crate) fn object(code: u16, stored: &Stored, kind: &Version) -> Self {
         Self::bytes(code, kind.encode(stored))
     }
@@ -76,7 +81,10 @@ impl Answer {
     pub(crate) fn into_response(self, form: Form) -> Response<Body> {
         let (content_type, body) = match self.content {
             Content::Json(bytes) if form == Form::Yaml => ("application/yaml", Body::whole(yaml(&bytes))),
-            Content::Json(bytes) => ("application/json", Body::whole(bytes)),
+            Content::Json(mut bytes) => {
+                bytes.push(b'\n');
+                ("application/json", Body::whole(bytes))
+            }
             Content::Typed(content_type, bytes) => (content_type, Body::whole(bytes)),
             Content::Lines(body) => ("application/json", body),
         };

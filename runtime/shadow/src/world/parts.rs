@@ -164,6 +164,17 @@ pub(super) fn judge(
     Ok(Judged { warnings, unvalidated: verdict.unvalidated })
 }
 
+/// What the namespace's quotas have been used up by an object that is good.
+pub(super) fn charged(
+    world: &World,
+    target: &Target<'_>,
+    stored: &ResourceType,
+    live: Option<&Json>,
+    object: &Json,
+) -> Vec<Json> {
+    if is_whole(target) { admission::charged(&request(target, stored), object, live, world) } else { Vec::new() }
+}
+
 fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, object: &Json) -> Verdict {
     let mut verdict = Verdict::default();
     let (group, version, kind) = (&*stored.group, &*stored.version, &*stored.kind);

@@ -204,6 +204,10 @@ struct PodContext<'a, 'b> {
     now: Duration,
 }
 
+fn is_of_job(pod: &Json) -> bool {
+    object::controller_of(pod).is_some_and(|owner| owner["kind"] == "Job")
+}
+
 impl PodContext<'_, '_> {
     fn event(&mut self, kind: &str, reason: &str, message: &str) {
         self.cx.world.event(NAME, self.pod, kind, reason, message);
@@ -400,7 +404,8 @@ impl Container {
         let ends_at = match role {
             _ if crashes => Some(at + CRASH),
             Role::Init => Some(at),
-            Role::Main if pod.policy != "Always" => Some(at + pod.cx.scene.run),
+            // What a Job runs comes to an end; whether anything else would, nobody can tell.
+            Role::Main if pod.policy != "Always" && is_of_job(pod.pod) => Some(at + pod.cx.scene.run),
             _ => None,
         };
         // What crashes before its probe succeeds is never ready.
