@@ -149,7 +149,6 @@ fn run_all(bed: Option<&Bed>) {
             }
         }
     }
-    println!("{ran} examples ran");
     assert!(failed.is_empty(), "{} of {ran} examples failed:\n\n{}", failed.len(), failed.join("\n\n"));
     assert!(ran > 10, "{ran} examples only");
 }

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod ownership;
+mod recorded;
+mod rehearsal;
 mod single_node;
 mod support;
 mod yaml_as_kubectl;

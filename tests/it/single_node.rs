@@ -1,38 +1,12 @@
 //! The main job: the stock playbook `single-node`, twice.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 use windlass_support::{Bed, on};
-use windlass_testbed::TESTER;
+use windlass_testbed::{TESTER, Testbed};
 
-use crate::support::windlass;
-
-/// The customer folder, where the run may leave its secrets.
-fn acme() -> (tempfile::TempDir, PathBuf) {
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
-    let folder = tempfile::tempdir().unwrap();
-    copy(&examples.join("acme"), &folder.path().join("acme"));
-    copy(&examples.join("solution"), &folder.path().join("solution"));
-    let acme = folder.path().join("acme");
-    (folder, acme)
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let (path, name) = (entry.path(), entry.file_name());
-        if name == "secrets.age" || name == ".windlass" {
-            continue;
-        }
-        if path.is_dir() {
-            copy(&path, &to.join(name));
-        } else {
-            std::fs::copy(&path, to.join(name)).unwrap();
-        }
-    }
-}
+use crate::support::{acme, windlass};
 
 /// Every object's resourceVersion in the namespaces of the solution.
 fn versions(bed: &Bed) -> BTreeMap<String, String> {
@@ -57,6 +31,26 @@ fn versions(bed: &Bed) -> BTreeMap<String, String> {
     versions
 }
 
+/// How many objects there are of each kind, whatever made them; Events come and go.
+fn census(bed: &Testbed) -> BTreeMap<String, i64> {
+    let kinds = bed.kubectl_ok(&["api-resources", "--verbs=list", "-o", "name"], "").unwrap();
+    let kinds: Vec<&str> = kinds.lines().filter(|kind| !kind.starts_with("events")).collect();
+    let list = bed.kubectl_ok(&["get", &kinds.join(","), "-A", "-o", "json"], "").unwrap();
+    let list: Json = serde_json::from_str(&list).unwrap();
+    let mut census = BTreeMap::new();
+    for object in list["items"].as_array().unwrap() {
+        *census.entry(object["kind"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    census
+}
+
+/// What a report says was created, by name.
+fn created(report: &Json) -> BTreeSet<String> {
+    let steps = report["steps"].as_array().unwrap().iter();
+    let outcomes = steps.flat_map(|step| step["outcome"].as_array().unwrap());
+    outcomes.filter(|o| o["op"] == "create").map(|o| o["resource"].as_str().unwrap().to_owned()).collect()
+}
+
 #[on(shadow, live)]
 fn single_node_deploys_all_components_and_a_second_run_changes_nothing(bed: Bed) {
     let bed = bed.alone();
@@ -66,6 +60,7 @@ fn single_node_deploys_all_components_and_a_second_run_changes_nothing(bed: Bed)
         let all = ["run", acme.to_str().unwrap(), "--kubeconfig", &kubeconfig, "--output", "json"];
         windlass(&[&all, part].concat())
     };
+    let empty = bed.testbed().map(census);
     let first = run(&[]);
     assert_eq!(first.code, 0, "{}", first.err);
     let report = first.json();
@@ -73,6 +68,18 @@ fn single_node_deploys_all_components_and_a_second_run_changes_nothing(bed: Bed)
     assert!(steps.len() > 20 && steps.iter().all(|s| s["status"] == "ok"), "{report:#}");
     let deployed = steps.iter().find(|s| s["key"] == "solution/deployments").unwrap();
     assert_eq!(deployed["changed"], 21);
+
+    // A rehearsal makes the same objects, and so do its controllers.
+    let rehearsed = windlass(&["rehearse", acme.to_str().unwrap(), "--nodes", "3", "--output", "json"]).json();
+    assert_eq!(created(&rehearsed), created(&report));
+    if let (Some(testbed), Some(empty)) = (bed.testbed(), empty) {
+        let more = |(kind, count): (String, i64)| (kind.clone(), count - empty.get(&kind).unwrap_or(&0));
+        let made: BTreeMap<String, i64> = census(testbed).into_iter().map(more).filter(|(_, n)| *n > 0).collect();
+        let objects = rehearsed["rehearsal"]["objects"].as_array().unwrap().iter();
+        let simulated: BTreeMap<String, i64> =
+            objects.map(|o| (o["kind"].as_str().unwrap().to_owned(), o["count"].as_i64().unwrap())).collect();
+        assert_eq!(made, simulated);
+    }
 
     let before = versions(&bed);
     let mark = bed.mark();

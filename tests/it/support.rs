@@ -1,5 +1,6 @@
 //! The command in this process, and a control plane of one's own where the shared one would be in the way.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value as Json;
@@ -42,9 +43,34 @@ pub fn windlass(arguments: &[&str]) -> Ran {
 }
 
 /// Runs a script on the shared control plane; gives the report.
-pub fn run_script(kubeconfig: &std::path::Path, script: &str) -> Json {
+pub fn run_script(kubeconfig: &Path, script: &str) -> Json {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("script.rhai");
     std::fs::write(&file, script).unwrap();
     windlass(&["run", file.to_str().unwrap(), "--kubeconfig", kubeconfig.to_str().unwrap(), "--output", "json"]).json()
+}
+
+/// The customer folder, where the run may leave its secrets.
+pub fn acme() -> (tempfile::TempDir, PathBuf) {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let folder = tempfile::tempdir().unwrap();
+    copy(&examples.join("acme"), &folder.path().join("acme"));
+    copy(&examples.join("solution"), &folder.path().join("solution"));
+    let acme = folder.path().join("acme");
+    (folder, acme)
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (path, name) = (entry.path(), entry.file_name());
+        if name == "secrets.age" || name == ".windlass" {
+            continue;
+        }
+        if path.is_dir() {
+            copy(&path, &to.join(name));
+        } else {
+            std::fs::copy(&path, to.join(name)).unwrap();
+        }
+    }
 }

@@ -22,10 +22,14 @@ struct Running {
 
 /// Runs a script, and waits until it has said `ready`.
 fn start(script: &str) -> Running {
+    start_command("run", script)
+}
+
+fn start_command(command: &str, script: &str) -> Running {
     let scratch = tempfile::tempdir().unwrap();
     std::fs::write(scratch.path().join("s.rhai"), script).unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_windlass"))
-        .args(["run", "s.rhai", "--output", "json"])
+        .args([command, "s.rhai", "--output", "json"])
         .current_dir(scratch.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -271,4 +275,87 @@ fn ctrl_c_ends_a_question_and_gives_the_terminal_back() {
     let Some((code, seen)) = on_a_terminal(script, &[("(not shown):", "half\u{3}")]) else { return };
     assert_eq!(code, Some(3), "{seen}");
     assert!(seen.contains("Ctrl-C: stopping.") && seen.contains("cleaned up") && !seen.contains("half"), "{seen}");
+}
+
+#[test]
+fn ctrl_c_stops_a_rehearsal_whose_time_never_ends() {
+    let script =
+        r#"step("a", || always(|| { log::info("ready"); loop { sleep("1h"); } }, || log::info("cleaned up")));"#;
+    let running = start_command("rehearse", script);
+    let begun = Instant::now();
+    running.signal(Signal::INT);
+    let (code, out, err) = running.end();
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    assert_eq!(code, Some(3), "{err}");
+    assert!(err.contains("Ctrl-C: stopping.") && err.contains("cleaned up"), "{err}");
+    let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&report["status"], &report["rehearsal"]["seed"]), (&"cancelled".into(), &1.into()));
+}
+
+/// `windlass shadow`, and the path that it printed first.
+fn shadow(arguments: &[&str]) -> (Child, BufReader<std::process::ChildStdout>, std::path::PathBuf) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_windlass"))
+        .arg("shadow")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    let kubeconfig = std::path::PathBuf::from(line.trim_end());
+    (child, out, kubeconfig)
+}
+
+#[test]
+fn a_shadow_serves_a_run_until_a_signal_and_leaves_nothing() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let script = r#"
+        step("a", || { cluster::namespace("shop"); cluster::config_map("c", #{ namespace: "shop", data: #{ a: "b" } }); });
+        step("b", || log::info(`${cluster::list("Node").len()} nodes, ${cluster::get("ConfigMap/c", #{ namespace: "shop" }).data.a}`));
+        step("c", || wait::deleted("ConfigMap/none", #{ namespace: "shop", timeout: "1h" }));
+    "#;
+    let scratch = tempfile::tempdir().unwrap();
+    std::fs::write(scratch.path().join("s.rhai"), script).unwrap();
+    for (clock, signal) in [("real", Signal::INT), ("virtual", Signal::TERM)] {
+        let (mut child, out, kubeconfig) = shadow(&["--nodes", "5", "--clock", clock]);
+        assert!(kubeconfig.is_absolute() && kubeconfig.ends_with("kubeconfig"), "{kubeconfig:?}");
+        assert_eq!(kubeconfig.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(kubeconfig.parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        let run = || {
+            let mut run = Command::new(env!("CARGO_BIN_EXE_windlass"));
+            run.args(["run", "s.rhai", "--kubeconfig"]).arg(&kubeconfig).current_dir(scratch.path()).output().unwrap()
+        };
+        for changed in ["2 changed, 0 unchanged", "0 changed, 2 unchanged"] {
+            let ran = run();
+            let (said, result) = (String::from_utf8_lossy(&ran.stderr), String::from_utf8_lossy(&ran.stdout));
+            assert_eq!(ran.status.code(), Some(0), "{said}");
+            assert!(said.contains("5 nodes, b") && format!("{said}{result}").contains(changed), "{said}{result}");
+        }
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let (mut rest, mut err) = (String::new(), String::new());
+        let mut out = out;
+        out.read_to_string(&mut rest).unwrap();
+        child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        assert_eq!((child.wait().unwrap().code(), rest.as_str()), (Some(0), ""), "{err}");
+        assert!(err.contains("5 nodes") && err.contains("kubectl --kubeconfig"), "{err}");
+        assert!(!kubeconfig.parent().unwrap().exists(), "its folder is left");
+    }
+}
+
+#[test]
+fn a_shadow_never_replaces_a_kubeconfig() {
+    let scratch = tempfile::tempdir().unwrap();
+    let file = scratch.path().join("kubeconfig");
+    let (mut child, _, printed) = shadow(&["--kubeconfig", file.to_str().unwrap()]);
+    assert_eq!(printed, file);
+    let second =
+        Command::new(env!("CARGO_BIN_EXE_windlass")).args(["shadow", "--kubeconfig"]).arg(&file).output().unwrap();
+    assert_eq!(second.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("the file is there"));
+    kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(!file.exists());
 }

@@ -63,8 +63,12 @@ pub(crate) struct Subresource {
 /// All resources, by group, version and plural name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Catalog {
-    types: BTreeMap<(String, String, String), Arc<ResourceType>>,
+    types: Types,
+    /// Versions of custom resources that no request reaches, though objects may be stored in them.
+    unserved: Types,
 }
+
+type Types = BTreeMap<(String, String, String), Arc<ResourceType>>;
 
 impl Catalog {
     /// Kubernetes' own resources.
@@ -76,20 +80,42 @@ impl Catalog {
         self.types.get(&(group.to_owned(), version.to_owned(), plural.to_owned()))
     }
 
+    /// The same, of versions that are not served as well.
+    pub(crate) fn known(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<ResourceType>> {
+        let key = (group.to_owned(), version.to_owned(), plural.to_owned());
+        self.types.get(&key).or_else(|| self.unserved.get(&key))
+    }
+
+    /// All versions of a custom resource, also those that are not served. Nothing for Kubernetes' own.
+    pub(crate) fn versions(&self, kind: &ResourceType) -> Vec<Arc<ResourceType>> {
+        if kind.definition.is_none() {
+            return Vec::new();
+        }
+        let all = self.types.values().chain(self.unserved.values());
+        all.filter(|version| version.name == kind.name).cloned().collect()
+    }
+
     pub(crate) fn insert(&mut self, resource: ResourceType) {
-        let key = (resource.group.clone(), resource.version.clone(), resource.plural.clone());
-        self.types.insert(key, Arc::new(resource));
+        self.types.insert(place(&resource), Arc::new(resource));
+    }
+
+    pub(crate) fn insert_unserved(&mut self, resource: ResourceType) {
+        self.unserved.insert(place(&resource), Arc::new(resource));
     }
 
     pub(crate) fn remove(&mut self, group: &str, plural: &str) {
-        self.types.retain(|(g, _, p), _| g != group || p != plural);
+        for types in [&mut self.types, &mut self.unserved] {
+            types.retain(|(g, _, p), _| g != group || p != plural);
+        }
     }
 
     /// A resource, by its name, in the version that its objects are stored in.
     pub(crate) fn stored(&self, resource: &str) -> Option<&Arc<ResourceType>> {
         let (plural, group) = resource.split_once('.').unwrap_or((resource, ""));
-        let versions = self.types.range((group.to_owned(), String::new(), String::new())..);
-        let mut versions = versions.take_while(|((g, _, _), _)| g == group).map(|(_, kind)| kind);
+        let from = (group.to_owned(), String::new(), String::new());
+        let served = self.types.range(from.clone()..).take_while(|((g, _, _), _)| g == group);
+        let unserved = self.unserved.range(from..).take_while(|((g, _, _), _)| g == group);
+        let mut versions = served.chain(unserved).map(|(_, kind)| kind);
         versions.find(|kind| kind.plural == plural && kind.storage_version == kind.api_version())
     }
 
@@ -97,4 +123,8 @@ impl Catalog {
     pub(crate) fn all(&self) -> impl Iterator<Item = &Arc<ResourceType>> {
         self.types.values()
     }
+}
+
+fn place(resource: &ResourceType) -> (String, String, String) {
+    (resource.group.clone(), resource.version.clone(), resource.plural.clone())
 }

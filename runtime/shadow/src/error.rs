@@ -17,7 +17,9 @@ pub struct ApiError {
     /// The message.
     pub message: String,
     /// `details`: group, kind, name, uid, causes, retryAfterSeconds.
-    pub details: Option<Json>,
+    pub details: Option<Box<Json>>,
+    /// What the client is told besides.
+    pub warnings: Vec<String>,
 }
 
 /// One cause of an `Invalid` or a `Conflict`.
@@ -34,7 +36,7 @@ pub struct Cause {
 impl ApiError {
     /// A refusal without details.
     pub fn new(code: u16, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), details: None }
+        Self { code, reason, message: message.into(), details: None, warnings: Vec::new() }
     }
 
     fn about(mut self, group: &str, kind: &str, name: &str) -> Self {
@@ -44,12 +46,12 @@ impl ApiError {
                 details.insert(key.into(), value.into());
             }
         }
-        self.details = Some(Json::Object(details));
+        self.details = Some(Box::new(Json::Object(details)));
         self
     }
 
     pub(crate) fn with_causes(mut self, causes: &[Cause]) -> Self {
-        if let Some(Json::Object(details)) = &mut self.details
+        if let Some(Json::Object(details)) = self.details.as_deref_mut()
             && !causes.is_empty()
         {
             let list = causes.iter().map(|c| json!({"reason": c.reason, "message": c.message, "field": c.field}));
@@ -117,7 +119,7 @@ impl ApiError {
                 map.insert("reason".into(), self.reason.into());
             }
             if let Some(details) = &self.details {
-                map.insert("details".into(), details.clone());
+                map.insert("details".into(), Json::clone(details));
             }
             map.insert("code".into(), self.code.into());
         }

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Something that is broken.
 ///
 /// A *pattern* is a text in which `*` stands for anything. It is compared with an image as the manifest names it, with the
-/// image's last part with and without its tag (`nginx:1.27`, `nginx`), and with the pod's name and `namespace/name`.
+/// image's last part with and without its tag (`nginx:1.27`, `nginx`), and with the names of the pod and of the workload that
+/// it belongs to, alone and as `namespace/name`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// The machine is off.
@@ -131,7 +133,7 @@ fn duration(said: &str) -> Option<Duration> {
 }
 
 /// How long things take in a simulated cluster, and what is broken in it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Scene {
     /// How long pulling an image and starting its container takes; 1 s.
     pub start: Duration,
@@ -145,7 +147,27 @@ pub struct Scene {
     pub provision: Duration,
     /// For how long a node must be silent until it counts as lost; 50 s, as the real one's default.
     pub node_grace: Duration,
-    faults: Vec<Fault>,
+    faults: Vec<Broken>,
+}
+
+/// A fault of a scene.
+#[derive(Debug)]
+struct Broken {
+    fault: Fault,
+    /// Whether it was in the way of anything yet.
+    met: AtomicBool,
+}
+
+impl Clone for Broken {
+    fn clone(&self) -> Self {
+        Self { fault: self.fault.clone(), met: AtomicBool::new(self.is_met()) }
+    }
+}
+
+impl Broken {
+    fn is_met(&self) -> bool {
+        self.met.load(Ordering::Relaxed)
+    }
 }
 
 impl Default for Scene {
@@ -168,6 +190,8 @@ impl Default for Scene {
 pub(crate) struct Place<'a> {
     pub(crate) namespace: &'a str,
     pub(crate) pod: &'a str,
+    /// What the pod belongs to: a Deployment, a StatefulSet and so on; the pod itself where it belongs to nothing.
+    pub(crate) workload: &'a str,
     pub(crate) image: &'a str,
 }
 
@@ -175,57 +199,65 @@ impl Place<'_> {
     fn is(&self, pattern: &str) -> bool {
         let last = self.image.rsplit('/').next().unwrap_or(self.image);
         let bare = last.split(['@', ':']).next().unwrap_or(last);
-        let whole = format!("{}/{}", self.namespace, self.pod);
-        [self.image, last, bare, self.pod, &whole].iter().any(|name| fits(pattern, name))
+        let whole = |name: &str| format!("{}/{name}", self.namespace);
+        [self.image, last, bare, self.pod, self.workload].iter().any(|name| fits(pattern, name))
+            || [self.pod, self.workload].iter().any(|name| fits(pattern, &whole(name)))
     }
 }
 
 impl Scene {
     /// Breaks something.
     pub fn inject(&mut self, fault: Fault) {
-        if !self.faults.contains(&fault) {
-            self.faults.push(fault);
+        if !self.faults.iter().any(|broken| broken.fault == fault) {
+            self.faults.push(Broken { fault, met: AtomicBool::new(false) });
         }
     }
 
     /// Mends it.
     pub fn mend(&mut self, fault: &Fault) {
-        self.faults.retain(|broken| broken != fault);
+        self.faults.retain(|broken| broken.fault != *fault);
     }
 
-    /// What is broken.
-    #[must_use]
-    pub fn faults(&self) -> &[Fault] {
-        &self.faults
+    /// What is broken, each with whether it was in the way of anything yet.
+    pub fn faults(&self) -> impl Iterator<Item = (&Fault, bool)> {
+        self.faults.iter().map(|broken| (&broken.fault, broken.is_met()))
+    }
+
+    /// What the last fault says that is in the way.
+    fn met<T>(&self, says: impl Fn(&Fault) -> Option<T>) -> Option<T> {
+        let meet = |broken: &Broken| says(&broken.fault).inspect(|_| broken.met.store(true, Ordering::Relaxed));
+        self.faults.iter().filter_map(meet).last()
+    }
+
+    fn breaks(&self, is: impl Fn(&Fault) -> bool) -> bool {
+        self.met(|fault| is(fault).then_some(())).is_some()
     }
 
     /// Whether the machine is off.
     pub(crate) fn node_is_down(&self, node: &str) -> bool {
-        self.faults.iter().any(|fault| matches!(fault, Fault::Node { name } if fits(name, node)))
+        self.breaks(|fault| matches!(fault, Fault::Node { name } if fits(name, node)))
     }
 
     pub(crate) fn cannot_pull(&self, place: &Place<'_>) -> bool {
-        self.faults.iter().any(|fault| matches!(fault, Fault::Image { pattern } if place.is(pattern)))
+        self.breaks(|fault| matches!(fault, Fault::Image { pattern } if place.is(pattern)))
     }
 
     pub(crate) fn crashes(&self, place: &Place<'_>) -> bool {
-        self.faults.iter().any(|fault| matches!(fault, Fault::Crash { pattern } if place.is(pattern)))
+        self.breaks(|fault| matches!(fault, Fault::Crash { pattern } if place.is(pattern)))
     }
 
     pub(crate) fn never_ready(&self, place: &Place<'_>) -> bool {
-        self.faults.iter().any(|fault| matches!(fault, Fault::NeverReady { pattern } if place.is(pattern)))
+        self.breaks(|fault| matches!(fault, Fault::NeverReady { pattern } if place.is(pattern)))
     }
 
     pub(crate) fn claim_is_stuck(&self, namespace: &str, name: &str) -> bool {
         let whole = format!("{namespace}/{name}");
-        self.faults
-            .iter()
-            .any(|fault| matches!(fault, Fault::Claim { pattern } if fits(pattern, name) || fits(pattern, &whole)))
+        self.breaks(|fault| matches!(fault, Fault::Claim { pattern } if fits(pattern, name) || fits(pattern, &whole)))
     }
 
     /// How long pulling and starting takes.
     pub(crate) fn start_of(&self, place: &Place<'_>) -> Duration {
-        let slow = self.faults.iter().rev().find_map(|fault| match fault {
+        let slow = self.met(|fault| match fault {
             Fault::Start { pattern, takes } if place.is(pattern) => Some(*takes),
             _ => None,
         });
@@ -282,8 +314,8 @@ mod tests {
 
     #[test]
     fn patterns_are_anchored() {
-        let place = Place { namespace: "n", pod: "web-0", image: "reg.io/team/web:1.2" };
-        for pattern in ["web", "web:1.2", "reg.io/*", "*web*", "n/web-0", "web-*", "*"] {
+        let place = Place { namespace: "n", pod: "web-0", workload: "shop", image: "reg.io/team/web:1.2" };
+        for pattern in ["web", "web:1.2", "reg.io/*", "*web*", "n/web-0", "web-*", "shop", "n/shop", "*"] {
             assert!(place.is(pattern), "{pattern}");
         }
         for pattern in ["we", "eb", "reg.io", "*x*", "web:1"] {
@@ -294,9 +326,12 @@ mod tests {
     #[test]
     fn the_last_start_time_that_fits_counts() {
         let mut scene = Scene { starts: vec![("*".into(), Duration::from_secs(3))], ..Scene::default() };
-        let place = Place { namespace: "n", pod: "p", image: "web" };
+        let place = Place { namespace: "n", pod: "p", workload: "p", image: "web" };
         assert_eq!(scene.start_of(&place), Duration::from_secs(3));
         scene.inject("start/web=9s".parse().unwrap());
+        scene.inject("crash/other".parse().unwrap());
         assert_eq!(scene.start_of(&place), Duration::from_secs(9));
+        let met: Vec<bool> = scene.faults().map(|(_, met)| met).collect();
+        assert_eq!(met, [true, false]);
     }
 }

@@ -18,6 +18,7 @@ pub mod listen;
 mod object;
 mod patch;
 mod quantity;
+pub mod recording;
 mod scheduler;
 pub mod schema;
 mod shadow;
@@ -26,12 +27,14 @@ mod table;
 #[cfg(test)]
 mod testing;
 pub mod topology;
+mod unvalidated;
 mod validation;
 mod world;
 
 pub use census::Counted;
 pub use error::ApiError;
 pub use shadow::{Builder, Service, Shadow};
+pub use unvalidated::{UNVALIDATED, Unvalidated};
 
 /// Any object, or a part of one.
 pub type Json = serde_json::Value;

@@ -182,11 +182,6 @@ impl Quantity {
         scaled(self.mantissa, self.exponent).1
     }
 
-    /// Whether it is a whole number of thousandths.
-    pub(crate) fn is_whole_milli(self) -> bool {
-        scaled(self.mantissa, self.exponent.saturating_add(3)).1
-    }
-
     /// The sum, in the format of the first that is not zero.
     pub(crate) fn plus(self, other: Self) -> Self {
         self.with(other, self.nanos().saturating_add(other.nanos()))

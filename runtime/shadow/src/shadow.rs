@@ -18,6 +18,8 @@ use crate::catalog::Catalog;
 use crate::clock::Clock;
 use crate::controllers::driver::{Engine, Idle};
 use crate::fault::{Fault, Scene};
+use crate::recording::{Loaded, Recording};
+use crate::store::Key;
 use crate::topology::Topology;
 use crate::world::World;
 
@@ -53,6 +55,7 @@ pub struct Builder {
     catalog: Catalog,
     topology: Topology,
     scene: Option<Scene>,
+    base: Option<Recording>,
 }
 
 impl Builder {
@@ -60,6 +63,15 @@ impl Builder {
     #[must_use]
     pub fn topology(mut self, topology: Topology) -> Self {
         self.topology = topology;
+        self
+    }
+
+    /// What lies below all that is written here. Controllers look after what is written, and after what belongs to it: an
+    /// object of the base comes up into the layer of what is written with the first change to it, and with it its dependents,
+    /// the objects that control it, and the pods of a node.
+    #[must_use]
+    pub fn base(mut self, recording: Recording) -> Self {
+        self.base = Some(recording);
         self
     }
 
@@ -86,10 +98,17 @@ impl Builder {
         self
     }
 
-    /// A fresh cluster.
+    /// The cluster. Without a base, a fresh one.
     #[must_use]
     pub fn build(self) -> Shadow {
-        let mut world = World::new(self.seed, self.clock.clone(), self.catalog, None);
+        let (catalog, base) = match self.base {
+            None => (self.catalog, None),
+            Some(recording) => {
+                let Loaded { base, catalog } = recording.load(self.catalog);
+                (catalog, Some(base))
+            }
+        };
+        let mut world = World::new(self.seed, self.clock.clone(), catalog, base);
         world.begin();
         let now = self.clock.wall();
         for node in self.topology.objects(now) {
@@ -105,7 +124,7 @@ impl Shadow {
     /// Of this time.
     #[must_use]
     pub fn builder(clock: Arc<dyn Clock>) -> Builder {
-        Builder { seed: 0, clock, catalog: Catalog::builtin(), topology: Topology::default(), scene: None }
+        Builder { seed: 0, clock, catalog: Catalog::builtin(), topology: Topology::default(), scene: None, base: None }
     }
 
     fn of(world: World, engine: Engine, clock: Arc<dyn Clock>) -> Self {
@@ -140,12 +159,22 @@ impl Shadow {
 
     /// Breaks something from now on.
     pub fn inject(&self, fault: Fault) {
+        if let Fault::Node { name } = &fault {
+            // A machine of the base is looked after from now on.
+            self.with(|world| world.store.bring_up(&Key::new("nodes", "", name)));
+        }
         self.engine(|engine| engine.inject(fault));
     }
 
     /// Mends what [`inject`](Self::inject) broke.
     pub fn mend(&self, fault: &Fault) {
         self.engine(|engine| engine.mend(fault));
+    }
+
+    /// What is broken, each with whether it was in the way of anything yet.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(Fault, bool)> {
+        self.lock().engine.faults()
     }
 
     fn engine(&self, work: impl FnOnce(&mut Engine)) {

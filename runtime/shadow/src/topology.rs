@@ -195,21 +195,6 @@ pub(crate) fn conditions(since: jiff::Timestamp) -> Json {
     ])
 }
 
-/// Brings a Node's heartbeats up to date, for whoever reads it: they are never written.
-///
-/// A kubelet reports every 5 minutes if nothing changes; a node that is not heard of keeps its last heartbeat.
-pub(crate) fn heartbeat(node: &mut Json, now: jiff::Timestamp) {
-    let Some(conditions) = node.pointer_mut("/status/conditions").and_then(Json::as_array_mut) else { return };
-    if conditions.iter().any(|c| c["status"] == "Unknown") {
-        return;
-    }
-    for condition in conditions {
-        let Some(first) = crate::controllers::fields::time(&condition["lastHeartbeatTime"]) else { continue };
-        let beats = (now.as_second() - first.as_second()).max(0) / 300;
-        put(condition, &["lastHeartbeatTime"], stamp(crate::controllers::fields::later(first, beats * 300)));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,14 +223,5 @@ mod tests {
         let hosts: std::collections::BTreeSet<String> =
             nodes.iter().map(|n| n["status"]["addresses"][0]["address"].to_string()).collect();
         assert_eq!((ranges.len(), hosts.len()), (500, 500));
-    }
-
-    #[test]
-    fn heartbeats_come_every_five_minutes_while_the_node_is_heard_of() {
-        let mut node = Topology::of(1).objects(jiff::Timestamp::UNIX_EPOCH).remove(0);
-        let now = jiff::Timestamp::from_second(1000).unwrap();
-        heartbeat(&mut node, now);
-        assert_eq!(node["status"]["conditions"][3]["lastHeartbeatTime"], "1970-01-01T00:15:00Z");
-        assert_eq!(node["status"]["conditions"][3]["lastTransitionTime"], "1970-01-01T00:00:00Z");
     }
 }

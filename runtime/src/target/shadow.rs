@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use sha2::{Digest as _, Sha256};
 use windlass_shadow::clock::Simulation;
 use windlass_shadow::fault::{Fault, Scene};
+use windlass_shadow::recording::Recording;
 use windlass_shadow::topology::Topology;
 use windlass_shadow::{Counted, Service, Shadow as Simulated};
 
@@ -28,9 +29,18 @@ pub struct ShadowBuilder {
     clusters: Vec<String>,
     topology: Topology,
     scene: Scene,
+    base: Option<Recording>,
 }
 
 impl ShadowBuilder {
+    /// What lies below the cluster that is meant without a name: a recorded one, with its nodes, which those of
+    /// [`topology`](Self::topology) join.
+    #[must_use]
+    pub fn base(mut self, recording: Recording) -> Self {
+        self.base = Some(recording);
+        self
+    }
+
     /// The machines of each cluster; three that are alike without it.
     #[must_use]
     pub fn topology(mut self, topology: Topology) -> Self {
@@ -118,6 +128,7 @@ impl Shadow {
             clusters: Vec::new(),
             topology: Topology::of(3),
             scene: Scene::default(),
+            base: None,
         }
     }
 
@@ -137,7 +148,10 @@ impl Shadow {
         let mut clusters = lock(&self.inner.clusters);
         let begun = clusters.entry(name.unwrap_or(NAME).to_owned()).or_insert_with(|| {
             let clock = Arc::new(self.inner.simulation.clock().clone());
-            let builder = Simulated::builder(clock).seed(options.seed_of(name)).topology(options.topology.clone());
+            let mut builder = Simulated::builder(clock).seed(options.seed_of(name)).topology(options.topology.clone());
+            if let Some(recording) = options.base.clone().filter(|_| name.is_none()) {
+                builder = builder.base(recording);
+            }
             let cluster = builder.scene(lock(&self.inner.scene).clone()).build();
             self.inner.simulation.handle().spawn(cluster.run());
             Begun { first: cluster.census(), cluster }
@@ -166,6 +180,17 @@ impl Shadow {
             }
         }
         made.into_values().filter(|counted| counted.count > 0).collect()
+    }
+
+    /// What is broken, each with whether it was in the way of anything in any cluster yet.
+    #[must_use]
+    pub fn faults(&self) -> Vec<(Fault, bool)> {
+        let mut all: Vec<(Fault, bool)> =
+            lock(&self.inner.scene).faults().map(|(fault, _)| (fault.clone(), false)).collect();
+        for (fault, met) in lock(&self.inner.clusters).values().flat_map(|begun| begun.cluster.faults()) {
+            all.iter_mut().filter(|(known, _)| *known == fault).for_each(|(_, known)| *known |= met);
+        }
+        all
     }
 
     /// What controllers of the simulation looked at without end, and have left alone: its own mistakes.

@@ -130,7 +130,8 @@ impl<'a> Side<'a> {
 }
 
 /// What is said by those that are only played: kubelets, and who makes volumes.
-const PLAYED: [&str; 5] = ["kubelet", "kwok", "csi.example.com", "csi-provisioner", "external-resizer"];
+const PLAYED: [&str; 6] =
+    ["kubelet", "kwok", "kwok_controller", "csi.example.com", "csi-provisioner", "external-resizer"];
 
 /// The objects without what cannot be equal. Those that become alike are numbered.
 fn plain(namespace: &str, all: Vec<(&'static str, Json)>) -> BTreeMap<String, Json> {
@@ -147,7 +148,10 @@ fn plain(namespace: &str, all: Vec<(&'static str, Json)>) -> BTreeMap<String, Js
         }
         let mut object = object.clone();
         tidy(kind, &mut object);
-        let masked = mask(namespace, &names, "", &object);
+        let mut masked = mask(namespace, &names, "", &object);
+        if *kind == "Event" {
+            forget_names(&mut masked);
+        }
         let name = masked.pointer("/metadata/name").and_then(Json::as_str).unwrap_or_default().to_owned();
         let name = if *kind == "Event" {
             let part = |key: &str| masked[key].as_str().unwrap_or_default().to_owned();
@@ -199,7 +203,7 @@ fn names(all: &[(&'static str, Json)]) -> Vec<(String, String)> {
         if *kind == "ReplicaSet" && !hash.is_empty() {
             let images = object.pointer("/spec/template/spec/containers/0/image").and_then(Json::as_str);
             let base = name.trim_end_matches(&hash).trim_end_matches('-').to_owned();
-            names.push((hash, format!("<template of {base} with {}>", images.unwrap_or_default())));
+            names.push((hash, format!("<{base} of {}>", images.unwrap_or_default())));
         }
         if *kind == "ControllerRevision" {
             let revision = object.get("revision").map(Json::to_string).unwrap_or_default();
@@ -276,12 +280,32 @@ fn tidy(kind: &str, object: &mut Json) {
 static UID: LazyLock<Regex> = LazyLock::new(|| regex("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"));
 static TIME: LazyLock<Regex> = LazyLock::new(|| regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"));
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| regex(r"\b10\.\d+\.\d+\.\d+\b"));
+static ACCESS: LazyLock<Regex> = LazyLock::new(|| regex(r"kube-api-access-\w{5}\b"));
+/// A name of an object that is gone: with a hash, with letters of the server's choice, or both.
+static MADE: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"-([bcdfghjklmnpqrstvwxz2456789]{8,10}\b)?(-?[bcdfghjklmnpqrstvwxz2456789]{5}\b)?"));
 static NODE: LazyLock<Regex> = LazyLock::new(|| regex(r"\bnode-\d\b"));
 static CERTIFICATE: LazyLock<Regex> = LazyLock::new(|| regex(r"(?s)-----BEGIN CERTIFICATE-----.*"));
 
 #[expect(clippy::unwrap_used, reason = "the expressions stand above, and each test needs them")]
 fn regex(text: &str) -> Regex {
     Regex::new(text).unwrap()
+}
+
+/// Masks the names of what an Event was about and is gone.
+fn forget_names(event: &mut Json) {
+    for pointer in ["/message", "/involvedObject/name"] {
+        if let Some(Json::String(text)) = event.pointer_mut(pointer) {
+            *text = MADE
+                .replace_all(text, |found: &regex::Captures<'_>| match (found.get(1), found.get(2)) {
+                    (Some(_), Some(_)) => "-<hash>-<generated>",
+                    (Some(_), None) => "-<hash>",
+                    (None, Some(_)) => "-<generated>",
+                    (None, None) => "-",
+                })
+                .into_owned();
+        }
+    }
 }
 
 fn mask(namespace: &str, names: &[(String, String)], key: &str, value: &Json) -> Json {
@@ -295,6 +319,7 @@ fn mask(namespace: &str, names: &[(String, String)], key: &str, value: &Json) ->
         let text = TIME.replace_all(&text, "<time>");
         let text = ADDRESS.replace_all(&text, "<address>");
         let text = NODE.replace_all(&text, "<node>");
+        let text = ACCESS.replace_all(&text, "kube-api-access-<generated>");
         CERTIFICATE.replace_all(&text, "<certificate>").into_owned()
     };
     match value {

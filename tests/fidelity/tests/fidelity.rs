@@ -1,4 +1,10 @@
 //! The same requests to the shadow and to a real API server, and their answers compared.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "the shares are for people; there is no bridge here"
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::path::{Path, PathBuf};

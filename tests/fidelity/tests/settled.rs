@@ -1,5 +1,11 @@
 //! The same manifests to the shadow with its controllers and to a real cluster with simulated nodes: what both have come to
 //! when they are quiet is compared.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "the shares are for people; there is no bridge here"
+)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 use std::collections::{BTreeMap, BTreeSet};

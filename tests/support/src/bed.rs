@@ -2,19 +2,23 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use http::{HeaderValue, Request};
 use kube::client::Body;
 use serde_json::{Value as Json, json};
+use tokio::sync::watch;
 use windlass_runtime::bridge::Bridge;
 use windlass_runtime::cancel::Cancel;
 use windlass_runtime::cluster::Patch;
 use windlass_runtime::target::{Live, Shadow, Target};
 use windlass_runtime::{Clock, Moment, RealClock};
+use windlass_shadow::clock::{Hold, Reason, Simulation};
 use windlass_shadow::fault::Fault;
 use windlass_shadow::listen::{self, Listener};
 use windlass_testbed::{Audit, AuditMark, Event, FAULT, OTHER, TESTER, Testbed};
 
+use crate::door::{self, ApiServer};
 use crate::{Other, Through, merged};
 
 /// How a request in process says who asks. The simulated cluster lets everybody do everything; its log tells them apart.
@@ -31,6 +35,7 @@ struct Inner {
     other: Other,
     /// What is broken on the simulated cluster.
     faults: Mutex<Vec<Fault>>,
+    api_server: watch::Sender<ApiServer>,
 }
 
 enum Place {
@@ -47,7 +52,7 @@ struct Door {
 
 enum Control {
     Shared(&'static Testbed),
-    Own(Testbed),
+    Own(Box<Testbed>),
 }
 
 impl Control {
@@ -91,6 +96,7 @@ impl Bed {
             log.lock().unwrap_or_else(PoisonError::into_inner).push(event);
         });
         let (clock, simulation) = (target.clock(), target.simulation());
+        simulation.iter().for_each(keep_alive);
         let other = as_user(Arc::new(target.clone()), OTHER);
         let place = Place::Shadow { target, asked, door: OnceLock::new() };
         Self::of(place, bridge().for_target(simulation), clock, &other)
@@ -107,7 +113,14 @@ impl Bed {
 
     fn of(place: Place, bridge: Bridge, clock: Arc<dyn Clock>, other: &dyn Target) -> Self {
         let cluster = wait_on(&bridge, &clock, other.cluster(None)).unwrap();
-        Self(Arc::new(Inner { place, bridge, clock, other: Other { cluster }, faults: Mutex::default() }))
+        Self(Arc::new(Inner {
+            place,
+            bridge,
+            clock,
+            other: Other { cluster },
+            faults: Mutex::default(),
+            api_server: watch::Sender::new(ApiServer::There),
+        }))
     }
 
     /// A cluster that no other test uses, for tests that use namespaces or nodes for themselves.
@@ -115,7 +128,7 @@ impl Bed {
     pub fn alone(self) -> Self {
         match &self.0.place {
             Place::Shadow { .. } => self,
-            Place::Live(_) => Self::real(Control::Own(Testbed::builder().nodes(3).start().unwrap())),
+            Place::Live(_) => Self::real(Control::Own(Box::new(Testbed::builder().nodes(3).start().unwrap()))),
         }
     }
 
@@ -123,7 +136,7 @@ impl Bed {
     #[must_use]
     pub fn target(&self) -> Arc<dyn Target> {
         match &self.0.place {
-            Place::Shadow { target, .. } => Arc::new(target.clone()),
+            Place::Shadow { target, .. } => Arc::new(door::through(Arc::new(target.clone()), &self.0.api_server)),
             Place::Live(control) => Arc::new(Live::builder().kubeconfig(control.testbed().kubeconfig()).build()),
         }
     }
@@ -174,6 +187,33 @@ impl Bed {
     #[must_use]
     pub fn now(&self) -> Moment {
         self.0.clock.now()
+    }
+
+    /// Lets the API server go away for sessions, or come back. On the real one, everybody else's work ends too: take one that is
+    /// [`alone`](Self::alone).
+    pub fn api_server_is(&self, state: ApiServer) {
+        let before = self.0.api_server.send_replace(state);
+        let Some(testbed) = self.testbed() else { return };
+        match before {
+            ApiServer::There => {}
+            ApiServer::Silent => testbed.resume_api_server().unwrap(),
+            ApiServer::Gone => testbed.start_api_server().unwrap(),
+        }
+        match state {
+            ApiServer::There => {}
+            ApiServer::Silent => testbed.pause_api_server().unwrap(),
+            ApiServer::Gone => testbed.stop_api_server(),
+        }
+    }
+
+    /// Keeps the time of a simulated cluster from going on for as long as the result lives: what is begun meanwhile begins
+    /// at one moment.
+    #[must_use]
+    pub fn still(&self) -> Option<Hold> {
+        match &self.0.place {
+            Place::Shadow { target, .. } => target.simulation().map(|simulation| simulation.clock().hold()),
+            Place::Live(_) => None,
+        }
     }
 
     /// Runs a future to its end where the cluster's clock is.
@@ -340,6 +380,17 @@ pub enum Mark {
     Live(AuditMark),
     /// In the list of what the simulated cluster was asked.
     Shadow(usize),
+}
+
+/// Something can always happen on a cluster where others work too: a wait there goes on to its timeout. Without anybody else,
+/// a simulation says at once that nothing can happen any more.
+fn keep_alive(simulation: &Simulation) {
+    let clock = simulation.clock().clone();
+    simulation.handle().spawn(async move {
+        loop {
+            clock.sleep_until(clock.now() + Duration::from_secs(1), Reason::Event).await;
+        }
+    });
 }
 
 fn as_user(target: Arc<dyn Target>, user: &str) -> Through {

@@ -20,14 +20,16 @@ pub fn secret(name: &str, data: &Json) -> Json {
     merged(bare("Secret", name), &json!({"stringData": data, "type": "Opaque"}))
 }
 
-/// A Deployment of one container, with the label `app` on its pods.
+/// A Deployment of one container with a readiness probe, with the label `app` on its pods.
 #[must_use]
 pub fn deployment(name: &str, replicas: u32) -> Json {
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "labels": {"app": name}},
         "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": {
             "metadata": {"labels": {"app": name}},
-            "spec": {"containers": [{"name": "main", "image": "example.invalid/web:1"}]}
+            "spec": {"containers": [
+                {"name": "main", "image": "example.invalid/web:1", "readinessProbe": {"tcpSocket": {"port": 80}}}
+            ]}
         }}
     })
 }

@@ -17,7 +17,6 @@ use crate::{ApiError, Json};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Request<'a> {
     pub(crate) group: &'a str,
-    pub(crate) version: &'a str,
     pub(crate) kind: &'a str,
     /// The plural name: `pods`.
     pub(crate) resource: &'a str,
@@ -65,7 +64,7 @@ pub(crate) fn mutate(
     Ok(())
 }
 
-/// What judges an object that is otherwise fine.
+/// What judges an object that is otherwise fine; gives warnings.
 ///
 /// # Errors
 /// 403, as the API server refuses it.
@@ -74,13 +73,16 @@ pub(crate) fn check(
     object: &Json,
     old: Option<&Json>,
     objects: &dyn Objects,
-) -> Result<(), ApiError> {
+) -> Result<Vec<String>, ApiError> {
     limits::check(request, object, old, objects)?;
-    security::check(request, object, old, objects)?;
+    let warnings = security::check(request, object, old, objects)?;
     classes::check(request, object, old, objects)?;
     pods::check(request, object, old, objects)?;
-    quota::check(request, object, old, objects)
+    quota::check(request, object, old, objects)?;
+    Ok(warnings)
 }
+
+pub(crate) use quota::charged;
 
 fn allocate_service(
     request: &Request<'_>,

@@ -13,7 +13,7 @@ use crate::Json;
 use crate::catalog::ResourceType;
 use crate::error::ApiError;
 use crate::store::Stored;
-use crate::world::convert;
+use crate::world::{World, convert, is_outdated, refreshed};
 
 /// What is answered, before it becomes bytes of the form asked for.
 pub(crate) struct Answer {
@@ -51,6 +51,11 @@ impl Answer {
         Self { code: 404, ..Self::typed("", Bytes::new()) }
     }
 
+    /// A document for people to read, too.
+    pub(crate) fn indented(value: &Json) -> Self {
+        Self::typed("application/json", format!("{value:#}"))
+    }
+
     pub(crate) fn object(code: u16, stored: &Stored, kind: &Version) -> Self {
         Self::bytes(code, kind.encode(stored))
     }
@@ -68,7 +73,7 @@ impl Answer {
     }
 
     pub(crate) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
-        self.warnings = warnings;
+        self.warnings.extend(warnings);
         self
     }
 
@@ -76,7 +81,10 @@ impl Answer {
     pub(crate) fn into_response(self, form: Form) -> Response<Body> {
         let (content_type, body) = match self.content {
             Content::Json(bytes) if form == Form::Yaml => ("application/yaml", Body::whole(yaml(&bytes))),
-            Content::Json(bytes) => ("application/json", Body::whole(bytes)),
+            Content::Json(mut bytes) => {
+                bytes.push(b'\n');
+                ("application/json", Body::whole(bytes))
+            }
             Content::Typed(content_type, bytes) => (content_type, Body::whole(bytes)),
             Content::Lines(body) => ("application/json", body),
         };
@@ -102,7 +110,7 @@ impl Answer {
 impl From<ApiError> for Answer {
     fn from(error: ApiError) -> Self {
         let retry_after = error.details.as_ref().and_then(|details| details.get("retryAfterSeconds")?.as_u64());
-        Self { retry_after, ..Self::json(error.code, &error.to_status()) }
+        Self { retry_after, ..Self::json(error.code, &error.to_status()) }.with_warnings(error.warnings)
     }
 }
 
@@ -116,14 +124,19 @@ fn yaml(bytes: &[u8]) -> Vec<u8> {
 pub(crate) struct Version {
     kind: Arc<ResourceType>,
     stored: Arc<ResourceType>,
+    /// All versions of a custom kind: those that objects may have been stored in.
+    versions: Vec<Arc<ResourceType>>,
     /// `{"kind":…,"apiVersion":…`.
     head: String,
 }
 
 impl Version {
-    pub(crate) fn new(kind: &Arc<ResourceType>, stored: Arc<ResourceType>) -> Self {
+    /// # Errors
+    /// 404 where nothing is stored of the kind.
+    pub(crate) fn new(world: &World, kind: &Arc<ResourceType>) -> Result<Self, ApiError> {
         let head = format!("{{\"kind\":{},\"apiVersion\":{}", Json::from(&*kind.kind), Json::from(kind.api_version()));
-        Self { kind: kind.clone(), stored, head }
+        let versions = world.catalog.versions(kind);
+        Ok(Self { kind: kind.clone(), stored: world.stored_type(&kind.name)?, versions, head })
     }
 
     /// The whole object.
@@ -140,12 +153,18 @@ impl Version {
     }
 
     fn write_tail(&self, bytes: &mut Vec<u8>, stored: &Stored) {
-        if self.kind.version == self.stored.version && self.kind.group == self.stored.group {
+        let same = self.kind.version == self.stored.version && self.kind.group == self.stored.group;
+        if same && !is_outdated(stored, &self.stored) {
             bytes.extend_from_slice(stored.tail());
         } else {
-            let object = convert(stored.json(), &self.stored, &self.kind);
+            let object = convert(refreshed(&self.versions, stored, &self.stored), &self.kind);
             bytes.extend_from_slice(Stored::encode(&self.kind.name, &object).tail());
         }
+    }
+
+    fn list_kind(&self) -> String {
+        let named = self.kind.definition.as_ref().and_then(|definition| definition.list_kind());
+        named.map_or_else(|| format!("{}List", self.kind.kind), str::to_owned)
     }
 
     fn encode_list(&self, page: &Page) -> Vec<u8> {
@@ -157,7 +176,7 @@ impl Version {
             metadata["continue"] = "".into();
         }
         let head = json!({
-            "kind": format!("{}List", self.kind.kind), "apiVersion": self.kind.api_version(), "metadata": metadata,
+            "kind": self.list_kind(), "apiVersion": self.kind.api_version(), "metadata": metadata,
         });
         bytes.extend_from_slice(head.to_string().trim_end_matches('}').as_bytes());
         bytes.extend_from_slice(b"},\"items\":[");

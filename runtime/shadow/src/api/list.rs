@@ -183,7 +183,8 @@ pub(crate) fn too_large(version: u64, now: u64) -> ApiError {
     let message = format!("Timeout: Too large resource version: {version}, current: {now}");
     let mut error = ApiError::new(504, "Timeout", message);
     let said = "Too large resource version";
-    error.details =
-        Some(json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": said}], "retryAfterSeconds": 1}));
+    error.details = Some(Box::new(
+        json!({"causes": [{"reason": "ResourceVersionTooLarge", "message": said}], "retryAfterSeconds": 1}),
+    ));
     error
 }

@@ -12,7 +12,7 @@ use crate::catalog::ResourceType;
 use crate::error::ApiError;
 use crate::patch::{json, merge, strategic, unsupported};
 use crate::schema::{self, Id, Schemas, check_fields};
-use crate::world::{Edit, FieldValidation, Writer};
+use crate::world::{Edit, FieldValidation, Making, Writer};
 
 /// The edit that a patch of an object of this kind asks for.
 pub(crate) fn patch<'a>(request: &Request<'_>, kind: &'a ResourceType) -> Result<(Writer, Edit<'a>), ApiError> {
@@ -56,7 +56,7 @@ pub(crate) fn patch_of<'a>(
     })?;
     let strict = writer.field_validation == FieldValidation::Strict;
     let reads = Reads { kind: *kind, schema: schema.filter(|_| !custom), custom, strict };
-    let edit: Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a> = match content_type {
+    let edit: Making<'a> = match content_type {
         "application/json-patch+json" => Box::new(move |live| {
             let patched = json(live, &patch)?;
             reads.check(patched, |patched| unreadable::by_operations(patched, &patch))

@@ -33,8 +33,7 @@ pub(super) fn answer(
     }
     if &*kind.name == "bindings" {
         let (binding, _) = request.object(&world.catalog, &Kind::of(kind))?;
-        let pods = world.stored_type("pods")?;
-        return subresource::bind(world, request, &pods, crate::object::name(&binding)).map(Some);
+        return subresource::bind(world, request, crate::object::name(&binding)).map(Some);
     }
     let (mut asked, _) = request.object(&world.catalog, &Kind::of(kind))?;
     let writer = request.query.writer("CreateOptions", request.user_agent(), false)?;

@@ -1,16 +1,21 @@
 //! Label and field selectors.
 
+use std::sync::Arc;
+
 use crate::Json;
 use crate::catalog::ResourceType;
+use crate::crd::Version;
 use crate::error::ApiError;
 use crate::store::{Stored, selectable};
-use crate::world::names;
+use crate::validation::names;
 
 /// Which objects a list or a watch is about.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Selection {
     labels: Vec<Requirement>,
     fields: Vec<FieldTerm>,
+    /// Of a custom kind.
+    definition: Option<Arc<Version>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,22 +42,22 @@ struct FieldTerm {
     equal: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Field {
     Name,
     Namespace,
     /// A place in the store's index.
     Indexed(usize),
-    /// A field of a custom resource, as a pointer.
-    At(String),
+    /// One of those that the definition of a custom kind names.
+    Custom(usize),
 }
 
 impl Selection {
-    /// By `labelSelector` and `fieldSelector`, of objects of this kind.
+    /// By `labelSelector` and `fieldSelector`, of a resource.
     pub(crate) fn parse(kind: &ResourceType, labels: &str, fields: &str) -> Result<Self, ApiError> {
         let labels = parse_labels(labels).map_err(ApiError::bad_request)?;
         let fields = parse_fields(kind, fields).map_err(ApiError::bad_request)?;
-        Ok(Self { labels, fields })
+        Ok(Self { labels, fields, definition: kind.definition.clone() })
     }
 
     pub(crate) fn is_everything(&self) -> bool {
@@ -66,20 +71,17 @@ impl Selection {
     }
 
     pub(crate) fn matches(&self, stored: &Stored) -> bool {
+        let custom = self.fields.iter().any(|term| matches!(term.field, Field::Custom(_)));
+        let object = if custom { stored.json() } else { Json::Null };
         let field = |term: &FieldTerm| {
-            let equal = match &term.field {
-                Field::Name => stored.name() == term.value,
-                Field::Namespace => stored.namespace() == term.value,
-                Field::Indexed(at) => {
-                    stored.index.fields.get(*at).map(|value| &**value).unwrap_or_default() == term.value
-                }
-                Field::At(pointer) => match stored.json().pointer(pointer) {
-                    None | Some(Json::Null) => term.value.is_empty(),
-                    Some(Json::String(text)) => *text == term.value,
-                    Some(other) => other.to_string() == term.value,
-                },
+            let value = match (term.field, &self.definition) {
+                (Field::Name, _) => stored.name(),
+                (Field::Namespace, _) => stored.namespace(),
+                (Field::Indexed(at), _) => stored.index.fields.get(at).map(|value| &**value).unwrap_or_default(),
+                (Field::Custom(at), Some(definition)) => &definition.selected(at, &object),
+                (Field::Custom(_), None) => "",
             };
-            equal == term.equal
+            (value == term.value) == term.equal
         };
         self.labels.iter().all(|r| r.matches(stored.index.label(&r.key))) && self.fields.iter().all(field)
     }
@@ -187,7 +189,7 @@ fn parse_requirement(parser: &mut Parser<'_>) -> Result<Requirement, String> {
         Token::Word(key) => key.to_owned(),
         other => return Err(format!("found '{}', expected: identifier", other.said())),
     };
-    let wrong = names::key(&key);
+    let wrong = names::qualified(&key);
     if !wrong.is_empty() {
         return Err(format!("key: Invalid value: {key:?}: {}", wrong.join("; ")));
     }
@@ -291,13 +293,13 @@ fn place(kind: &ResourceType, field: &str) -> Result<Field, String> {
         return match field {
             "metadata.name" => Ok(Field::Name),
             "metadata.namespace" if kind.namespaced => Ok(Field::Namespace),
-            _ if definition.selectable.iter().any(|known| known == field) => {
-                Ok(Field::At(format!("/{}", field.replace('.', "/"))))
+            _ => {
+                let at = definition.selectable.iter().position(|(name, _)| name == field);
+                at.map(Field::Custom).ok_or_else(|| format!("field label not supported: {field}"))
             }
-            _ => Err(format!("field label not supported: {field}")),
         };
     }
-    let (resource, group) = (&*kind.name, kind.group.as_str());
+    let (resource, group) = (&*kind.name, &*kind.group);
     let known = selectable(resource);
     let renamed = match (resource, group, field) {
         // Old clients of pods, and the newer version of Events, have names of their own.

@@ -6,12 +6,19 @@ use http::header::HOST;
 use serde_json::json;
 
 use super::answer::Answer;
+use super::query::Query;
 use super::request::{accept, header};
 use super::words::{method_not_allowed, no_such_resource};
 use crate::catalog::discovery::{AGGREGATED, api_versions};
 use crate::error::ApiError;
 use crate::schema::builtin;
 use crate::world::World;
+
+/// What is looked at for the server's health.
+const CHECKS: [&str; 3] = ["ping", "log", "etcd"];
+
+/// The content type of the OpenAPI document that Go's clients ask for.
+const SECOND: &str = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 /// Answers a request to a path that is no resource's.
 pub(crate) fn answer(world: &World, request: &Request<Bytes>, path: &str) -> Result<Answer, ApiError> {
@@ -27,18 +34,24 @@ pub(crate) fn answer(world: &World, request: &Request<Bytes>, path: &str) -> Res
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let resources = |group, version| world.catalog.resource_list(group, version).map(|list| Answer::json(200, &list));
     let known = match parts[..] {
-        [] => Some(Answer::json(200, &json!({"paths": paths(world)}))),
-        ["healthz" | "livez" | "readyz", ..] => Some(Answer::text(200, "ok")),
-        ["version"] => Some(Answer::json(200, &builtin().version)),
+        [] => Some(Answer::indented(&json!({"paths": paths(world)}))),
+        [name @ ("healthz" | "livez" | "readyz")] => Some(Answer::text(200, health(name, request))),
+        ["healthz" | "livez" | "readyz", check] if CHECKS.contains(&check) => Some(Answer::text(200, "ok")),
+        ["version"] => Some(Answer::indented(&builtin().version)),
         [root @ ("api" | "apis")] if aggregated => {
             let groups = world.catalog.aggregated(root == "api").to_string();
             Some(Answer::typed(AGGREGATED, groups))
         }
-        ["api"] => Some(Answer::json(200, &api_versions(header(request.headers(), HOST)))),
+        ["api"] => Some(Answer::json(200, &api_versions(address(request)))),
         ["apis"] => Some(Answer::json(200, &world.catalog.group_list())),
         ["apis", group] => world.catalog.group(group).map(|group| Answer::json(200, &group)),
         ["api", version] if is_served(world, "", version) => resources("", version),
         ["apis", group, version] if is_served(world, group, version) => resources(group, version),
+        ["openapi", "v2"] => {
+            let (json, protobuf) = world.documents.second(&world.catalog);
+            let wants_json = accept.is_empty() || accept.starts_with("application/json") || accept.contains("*/*");
+            Some(if wants_json { Answer::typed("application/json", json) } else { Answer::typed(SECOND, protobuf) })
+        }
         ["openapi", "v3"] => {
             let index = world.documents.index(&world.catalog).to_string();
             Some(Answer::typed("text/plain; charset=utf-8", index))
@@ -55,6 +68,23 @@ pub(crate) fn answer(world: &World, request: &Request<Bytes>, path: &str) -> Res
     known.map_or_else(not_found, Ok)
 }
 
+/// All is well where there is an answer at all.
+fn health(name: &str, request: &Request<Bytes>) -> String {
+    if !Query::parse(request.uri().query().unwrap_or_default()).flag("verbose") {
+        return "ok".into();
+    }
+    let checks: String = CHECKS.iter().map(|check| format!("[+]{check} ok\n")).collect();
+    format!("{checks}{name} check passed\n")
+}
+
+/// The server's own address, as the client knows it.
+fn address(request: &Request<Bytes>) -> &str {
+    match header(request.headers(), HOST) {
+        "" => request.uri().authority().map_or("", |authority| authority.as_str()),
+        host => host,
+    }
+}
+
 fn is_served(world: &World, group: &str, version: &str) -> bool {
     world.catalog.all().any(|kind| kind.group == group && kind.version == version)
 }
@@ -66,7 +96,7 @@ pub(crate) fn is_built_in(group: &str) -> bool {
 
 fn paths(world: &World) -> Vec<String> {
     let mut paths: Vec<String> =
-        ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v3", "/readyz", "/version"]
+        ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"]
             .map(String::from)
             .into();
     for kind in world.catalog.all().filter(|kind| !kind.group.is_empty()) {

@@ -16,7 +16,7 @@ use super::{objects, reviews};
 use crate::catalog::{ResourceType, Subresource};
 use crate::error::ApiError;
 use crate::object::{name, namespace, text, uid};
-use crate::world::{Edit, Objects, Target, World};
+use crate::world::{Objects, World};
 use crate::{Json, object};
 
 /// Answers a request to a subresource.
@@ -32,7 +32,7 @@ pub(crate) fn answer(
     match subresource.name.as_str() {
         "scale" => scale::answer(world, request, kind),
         "eviction" => evict::evict(world, request, kind),
-        "binding" => bind(world, request, kind, &request.path.name),
+        "binding" => bind(world, request, &request.path.name),
         "log" => log(world, request, kind),
         "token" => token(world, request, kind),
         _ if subresource.kind == kind.kind => objects::answer(world, request, kind),
@@ -41,13 +41,8 @@ pub(crate) fn answer(
 }
 
 /// A binding assigns a pod to a node; `name` is the pod's.
-pub(crate) fn bind(
-    world: &mut World,
-    request: &Request<'_>,
-    pods: &Arc<ResourceType>,
-    pod: &str,
-) -> Result<Answer, ApiError> {
-    let (binding, _) = request.object(&world.catalog, &Kind { group: "", version: "v1", kind: "Binding" })?;
+pub(crate) fn bind(world: &mut World, request: &Request<'_>, pod: &str) -> Result<Answer, ApiError> {
+    let (mut binding, _) = request.object(&world.catalog, &Kind { group: "", version: "v1", kind: "Binding" })?;
     let writer = request.query.writer("CreateOptions", request.user_agent(), false)?;
     if name(&binding) != pod {
         return Err(ApiError::bad_request("name in URL does not match name in Binding object"));
@@ -57,53 +52,14 @@ pub(crate) fn bind(
         let said = format!("target.kind: Unsupported value: {target_kind:?}: supported values: \"Node\", \"<empty>\"");
         return Err(ApiError::new(500, "", said));
     }
-    let node = text(&binding, "/target/name").unwrap_or_default().to_owned();
-    if node.is_empty() {
+    if text(&binding, "/target/name").unwrap_or_default().is_empty() {
         return Err(ApiError::new(500, "", "target.name: Required value"));
     }
-    let target = Target { kind: pods, namespace: &request.path.namespace, name: pod, subresource: "binding" };
-    let refuse = |why: String| Err(ApiError::conflict("", "pods/binding", pod, &why));
-    let now = crate::world::time(world.wall());
-    let assign = |live: &Json| {
-        if object::is_deleting(live) {
-            return refuse(format!("pod {pod} is being deleted, cannot be assigned to a host"));
-        }
-        if let Some(there) = text(live, "/spec/nodeName").filter(|there| !there.is_empty()) {
-            return refuse(format!("pod {pod} is already assigned to node {there:?}"));
-        }
-        if live.pointer("/spec/schedulingGates").and_then(Json::as_array).is_some_and(|gates| !gates.is_empty()) {
-            return refuse(format!("pod {pod} has non-empty .spec.schedulingGates"));
-        }
-        let mut live = live.clone();
-        if let Some(spec) = live.get_mut("spec").and_then(Json::as_object_mut) {
-            spec.insert("nodeName".into(), node.into());
-        }
-        for part in ["annotations", "labels"] {
-            if let Some(added) = binding.pointer(&format!("/metadata/{part}")).and_then(Json::as_object)
-                && let Some(metadata) = live.get_mut("metadata").and_then(Json::as_object_mut)
-                && let Some(there) = metadata.entry(part).or_insert_with(|| json!({})).as_object_mut()
-            {
-                there.extend(added.clone());
-            }
-        }
-        scheduled(&mut live, now);
-        Ok(live)
-    };
-    world.write(&target, &writer, Edit::Made(Box::new(assign)))?;
+    if let Some(metadata) = binding.get_mut("metadata").and_then(Json::as_object_mut) {
+        metadata.insert("namespace".into(), request.path.namespace.clone().into());
+    }
+    world.bind(&writer, &binding)?;
     Ok(created())
-}
-
-fn scheduled(pod: &mut Json, now: Json) {
-    let Some(fields) = pod.as_object_mut() else { return };
-    let status = fields.entry("status").or_insert_with(|| json!({}));
-    let Some(status) = status.as_object_mut() else { return };
-    status.remove("nominatedNodeName");
-    let conditions = status.entry("conditions").or_insert_with(|| json!([]));
-    let Some(conditions) = conditions.as_array_mut() else { return };
-    conditions.retain(|condition| condition.get("type").and_then(Json::as_str) != Some("PodScheduled"));
-    conditions.push(json!({
-        "type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now,
-    }));
 }
 
 /// The answer to a binding or an eviction.

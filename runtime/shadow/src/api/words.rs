@@ -6,7 +6,7 @@ use crate::error::ApiError;
 
 /// A refusal with empty details.
 pub(crate) fn plain(code: u16, reason: &'static str, message: &str) -> ApiError {
-    ApiError { details: Some(json!({})), ..ApiError::new(code, reason, message) }
+    ApiError { details: Some(Box::new(json!({}))), ..ApiError::new(code, reason, message) }
 }
 
 /// 404 of a resource or subresource that there is not.

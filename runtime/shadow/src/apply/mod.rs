@@ -195,14 +195,6 @@ pub(crate) fn keep_times(before: &Json, after: &mut Json) {
     }
 }
 
-/// Checks managed fields that admission has changed.
-///
-/// # Errors
-/// The real server's sentence on what is wrong with them.
-pub(crate) fn check_managed_fields(object: &Json) -> Result<(), String> {
-    Managed::of(object).map(|_| ())
-}
-
 fn types_of<'a>(versions: &'a dyn Versions, who: &Manager<'_>) -> Result<Types<'a>, ApiError> {
     versions.types(who.api_version).ok_or_else(|| broken(format!("no corresponding type for {}", who.type_name())))
 }

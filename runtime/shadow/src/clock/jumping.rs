@@ -217,7 +217,6 @@ impl VirtualClock {
 
     /// Keeps the clock from jumping for as long as the result lives: something is under way that its simulation does not
     /// see, such as a computation on another thread.
-    #[must_use]
     pub fn hold(&self) -> Hold {
         self.0.lock().holds += 1;
         Hold(self.0.clone())
@@ -225,7 +224,6 @@ impl VirtualClock {
 
     /// Says that somebody outside is at work for as long as the result lives: a child process, a foreign connection.
     /// Meanwhile only events of the cluster happen, up to the time at which a client goes on or gives up.
-    #[must_use]
     pub fn outside(&self) -> Outside {
         self.0.lock().outside += 1;
         self.0.wake();

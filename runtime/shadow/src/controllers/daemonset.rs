@@ -65,6 +65,10 @@ impl Controller for DaemonSets {
         keys
     }
 
+    fn acts_below(&self) -> bool {
+        true
+    }
+
     fn reconcile(&mut self, cx: &mut Context<'_>, key: &Key) -> Result<Next, ApiError> {
         let Some(set) = cx.world.get(RESOURCE, &key.namespace, &key.name) else { return Ok(Next::Wait) };
         if set["spec"]["selector"] == json!({}) {

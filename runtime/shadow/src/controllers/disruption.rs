@@ -51,6 +51,10 @@ impl Controller for Budgets {
         budgets.iter().filter(|budget| concerns(budget)).map(|budget| key(budget)).collect()
     }
 
+    fn acts_below(&self) -> bool {
+        true
+    }
+
     fn reconcile(&mut self, cx: &mut Context<'_>, key: &Key) -> Result<Next, ApiError> {
         let Some(budget) = cx.world.get(RESOURCE, &key.namespace, &key.name) else { return Ok(Next::Wait) };
         let selector = &budget["spec"]["selector"];

@@ -113,6 +113,11 @@ impl Engine {
         self.look_at_all();
     }
 
+    /// What is broken, each with whether it was in the way of anything yet.
+    pub(crate) fn faults(&self) -> Vec<(Fault, bool)> {
+        self.scene.faults().map(|(fault, met)| (fault.clone(), met)).collect()
+    }
+
     /// Looks at everything again with the next run.
     fn look_at_all(&mut self) {
         self.seen = None;
@@ -181,7 +186,7 @@ impl Engine {
         }
     }
 
-    /// Takes all that is there for new.
+    /// Takes all that is there for new, but for what only the base has.
     fn take_all_in(&mut self, world: &mut dyn Cluster) {
         self.seen = Some(world.version());
         self.view = View::default();
@@ -193,7 +198,9 @@ impl Engine {
                 let object = Json::clone(&object);
                 let change = Seen { kind: ChangeKind::Added, key, object, pod_before: None };
                 self.view.take(&change);
-                changes.push(change);
+                if !world.is_below(&change.key) {
+                    changes.push(change);
+                }
             }
         }
         for change in changes {
@@ -222,6 +229,9 @@ impl Engine {
     fn look(&mut self, world: &mut dyn Cluster, work: Work) {
         let now = world.now();
         let Some(controller) = self.controllers.get_mut(work.0) else { return };
+        if !controller.acts_below() && world.is_below(&work.1) {
+            return;
+        }
         let mut cx = Context { world, view: &self.view, scene: &self.scene };
         match controller.reconcile(&mut cx, &work.1) {
             Ok(next) => {

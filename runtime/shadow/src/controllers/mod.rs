@@ -130,6 +130,11 @@ pub(crate) trait Controller: Send {
     fn watches(&self) -> &'static [&'static str];
     /// Which objects have to be looked at after a change.
     fn keys(&mut self, world: &dyn Objects, view: &View, change: &Seen) -> Vec<Key>;
+    /// Whether it looks after objects that only the base has: where they say what is true of others, such as the endpoints of a
+    /// Service.
+    fn acts_below(&self) -> bool {
+        false
+    }
     /// Looks at one object, and brings the world one step nearer to what it asks for. Idempotent. A conflict is repeated by
     /// whoever calls.
     fn reconcile(&mut self, cx: &mut Context<'_>, key: &Key) -> Result<Next, ApiError>;
@@ -143,6 +148,8 @@ pub(crate) trait Cluster: Objects {
     fn changes_after(&self, version: u64) -> Option<Vec<Change>>;
     /// The resources of which there are objects, sorted: `pods`, `deployments.apps`.
     fn resources(&self) -> Vec<crate::catalog::ResourceName>;
+    /// Whether the object is the base's alone.
+    fn is_below(&self, key: &Key) -> bool;
 }
 
 impl Cluster for crate::world::World {
@@ -157,6 +164,10 @@ impl Cluster for crate::world::World {
 
     fn resources(&self) -> Vec<crate::catalog::ResourceName> {
         self.store.resources()
+    }
+
+    fn is_below(&self, key: &Key) -> bool {
+        self.store.is_below(key)
     }
 }
 
@@ -202,8 +213,8 @@ fn of_cluster() -> Vec<Box<dyn Controller>> {
         Box::new(taints::Evictions::default()),
         Box::new(podgc::PodGarbage::default()),
         Box::new(deployment::Deployments::default()),
-        Box::new(replicaset::ReplicaSets::replica_sets()),
-        Box::new(replicaset::ReplicaSets::replication_controllers()),
+        Box::new(replicaset::ReplicaSets::of_sets()),
+        Box::new(replicaset::ReplicaSets::of_controllers()),
         Box::new(statefulset::StatefulSets),
         Box::new(daemonset::DaemonSets::default()),
         Box::new(job::Jobs::default()),
@@ -214,8 +225,8 @@ fn of_cluster() -> Vec<Box<dyn Controller>> {
         Box::new(volumes::protect::Protection),
         Box::new(crate::scheduler::Scheduler::default()),
         Box::new(kubelet::Kubelet::default()),
-        Box::new(endpoints::Endpoints),
-        Box::new(endpointslice::EndpointSlices),
+        Box::new(endpoints::Endpoints::default()),
+        Box::new(endpointslice::EndpointSlices::default()),
         Box::new(disruption::Budgets),
         Box::new(quota::Quotas),
         Box::new(hpa::Autoscalers),

@@ -188,3 +188,15 @@ pub(crate) fn next_available<'a>(pods: impl Iterator<Item = &'a Arc<Pod>>, min_r
 pub(crate) fn number(value: &Json, otherwise: i64) -> i64 {
     if value.is_null() { otherwise } else { int(value) }
 }
+
+/// What a pod belongs to, by the name that people know: of a ReplicaSet, the Deployment's.
+pub(crate) fn workload(pod: &Json) -> &str {
+    let owners = pod["metadata"]["ownerReferences"].as_array();
+    let Some(owner) = owners.into_iter().flatten().find(|owner| owner["controller"] == true) else {
+        return object::name(pod);
+    };
+    let name = owner["name"].as_str().unwrap_or_default();
+    let hash = pod["metadata"]["labels"]["pod-template-hash"].as_str();
+    let deployment = hash.and_then(|hash| name.strip_suffix(hash)?.strip_suffix('-'));
+    deployment.unwrap_or(name)
+}

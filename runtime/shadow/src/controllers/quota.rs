@@ -42,6 +42,10 @@ impl Controller for Quotas {
         quotas.iter().map(|quota| Key::new(RESOURCE, &change.key.namespace, object::name(quota))).collect()
     }
 
+    fn acts_below(&self) -> bool {
+        true
+    }
+
     fn reconcile(&mut self, cx: &mut Context<'_>, key: &Key) -> Result<Next, ApiError> {
         let Some(quota) = cx.world.get(RESOURCE, &key.namespace, &key.name) else { return Ok(Next::Wait) };
         let hard = quota["spec"]["hard"].clone();

@@ -29,11 +29,11 @@ pub(super) struct ReplicaSets {
 }
 
 impl ReplicaSets {
-    pub(super) fn replica_sets() -> Self {
+    pub(super) fn of_sets() -> Self {
         Self { name: "replicaset-controller", kind: "ReplicaSet", watches: &["replicasets.apps", "pods"] }
     }
 
-    pub(super) fn replication_controllers() -> Self {
+    pub(super) fn of_controllers() -> Self {
         Self {
             name: "replication-controller",
             kind: "ReplicationController",

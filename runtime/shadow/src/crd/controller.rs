@@ -67,25 +67,24 @@ fn has_finalizer(definition: &Json) -> bool {
 fn finish(world: &mut dyn Objects, definition: &Json) -> Result<Next, ApiError> {
     let text = |path| object::text(definition, path).unwrap_or_default();
     let resource = format!("{}.{}", text("/status/acceptedNames/plural"), text("/spec/group"));
-    let mut next = definition.clone();
     let now = world.wall();
-    if !status::is_true(definition, "Established") {
-        status::terminating(&mut next, "False", "NeverEstablished", "resource was never established", now);
-    } else {
+    let mut next = definition.clone();
+    status::terminating(&mut next, "True", "InstanceDeletionInProgress", "CustomResource deletion is in progress", now);
+    if next != *definition {
+        next = Json::clone(&*world.update_status(&writer(), DEFINITIONS, next)?);
+    }
+    if status::is_true(definition, "Established") {
         let left = world.list(&resource, None);
         for instance in left.iter().filter(|instance| !object::is_deleting(instance)) {
             let (namespace, name) = (object::namespace(instance), object::name(instance));
             world.delete(&writer(), &resource, namespace, name, &Deletion::default())?;
         }
         if !world.list(&resource, None).is_empty() {
-            let message = "CustomResource deletion is in progress";
-            status::terminating(&mut next, "True", "InstanceDeletionInProgress", message, now);
-            if next != *definition {
-                world.update_status(&writer(), DEFINITIONS, next)?;
-            }
             return Ok(Next::After(LOOK_AGAIN));
         }
         status::terminating(&mut next, "False", "InstanceDeletionCompleted", "removed all instances", now);
+    } else {
+        status::terminating(&mut next, "False", "NeverEstablished", "resource was never established", now);
     }
     status::release(&mut next);
     world.update_status(&writer(), DEFINITIONS, next)?;

@@ -1,7 +1,6 @@
 //! Objects within objects (`x-kubernetes-embedded-resource`): they have a type of their own.
 
 use super::fault::{self, Path};
-use super::names;
 use super::props::Props;
 use crate::Json;
 use crate::error::Cause;
@@ -36,10 +35,10 @@ fn type_of(path: &Path, value: &Json, wrong: &mut Vec<Cause>) {
         match value.get(name) {
             None => wrong.push(fault::required(&at, "")),
             Some(Json::String(text)) if text.is_empty() => {
-                wrong.push(fault::invalid(&at, &"".into(), "must not be empty"))
+                wrong.push(fault::invalid(&at, &"".into(), "must not be empty"));
             }
             Some(said @ Json::String(text)) if name == "kind" => {
-                let faults = names::label_1035(&text.to_lowercase());
+                let faults = crate::validation::names::dns_1035_label(&text.to_lowercase());
                 if !faults.is_empty() {
                     let detail = format!("may have mixed case, but should otherwise match: {}", faults.join(","));
                     wrong.push(fault::invalid(&at, said, &detail));

@@ -178,14 +178,14 @@ fn is_isbn10(text: &str) -> bool {
     let text = digits(text);
     let sum: u32 =
         (1u32..).zip(text.chars()).map(|(at, c)| at * if c == 'X' { 10 } else { c.to_digit(10).unwrap_or(0) }).sum();
-    matches("^(?:[0-9]{9}X|[0-9]{10})$", &text) && sum % 11 == 0
+    matches("^(?:[0-9]{9}X|[0-9]{10})$", &text) && sum.is_multiple_of(11)
 }
 
 fn is_isbn13(text: &str) -> bool {
     let text = digits(text);
     let weighed = text.chars().zip([1, 3].iter().cycle());
     let sum: u32 = weighed.map(|(c, weight)| c.to_digit(10).unwrap_or(0) * weight).sum();
-    matches("^[0-9]{13}$", &text) && sum % 10 == 0
+    matches("^[0-9]{13}$", &text) && sum.is_multiple_of(10)
 }
 
 fn is_credit_card(text: &str) -> bool {
@@ -194,7 +194,7 @@ fn is_credit_card(text: &str) -> bool {
         text.chars().rev().filter_map(|c| c.to_digit(10)).zip([1, 2].iter().cycle()).map(|(d, times)| d * times);
     let sum: u32 = doubled.map(|d| if d > 9 { d - 9 } else { d }).sum();
     let issuers = r"^(?:4[0-9]{12}(?:[0-9]{3})?|5[1-5][0-9]{14}|6(?:011|5[0-9][0-9])[0-9]{12}|3[47][0-9]{13}|3(?:0[0-5]|[68][0-9])[0-9]{11}|(?:2131|1800|35\d{3})\d{11})$";
-    matches(issuers, &text) && sum % 10 == 0
+    matches(issuers, &text) && sum.is_multiple_of(10)
 }
 
 fn is_rgb(text: &str) -> bool {

@@ -29,9 +29,12 @@ pub(super) fn check(schema: &Props, number: &Number, at: &At<'_>, found: &mut Fo
             Some(whole) => (Some(whole.cmp(&(limit as i64))), (limit as i64).to_string()),
             None => (float.partial_cmp(&limit), go::float(limit)),
         };
-        let inside =
-            if side == "less than" { order.is_some_and(|o| o.is_lt()) } else { order.is_some_and(|o| o.is_gt()) };
-        if !inside && (exclusive || !order.is_some_and(|o| o.is_eq())) {
+        let inside = if side == "less than" {
+            order.is_some_and(std::cmp::Ordering::is_lt)
+        } else {
+            order.is_some_and(std::cmp::Ordering::is_gt)
+        };
+        if !inside && (exclusive || !order.is_some_and(std::cmp::Ordering::is_eq)) {
             let or_equal = if exclusive { "" } else { " or equal to" };
             let said = format!("{} in body should be {side}{or_equal} {limit}", at.name());
             found.field(at, said, |path, said| fault::invalid(path, &Json::Number(number.clone()), said));
@@ -83,8 +86,9 @@ fn multiple(factor: f64, whole: Option<i64>, number: &Number, at: &At<'_>, found
     };
     let value = Json::Number(number.clone());
     if !positive {
+        let shown = whole.map_or(Json::from(factor), |_| Json::from(factor as i64));
         let said = format!("factor MultipleOf declared for {} must be positive: {factor_said}", at.name());
-        found.field(at, said, |path, said| fault::invalid(path, &Json::from(factor), said));
+        found.field(at, said, |path, said| fault::invalid(path, &shown, said));
     } else if !multiple {
         let said = format!("{} in body should be a multiple of {factor_said}", at.name());
         found.field(at, said, |path, said| fault::invalid(path, &value, said));

@@ -188,7 +188,7 @@ fn type_of(schema: &Props, format: &str, value: &Json, at: &At<'_>, found: &mut 
     let text_or_list = matches!(value, Json::String(_) | Json::Array(_));
     if !text_or_list && !format.is_empty() && !fits && format != own_format {
         wrong_type(found, at, format, Some(own_format));
-    } else if !(has("number") || has("integer")) && !format.is_empty() && text_or_list {
+    } else if text_or_list && !format.is_empty() && !has("number") && !has("integer") {
         // The format decides.
     } else if !fits {
         wrong_type(found, at, &types.join(","), Some(kind));

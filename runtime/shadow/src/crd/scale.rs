@@ -1,11 +1,10 @@
-//! The scale of custom objects: where replicas and their selector are.
+//! Where the replicas of custom objects and their selector are, and what may be wrong with them.
 
 use serde::Deserialize;
-use serde_json::json;
 
 use super::fault::{self, Path};
 use crate::Json;
-use crate::error::{ApiError, Cause};
+use crate::error::Cause;
 
 /// The paths of `subresources.scale`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -25,11 +24,11 @@ fn find<'a>(object: &'a Json, path: &str) -> Result<Option<&'a Json>, String> {
     let mut value = object;
     let mut passed = String::new();
     for field in fields(path) {
+        passed.push('.');
+        passed.push_str(field);
         let Json::Object(map) = value else {
             return Err(accessor(&passed, value, "map[string]interface{}"));
         };
-        passed.push('.');
-        passed.push_str(field);
         match map.get(field) {
             None => return Ok(None),
             Some(inner) => value = inner,
@@ -75,52 +74,6 @@ impl Scale {
                 wrong.push(fault::invalid(&Path::new(path), &"".into(), &why));
             }
         }
-    }
-
-    /// The `Scale` of an object.
-    ///
-    /// # Errors
-    /// 500 where the object has no replicas, as the server says it.
-    pub(crate) fn of(&self, object: &Json) -> Result<Json, ApiError> {
-        let internal = |why: String| ApiError::new(500, "InternalError", format!("Internal error occurred: {why}"));
-        let missing = || format!("the spec replicas field \"{}\" does not exist", self.spec_replicas_path);
-        let replicas =
-            number(object, &self.spec_replicas_path).map_err(internal)?.ok_or_else(missing).map_err(internal)?;
-        let current = number(object, &self.status_replicas_path).map_err(internal)?.unwrap_or_default();
-        let mut metadata = serde_json::Map::new();
-        for key in ["name", "namespace", "uid", "resourceVersion", "creationTimestamp"] {
-            if let Some(value) = object.get("metadata").and_then(|m| m.get(key)) {
-                metadata.insert(key.into(), value.clone());
-            }
-        }
-        let mut status = json!({"replicas": current});
-        if let Some(selector) = self.selector(object)
-            && let Json::Object(status) = &mut status
-        {
-            status.insert("selector".into(), selector.into());
-        }
-        Ok(json!({
-            "kind": "Scale", "apiVersion": "autoscaling/v1", "metadata": metadata,
-            "spec": {"replicas": replicas}, "status": status,
-        }))
-    }
-
-    fn selector<'a>(&self, object: &'a Json) -> Option<&'a str> {
-        let path = self.label_selector_path.as_ref().filter(|path| !path.is_empty())?;
-        find(object, path).ok().flatten()?.as_str().filter(|selector| !selector.is_empty())
-    }
-
-    /// Sets the replicas in the spec.
-    pub(crate) fn set(&self, object: &mut Json, replicas: i64) {
-        let mut value = object;
-        for field in fields(&self.spec_replicas_path) {
-            if !value.is_object() {
-                *value = json!({});
-            }
-            let Json::Object(map) = value else { return };
-            value = map.entry(field).or_insert(Json::Null);
-        }
-        *value = replicas.into();
     }
 }
 

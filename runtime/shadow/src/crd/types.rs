@@ -10,14 +10,15 @@ use super::status;
 use super::version::Version;
 use super::{cel, schemas};
 use crate::Json;
-use crate::catalog::{ResourceType, Subresource};
-use crate::schema::Schemas;
+use crate::catalog::{Catalog, ResourceType, Subresource};
+use crate::schema::{Schemas, builtin};
+use crate::table::JsonPath;
 
-/// The resources of an established definition, one for each version that is served, under its accepted names. None before
-/// it is established, and none of a definition that cannot be read.
+/// The resources of an established definition, one for each version, under its accepted names; and whether the version is
+/// served. None before it is established, and none of a definition that cannot be read.
 ///
-/// `built_in` gives the type of `metadata`.
-pub(crate) fn resource_types(definition: &Json, built_in: &Schemas) -> Vec<ResourceType> {
+/// `built_in` gives the type of `metadata`; objects that were stored before `since` were stored under another schema.
+pub(super) fn resource_types(definition: &Json, built_in: &Schemas, since: u64) -> Vec<(ResourceType, bool)> {
     if !status::is_true(definition, "Established") {
         return Vec::new();
     }
@@ -28,19 +29,20 @@ pub(crate) fn resource_types(definition: &Json, built_in: &Schemas) -> Vec<Resou
     let stored = spec.versions.iter().find(|v| v.storage).map_or("", |v| v.name.as_str());
     let stored = format!("{}/{stored}", spec.group);
     let definition = Arc::new(definition.clone());
-    let served = spec.versions.into_iter().filter(|version| version.served);
-    served
+    let versions = spec.versions.into_iter();
+    versions
         .map(|version| {
             let columns = columns(&version.additional_printer_columns);
             let subresources = subresources(&spec.group, &names.kind, &version);
-            let name = version.name.clone();
-            let version = compile(version, &spec.group, &names.kind, spec.preserve_unknown_fields, &definition);
+            let (name, served) = (version.name.clone(), version.served);
+            let mut version = compile(version, &spec.group, &names.kind, spec.preserve_unknown_fields, &definition);
+            version.since = since;
             let title = openapi_name(&spec.group, &name, &names.kind);
             let schema = version.schema.as_ref().map(|schema| {
                 let (schemas, id) = schemas::convert(schema, &title, built_in);
                 (Arc::new(schemas), id)
             });
-            ResourceType {
+            let resource = ResourceType {
                 name: format!("{}.{}", names.plural, spec.group).into(),
                 group: spec.group.clone(),
                 version: name,
@@ -56,26 +58,38 @@ pub(crate) fn resource_types(definition: &Json, built_in: &Schemas) -> Vec<Resou
                 columns,
                 definition: Some(Arc::new(version)),
                 storage_version: stored.clone(),
-            }
+            };
+            (resource, served)
         })
         .collect()
+}
+
+/// Puts the resources of a definition into a catalog; see [`resource_types`] for `since`.
+pub(crate) fn define(catalog: &mut Catalog, definition: &Json, since: u64) {
+    for (resource, served) in resource_types(definition, &builtin().schemas, since) {
+        if served {
+            catalog.insert(resource);
+        } else {
+            catalog.insert_unserved(resource);
+        }
+    }
 }
 
 fn compile(version: VersionSpec, group: &str, kind: &str, keeps_unknown: bool, definition: &Arc<Json>) -> Version {
     let deprecated = || format!("{group}/{} {kind} is deprecated", version.name);
     let deprecation = version.deprecated.then(|| version.deprecation_warning.clone().unwrap_or_else(deprecated));
-    let (status, scale) = version.subresources.map_or((false, None), |s| (s.status.is_some(), s.scale));
+    let scale = version.subresources.and_then(|subresources| subresources.scale);
     let schema = version.schema.and_then(|s| s.schema);
     let selectable = version.selectable_fields.into_iter().map(|field| {
         let path = field.json_path;
-        path.strip_prefix('.').unwrap_or(&path).to_owned()
+        (path.strip_prefix('.').unwrap_or(&path).to_owned(), JsonPath::parse(&path))
     });
     Version {
         definition: Arc::clone(definition),
         rules: cel::Rules::of(schema.as_ref()),
         schema,
-        status,
         scale,
+        since: 0,
         selectable: selectable.collect(),
         keeps_unknown,
         deprecation,

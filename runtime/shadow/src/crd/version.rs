@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::fault::{self, Path};
 use super::props::Props;
 use super::scale::Scale;
-use super::{cel, defaulting, embedded, lists, openapi, prune};
-use crate::Json;
+use super::{cel, defaulting, embedded, go, lists, openapi, prune, status};
 use crate::error::Cause;
+use crate::table::JsonPath;
+use crate::{Json, UNVALIDATED, object};
 
 /// One version of a custom resource.
 #[derive(Debug, Default)]
@@ -15,13 +16,13 @@ pub(crate) struct Version {
     /// The CustomResourceDefinition.
     pub(crate) definition: Arc<Json>,
     pub(crate) schema: Option<Props>,
-    /// Whether it has a status of its own.
-    pub(crate) status: bool,
     pub(crate) scale: Option<Scale>,
-    /// What lists can be narrowed by, such as `spec.x`.
-    pub(crate) selectable: Vec<String>,
+    /// What lists can be narrowed by (`spec.x`), and where that is.
+    pub(crate) selectable: Vec<(String, Option<JsonPath>)>,
     /// Whether unknown fields are kept throughout.
     pub(crate) keeps_unknown: bool,
+    /// Since which of the store's versions it is like this: what was stored before may be pruned and completed otherwise.
+    pub(crate) since: u64,
     /// What a request to it is answered with besides, as a warning: that it is deprecated.
     pub(crate) deprecation: Option<String>,
     pub(crate) rules: cel::Rules,
@@ -102,6 +103,29 @@ impl Version {
         }
         Verdict { causes, warnings, unvalidated }
     }
+
+    /// What an object says in a field that it can be selected by: one of [`selectable`](Self::selectable).
+    pub(crate) fn selected(&self, field: usize, object: &Json) -> String {
+        let path = self.selectable.get(field).and_then(|(_, path)| path.as_ref());
+        let found = path.and_then(|path| path.find(object)).unwrap_or_default();
+        found.first().filter(|value| !value.is_null()).map_or_else(String::new, |value| go::print(value))
+    }
+
+    /// The kind of lists.
+    pub(crate) fn list_kind(&self) -> Option<&str> {
+        object::text(&self.definition, "/status/acceptedNames/listKind").filter(|kind| !kind.is_empty())
+    }
+
+    /// Whether the definition is being deleted, with its objects.
+    pub(crate) fn is_terminating(&self) -> bool {
+        status::is_true(&self.definition, "Terminating")
+    }
+
+    /// Brings an object that was stored in this version into the form that the schema has by now.
+    pub(crate) fn refresh(&self, object: &mut Json) {
+        self.prune(object);
+        self.fill(object);
+    }
 }
 
 /// Faults after which rules would be judged on what they do not expect.
@@ -119,5 +143,5 @@ fn blocks_rules(cause: &Cause) -> bool {
 /// Patterns that this crate cannot read, though Go can.
 fn unreadable_patterns(schema: &Props) -> Vec<String> {
     let unread = schema.all().into_iter().filter(|s| !s.pattern.is_empty() && s.regex().is_none());
-    unread.map(|s| format!("unvalidated: the pattern '{}' could not be judged", s.pattern)).collect()
+    unread.map(|s| format!("{UNVALIDATED}the pattern '{}' could not be judged", s.pattern)).collect()
 }

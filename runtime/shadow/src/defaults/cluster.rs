@@ -136,10 +136,10 @@ pub(super) fn custom_resource_definition(of: &mut Json) {
 }
 
 pub(super) fn flow_schema(of: &mut Json) {
-    if let Some(spec) = of.get_mut("spec") {
-        if get(spec, "matchingPrecedence").as_i64().unwrap_or_default() == 0 {
-            set(spec, "matchingPrecedence", 1000);
-        }
+    if let Some(spec) = of.get_mut("spec")
+        && get(spec, "matchingPrecedence").as_i64().unwrap_or_default() == 0
+    {
+        set(spec, "matchingPrecedence", 1000);
     }
 }
 

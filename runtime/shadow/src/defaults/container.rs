@@ -1,6 +1,6 @@
 //! What is filled into containers.
 
-use super::fields::{each_resource_list, fill, get, items_mut, text};
+use super::fields::{each_resource_list, fill, items_mut, text};
 use crate::Json;
 
 pub(super) fn apply(container: &mut Json) {
@@ -96,9 +96,4 @@ fn is_image_name(image: &str) -> bool {
         digest.split_once(':').is_some_and(|(_, hex)| hex.len() >= 32 && hex.chars().all(|c| c.is_ascii_hexdigit()))
     });
     path_ok && part(last) && tag_ok && digest_ok
-}
-
-/// Whether a list of resources is there and not empty.
-pub(super) fn has_any(resources: &Json, name: &str) -> bool {
-    get(resources, name).as_object().is_some_and(|list| !list.is_empty())
 }

@@ -24,12 +24,12 @@ pub(crate) fn unsupported(custom: bool) -> ApiError {
         "415: Unsupported Media Type"
     };
     let details = (!custom).then(|| crate::Json::Object(serde_json::Map::new()));
-    ApiError { details, ..ApiError::new(415, "UnsupportedMediaType", message) }
+    ApiError { details: details.map(Box::new), ..ApiError::new(415, "UnsupportedMediaType", message) }
 }
 
 /// 422 without a word on what is wrong, as the real server has it.
 fn rejected() -> ApiError {
     let mut error = ApiError::new(422, "Invalid", "the server rejected our request due to an error in our request");
-    error.details = Some(crate::Json::Object(serde_json::Map::new()));
+    error.details = Some(Box::new(crate::Json::Object(serde_json::Map::new())));
     error
 }

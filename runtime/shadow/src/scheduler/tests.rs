@@ -30,13 +30,13 @@ fn node_of(test: &Test, name: &str) -> String {
 #[test]
 fn too_large_a_pod_waits_for_a_larger_node() {
     let mut test = Test::new(3);
-    test.create("pods", asking("big", json!({"cpu": "5", "memory": "17Gi"})));
+    test.create("pods", asking("big", json!({"cpu": "9", "memory": "33Gi"})));
     let expected = format!(
         "0/3 nodes are available: 3 Insufficient cpu, 3 Insufficient memory. {LAST}3 Preemption is not helpful for scheduling."
     );
     assert_eq!(why(&test, "big"), expected);
     let mut large = NodeSpec::new("large");
-    large.capacity.extend([("cpu".to_owned(), "8".to_owned()), ("memory".to_owned(), "32Gi".to_owned())]);
+    large.capacity.extend([("cpu".to_owned(), "16".to_owned()), ("memory".to_owned(), "64Gi".to_owned())]);
     for node in (Topology { nodes: vec![large] }).objects(crate::world::Objects::wall(&test.world)) {
         test.world.join(node);
     }
@@ -48,9 +48,9 @@ fn too_large_a_pod_waits_for_a_larger_node() {
 fn a_full_node_could_be_helped_by_preemption_but_has_no_victims() {
     let mut test = Test::new(3);
     for name in ["a", "b", "c"] {
-        test.create("pods", asking(name, json!({"cpu": "3"})));
+        test.create("pods", asking(name, json!({"cpu": "5"})));
     }
-    test.create("pods", asking("d", json!({"cpu": "3"})));
+    test.create("pods", asking("d", json!({"cpu": "5"})));
     let expected =
         format!("0/3 nodes are available: 3 Insufficient cpu. {LAST}3 No preemption victims found for incoming pod.");
     assert_eq!(why(&test, "d"), expected);
@@ -196,7 +196,7 @@ fn preferences_count_but_do_not_bind() {
     topology.nodes[2].site = Some("north".into());
     let mut test = Test::of(topology, Scene::default());
     for number in 0..5 {
-        let mut object = asking(&format!("p{number}"), json!({"cpu": "1500m"}));
+        let mut object = asking(&format!("p{number}"), json!({"cpu": "3"}));
         object["spec"]["affinity"] = json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [
             {"weight": 50, "preference": {"matchExpressions": [
                 {"key": "topology.kubernetes.io/zone", "operator": "In", "values": ["north"]}]}}]}});

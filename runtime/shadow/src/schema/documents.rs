@@ -1,6 +1,8 @@
 //! The OpenAPI documents: `/openapi/v3` and what it refers to.
 
 mod custom;
+mod encoded;
+mod second;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -13,11 +15,12 @@ use super::assets;
 use crate::Json;
 use crate::catalog::{Catalog, ResourceType};
 
-/// The documents of a catalog. Each is made when it is first asked for, and kept.
+/// The documents of a catalog, which does not change. Each is made when it is first asked for, and kept.
 #[derive(Debug, Default)]
 pub(crate) struct Documents {
     /// By place, such as `apis/example.com/v1`.
     custom: Mutex<HashMap<String, Custom>>,
+    second: OnceLock<(Bytes, Bytes)>,
 }
 
 /// A document of custom resources, as long as they are these.
@@ -54,6 +57,21 @@ impl Documents {
         }
         let of = custom_versions(catalog).remove(place)?;
         Some(self.custom(place, of).text)
+    }
+
+    /// `/openapi/v2`: all in one document, as JSON and as protobuf.
+    pub(crate) fn second(&self, catalog: &Catalog) -> (Bytes, Bytes) {
+        let made = self.second.get_or_init(|| {
+            let places: Vec<String> =
+                written().documents.keys().cloned().chain(custom_versions(catalog).into_keys()).collect();
+            let parse = |text: Bytes| serde_json::from_slice::<Json>(&text).ok();
+            let documents: Vec<Json> = places.iter().filter_map(|place| parse(self.get(catalog, place)?)).collect();
+            let version = &super::builtin().version;
+            let part = |key: &str| version.get(key).and_then(Json::as_str).unwrap_or_default();
+            let document = second::document(&format!("{}.{}", part("major"), part("minor")), documents.iter());
+            (document.to_string().into(), encoded::encode(&document).into())
+        });
+        made.clone()
     }
 
     fn custom(&self, place: &str, of: Vec<Arc<ResourceType>>) -> Custom {

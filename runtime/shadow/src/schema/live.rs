@@ -41,13 +41,16 @@ fn root(resource: &ResourceType) -> (&Schemas, Id, GoId) {
     (schemas, *id, schemas.go_ids[id])
 }
 
+/// Is shown the type of a field, and what makes an object with a value in its place.
+type Place<'a> = dyn FnMut(GoId, &dyn Fn(Json) -> Json) + 'a;
+
 /// Puts a value in the place of every field of every type once, each in an object that is else empty.
 fn each_field(
     schemas: &Schemas,
     id: GoId,
     seen: &mut BTreeSet<GoId>,
     wrap: &dyn Fn(Json) -> Json,
-    found: &mut dyn FnMut(GoId, &dyn Fn(Json) -> Json),
+    found: &mut Place<'_>,
 ) {
     match &schemas.go.get(id).shape {
         GoShape::Pointer(inner) => each_field(schemas, *inner, seen, wrap, found),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use super::Stored;
 use super::table::{Slot, Table};
+use super::{Key, Stored};
 use crate::Json;
 use crate::catalog::ResourceName;
 
@@ -21,12 +21,15 @@ pub(crate) trait Base: Debug + Send + Sync {
     fn owned_by(&self, resource: &str, namespace: &str, uid: &str) -> Vec<Arc<Stored>>;
     /// In all namespaces.
     fn dependents(&self, resource: &str, uid: &str) -> Vec<Arc<Stored>>;
+    /// Which object has this uid.
+    fn with_uid(&self, uid: &str) -> Option<Key>;
 }
 
 /// A cluster as it was once.
 #[derive(Debug, Default)]
 pub(crate) struct Recorded {
     tables: BTreeMap<ResourceName, Table>,
+    uids: BTreeMap<Box<str>, Key>,
     version: u64,
 }
 
@@ -40,6 +43,7 @@ impl Recorded {
                 meta.insert("resourceVersion".into(), recorded.version.to_string().into());
             }
             let stored = Arc::new(Stored::encode(&resource, &object));
+            recorded.uids.insert(stored.uid().into(), stored.key(&resource));
             recorded.tables.entry(resource).or_default().put(stored);
         }
         recorded
@@ -72,5 +76,9 @@ impl Base for Recorded {
 
     fn dependents(&self, resource: &str, uid: &str) -> Vec<Arc<Stored>> {
         self.tables.get(resource).into_iter().flat_map(|table| table.dependents(uid)).cloned().collect()
+    }
+
+    fn with_uid(&self, uid: &str) -> Option<Key> {
+        self.uids.get(uid).cloned()
     }
 }

@@ -53,8 +53,8 @@ impl Stored {
             write(&mut bytes, value);
         }
         bytes.push(b'}');
-        bytes.shrink_to_fit();
-        Self { bytes: bytes.into(), head, index: Index::of(resource, object) }
+        // Shrinking in place leaves the room to some allocators; objects are kept for long.
+        Self { bytes: Bytes::copy_from_slice(&bytes), head, index: Index::of(resource, object) }
     }
 
     /// The object.
@@ -98,6 +98,11 @@ impl Index {
             owners: owners.filter_map(|owner| Some(owner.get("uid")?.as_str()?.into())).collect(),
             fields: fields::values(resource, object),
         }
+    }
+
+    /// Where a pod runs; `fields` has that first.
+    pub(crate) fn node(&self) -> Option<&str> {
+        self.fields.first().map(|node| &**node)
     }
 
     pub(crate) fn label(&self, key: &str) -> Option<&str> {

@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::Json;
 use crate::catalog::ResourceName;
+use crate::{Json, object};
 
 pub(crate) use base::{Base, Recorded};
 pub(crate) use entry::Stored;
@@ -59,8 +59,6 @@ pub(crate) struct Change {
     pub(crate) key: Key,
     /// The object as it is afterwards; as it was last, for a deletion (with the deletion's resourceVersion).
     pub(crate) object: Bytes,
-    /// As it was before: watchers by selector must see what leaves their selection.
-    pub(crate) before: Option<Bytes>,
 }
 
 /// The layers and the history.
@@ -112,10 +110,11 @@ impl Store {
         }
     }
 
-    /// Whether the object stands in the upper layer: whether controllers may act on it.
-    pub(crate) fn is_upper(&self, key: &Key) -> bool {
-        let slot = self.upper.get(&key.resource).and_then(|table| table.get(&key.namespace, &key.name));
-        matches!(slot, Some(Slot::Object(_)))
+    /// Whether the object is the base's alone: then no controller looks after it.
+    pub(crate) fn is_below(&self, key: &Key) -> bool {
+        let written = self.upper.get(&key.resource).and_then(|table| table.get(&key.namespace, &key.name));
+        let base = self.base.as_ref().filter(|_| written.is_none());
+        base.is_some_and(|base| base.get(&key.resource, &key.namespace, &key.name).is_some())
     }
 
     /// All, or those of a namespace, in the order of their paths in the real one's etcd: by namespace, then by name.
@@ -176,19 +175,6 @@ impl Store {
         all
     }
 
-    /// All objects, of whatever resource, whose `ownerReferences` name this uid.
-    pub(crate) fn dependents(&self, uid: &str) -> Vec<Key> {
-        let mut keys = Vec::new();
-        for resource in self.resources() {
-            let below = self.base.as_ref().map(|base| base.dependents(&resource, uid)).unwrap_or_default();
-            let table = self.upper.get(&resource);
-            let hidden = |s: &Arc<Stored>| table.is_some_and(|t| t.get(s.namespace(), s.name()).is_some());
-            keys.extend(below.iter().filter(|stored| !hidden(stored)).map(|stored| stored.key(&resource)));
-            keys.extend(table.into_iter().flat_map(|t| t.dependents(uid)).map(|stored| stored.key(&resource)));
-        }
-        keys
-    }
-
     /// The resources of which there may be objects, sorted.
     pub(crate) fn resources(&self) -> Vec<ResourceName> {
         let mut all: Vec<ResourceName> = self.upper.keys().cloned().collect();
@@ -228,13 +214,7 @@ impl Store {
     }
 
     fn record(&mut self, kind: ChangeKind, key: &Key, object: Arc<Stored>, before: Option<Arc<Stored>>) {
-        let change = Change {
-            version: self.next_version(),
-            kind,
-            key: key.clone(),
-            object: object.bytes.clone(),
-            before: before.as_ref().map(|before| before.bytes.clone()),
-        };
+        let change = Change { version: self.next_version(), kind, key: key.clone(), object: object.bytes.clone() };
         self.history.record(Record { change, object, before });
     }
 
@@ -252,9 +232,10 @@ impl Store {
         Arc::make_mut(self.upper.entry(resource.clone()).or_default())
     }
 
-    /// Copies a base object into the upper layer before it is written to, with all that its `ownerReferences` lead to:
-    /// controllers act on the upper layer only, and would double what they do not see there.
-    fn bring_up(&mut self, key: &Key) {
+    /// Copies a base object into the upper layer, with what belongs to it: the objects that its `ownerReferences` lead to, the
+    /// one that controls it, and the pods of a node. Controllers look after the upper layer only: they would double what they
+    /// do not see there, and not replace what is deleted in it.
+    pub(crate) fn bring_up(&mut self, key: &Key) {
         let Some(base) = self.base.clone() else { return };
         let mut open = vec![key.clone()];
         while let Some(key) = open.pop() {
@@ -265,6 +246,14 @@ impl Store {
             for resource in base.resources() {
                 let owned = base.dependents(&resource, stored.uid());
                 open.extend(owned.iter().map(|dependent| dependent.key(&resource)));
+            }
+            let object = stored.json();
+            let owner = object::controller_of(&object).and_then(|owner| owner.get("uid")?.as_str());
+            open.extend(owner.and_then(|uid| base.with_uid(uid)));
+            if &*key.resource == "nodes" {
+                let pods = base.list("pods", None);
+                let here = pods.iter().filter(|pod| pod.index.node() == Some(&*key.name));
+                open.extend(here.map(|pod| pod.key(&"pods".into())));
             }
             self.table(&key.resource).put(stored);
         }

@@ -73,8 +73,8 @@ fn trust_bundles(row: &Row<'_>) -> Vec<Json> {
 }
 
 fn pod_certificates(row: &Row<'_>) -> Vec<Json> {
-    let states = row.list("/status/conditions").iter().map(|c| text(c, "/type"));
-    let state = states.filter(|s| ["Issued", "Denied", "Failed"].contains(s)).last().unwrap_or("Pending");
+    let mut states = row.list("/status/conditions").iter().map(|c| text(c, "/type"));
+    let state = states.rfind(|s| ["Issued", "Denied", "Failed"].contains(s)).unwrap_or("Pending");
     cells![
         row.name(),
         row.text("/spec/podName"),

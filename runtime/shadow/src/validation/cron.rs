@@ -89,7 +89,7 @@ fn check_range(range: &str, bounds: &Bounds) -> Result<(), String> {
         [from, to] => (read(from, bounds)?, read(to, bounds)?),
         _ => return Err(format!("too many hyphens: {range}")),
     };
-    let step = step.map_or(Ok(1), |step| number(step))?;
+    let step = step.map_or(Ok(1), number)?;
     if start < bounds.least {
         return Err(format!("beginning of range ({start}) below minimum ({}): {range}", bounds.least));
     }

@@ -5,24 +5,23 @@
 mod autoscaling;
 mod batch;
 mod causes;
+mod claim;
 mod cluster;
 mod config;
 mod cron;
 mod metadata;
-mod names;
+pub(crate) mod names;
 mod networking;
 mod pod;
 mod selector;
 mod service;
 mod status;
 mod storage;
-mod warnings;
+pub(crate) mod warnings;
 mod workload;
 
 use causes::Causes;
 use metadata::Name;
-
-pub(crate) use warnings::warnings;
 
 use crate::Json;
 use crate::error::Cause;
@@ -43,7 +42,7 @@ pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json, nam
         ("core", "LimitRange") => cluster::limit_range(object, all),
         ("core", "ResourceQuota") => cluster::resource_quota(object, all),
         ("core", "ReplicationController") | ("apps", "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet") => {
-            workload::create(kind, object, all)
+            workload::create(kind, object, all);
         }
         ("core", "PodTemplate") => {
             metadata::create(object, true, Name::Subdomain, all);
@@ -91,7 +90,7 @@ pub(crate) fn update(group: &str, _version: &str, kind: &str, object: &Json, old
         ("core", "LimitRange") => cluster::limit_range(object, all),
         ("core", "ResourceQuota") => cluster::update_resource_quota(object, old, all),
         ("core", "ReplicationController") | ("apps", "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet") => {
-            workload::update(kind, object, old, all)
+            workload::update(kind, object, old, all);
         }
         ("batch", "Job") => batch::update_job(object, old, all),
         ("batch", "CronJob") => batch::update_cron_job(object, old, all),

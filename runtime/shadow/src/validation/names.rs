@@ -62,6 +62,20 @@ pub(crate) fn dns_subdomain(value: &str) -> Vec<String> {
     words
 }
 
+/// An older kind of label, which begins with a letter: names of groups' resources and versions.
+pub(crate) fn dns_1035_label(value: &str) -> Vec<String> {
+    let mut words = vec![];
+    if value.len() > 63 {
+        words.push(too_long(63));
+    }
+    if !is_label(value) || !value.starts_with(|c: char| c.is_ascii_lowercase()) {
+        let message = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an \
+                       alphabetic character, and end with an alphanumeric character";
+        words.push(regex_words(message, "[a-z]([-a-z0-9]*[a-z0-9])?", &["my-name", "abc-123"]));
+    }
+    words
+}
+
 /// A domain that begins with `*.`.
 pub(crate) fn wildcard_subdomain(value: &str) -> Vec<String> {
     let mut words = vec![];
@@ -104,7 +118,8 @@ pub(crate) fn qualified(value: &str) -> Vec<String> {
             if prefix.is_empty() {
                 words.push("prefix part must be non-empty".to_owned());
             } else {
-                words.extend(dns_subdomain(prefix).into_iter().map(|w| format!("prefix part {w}")));
+                let wrong = dns_subdomain(prefix).into_iter().map(|w| w.replace(&too_long(253), &too_many_bytes(253)));
+                words.extend(wrong.map(|w| format!("prefix part {w}")));
             }
             name
         }

@@ -2,14 +2,14 @@
 
 use super::causes::Causes;
 use super::metadata::{self, Name};
-use super::{names, pod};
+use super::{claim, names, pod};
 use crate::Json;
 use crate::defaults::fields::{drop, entries, get, items, number, set, text};
 use crate::quantity::Quantity;
 
 pub(super) fn claim(object: &Json, causes: &mut Causes) {
     metadata::create(object, true, Name::Subdomain, causes);
-    pod::check_claim_spec(get(object, "spec"), "spec", causes);
+    claim::check(get(object, "spec"), "spec", causes);
 }
 
 fn size(spec: &Json) -> Quantity {
@@ -81,7 +81,7 @@ pub(super) fn volume(object: &Json, causes: &mut Causes) {
     if items(spec, "accessModes").is_empty() {
         causes.required("spec.accessModes", "");
     }
-    pod::check_access_modes(spec, "spec", causes);
+    claim::check_access_modes(spec, "spec", causes);
     let capacity = get(spec, "capacity");
     let count = entries(spec, "capacity").count();
     if count == 0 {

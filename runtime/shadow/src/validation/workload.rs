@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::causes::Causes;
 use super::metadata::{self, Name};
-use super::{names, pod, selector};
+use super::{claim, names, pod, selector};
 use crate::Json;
 use crate::defaults::fields::{drop, entries, get, items, number, text};
 
@@ -264,7 +264,7 @@ fn stateful_set(spec: &Json, exists: bool, causes: &mut Causes) {
     let claims = items(spec, "volumeClaimTemplates");
     if !exists {
         for (at, claim) in claims.iter().enumerate() {
-            pod::check_claim_spec(get(claim, "spec"), &format!("spec.volumeClaimTemplates[{at}].spec"), causes);
+            claim::check(get(claim, "spec"), &format!("spec.volumeClaimTemplates[{at}].spec"), causes);
         }
     }
     counts(spec, &["replicas", "minReadySeconds"], causes);

@@ -86,6 +86,7 @@ impl World {
         meta::set(&mut object, "resourceVersion", self.store.next_version().to_string().into());
         let last = Arc::new(Stored::encode(&key.resource, &object));
         self.store.remove(key, &object);
+        self.unvalidated.remove(key);
         // Events come and go under names of their own: nobody asks whether one is the same as an earlier one.
         if &*key.resource != "events" {
             *self.graves.entry(key.clone()).or_default() += 1;

@@ -4,6 +4,29 @@ use serde_json::json;
 
 use super::{Objects, World, Writer};
 
+/// The priority classes that every cluster has.
+const PRIORITIES: [(&str, i64, &str); 2] = [
+    (
+        "system-cluster-critical",
+        2_000_000_000,
+        "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.",
+    ),
+    (
+        "system-node-critical",
+        2_000_001_000,
+        "Used for system critical pods that must not be moved from their current node.",
+    ),
+];
+
+/// Where pods would find the API server.
+const ADDRESS: &str = "192.168.0.1";
+const PORT: u16 = 6443;
+
+/// The metadata of what stands for the API server.
+fn named(labels: crate::Json) -> crate::Json {
+    json!({"name": "kubernetes", "namespace": "default", "labels": labels})
+}
+
 impl World {
     /// Fills an empty cluster.
     pub(crate) fn begin(&mut self) {
@@ -16,6 +39,47 @@ impl World {
             // Where the kind is not known there is nothing to fill.
             drop(self.create(&writer, "namespaces", namespace));
         }
+        for (name, value, description) in PRIORITIES {
+            let class = json!({
+                "kind": "PriorityClass", "apiVersion": "scheduling.k8s.io/v1", "metadata": {"name": name},
+                "value": value, "description": description, "preemptionPolicy": "PreemptLowerPriority",
+            });
+            drop(self.create(&writer, "priorityclasses.scheduling.k8s.io", class));
+        }
+        let ports = json!([{"name": "https", "port": PORT, "protocol": "TCP"}]);
+        for (resource, object) in [
+            (
+                "services",
+                json!({
+                    "kind": "Service", "apiVersion": "v1",
+                    "metadata": named(json!({"component": "apiserver", "provider": "kubernetes"})),
+                    "spec": {
+                        "clusterIP": "10.96.0.1", "type": "ClusterIP",
+                        "ports": [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": PORT}],
+                    },
+                }),
+            ),
+            (
+                "endpoints",
+                json!({
+                    "kind": "Endpoints", "apiVersion": "v1",
+                    "metadata": named(json!({"endpointslice.kubernetes.io/skip-mirror": "true"})),
+                    "subsets": [{"addresses": [{"ip": ADDRESS}], "ports": ports}],
+                }),
+            ),
+            (
+                "endpointslices.discovery.k8s.io",
+                json!({
+                    "kind": "EndpointSlice", "apiVersion": "discovery.k8s.io/v1",
+                    "metadata": named(json!({"kubernetes.io/service-name": "kubernetes"})),
+                    "addressType": "IPv4", "endpoints": [{"addresses": [ADDRESS], "conditions": {"ready": true}}],
+                    "ports": ports,
+                }),
+            ),
+        ] {
+            drop(self.create(&writer, resource, object));
+        }
+        self.register_groups(&writer);
     }
 
     /// Takes a machine in: its Node, with the status that the kubelet reports.

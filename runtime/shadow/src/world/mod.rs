@@ -3,11 +3,12 @@
 //! All of it is synchronous and stands behind one lock. Writes go one way (`write.rs`), whoever asks: defaults, admission,
 //! validation, managed fields, the store, the history.
 
+mod api_services;
+mod binding;
 mod deletion;
 mod events;
 mod genesis;
 mod meta;
-pub(crate) mod names;
 mod parts;
 mod reach;
 mod scale;
@@ -28,14 +29,14 @@ use crate::catalog::{Catalog, ResourceName, ResourceType};
 use crate::clock::Clock;
 use crate::error::ApiError;
 use crate::schema::documents::Documents;
-use crate::store::{Base, Key, Store};
+use crate::store::{Base, Key, Store, Stored};
 
 pub(crate) use deletion::Deleted;
 pub(crate) use meta::{same_name, time};
-pub(crate) use parts::{convert, decode, deprecation};
+pub(crate) use parts::{DEFINITIONS, convert, decode, deprecation, is_outdated, refreshed};
 pub(crate) use scale::Scaled;
 pub(crate) use strategy::returns_deleted;
-pub(crate) use write::{Edit, Target, Written};
+pub(crate) use write::{Edit, Making, Target, Written};
 
 /// Who writes, and how.
 #[derive(Debug, Clone, Default)]
@@ -118,14 +119,19 @@ pub(crate) struct World {
     graves: BTreeMap<Key, u32>,
     /// How many names have been made of each `generateName`, by resource, namespace and prefix.
     generated: BTreeMap<Key, u32>,
+    /// What the Events say.
+    said: events::Said,
+    /// What could not be judged about objects that are there.
+    pub(crate) unvalidated: BTreeMap<Key, Vec<String>>,
 }
 
 impl World {
     /// Over a base; without one, nothing is in it.
     pub(crate) fn new(seed: u64, clock: Arc<dyn Clock>, catalog: Catalog, base: Option<Arc<dyn Base>>) -> Self {
         let (graves, generated) = (BTreeMap::new(), BTreeMap::new());
-        let documents = Arc::default();
-        Self { store: Store::new(base), catalog, documents, clock, seed, graves, generated }
+        let (documents, unvalidated) = (Arc::default(), BTreeMap::new());
+        let (store, said) = (Store::new(base), events::Said::default());
+        Self { store, catalog, documents, clock, seed, graves, generated, said, unvalidated }
     }
 
     /// The same once more: what happens in one no longer shows in the other. The clock stays shared.
@@ -138,6 +144,8 @@ impl World {
             seed: self.seed,
             graves: self.graves.clone(),
             generated: self.generated.clone(),
+            said: self.said.clone(),
+            unvalidated: self.unvalidated.clone(),
         }
     }
 
@@ -154,6 +162,13 @@ impl World {
     /// A new object that is not kept, with its owners.
     pub(crate) fn tracked(&self, target: &Target<'_>, writer: &Writer, object: Json) -> Json {
         parts::track(self, target, None, object, writer, self.clock().wall())
+    }
+
+    fn read(&self, resource: &str, stored: &Stored) -> Arc<Json> {
+        Arc::new(match self.catalog.stored(resource) {
+            Some(kind) if is_outdated(stored, kind) => refreshed(&self.catalog.versions(kind), stored, kind),
+            _ => stored.json(),
+        })
     }
 
     /// Words of its own from [`chance`](Objects::chance), as a uid.
@@ -204,15 +219,15 @@ const NAME_LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 impl Objects for World {
     fn get(&self, resource: &str, namespace: &str, name: &str) -> Option<Arc<Json>> {
-        self.store.find(resource, namespace, name).map(|stored| Arc::new(stored.json()))
+        self.store.find(resource, namespace, name).map(|stored| self.read(resource, &stored))
     }
 
     fn list(&self, resource: &str, namespace: Option<&str>) -> Vec<Arc<Json>> {
-        self.store.list(resource, namespace).iter().map(|stored| Arc::new(stored.json())).collect()
+        self.store.list(resource, namespace).iter().map(|stored| self.read(resource, stored)).collect()
     }
 
     fn owned_by(&self, resource: &str, namespace: &str, uid: &str) -> Vec<Arc<Json>> {
-        self.store.owned_by(resource, namespace, uid).iter().map(|stored| Arc::new(stored.json())).collect()
+        self.store.owned_by(resource, namespace, uid).iter().map(|stored| self.read(resource, stored)).collect()
     }
 
     fn create(&mut self, writer: &Writer, resource: &str, object: Json) -> Result<Arc<Json>, ApiError> {
@@ -271,18 +286,6 @@ impl Objects for World {
 }
 
 impl World {
-    /// Gives a pod to a node, as the subresource `binding` does.
-    pub(crate) fn bind(&mut self, writer: &Writer, binding: &Json) -> Result<Arc<Json>, ApiError> {
-        let kind = self.stored_type("pods")?;
-        let (namespace, name) = (crate::object::namespace(binding), crate::object::name(binding));
-        let node = crate::object::text(binding, "/target/name").unwrap_or_default().to_owned();
-        let uid = crate::object::uid(binding).to_owned();
-        let now = meta::time(self.wall());
-        let target = Target { kind: &kind, namespace, name, subresource: "binding" };
-        let change = move |pod: &Json| bound(pod, &node, &uid, now);
-        Ok(Arc::new(self.write(&target, writer, Edit::Patch(Box::new(change)))?.object.json()))
-    }
-
     fn replace(
         &mut self,
         writer: &Writer,
@@ -295,36 +298,4 @@ impl World {
         let target = Target { kind: &kind, namespace: &namespace, name: &name, subresource };
         Ok(Arc::new(self.write(&target, writer, Edit::Replace(object))?.object.json()))
     }
-}
-
-/// The pod with its node, and the condition that says so.
-fn bound(pod: &Json, node: &str, uid: &str, now: Json) -> Result<Json, ApiError> {
-    use crate::object::{is_deleting, name, text, uid as uid_of};
-    let conflict = |why: String| Err(ApiError::conflict("", "pods/binding", name(pod), &why));
-    if !uid.is_empty() && uid != uid_of(pod) {
-        let there = uid_of(pod);
-        return conflict(format!("Precondition failed: UID in precondition: {uid}, UID in object meta: {there}"));
-    }
-    if is_deleting(pod) {
-        return conflict(format!("pod {} is being deleted, cannot be assigned to a host", name(pod)));
-    }
-    match text(pod, "/spec/nodeName") {
-        None | Some("") => {}
-        Some(there) => return conflict(format!("pod {} is already assigned to node \"{there}\"", name(pod))),
-    }
-    let gated = pod.pointer("/spec/schedulingGates").and_then(Json::as_array).is_some_and(|gates| !gates.is_empty());
-    if gated {
-        return conflict(format!("pod {} has non-empty .spec.schedulingGates", name(pod)));
-    }
-    let mut pod = pod.clone();
-    let mut scheduled =
-        serde_json::json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
-    if let (Some(fields), Some(generation)) = (scheduled.as_object_mut(), pod.pointer("/metadata/generation")) {
-        fields.insert("observedGeneration".into(), generation.clone());
-    }
-    if let Some(fields) = pod.get_mut("spec").and_then(Json::as_object_mut) {
-        fields.insert("nodeName".into(), node.into());
-    }
-    crate::controllers::fields::place_condition(&mut pod["status"], scheduled);
-    Ok(pod)
 }

@@ -10,10 +10,11 @@ use crate::catalog::ResourceType;
 use crate::crd::{self, Verdict};
 use crate::defaults::{self, prepare};
 use crate::error::ApiError;
+use crate::store::Stored;
 use crate::{Json, schema, validation};
 
 /// The resource whose objects make resources.
-pub(super) const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
+pub(crate) const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
 
 /// Brings an object into the form in which the API server reads it. What the type does not know is dropped, and told: as an
 /// error, as warnings, or not at all.
@@ -127,26 +128,51 @@ pub(super) fn prepare(
     read(stored, object).map(drop).map_err(|words| ApiError::new(500, "InternalError", words))
 }
 
+/// What is said about an object that is accepted.
+#[derive(Debug, Default)]
+pub(super) struct Judged {
+    /// To its writer.
+    pub(super) warnings: Vec<String>,
+    /// Which rules could not be judged.
+    pub(super) unvalidated: Vec<String>,
+}
+
 /// Judges an object, in the order in which the API server does: what is wrong with it, then the admission that only judges.
-/// Gives warnings.
 pub(super) fn judge(
     world: &World,
     target: &Target<'_>,
     stored: &ResourceType,
     live: Option<&Json>,
     object: &Json,
-) -> Result<Vec<String>, ApiError> {
+) -> Result<Judged, ApiError> {
     let (verdict, request) = (verdict(target, stored, live, object), request(target, stored));
     if !verdict.causes.is_empty() {
         let name = crate::object::name(object);
         return Err(ApiError::invalid(&stored.group, &stored.kind, name, &verdict.causes));
     }
     let mut warnings = verdict.warnings;
-    warnings.extend(verdict.unvalidated);
-    if stored.definition.is_none() && is_whole(target) {
-        admission::check(&request, object, live, world)?;
+    if stored.definition.is_none() {
+        warnings.extend(match target.subresource {
+            "status" => validation::warnings::of_status(&stored.group, &stored.kind, object),
+            "" => validation::warnings::of(&stored.group, &stored.kind, object, live),
+            _ => Vec::new(),
+        });
     }
-    Ok(warnings)
+    if stored.definition.is_none() && is_whole(target) {
+        warnings.extend(admission::check(&request, object, live, world)?);
+    }
+    Ok(Judged { warnings, unvalidated: verdict.unvalidated })
+}
+
+/// What the namespace's quotas have been used up by an object that is good.
+pub(super) fn charged(
+    world: &World,
+    target: &Target<'_>,
+    stored: &ResourceType,
+    live: Option<&Json>,
+    object: &Json,
+) -> Vec<Json> {
+    if is_whole(target) { admission::charged(&request(target, stored), object, live, world) } else { Vec::new() }
 }
 
 fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, object: &Json) -> Verdict {
@@ -157,7 +183,7 @@ fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, obje
         verdict.causes = validation::metadata_update(object, live);
         verdict.causes.extend_from_within(..);
     }
-    if live.is_none() && (stored.definition.is_some() || &*stored.name == DEFINITIONS) {
+    if live.is_none() && (target.kind.definition.is_some() || &*stored.name == DEFINITIONS) {
         verdict.causes = validation::custom_metadata(object, stored.namespaced);
     }
     if let Some(definition) = &target.kind.definition {
@@ -173,7 +199,6 @@ fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, obje
             Some(live) => validation::update(group, version, kind, object, live),
             None => validation::create(group, version, kind, object, stored.namespaced),
         });
-        verdict.warnings = validation::warnings(group, kind, object, live);
     } else if let Some(live) = live.filter(|_| target.subresource == "status") {
         verdict.causes.extend(validation::update_status(group, kind, object, live));
     }
@@ -189,13 +214,7 @@ fn is_whole(target: &Target<'_>) -> bool {
 }
 
 fn request<'a>(target: &Target<'a>, stored: &'a ResourceType) -> Request<'a> {
-    Request {
-        group: &stored.group,
-        version: &stored.version,
-        kind: &stored.kind,
-        resource: &stored.plural,
-        namespace: target.namespace,
-    }
+    Request { group: &stored.group, kind: &stored.kind, resource: &stored.plural, namespace: target.namespace }
 }
 
 /// What a request is told besides, whatever it does: that the version is deprecated.
@@ -208,15 +227,38 @@ pub(crate) fn deprecation(kind: &ResourceType) -> Option<String> {
 }
 
 /// The same object in another version of its kind.
-pub(crate) fn convert(mut object: Json, _from: &ResourceType, to: &ResourceType) -> Json {
-    if to.definition.is_none() {
-        let from = crate::object::text(&object, "/apiVersion").unwrap_or_default();
-        return schema::convert::convert(&object, from, &to.api_version());
+pub(crate) fn convert(mut object: Json, to: &ResourceType) -> Json {
+    let api_version = to.api_version();
+    let from = crate::object::text(&object, "/apiVersion").unwrap_or_default();
+    if from == api_version {
+        return object;
     }
+    let Some(definition) = &to.definition else { return schema::convert::convert(&object, from, &api_version) };
     if let Some(fields) = object.as_object_mut() {
-        fields.insert("apiVersion".into(), to.api_version().into());
+        fields.insert("apiVersion".into(), api_version.into());
     }
+    definition.prune(&mut object);
     object
+}
+
+/// An object that the store has, in the version that objects of its kind are stored in; `versions` are all that a custom kind
+/// has.
+pub(crate) fn refreshed(versions: &[Arc<ResourceType>], stored: &Stored, kind: &ResourceType) -> Json {
+    let mut object = stored.json();
+    if !is_outdated(stored, kind) {
+        return object;
+    }
+    let api_version = crate::object::text(&object, "/apiVersion").unwrap_or_default();
+    let written = versions.iter().find(|version| version.api_version() == api_version);
+    if let Some(definition) = written.and_then(|written| written.definition.as_ref()) {
+        definition.refresh(&mut object);
+    }
+    convert(object, kind)
+}
+
+/// Whether the schema has changed since the object was stored.
+pub(crate) fn is_outdated(stored: &Stored, kind: &ResourceType) -> bool {
+    kind.definition.as_ref().is_some_and(|definition| stored.index.version < definition.since)
 }
 
 /// Told of every object that was stored or removed (then `new` is nothing), after the fact: definitions make resources.
@@ -224,18 +266,29 @@ pub(super) fn committed(world: &mut World, kind: &Arc<ResourceType>, old: Option
     if &*kind.name != DEFINITIONS {
         return;
     }
+    let since = since(world, old, new);
     let names = |definition: Option<&Json>| {
         let text = |path| crate::object::text(definition?, path).map(str::to_owned);
         Some((text("/spec/group")?, text("/status/acceptedNames/plural")?))
     };
     for (group, plural) in [names(old), names(new)].into_iter().flatten() {
         world.catalog.remove(&group, &plural);
+        world.documents = Arc::default();
     }
     if let Some(new) = new {
-        for resource in crd::resource_types(new, &schema::builtin().schemas) {
-            world.catalog.insert(resource);
-        }
+        crd::define(&mut world.catalog, new, since);
+        // They are written anew when they are asked for.
+        world.documents = Arc::default();
     }
-    // They are written anew when they are asked for.
-    world.documents = Arc::default();
+}
+
+/// Since when objects are of the schemas that a definition has now.
+fn since(world: &World, old: Option<&Json>, new: Option<&Json>) -> u64 {
+    let spec = |definition: Option<&Json>| definition.and_then(|definition| definition.get("spec")).cloned();
+    let name = new.map(crate::object::name).unwrap_or_default();
+    let known = world.catalog.stored(name).and_then(|kind| kind.definition.as_ref());
+    match known {
+        Some(known) if spec(old) == spec(new) => known.since,
+        _ => world.store.version(),
+    }
 }

@@ -29,26 +29,15 @@ const SCALE: &str = "autoscaling/v1";
 impl Scaled {
     /// By the kind's definition, or where all built-in kinds have it.
     pub(crate) fn of(catalog: &Catalog, kind: &ResourceType) -> Self {
-        let place = |kind: &ResourceType, key: &str, built_in: &str| -> Vec<String> {
-            let path = match &kind.definition {
-                Some(definition) => in_definition(&definition.definition, &kind.version, key),
-                None => built_in.to_owned(),
-            };
-            path.split('.').filter(|part| !part.is_empty()).map(str::to_owned).collect()
-        };
         let versions = catalog.all().filter(|version| version.name == kind.name);
         let paths = versions.map(|version| {
-            let path = place(version, "specReplicasPath", ".spec.replicas");
+            let [path, ..] = places(version);
             let path: Vec<Element> = path.iter().map(|part| Element::field(part)).collect();
             (version.api_version(), (!path.is_empty()).then_some(path))
         });
-        Self {
-            api_version: kind.api_version(),
-            spec: place(kind, "specReplicasPath", ".spec.replicas"),
-            status: place(kind, "statusReplicasPath", ".status.replicas"),
-            selector: place(kind, "labelSelectorPath", ".spec.selector"),
-            paths: paths.collect(),
-        }
+        let paths = paths.collect();
+        let [spec, status, selector] = places(kind);
+        Self { api_version: kind.api_version(), spec, status, selector, paths }
     }
 
     /// The types of a `Scale`.
@@ -165,11 +154,17 @@ fn broken(why: String) -> ApiError {
     ApiError::new(500, "", why)
 }
 
-fn in_definition(definition: &Json, version: &str, key: &str) -> String {
-    let versions = definition.pointer("/spec/versions").and_then(Json::as_array).into_iter().flatten();
-    let mut version = versions.filter(|there| text(there, "/name") == Some(version));
-    let path = version.find_map(|version| text(version, &format!("/subresources/scale/{key}")));
-    path.unwrap_or_default().to_owned()
+/// Where a kind has its replicas, those there are, and its selector; empty where it has no such field.
+fn places(kind: &ResourceType) -> [Vec<String>; 3] {
+    let scale = kind.definition.as_ref().map(|definition| definition.scale.clone().unwrap_or_default());
+    let texts = match &scale {
+        None => [".spec.replicas", ".status.replicas", ".spec.selector"],
+        Some(scale) => {
+            let selector = scale.label_selector_path.as_deref().unwrap_or_default();
+            [&*scale.spec_replicas_path, &*scale.status_replicas_path, selector]
+        }
+    };
+    texts.map(|path| path.split('.').filter(|part| !part.is_empty()).map(str::to_owned).collect())
 }
 
 /// A selector as a text: a custom object has one, others have a map or a `LabelSelector`.

@@ -13,7 +13,7 @@ pub(super) struct Kinds<'a> {
 impl Kinds<'_> {
     fn version(&self, api_version: &str) -> Option<&ResourceType> {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        let kind = self.catalog.get(group, version, &self.kind.plural).map(AsRef::as_ref);
+        let kind = self.catalog.known(group, version, &self.kind.plural).map(AsRef::as_ref);
         kind.filter(|kind| kind.name == self.kind.name)
     }
 }
@@ -30,7 +30,7 @@ impl Versions for Kinds<'_> {
     }
 
     fn convert(&self, object: &Json, api_version: &str) -> Option<Json> {
-        let from = self.version(crate::object::text(object, "/apiVersion")?)?;
-        Some(super::parts::convert(object.clone(), from, self.version(api_version)?))
+        self.version(crate::object::text(object, "/apiVersion")?)?;
+        Some(super::parts::convert(object.clone(), self.version(api_version)?))
     }
 }

@@ -21,6 +21,9 @@ pub(crate) struct Target<'a> {
     pub(crate) subresource: &'a str,
 }
 
+/// What makes of an object another.
+pub(crate) type Making<'a> = Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a>;
+
 /// What to write; objects are in the target's version.
 pub(crate) enum Edit<'a> {
     /// A new object.
@@ -28,9 +31,9 @@ pub(crate) enum Edit<'a> {
     /// The whole object.
     Replace(Json),
     /// What becomes of the object as it is.
-    Patch(Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a>),
+    Patch(Making<'a>),
     /// What the server itself makes of the object as it is, owners included.
-    Made(Box<dyn FnOnce(&Json) -> Result<Json, ApiError> + 'a>),
+    Made(Making<'a>),
     /// Server-side apply; with `force`, conflicts are won.
     Apply { intent: Json, force: bool },
 }
@@ -60,6 +63,20 @@ impl Target<'_> {
 impl World {
     /// Writes an object, with all that the API server does about it.
     pub(crate) fn write(&mut self, target: &Target<'_>, writer: &Writer, edit: Edit<'_>) -> Result<Written, ApiError> {
+        let mut warnings = Vec::new();
+        match self.change(target, writer, edit, &mut warnings) {
+            Ok(written) => Ok(Written { warnings, ..written }),
+            Err(error) => Err(ApiError { warnings, ..error }),
+        }
+    }
+
+    fn change(
+        &mut self,
+        target: &Target<'_>,
+        writer: &Writer,
+        edit: Edit<'_>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Written, ApiError> {
         let live = self.store.get(&target.key()).filter(|_| !target.name.is_empty());
         match (live, edit) {
             (_, Edit::Create(object)) => {
@@ -69,16 +86,16 @@ impl World {
                     let said = "resourceVersion should not be set on objects to be created";
                     return Err(ApiError::new(500, "", said));
                 }
-                self.insert(target, writer, object, false)
+                self.insert(target, writer, object, false, warnings)
             }
-            (Some(live), edit) => self.modify(target, writer, &live, edit),
+            (Some(live), edit) => self.modify(target, writer, &live, edit, warnings),
             (None, Edit::Replace(object))
                 if target.subresource.is_empty() && strategy::creates_on_update(&target.kind.name) =>
             {
-                self.insert(target, writer, object, false)
+                self.insert(target, writer, object, false, warnings)
             }
             (None, Edit::Apply { intent, .. }) if target.subresource.is_empty() => {
-                self.insert(target, writer, intent, true)
+                self.insert(target, writer, intent, true, warnings)
             }
             (None, _) => Err(target.not_found()),
         }
@@ -90,18 +107,17 @@ impl World {
         writer: &Writer,
         mut object: Json,
         applied: bool,
+        warnings: &mut Vec<String>,
     ) -> Result<Written, ApiError> {
         let kind = target.kind;
         let stored_kind = self.stored_type(&kind.name)?;
         let now = self.clock().wall();
-        let mut warnings;
         if applied {
-            warnings = Vec::new();
             object = parts::apply(self, target, None, &object, writer, now, false)?;
             parts::decode(kind, &mut object, FieldValidation::Ignore)?;
             meta::same_name(&object, target.name)?;
         } else {
-            warnings = parts::decode(kind, &mut object, writer.field_validation)?;
+            warnings.extend(parts::decode(kind, &mut object, writer.field_validation)?);
         }
         meta::wipe_system_fields(&mut object);
         meta::settle(&mut object, kind, target.namespace)?;
@@ -110,7 +126,8 @@ impl World {
         if !applied {
             object = parts::track(self, target, None, object, writer, now);
         }
-        let mut object = convert(object, kind, &stored_kind);
+        let judged_kind = judged_in(kind, &stored_kind);
+        let mut object = parts::convert(object, judged_kind);
 
         let prefix = object::text(&object, "/metadata/generateName").unwrap_or_default().to_owned();
         let generated = object::name(&object).is_empty() && !prefix.is_empty();
@@ -121,13 +138,14 @@ impl World {
         let key = Key { name: object::name(&object).into(), ..target.key() };
         meta::set(&mut object, "uid", self.new_uid(&key, writer.dry_run).into());
         meta::set(&mut object, "creationTimestamp", meta::time(now));
-        if strategy::begins_with_generation(&stored_kind) {
+        if strategy::begins_with_generation(judged_kind) {
             meta::set(&mut object, "generation", 1.into());
         }
 
-        self.namespace_accepts(&key, &stored_kind)?;
-        parts::prepare(self, target, &stored_kind, None, &mut object)?;
-        warnings.extend(parts::judge(self, target, &stored_kind, None, &object)?);
+        self.namespace_accepts(&key, judged_kind)?;
+        self.definition_accepts(kind, &key.name)?;
+        parts::prepare(self, target, judged_kind, None, &mut object)?;
+        let judged = parts::judge(self, target, judged_kind, None, &object)?;
         if let Some(there) = self.store.get(&key) {
             let mut error = ApiError::already_exists(&kind.group, &kind.plural, &key.name);
             if there.index.deleting {
@@ -135,8 +153,13 @@ impl World {
             }
             return Err(error);
         }
+        if !writer.dry_run {
+            self.charge(target, &stored_kind, None, &object)?;
+        }
+        let object = to_store(object, &stored_kind);
         let stored = self.commit(&key, &stored_kind, object, writer.dry_run);
-        Ok(Written { object: stored, created: true, warnings })
+        warnings.extend(self.accepted(&key, judged, writer.dry_run));
+        Ok(Written { object: stored, created: true, warnings: Vec::new() })
     }
 
     fn modify(
@@ -145,13 +168,14 @@ impl World {
         writer: &Writer,
         live: &Arc<Stored>,
         edit: Edit<'_>,
+        warnings: &mut Vec<String>,
     ) -> Result<Written, ApiError> {
         let (kind, key) = (target.kind, target.key());
         let stored_kind = self.stored_type(&kind.name)?;
-        let old = live.json();
-        let before = convert(old.clone(), &stored_kind, kind);
+        let judged_kind = judged_in(kind, &stored_kind);
+        let before = parts::convert(parts::refreshed(&self.catalog.versions(kind), live, &stored_kind), kind);
+        let old = parts::convert(before.clone(), judged_kind);
         let now = self.clock().wall();
-        let mut warnings = Vec::new();
         let (applied, made) = (matches!(edit, Edit::Apply { .. }), matches!(edit, Edit::Made(_)));
         let mut object = match edit {
             Edit::Apply { intent, force } => parts::apply(self, target, Some(&before), &intent, writer, now, force)?,
@@ -177,31 +201,71 @@ impl World {
         if !applied && !made {
             object = parts::track(self, target, Some(&before), object, writer, now);
         }
-        object = convert(object, kind, &stored_kind);
+        object = parts::convert(object, judged_kind);
         self.check_version(&mut object, live, kind)?;
         meta::restore(&mut object, &old);
-        parts::prepare(self, target, &stored_kind, Some(&old), &mut object)?;
+        parts::prepare(self, target, judged_kind, Some(&old), &mut object)?;
         // Neither the status nor a binding is something that a controller has to observe.
         let asks = !matches!(target.subresource, "status" | "binding");
-        if asks && strategy::moves_generation(&stored_kind, &old, &object) {
+        if asks && strategy::moves_generation(judged_kind, &old, &object) {
             let generation = old.pointer("/metadata/generation").and_then(Json::as_i64).unwrap_or_default() + 1;
             meta::set(&mut object, "generation", generation.into());
         }
         crate::apply::keep_times(&old, &mut object);
 
-        warnings.extend(parts::judge(self, target, &stored_kind, Some(&old), &object)?);
-        if object::is_deleting(&old) && meta::is_over(&object) && strategy::ends_by_update(&key.resource, &object) {
+        let judged = parts::judge(self, target, judged_kind, Some(&old), &object)?;
+        let object = to_store(object, &stored_kind);
+        warnings.extend(self.accepted(&key, judged, writer.dry_run));
+        if live.index.deleting && meta::is_over(&object) && strategy::ends_by_update(&key.resource, &object) {
             let last = Arc::new(Stored::encode(&key.resource, &object));
             if !writer.dry_run {
                 self.bury(&key, &stored_kind, object);
             }
-            return Ok(Written { object: last, created: false, warnings });
+            return Ok(Written { object: last, created: false, warnings: Vec::new() });
         }
-        if object == old {
-            return Ok(Written { object: live.clone(), created: false, warnings });
+        if object == live.json() {
+            return Ok(Written { object: live.clone(), created: false, warnings: Vec::new() });
+        }
+        if !writer.dry_run {
+            self.charge(target, &stored_kind, Some(&old), &object)?;
         }
         let stored = self.commit(&key, &stored_kind, object, writer.dry_run);
-        Ok(Written { object: stored, created: false, warnings })
+        Ok(Written { object: stored, created: false, warnings: Vec::new() })
+    }
+
+    /// Remembers what could not be judged about an object that is accepted; gives all that its writer is told.
+    fn accepted(&mut self, key: &Key, judged: parts::Judged, dry_run: bool) -> Vec<String> {
+        let parts::Judged { mut warnings, unvalidated } = judged;
+        if !dry_run {
+            self.unvalidated.remove(key);
+            if !unvalidated.is_empty() {
+                self.unvalidated.insert(key.clone(), unvalidated.clone());
+            }
+        }
+        warnings.extend(unvalidated);
+        warnings
+    }
+
+    /// Has the namespace's quotas know of an object that is about to be stored.
+    fn charge(
+        &mut self,
+        target: &Target<'_>,
+        stored: &ResourceType,
+        live: Option<&Json>,
+        object: &Json,
+    ) -> Result<(), ApiError> {
+        let charged = parts::charged(self, target, stored, live, object);
+        if charged.is_empty() {
+            return Ok(());
+        }
+        let kind = self.stored_type("resourcequotas")?;
+        let writer = Writer { manager: "kube-apiserver".into(), ..Writer::default() };
+        for quota in charged {
+            let name = object::name(&quota).to_owned();
+            let target = Target { kind: &kind, namespace: target.namespace, name: &name, subresource: "status" };
+            self.write(&target, &writer, Edit::Replace(quota))?;
+        }
+        Ok(())
     }
 
     /// Optimistic locking.
@@ -248,6 +312,15 @@ impl World {
         stored
     }
 
+    /// Nothing is made of a definition that is being deleted.
+    fn definition_accepts(&self, kind: &ResourceType, name: &str) -> Result<(), ApiError> {
+        if !kind.definition.as_ref().is_some_and(|definition| definition.is_terminating()) {
+            return Ok(());
+        }
+        let why = "create not allowed while custom resource definition is terminating";
+        Err(ApiError::forbidden(&kind.group, &kind.plural, name, why))
+    }
+
     /// What lives in a namespace needs it, and nothing is made in one that ends.
     fn namespace_accepts(&self, key: &Key, kind: &ResourceType) -> Result<(), ApiError> {
         if !kind.namespaced {
@@ -266,16 +339,27 @@ impl World {
             "message": format!("namespace {} is being terminated", key.namespace),
             "field": "metadata.namespace",
         });
-        if let Some(Json::Object(details)) = &mut error.details {
+        if let Some(Json::Object(details)) = error.details.as_deref_mut() {
             details.insert("causes".into(), Json::Array(vec![cause]));
         }
         Err(error)
     }
 }
 
+/// The version in which an object is judged: a custom one in that of the request, others in that of the store.
+fn judged_in<'a>(kind: &'a Arc<ResourceType>, stored: &'a Arc<ResourceType>) -> &'a Arc<ResourceType> {
+    if kind.definition.is_some() { kind } else { stored }
+}
+
+/// The object as it is stored. The defaults of that version show from then on, whichever version it came in.
+fn to_store(object: Json, stored: &ResourceType) -> Json {
+    let is_other = object::text(&object, "/apiVersion") != Some(&stored.api_version());
+    let mut object = parts::convert(object, stored);
+    if let Some(definition) = stored.definition.as_ref().filter(|_| is_other) {
+        definition.fill(&mut object);
+    }
+    object
+}
+
 /// The real one's sentence about an outdated resourceVersion.
 const OUTDATED: &str = "the object has been modified; please apply your changes to the latest version and try again";
-
-fn convert(object: Json, from: &ResourceType, to: &ResourceType) -> Json {
-    if from.version == to.version { object } else { parts::convert(object, from, to) }
-}

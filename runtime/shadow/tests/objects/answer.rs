@@ -1,5 +1,7 @@
 //! Answers, and what differs between two of them.
 
+use std::sync::LazyLock;
+
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -17,6 +19,16 @@ impl Answer {
         Self { code, warnings, body: serde_json::from_str(body).unwrap_or_else(|_| body.into()) }
     }
 }
+
+/// What differs from run to run within texts.
+static PATTERNS: LazyLock<[(Regex, &str); 3]> = LazyLock::new(|| {
+    let patterns = [
+        (r"20[23][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9](\.[0-9]+)?Z", "TIME"),
+        ("kube-api-access-[a-z0-9]{5}", "kube-api-access-SOME"),
+        (r"ResourceVersion in record \([0-9]+\)", "VERSION"),
+    ];
+    patterns.map(|(pattern, plain)| (Regex::new(pattern).unwrap(), plain))
+});
 
 /// Makes the answers to one case comparable: without what differs from run to run.
 #[derive(Default)]
@@ -48,12 +60,8 @@ impl Normal {
                 text = text.replace(found, plain);
             }
         }
-        for (pattern, plain) in [
-            (r"20[23]\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
-            (r"kube-api-access-.....", "kube-api-access-SOME"),
-            (r"ResourceVersion in record \(\d+\)", "VERSION"),
-        ] {
-            text = Regex::new(pattern).unwrap().replace_all(&text, plain).into_owned();
+        for (pattern, plain) in PATTERNS.iter() {
+            text = pattern.replace_all(&text, *plain).into_owned();
         }
         serde_json::from_str(&text).unwrap()
     }

@@ -1,5 +1,7 @@
 //! The same requests to the shadow and to the real API server: the answers are compared.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::disallowed_methods, reason = "tests")]
+
 mod plain;
 
 use std::sync::Arc;

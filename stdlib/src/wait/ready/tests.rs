@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use windlass_runtime::event::What;
 
-use crate::testing::{Bed, Ran, Scripting as _, bare, merged, on};
+use crate::testing::{Bed, Ran, Scripting as _, merged, on};
 
 fn deployment(name: &str, replicas: u32, template: &Json) -> Json {
     merged(crate::testing::deployment(name, replicas), &json!({"spec": {"template": template}}))

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::Response;
 use kube::client::Body;
@@ -108,14 +108,22 @@ fn the_deadline_is_kept_while_nothing_answers(bed: Bed) {
 fn a_cancel_ends_a_wait_within_two_seconds(bed: Bed) {
     let ns = settings(&bed);
     for script in [script(&ns, "10m"), "wait::until(\"never\", #{ every: \"1m\" }, || false)".to_owned()] {
+        let still = bed.still();
         let session = runtime().session(bed.target()).open();
         let running = session.prepare(&Playbook::text("t", &script)).unwrap().start(&Selection::default()).unwrap();
-        std::thread::park_timeout(Duration::from_millis(700));
-        let begun = Instant::now();
-        running.cancel_handle().cancel("stopped by a test");
+        let (cancel, at) = (running.cancel_handle(), bed.clone());
+        let (sender, begun) = std::sync::mpsc::sync_channel(1);
+        let later = bed.meanwhile(|other| async move {
+            other.sleep(Duration::from_millis(700)).await;
+            sender.send(at.now()).unwrap();
+            cancel.cancel("stopped by a test");
+        });
+        drop(still);
         let report = running.wait().unwrap();
         assert_eq!(report.status, RunStatus::Cancelled);
-        assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+        let took = bed.now() - begun.recv().unwrap();
+        assert!(took < Duration::from_secs(2), "{took:?}");
+        later.done();
     }
 }
 

@@ -15,8 +15,14 @@ use windlass_shadow::clock::{RealClock, Simulation};
 use windlass_shadow::fault::Scene;
 use windlass_shadow::topology::Topology;
 
+/// As the command has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const REPLICAS: usize = 5;
 const LISTS: usize = 11;
+/// With so many variables, a Deployment has 3 KB.
+const VARIABLES: usize = 12;
 
 fn main() {
     // First: what was given back before would not count.
@@ -88,10 +94,10 @@ fn memory(count: usize) {
     #[expect(clippy::disallowed_methods, reason = "there is no bridge here")]
     let (size, taken) = runtime.block_on(async {
         let place = "/apis/apps/v1/namespaces/default/deployments";
-        let size = post(&shadow, place, &deployment(0, 0, 26)).await.len();
+        let size = post(&shadow, place, &deployment(0, 0, VARIABLES)).await.len();
         let before = resident();
         for n in 1..=count {
-            post(&shadow, place, &deployment(n, 0, 26)).await;
+            post(&shadow, place, &deployment(n, 0, VARIABLES)).await;
         }
         (size, resident().saturating_sub(before))
     });

@@ -2,32 +2,61 @@
 
 use std::sync::Arc;
 
+use serde_json::{Value as Json, json};
 use windlass_runtime::event::{Event, What};
 use windlass_runtime::playbook::Step;
 use windlass_runtime::suggest::did_you_mean;
 use windlass_runtime::target::Shadow;
 use windlass_runtime::{Error, Result};
 use windlass_shadow::fault::{Fault, PlannedFault};
-use windlass_shadow::topology::Topology;
 
 use crate::progress::Screen;
+
+/// A fault, and what became of it.
+#[derive(Debug, Clone)]
+pub(super) struct End {
+    planned: PlannedFault,
+    /// Whether it was in the way of anything; nothing where its step was not reached.
+    met: Option<bool>,
+}
+
+impl End {
+    /// As it was said.
+    pub(super) fn said(&self) -> String {
+        let step = self.planned.step.as_ref().map(|step| format!("@{step}"));
+        format!("{}{}", self.planned.fault, step.unwrap_or_default())
+    }
+
+    /// What nobody may take for a rehearsal with that fault.
+    pub(super) fn without_effect(&self) -> Option<&'static str> {
+        match self.met {
+            Some(true) => None,
+            Some(false) => Some("was in the way of nothing: check its name"),
+            None => Some("did not happen: its step was not reached"),
+        }
+    }
+
+    pub(super) fn json(&self) -> Json {
+        json!({ "fault": self.planned.fault.to_string(), "step": self.planned.step, "met": self.met })
+    }
+}
 
 /// The faults of one rehearsal.
 #[derive(Clone)]
 pub(super) struct Faults(Arc<Vec<PlannedFault>>);
 
 impl Faults {
-    /// Reads them.
-    pub(super) fn read(said: &[String], topology: &Topology) -> Result<Self> {
+    /// Reads them; `nodes` are those that there are.
+    pub(super) fn read(said: &[String], nodes: &[String]) -> Result<Self> {
         let read = |text: &String| {
             let planned: PlannedFault = text.parse().map_err(|e| Error::usage(format!("--fail {text}: {e}")))?;
             if let Fault::Node { name } = &planned.fault
                 && !name.contains('*')
-                && !topology.nodes.iter().any(|node| node.name == *name)
+                && !nodes.contains(name)
             {
-                let names: Vec<&str> = topology.nodes.iter().map(|node| node.name.as_str()).collect();
-                let hint = did_you_mean(name, names.iter().copied());
-                let shown = names.iter().take(10).copied().collect::<Vec<_>>().join(", ");
+                let names = nodes.iter().map(String::as_str);
+                let hint = did_you_mean(name, names.clone());
+                let shown = names.take(10).collect::<Vec<_>>().join(", ");
                 return Err(Error::usage(format!("--fail {text}: there is no node {name}"))
                     .hint(hint.unwrap_or_else(|| format!("the nodes are {shown}"))));
             }
@@ -51,6 +80,14 @@ impl Faults {
                 Err(Error::usage(format!("--fail {}@{key}: there is no step \"{key}\"", planned.fault)).hint(hint))
             }
         }
+    }
+
+    /// What became of them.
+    pub(super) fn ends(&self, target: &Shadow) -> Vec<End> {
+        let injected = target.faults();
+        let met =
+            |planned: &PlannedFault| injected.iter().find(|(fault, _)| *fault == planned.fault).map(|(_, met)| *met);
+        self.0.iter().map(|planned| End { planned: planned.clone(), met: met(planned) }).collect()
     }
 
     /// Breaks what is broken from the start.

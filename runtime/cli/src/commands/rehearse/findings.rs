@@ -12,6 +12,7 @@ use windlass_runtime::report::{Report, StepStatus};
 use windlass_shadow::Counted;
 
 use super::answers::Asked;
+use super::faults::End;
 use super::notes::{Notes, Wait};
 use crate::clean::line;
 use crate::progress::shortened;
@@ -52,6 +53,7 @@ pub(super) struct Findings {
     waits: Vec<Wait>,
     pub(super) objects: Vec<Counted>,
     pub(super) questions: Vec<Asked>,
+    pub(super) faults: Vec<End>,
     /// What controllers of the simulation could not finish: its own mistakes.
     pub(super) endless: Vec<String>,
 }
@@ -67,8 +69,8 @@ impl Findings {
         waits.sort_by(|a, b| b.seconds.total_cmp(&a.seconds));
         waits.truncate(WAITS);
         let virtual_s = report.virtual_s.unwrap_or_default();
-        let (objects, questions, endless) = (Vec::new(), Vec::new(), Vec::new());
-        Self { setting, virtual_s, timeline, waits, objects, questions, endless }
+        let (objects, questions, faults, endless) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { setting, virtual_s, timeline, waits, objects, questions, faults, endless }
     }
 
     fn not_simulated(&self) -> Vec<String> {
@@ -98,6 +100,7 @@ impl Findings {
             "seed": seed, "nodes": nodes, "begin": begin, "virtual_s": self.virtual_s,
             "timeline": timeline.collect::<Vec<_>>(), "objects": objects.collect::<Vec<_>>(),
             "longest_waits": waits.collect::<Vec<_>>(), "questions": self.questions,
+            "faults": self.faults.iter().map(End::json).collect::<Vec<_>>(),
             "not_simulated": self.not_simulated(), "endless": self.endless,
         })
     }
@@ -112,6 +115,13 @@ impl Findings {
             for asked in &self.questions {
                 let key = asked.key.as_deref().map(|key| format!("  {}", style.dim(format!("--yes-to {}", line(key)))));
                 let _ = writeln!(text, "  {}{}", line(&asked.text), key.unwrap_or_default());
+            }
+        }
+        if !self.faults.is_empty() {
+            head(&mut text, style, "faults", "");
+            for fault in &self.faults {
+                let effect = fault.without_effect().map(|why| style.bold_yellow(format!("  {why}")));
+                let _ = writeln!(text, "  {}{}", line(&fault.said()), effect.unwrap_or_default());
             }
         }
         head(&mut text, style, "not simulated", "");
@@ -176,8 +186,8 @@ impl Findings {
         for wait in &self.waits {
             let step = line(&wait.step);
             let gap = " ".repeat(width - step.width());
-            let last = wait.last.as_deref().map(|last| format!(", lastly {}", line(last))).unwrap_or_default();
-            let room = WIDTH.saturating_sub(width + 14);
+            let last = wait.last.as_deref().map(|last| format!(", at last {}", line(last))).unwrap_or_default();
+            let room = WIDTH.saturating_sub(width + 15);
             let what = shortened(&format!("{}{last}", line(&wait.what)), room);
             let _ = writeln!(text, "  {:>8}  {step}{gap}  {what}", seconds(wait.seconds));
         }

@@ -11,7 +11,7 @@ pub(super) struct Wait {
     pub(super) step: String,
     /// `Deployment/web in shop`, or the primitive and what it was given.
     pub(super) what: String,
-    /// How far it was when it last said so.
+    /// Of several things at once: what was still waited for at last.
     pub(super) last: Option<String>,
     pub(super) seconds: f64,
 }
@@ -48,11 +48,18 @@ impl Notes {
             }
             What::Progress { subject, text } => drop(noted.progress.insert(subject.clone(), text.clone())),
             What::Waited { primitive, about, virtual_s } => {
-                let last = noted.progress.remove(about);
-                let what = match about.contains('/') {
-                    true => about.clone(),
-                    false => format!("{primitive} {about}").trim_end().to_owned(),
+                let one = about.contains('/');
+                // "3 objects in shop" are followed as "3 objects".
+                let subject = about.split_once(" in ").filter(|_| !one).map_or(about.as_str(), |(subject, _)| subject);
+                let last = noted.progress.remove(subject).filter(|_| !one);
+                let what = match about.as_str() {
+                    "" => primitive.clone(),
+                    about if primitive.starts_with("wait::") => about.to_owned(),
+                    about => format!("{primitive} {about}"),
                 };
+                // "20 of 21 done; " is said before it.
+                let last =
+                    last.map(|last| last.rsplit_once(" done; ").map_or(last.clone(), |(_, rest)| rest.to_owned()));
                 let step = event.step.clone().unwrap_or_default();
                 noted.waits.push(Wait { step, what, last, seconds: *virtual_s });
             }

@@ -1,6 +1,8 @@
 //! The pod security standards that a namespace's labels ask for: enforced on pods, told about what makes pods.
 
+mod baseline;
 mod pods;
+mod restricted;
 mod standards;
 
 use std::collections::BTreeMap;

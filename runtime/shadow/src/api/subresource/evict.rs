@@ -175,6 +175,6 @@ fn too_many(retry_after: u64, why: &str) -> ApiError {
     {
         details.insert("retryAfterSeconds".into(), retry_after.into());
     }
-    error.details = Some(details);
+    error.details = Some(Box::new(details));
     error
 }

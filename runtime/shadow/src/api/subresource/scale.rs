@@ -11,7 +11,8 @@ use crate::catalog::ResourceType;
 use crate::error::{ApiError, Cause};
 use crate::object::name;
 use crate::schema;
-use crate::world::{Edit, Scaled, World, convert, same_name};
+use crate::store::Stored;
+use crate::world::{Edit, Scaled, World, convert, refreshed, same_name};
 
 const SCALE: Kind<'static> = Kind { group: "autoscaling", version: "v1", kind: "Scale" };
 
@@ -19,13 +20,14 @@ const SCALE: Kind<'static> = Kind { group: "autoscaling", version: "v1", kind: "
 pub(super) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
     let target = request.target(kind);
     let stored_kind = world.stored_type(&kind.name)?;
+    let versions = world.catalog.versions(kind);
+    let shown = |stored: &Stored| convert(refreshed(&versions, stored, &stored_kind), kind);
     let scaled = Scaled::of(&world.catalog, kind);
     let now = world.clock().wall();
     let (writer, edit) = match request.verb() {
         "get" => {
             let live = world.store.get(&target.key()).ok_or_else(|| target.not_found())?;
-            let scale = scaled.read(&convert(live.json(), &stored_kind, kind))?;
-            return Ok(Answer::json(200, &view::scale(world, request, scale)?));
+            return Ok(Answer::json(200, &view::scale(world, request, scaled.read(&shown(&live))?)?));
         }
         "update" => {
             let (scale, _) = request.object(&world.catalog, &SCALE)?;
@@ -49,8 +51,7 @@ pub(super) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<Resour
         scaled.write(live, scale, applied, &writer, now)
     };
     let written = world.write(&target, &writer, Edit::Made(Box::new(edit)))?;
-    let parent = convert(written.object.json(), &stored_kind, kind);
-    let scale = view::scale(world, request, scaled.read(&parent)?)?;
+    let scale = view::scale(world, request, scaled.read(&shown(&written.object))?)?;
     Ok(Answer::json(200, &scale).with_warnings(written.warnings))
 }
 

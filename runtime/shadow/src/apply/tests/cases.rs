@@ -267,33 +267,32 @@ fn an_intent_of_another_kind_is_refused() {
 /// a map are of whoever brings them.
 #[test]
 fn a_created_object_belongs_to_its_creator() {
-    let (schemas, id) = openapi::single(&json!({"type": "object", "properties": {
-        "apiVersion": {"type": "string"}, "kind": {"type": "string"},
-        "metadata": {"type": "object", "default": {}, "properties": {
-            "name": {"type": "string"}, "labels": {"type": "object", "additionalProperties": {"type": "string"}}}},
-        "spec": {"type": "object", "default": {}, "required": ["containers"], "properties": {
-            "replicas": {"type": "integer"},
-            "containers": {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"],
-                "items": {"type": "object", "properties": {"name": {"type": "string", "default": ""}}}},
-            "strategy": {"type": "object", "default": {}, "properties": {
-                "rolling": {"type": "object", "properties": {"surge": {"type": "integer"}}}}}}},
-    }}));
-    let object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "labels": {"a": "b"}}, "spec": {
-        "containers": [{"name": "c"}], "strategy": {"rolling": {"surge": 1}}}});
-    let versions = OneVersion { api_version: "v1", types: Types::built_in(&schemas, id) };
-    let who = Manager { name: "", api_version: "v1", kind: "Pod", subresource: "", reset: &Reset::Nothing };
+    let deployments = crate::schema::builtin().catalog.get("apps", "v1", "deployments").unwrap().clone();
+    let (schemas, id) = deployments.schema.clone().unwrap();
+    let labels = json!({"a": "b"});
+    let object = json!({
+        "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "p", "labels": labels},
+        "spec": {
+            "selector": {"matchLabels": labels}, "strategy": {"rollingUpdate": {"maxSurge": 1}},
+            "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "c"}]}}},
+    });
+    let versions = OneVersion { api_version: "apps/v1", types: Types::built_in(&schemas, id) };
+    let who = Manager { name: "", api_version: "apps/v1", kind: "Deployment", subresource: "", reset: &Reset::Nothing };
     let tracked = track(&versions, None, object, &who, jiff::Timestamp::UNIX_EPOCH);
     let entry = &tracked["metadata"]["managedFields"][0];
     assert_eq!(entry["manager"], "unknown");
     assert_eq!(entry["time"], "1970-01-01T00:00:00Z");
+    let labels = json!({".": {}, "f:a": {}});
     let wanted = json!({
-        "f:metadata": {"f:labels": {".": {}, "f:a": {}}},
+        "f:metadata": {"f:labels": labels},
         "f:spec": {
-            "f:containers": {"k:{\"name\":\"c\"}": {".": {}, "f:name": {}}},
-            "f:strategy": {"f:rolling": {".": {}, "f:surge": {}}}},
+            "f:selector": {},
+            "f:strategy": {"f:rollingUpdate": {".": {}, "f:maxSurge": {}}},
+            "f:template": {
+                "f:metadata": {"f:labels": labels},
+                "f:spec": {"f:containers": {"k:{\"name\":\"c\"}": {".": {}, "f:name": {}}}}}},
     });
     assert_eq!(entry["fieldsV1"], wanted);
-    assert!(check_managed_fields(&tracked).is_ok());
 }
 
 /// The replicas belong to whoever scales, in the parent too.

@@ -460,7 +460,7 @@ fn compare(ours: &Result<(Json, bool), ApiError>, answer: &Answer, real: &Json) 
             let same = answer.code == error.code
                 && real["message"] == error.message.as_str()
                 && real["reason"].as_str().unwrap_or_default() == error.reason
-                && causes(real.get("details")) == causes(error.details.as_ref());
+                && causes(real.get("details")) == causes(error.details.as_deref());
             if same { Ok(()) } else { Err(format!("we refuse it: {error:?}\nthe real server: {real}")) }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::fields::{between, int, items, text, time};
-use super::super::{Context, Next};
+use super::super::{Context, Next, pods};
 use super::needs::Missing;
 use super::{NAME, is_sidecar};
 use crate::Json;
@@ -204,13 +204,18 @@ struct PodContext<'a, 'b> {
     now: Duration,
 }
 
+fn is_of_job(pod: &Json) -> bool {
+    object::controller_of(pod).is_some_and(|owner| owner["kind"] == "Job")
+}
+
 impl PodContext<'_, '_> {
     fn event(&mut self, kind: &str, reason: &str, message: &str) {
         self.cx.world.event(NAME, self.pod, kind, reason, message);
     }
 
     fn place<'c>(&'c self, image: &'c str) -> Place<'c> {
-        Place { namespace: object::namespace(self.pod), pod: object::name(self.pod), image }
+        let (namespace, pod) = (object::namespace(self.pod), object::name(self.pod));
+        Place { namespace, pod, workload: pods::workload(self.pod), image }
     }
 }
 
@@ -399,11 +404,15 @@ impl Container {
         let ends_at = match role {
             _ if crashes => Some(at + CRASH),
             Role::Init => Some(at),
-            Role::Main if pod.policy != "Always" => Some(at + pod.cx.scene.run),
+            // What a Job runs comes to an end; whether anything else would, nobody can tell.
+            Role::Main if pod.policy != "Always" && is_of_job(pod.pod) => Some(at + pod.cx.scene.run),
             _ => None,
         };
         // What crashes before its probe succeeds is never ready.
         let ready_at = ready_at.filter(|ready| !crashes || spec["readinessProbe"].is_null() && *ready <= at + CRASH);
+        if never && let Some(refused) = refused(&spec["readinessProbe"], text(&pod.pod["status"]["podIP"])) {
+            pod.event("Warning", "Unhealthy", &format!("Readiness probe failed: {refused}"));
+        }
         self.state = State::Running { since: at, ready_at, ends_at, exit: i64::from(crashes) };
     }
 
@@ -433,6 +442,23 @@ impl Container {
         let again = again.map(|at| if self.restarts > 1 { end + self.backoff } else { at });
         self.state = State::Ended { since, at: end, exit, again };
     }
+}
+
+/// What a kubelet says of a probe on a port where nobody listens; of a program it could tell only what that prints.
+fn refused(probe: &Json, ip: &str) -> Option<String> {
+    let port = |action: &str| Some(&probe[action]["port"]).filter(|port| !port.is_null()).map(scalar);
+    let dial = |port: &str| format!("dial tcp {ip}:{port}: connect: connection refused");
+    if let Some(port) = port("httpGet") {
+        let http = &probe["httpGet"];
+        let scheme = text(&http["scheme"]).to_ascii_lowercase();
+        let url = format!("{scheme}://{ip}:{port}{}", text(&http["path"]));
+        return Some(format!("Get \"{url}\": {}", dial(&port)));
+    }
+    port("tcpSocket").map(|port| dial(&port))
+}
+
+fn scalar(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// The reason that containerd gives.

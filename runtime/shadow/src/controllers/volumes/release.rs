@@ -31,6 +31,10 @@ impl Controller for Volumes {
         if change.gone() && !volume.is_empty() { vec![Key::new(VOLUMES, "", volume)] } else { Vec::new() }
     }
 
+    fn acts_below(&self) -> bool {
+        true
+    }
+
     fn reconcile(&mut self, cx: &mut Context<'_>, key: &Key) -> Result<Next, ApiError> {
         let Some(volume) = cx.world.get(VOLUMES, "", &key.name) else { return Ok(Next::Wait) };
         let reference = &volume["spec"]["claimRef"];

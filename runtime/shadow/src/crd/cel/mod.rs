@@ -16,8 +16,8 @@ use super::fault::{self, Path};
 use super::go;
 use super::openapi::old_item;
 use super::props::{Props, Rule};
-use crate::Json;
 use crate::error::Cause;
+use crate::{Json, UNVALIDATED};
 
 pub(super) use path::field_path;
 
@@ -205,7 +205,8 @@ fn name(rule: &Rule) -> &str {
 }
 
 fn unjudged(at: &Path, rule: &Rule, why: &str) -> String {
-    format!("unvalidated: the rule {} at {} could not be judged: {why}", go::quote(rule.rule.trim()), at.text())
+    let rule = go::quote(rule.rule.trim());
+    format!("{UNVALIDATED}the rule {rule} at {} could not be judged: {why}", at.text())
 }
 
 fn broken(at: &Path, rule: &Rule, schema: &Props, value: &Json, detail: &str) -> Cause {
@@ -242,12 +243,13 @@ pub(super) fn uses_old_self(rule: &str) -> bool {
     ENVIRONMENT.compile(rule).is_ok_and(|program| program.references().has_variable("oldSelf"))
 }
 
-/// Why an expression is none; nothing where it can be read.
+/// Why an expression is none; nothing where it can be read, or where it is only the crate that cannot read it.
 pub(super) fn fault(rule: &str) -> Option<String> {
     if rule.trim().is_empty() {
         return None;
     }
-    ENVIRONMENT.compile(rule).err().map(|errors| errors.to_string())
+    let errors = ENVIRONMENT.compile(rule).err()?.to_string();
+    errors.contains("Syntax error").then(|| errors.replace("\n|", "\n |"))
 }
 
 /// Whether an expression goes through a list or a map.

@@ -1,10 +1,10 @@
 //! What may be wrong with the conversion between versions.
 
 use super::super::fault::{self, Path};
-use super::super::names::label_1035;
 use super::super::spec::Spec;
 use crate::Json;
 use crate::error::Cause;
+use crate::validation::names::dns_1035_label;
 
 pub(super) fn check(spec: &Spec, at: &Path, wrong: &mut Vec<Cause>) {
     let Some(conversion) = &spec.conversion else { return };
@@ -51,7 +51,7 @@ fn review_versions(versions: &[&str], at: &Path, wrong: &mut Vec<Cause>) {
             wrong.push(fault::invalid(&at.index(index), &(*version).into(), "duplicate version"));
             continue;
         }
-        for why in label_1035(version) {
+        for why in dns_1035_label(version) {
             wrong.push(fault::invalid(&at.index(index), &(*version).into(), &why));
         }
     }

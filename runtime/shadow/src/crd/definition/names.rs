@@ -3,10 +3,10 @@
 use serde::Deserialize;
 
 use super::super::fault::{self, Path};
-use super::super::names::label_1035;
 use super::super::spec::Names;
 use crate::Json;
 use crate::error::Cause;
+use crate::validation::names::dns_1035_label;
 
 /// The names of a spec; all but the lists have to be there.
 pub(super) fn check(names: &Names, at: &Path, needed: bool, wrong: &mut Vec<Cause>) {
@@ -22,7 +22,7 @@ pub(super) fn check(names: &Names, at: &Path, needed: bool, wrong: &mut Vec<Caus
     }
     for (field, name) in all.iter().filter(|(_, name)| !name.is_empty()) {
         let mixed = matches!(*field, "kind" | "listKind");
-        let faults = if mixed { label_1035(&name.to_lowercase()) } else { label_1035(name) };
+        let faults = if mixed { dns_1035_label(&name.to_lowercase()) } else { dns_1035_label(name) };
         if !faults.is_empty() {
             let prefix = if mixed { "may have mixed case, but should otherwise match: " } else { "" };
             let detail = format!("{prefix}{}", faults.join(","));
@@ -39,7 +39,7 @@ pub(super) fn check(names: &Names, at: &Path, needed: bool, wrong: &mut Vec<Caus
 
 fn labels(names: &[String], at: &Path, wrong: &mut Vec<Cause>) {
     for (index, name) in names.iter().enumerate() {
-        let faults = label_1035(name);
+        let faults = dns_1035_label(name);
         if !faults.is_empty() {
             wrong.push(fault::invalid(&at.index(index), &name.as_str().into(), &faults.join(",")));
         }

@@ -11,9 +11,10 @@ use serde_json::json;
 use super::super::fault::{self, Path};
 use super::super::props::Props;
 use super::super::spec::{Definition, Spec};
-use super::super::{names as words, status};
+use super::super::status;
 use super::{columns, conversion, names, schema};
 use crate::error::Cause;
+use crate::validation::names::{dns_1035_label, dns_subdomain};
 use crate::{Json, object};
 
 /// Whether all versions have the same under a key.
@@ -49,7 +50,7 @@ pub(super) fn check(spec: &Spec, definition: &Json, wrong: &mut Vec<Cause>) {
     }
     for (index, version) in spec.versions.iter().enumerate() {
         let at = root.child("versions").index(index);
-        let faults = words::label_1035(&version.name);
+        let faults = dns_1035_label(&version.name);
         if !faults.is_empty() {
             wrong.push(fault::invalid(&at.child("name"), &version.name.as_str().into(), &faults.join(",")));
         }
@@ -67,6 +68,12 @@ pub(super) fn check(spec: &Spec, definition: &Json, wrong: &mut Vec<Cause>) {
         if !in_common(definition, "selectableFields") {
             columns::selectable(version, &at, wrong);
         }
+    }
+    // The server knows the first version under an old name as well.
+    let first = spec.versions.first().map_or("", |version| version.name.as_str());
+    let faults = if first.is_empty() { Vec::new() } else { dns_1035_label(first) };
+    if !faults.is_empty() {
+        wrong.push(fault::invalid(&root.child("version"), &first.into(), &faults.join(",")));
     }
     versions(spec, &root, wrong);
     names::check(&spec.names, &root.child("names"), true, wrong);
@@ -90,7 +97,7 @@ pub(super) fn check(spec: &Spec, definition: &Json, wrong: &mut Vec<Cause>) {
 
 fn group_and_scope(spec: &Spec, root: &Path, wrong: &mut Vec<Cause>) {
     let group = Json::from(spec.group.as_str());
-    let faults = words::subdomain(&spec.group);
+    let faults = dns_subdomain(&spec.group);
     if spec.group.is_empty() {
         wrong.push(fault::required(&root.child("group"), ""));
     } else if !faults.is_empty() {

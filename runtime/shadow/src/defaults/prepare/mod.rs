@@ -3,7 +3,7 @@
 mod pod;
 pub(crate) mod service;
 
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::fields::{drop, fill, get, items, map, object, set, text};
 use crate::Json;
@@ -104,6 +104,7 @@ fn job_selector(job: &mut Json) {
     }
     let name = crate::object::name(job).to_owned();
     let uid = crate::object::uid(job).to_owned();
+    let own = job.pointer("/metadata/labels").is_none_or(|labels| labels.as_object().is_none_or(Map::is_empty));
     let Some(spec) = object(job, "spec") else { return };
     if let Some(labels) =
         object(spec, "template").and_then(|t| object(t, "metadata")).and_then(|metadata| map(metadata, "labels"))
@@ -117,7 +118,13 @@ fn job_selector(job: &mut Json) {
             labels.entry(label).or_insert_with(|| value.clone().into());
         }
         labels.sort_keys();
+        let labels = labels.clone();
+        // What is read again has its defaults: those of the template, as long as it has none of its own.
+        if own && let Some(metadata) = object(job, "metadata") {
+            set(metadata, "labels", labels);
+        }
     }
+    let Some(spec) = object(job, "spec") else { return };
     if let Some(selected) = object(spec, "selector").and_then(|selector| map(selector, "matchLabels")) {
         selected.entry("batch.kubernetes.io/controller-uid").or_insert_with(|| uid.into());
         selected.sort_keys();

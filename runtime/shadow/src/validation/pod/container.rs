@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::causes::Causes;
 use super::super::names;
-use super::{Volumes, environment, probe, resources, security, volume};
+use super::{Volumes, environment, mount, probe, resources, security};
 use crate::Json;
 use crate::defaults::fields::{get, items, number, text};
 
@@ -103,7 +103,7 @@ fn check(container: &Json, path: &str, volumes: &Volumes<'_>, restart: &str, cau
     causes.one_of(&format!("{path}.terminationMessagePolicy"), policy, &["File", "FallbackToLogsOnError"]);
     check_ports(container, path, causes);
     environment::check(container, path, causes);
-    volume::check_mounts(container, path, volumes, causes);
+    mount::check(container, path, volumes, causes);
     let pull = text(container, "imagePullPolicy");
     causes.one_of(&format!("{path}.imagePullPolicy"), pull, &["Always", "IfNotPresent", "Never"]);
     resources::check(get(container, "resources"), &format!("{path}.resources"), causes);

@@ -3,8 +3,9 @@
 mod container;
 mod dns;
 mod environment;
+mod mount;
 mod probe;
-mod resources;
+pub(super) mod resources;
 mod scheduling;
 mod security;
 mod update;
@@ -17,7 +18,7 @@ pub(super) use dns::check_address;
 pub(super) use resources::{check_quantity, is_standard};
 pub(super) use scheduling::{check_effect, check_node_selector, check_tolerations};
 pub(super) use update::update;
-pub(super) use volume::{check_access_modes, check_claim_spec, check_shared as check_shared_volume};
+pub(super) use volume::check_shared as check_shared_volume;
 
 use super::causes::Causes;
 use super::metadata::{self, Name};

@@ -1,242 +1,235 @@
-//! Warnings about pods and their templates.
+//! Pods and templates of pods.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::{fraction, keys};
+use super::addresses::warn_of_address;
+use super::{claim, deprecated_label, fraction, node_selector_term, overlaps};
 use crate::Json;
-use crate::defaults::fields::{get, items, number, text};
+use crate::defaults::fields::{entries, get, items, number, text};
+use crate::object::annotation;
 
-/// `at` is the path of the pod or template, with a dot at its end; empty for a pod.
-pub(super) fn warn(at: &str, spec: &Json, metadata: &Json, all: &mut Vec<String>) {
-    let spec_at = format!("{at}spec");
-    nodes(&spec_at, spec, all);
-    annotations(at, metadata, all);
-    for (place, volume) in items(spec, "volumes").iter().enumerate() {
-        former_volumes(volume, &format!("{spec_at}.volumes[{place}]"), all);
+const NO_SELECTOR: &str = "a null labelSelector results in matching no pod";
+
+/// What there is to say of a pod; `path` is empty for a pod itself, and ends with a dot for a template.
+pub(super) fn warn(path: &str, pod: &Json, said: &mut Vec<String>) {
+    let (spec, at) = (get(pod, "spec"), format!("{path}spec"));
+    for (key, _) in entries(spec, "nodeSelector") {
+        said.extend(deprecated_label(key).map(|why| format!("{at}.nodeSelector[{key}]: {why}")));
     }
-    twice(&spec_at, "hostAliases", "ip", spec, all);
-    twice(&spec_at, "imagePullSecrets", "name", spec, all);
-    for (place, secret) in items(spec, "imagePullSecrets").iter().enumerate() {
-        if text(secret, "name").is_empty() {
-            all.push(format!("{spec_at}.imagePullSecrets[{place}].name: invalid empty name \"\""));
+    let affinity = get(spec, "affinity");
+    node_affinity(&format!("{at}.affinity.nodeAffinity"), get(affinity, "nodeAffinity"), said);
+    for (i, constraint) in items(spec, "topologySpreadConstraints").iter().enumerate() {
+        let (at, key) = (format!("{at}.topologySpreadConstraints[{i}]"), text(constraint, "topologyKey"));
+        said.extend(deprecated_label(key).map(|why| format!("{at}.topologyKey: {key} is {why}")));
+        if constraint.get("labelSelector").is_none() {
+            said.push(format!("{at}.labelSelector: {NO_SELECTOR}"));
         }
     }
-    let containers = containers(spec, &spec_at);
-    for (at, container) in &containers {
-        for list in ["limits", "requests"] {
-            for name in ["memory", "ephemeral-storage"] {
-                if let Some(value) = fraction(get(get(container, "resources"), list), name) {
-                    all.push(format!(
-                        "{at}.resources.{list}[{name}]: fractional byte value {value:?} is invalid, must be an integer"
-                    ));
-                }
+    for (key, why) in [
+        ("scheduler.alpha.kubernetes.io/critical-pod", "v1.16+; use the \"priorityClassName\" field instead"),
+        ("security.alpha.kubernetes.io/sysctls", "v1.11+; use the \"sysctls\" field instead"),
+        ("security.alpha.kubernetes.io/unsafe-sysctls", "v1.11+; use the \"sysctls\" field instead"),
+    ] {
+        if annotation(pod, key).is_some() {
+            said.push(format!("{path}metadata.annotations[{key}]: non-functional in {why}"));
+        }
+    }
+    volumes(&format!("{at}.volumes"), items(spec, "volumes"), said);
+    overlaps::warn(items(spec, "volumes"), said);
+    lists(&at, spec, said);
+    for resource in ["memory", "ephemeral-storage"] {
+        fraction(&format!("{at}.overhead"), get(spec, "overhead"), resource, said);
+    }
+    let seccomp = "seccomp.security.alpha.kubernetes.io/pod";
+    if get(spec, "securityContext").get("seccompProfile").is_none() && annotation(pod, seccomp).is_some() {
+        said.push(without_seccomp(path, seccomp));
+    }
+    for (at, container) in containers(&at, spec) {
+        of_container(path, pod, &at, container, said);
+    }
+    ports(&at, spec, said);
+    if number(spec, "terminationGracePeriodSeconds").is_some_and(|seconds| seconds < 0) {
+        let why = "must be >= 0; negative values are invalid and will be treated as 1";
+        said.push(format!("{at}.terminationGracePeriodSeconds: {why}"));
+    }
+    for field in ["podAffinity", "podAntiAffinity"] {
+        pod_affinity(&format!("{at}.affinity.{field}"), get(affinity, field), said);
+    }
+    for (i, server) in items(get(spec, "dnsConfig"), "nameservers").iter().filter_map(Json::as_str).enumerate() {
+        warn_of_address(&format!("{at}.dnsConfig.nameservers[{i}]"), server, said);
+    }
+    for (i, alias) in items(spec, "hostAliases").iter().enumerate() {
+        warn_of_address(&format!("{at}.hostAliases[{i}].ip"), text(alias, "ip"), said);
+    }
+}
+
+/// The containers of every kind, with their paths.
+fn containers<'a>(at: &str, spec: &'a Json) -> Vec<(String, &'a Json)> {
+    let lists = ["initContainers", "containers", "ephemeralContainers"].into_iter();
+    let all = lists.flat_map(|list| items(spec, list).iter().enumerate().map(move |(i, c)| (list, i, c)));
+    all.map(|(list, i, container)| (format!("{at}.{list}[{i}]"), container)).collect()
+}
+
+fn node_affinity(at: &str, affinity: &Json, said: &mut Vec<String>) {
+    let required = "requiredDuringSchedulingIgnoredDuringExecution";
+    for (i, term) in items(get(affinity, required), "nodeSelectorTerms").iter().enumerate() {
+        node_selector_term(&format!("{at}.{required}.nodeSelectorTerms[{i}]"), term, false, said);
+    }
+    let preferred = "preferredDuringSchedulingIgnoredDuringExecution";
+    for (i, term) in items(affinity, preferred).iter().enumerate() {
+        node_selector_term(&format!("{at}.{preferred}[{i}].preference"), get(term, "preference"), true, said);
+    }
+}
+
+fn pod_affinity(at: &str, affinity: &Json, said: &mut Vec<String>) {
+    for (list, part) in [
+        ("requiredDuringSchedulingIgnoredDuringExecution", ""),
+        ("preferredDuringSchedulingIgnoredDuringExecution", ".podAffinityTerm"),
+    ] {
+        for (i, term) in items(affinity, list).iter().enumerate() {
+            let inner = if part.is_empty() { term } else { get(term, "podAffinityTerm") };
+            if inner.get("labelSelector").is_none() {
+                said.push(format!("{at}.{list}[{i}]{part}.labelSelector: {NO_SELECTOR}"));
             }
         }
-        variables(at, container, all);
     }
-    ports(&containers, all);
-    if number(spec, "terminationGracePeriodSeconds").is_some_and(|seconds| seconds < 0) {
-        all.push(format!(
-            "{spec_at}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1"
-        ));
-    }
-    selectors(&spec_at, spec, all);
 }
 
-fn containers<'a>(spec: &'a Json, at: &str) -> Vec<(String, &'a Json)> {
-    let lists = ["initContainers", "containers", "ephemeralContainers"].into_iter();
-    let in_list = |list: &'static str| {
-        items(spec, list).iter().enumerate().map(move |(place, container)| (format!("{at}.{list}[{place}]"), container))
-    };
-    lists.flat_map(in_list).collect()
-}
-
-/// What is said of a label of nodes that is no longer the right one.
-pub(super) fn former_label(key: &str) -> Option<&'static str> {
-    Some(match key {
-        "beta.kubernetes.io/arch" => "deprecated since v1.14; use \"kubernetes.io/arch\" instead",
-        "beta.kubernetes.io/os" => "deprecated since v1.14; use \"kubernetes.io/os\" instead",
-        "failure-domain.beta.kubernetes.io/region" => {
-            "deprecated since v1.17; use \"topology.kubernetes.io/region\" instead"
+fn volumes(at: &str, volumes: &[Json], said: &mut Vec<String>) {
+    for (i, volume) in volumes.iter().enumerate() {
+        let template = volume.pointer("/ephemeral/volumeClaimTemplate/spec");
+        for (field, name, since) in [
+            ("photonPersistentDisk", "photonPersistentDisk", "v1.11, non-functional in v1.16+"),
+            ("gitRepo", "gitRepo", "v1.11, and disabled by default in v1.33+"),
+            ("scaleIO", "scaleIO", "v1.16, non-functional in v1.22+"),
+            ("flocker", "flocker", "v1.22, non-functional in v1.25+"),
+            ("storageos", "storageOS", "v1.22, non-functional in v1.25+"),
+            ("quobyte", "quobyte", "v1.22, non-functional in v1.25+"),
+            ("glusterfs", "glusterfs", "v1.25, non-functional in v1.26+"),
+            ("cephfs", "cephfs", "v1.28, non-functional in v1.31+"),
+            ("rbd", "rbd", "v1.28, non-functional in v1.31+"),
+        ] {
+            said.extend(volume.get(field).map(|_| format!("{at}[{i}].{name}: deprecated in {since}")));
         }
-        "failure-domain.beta.kubernetes.io/zone" => {
-            "deprecated since v1.17; use \"topology.kubernetes.io/zone\" instead"
-        }
-        "beta.kubernetes.io/instance-type" => {
-            "deprecated since v1.17; use \"node.kubernetes.io/instance-type\" instead"
-        }
-        "app.kubernetes.io/created-by" => "deprecated since v1.9",
-        "scheduler.alpha.kubernetes.io/preferAvoidPods" => "deprecated since v1.22; use Taints and Tolerations instead",
-        "node-role.kubernetes.io/master" => "use \"node-role.kubernetes.io/control-plane\" instead",
-        _ => return None,
-    })
-}
-
-fn nodes(at: &str, spec: &Json, all: &mut Vec<String>) {
-    for key in keys(spec, "nodeSelector") {
-        if let Some(instead) = former_label(key) {
-            all.push(format!("{at}.nodeSelector[{key}]: {instead}"));
-        }
-    }
-    let affinity = get(get(spec, "affinity"), "nodeAffinity");
-    let (required, preferred) =
-        ("requiredDuringSchedulingIgnoredDuringExecution", "preferredDuringSchedulingIgnoredDuringExecution");
-    for (place, term) in items(get(affinity, required), "nodeSelectorTerms").iter().enumerate() {
-        node_term(term, false, &format!("{at}.affinity.nodeAffinity.{required}.nodeSelectorTerms[{place}]"), all);
-    }
-    for (place, term) in items(affinity, preferred).iter().enumerate() {
-        let at = format!("{at}.affinity.nodeAffinity.{preferred}[{place}].preference");
-        node_term(get(term, "preference"), true, &at, all);
-    }
-    for (place, spread) in items(spec, "topologySpreadConstraints").iter().enumerate() {
-        let at = format!("{at}.topologySpreadConstraints[{place}]");
-        let key = text(spread, "topologyKey");
-        if let Some(instead) = former_label(key) {
-            all.push(format!("{at}.topologyKey: {key} is {instead}"));
-        }
-        if spread.get("labelSelector").is_none() {
-            all.push(format!("{at}.labelSelector: a null labelSelector results in matching no pod"));
+        if let Some(spec) = template {
+            claim(&format!("{at}[{i}].ephemeral.volumeClaimTemplate.spec"), spec, said);
         }
     }
 }
 
-/// A term of a node selector. One without expressions says nothing, which is fit for a requirement only.
-pub(super) fn node_term(term: &Json, weighted: bool, at: &str, all: &mut Vec<String>) {
-    let (expressions, fields) = (items(term, "matchExpressions"), items(term, "matchFields"));
-    if weighted && expressions.is_empty() && fields.is_empty() {
-        return;
-    }
-    for (place, expression) in expressions.iter().enumerate() {
-        let key = text(expression, "key");
-        if let Some(instead) = former_label(key) {
-            all.push(format!("{at}.matchExpressions[{place}].key: {key} is {instead}"));
+/// What stands twice in lists that name things.
+fn lists(at: &str, spec: &Json, said: &mut Vec<String>) {
+    for (list, field) in [("hostAliases", "ip"), ("imagePullSecrets", "name")] {
+        let values: Vec<&str> = items(spec, list).iter().map(|item| text(item, field)).collect();
+        for (i, value) in values.iter().enumerate() {
+            if values.iter().take(i).any(|before| before == value) {
+                said.push(format!("{at}.{list}[{i}].{field}: duplicate {field} {value:?}"));
+            }
         }
+    }
+    for (i, _) in items(spec, "imagePullSecrets").iter().enumerate().filter(|(_, item)| text(item, "name").is_empty()) {
+        said.push(format!("{at}.imagePullSecrets[{i}].name: invalid empty name \"\""));
     }
 }
 
-fn annotations(at: &str, metadata: &Json, all: &mut Vec<String>) {
-    let annotations = get(metadata, "annotations");
-    for (key, instead) in [
-        (
-            "scheduler.alpha.kubernetes.io/critical-pod",
-            "non-functional in v1.16+; use the \"priorityClassName\" field instead",
-        ),
-        ("security.alpha.kubernetes.io/sysctls", "non-functional in v1.11+; use the \"sysctls\" field instead"),
-        ("security.alpha.kubernetes.io/unsafe-sysctls", "non-functional in v1.11+; use the \"sysctls\" field instead"),
-        (
-            "seccomp.security.alpha.kubernetes.io/pod",
-            "non-functional in v1.27+; use the \"seccompProfile\" field instead",
-        ),
-    ] {
-        if annotations.get(key).is_some() {
-            all.push(format!("{at}metadata.annotations[{key}]: {instead}"));
-        }
-    }
+fn without_seccomp(path: &str, key: &str) -> String {
+    format!("{path}metadata.annotations[{key}]: non-functional in v1.27+; use the \"seccompProfile\" field instead")
 }
 
-/// Volumes that Kubernetes itself no longer has a driver for.
-pub(super) fn former_volumes(volume: &Json, at: &str, all: &mut Vec<String>) {
-    for (kind, since) in [
-        ("photonPersistentDisk", "deprecated in v1.11, non-functional in v1.16+"),
-        ("gitRepo", "deprecated in v1.11, and disabled by default in v1.33+"),
-        ("scaleIO", "deprecated in v1.16, non-functional in v1.22+"),
-        ("flocker", "deprecated in v1.22, non-functional in v1.25+"),
-        ("storageos", "deprecated in v1.22, non-functional in v1.25+"),
-        ("quobyte", "deprecated in v1.22, non-functional in v1.25+"),
-        ("glusterfs", "deprecated in v1.25, non-functional in v1.26+"),
-        ("cephfs", "deprecated in v1.28, non-functional in v1.31+"),
-        ("rbd", "deprecated in v1.28, non-functional in v1.31+"),
-    ] {
-        if volume.get(kind).is_some() {
-            let kind = if kind == "storageos" { "storageOS" } else { kind };
-            all.push(format!("{at}.{kind}: {since}"));
+fn of_container(path: &str, pod: &Json, at: &str, container: &Json, said: &mut Vec<String>) {
+    let name = text(container, "name");
+    let context = get(container, "securityContext");
+    let seccomp = format!("container.seccomp.security.alpha.kubernetes.io/{name}");
+    if context.get("seccompProfile").is_none() && annotation(pod, &seccomp).is_some() {
+        said.push(without_seccomp(path, &seccomp));
+    }
+    let armor = format!("container.apparmor.security.beta.kubernetes.io/{name}");
+    let of_pod = pod.pointer("/spec/securityContext/appArmorProfile");
+    if let Some(profile) = annotation(pod, &armor).filter(|_| !path.is_empty())
+        && context.get("appArmorProfile").is_none()
+        && (of_pod.is_none() || of_pod != app_armor(profile).as_ref())
+    {
+        let why = "deprecated since v1.30; use the \"appArmorProfile\" field instead";
+        said.push(format!("{path}metadata.annotations[{armor}]: {why}"));
+    }
+    for resource in ["memory", "ephemeral-storage"] {
+        for list in ["limits", "requests"] {
+            fraction(&format!("{at}.resources.{list}"), get(get(container, "resources"), list), resource, said);
         }
     }
-}
-
-/// Items of a list that say the same.
-fn twice(at: &str, list: &str, key: &str, spec: &Json, all: &mut Vec<String>) {
-    let mut known = BTreeSet::new();
-    for (place, item) in items(spec, list).iter().enumerate() {
-        let value = text(item, key);
-        if !known.insert(value) {
-            all.push(format!("{at}.{list}[{place}].{key}: duplicate {key} {value:?}"));
-        }
-    }
-}
-
-fn variables(at: &str, container: &Json, all: &mut Vec<String>) {
-    let mut known = BTreeSet::new();
-    for (place, variable) in items(container, "env").iter().enumerate() {
-        let (name, value) = (text(variable, "name"), text(variable, "value"));
-        let own = format!("$({name})");
-        let hides = variable.get("valueFrom").is_some() || value == own || !value.contains(&own);
-        if !known.insert(name) && hides {
-            all.push(format!(
-                "{at}.env[{place}]: hides previous definition of {name:?}, which may be dropped when using apply"
+    let variables = items(container, "env");
+    for (i, variable) in variables.iter().enumerate() {
+        let name = text(variable, "name");
+        let again = variables.iter().take(i).any(|before| text(before, "name") == name);
+        let (value, reference) = (text(variable, "value"), format!("$({name})"));
+        let hides = variable.get("valueFrom").is_some() || value == reference || !value.contains(&reference);
+        if again && hides {
+            said.push(format!(
+                "{at}.env[{i}]: hides previous definition of {name:?}, which may be dropped when using apply"
             ));
         }
     }
 }
 
-fn ports(containers: &[(String, &Json)], all: &mut Vec<String>) {
-    let ports = || {
-        containers.iter().flat_map(|(at, container)| {
-            items(container, "ports")
-                .iter()
-                .enumerate()
-                .map(move |(place, port)| (format!("{at}.ports[{place}]"), port))
-        })
-    };
-    let mut known: BTreeMap<(Option<i64>, &str), Vec<(String, &Json)>> = BTreeMap::new();
-    for (at, port) in ports() {
-        let others = known.entry((number(port, "containerPort"), text(port, "protocol"))).or_default();
-        let host = |port: &Json| number(port, "hostPort").unwrap_or_default();
-        for (other_at, other) in others.iter() {
-            let (ip, other_ip) = (text(port, "hostIP"), text(other, "hostIP"));
-            let how = if ip == other_ip && host(port) == host(other) {
-                "duplicate"
-            } else if host(port) == 0 || host(other) == 0 {
-                "overlapping"
-            } else if host(port) == host(other) && (ip.is_empty() != other_ip.is_empty()) {
-                "dangerously ambiguous"
-            } else {
-                continue;
-            };
-            all.push(format!("{at}: {how} port definition with {other_at}"));
-        }
-        others.push((at, port));
-    }
-    let mut names: BTreeMap<&str, String> = BTreeMap::new();
-    for (at, port) in ports().filter(|(_, port)| !text(port, "name").is_empty()) {
-        let name = text(port, "name");
-        match names.get(name) {
-            Some(other) => all.push(format!(
-                "{at}: duplicate port name {name:?} with {other}, services and probes that select ports by name will use \
-                 {other}"
-            )),
-            None => drop(names.insert(name, at)),
+/// The profile that an annotation means.
+fn app_armor(annotation: &str) -> Option<Json> {
+    match annotation {
+        "unconfined" => Some(serde_json::json!({"type": "Unconfined"})),
+        "runtime/default" => Some(serde_json::json!({"type": "RuntimeDefault"})),
+        other => {
+            let profile = other.strip_prefix("localhost/").filter(|profile| !profile.is_empty())?;
+            Some(serde_json::json!({"type": "Localhost", "localhostProfile": profile}))
         }
     }
 }
 
-/// Terms that select no pod.
-fn selectors(at: &str, spec: &Json, all: &mut Vec<String>) {
-    for kind in ["podAffinity", "podAntiAffinity"] {
-        let affinity = get(get(spec, "affinity"), kind);
-        for (list, below) in [
-            ("requiredDuringSchedulingIgnoredDuringExecution", ""),
-            ("preferredDuringSchedulingIgnoredDuringExecution", ".podAffinityTerm"),
-        ] {
-            for (place, term) in items(affinity, list).iter().enumerate() {
-                let term = if below.is_empty() { term } else { get(term, "podAffinityTerm") };
-                if term.get("labelSelector").is_none() {
-                    all.push(format!(
-                        "{at}.affinity.{kind}.{list}[{place}]{below}.labelSelector: a null labelSelector results in \
-                         matching no pod"
-                    ));
-                }
-            }
+fn ports(at: &str, spec: &Json, said: &mut Vec<String>) {
+    let all: Vec<(String, &Json)> = containers(at, spec)
+        .into_iter()
+        .flat_map(|(at, container)| {
+            items(container, "ports").iter().enumerate().map(move |(i, port)| (format!("{at}.ports[{i}]"), port))
+        })
+        .collect();
+    let host = |port: &Json| number(port, "hostPort").unwrap_or_default();
+    for (place, (path, port)) in all.iter().enumerate() {
+        if !text(port, "hostIP").is_empty() && host(port) == 0 {
+            said.push(format!(
+                "{path}: hostIP set without hostPort: {{Name:{} HostPort:0 ContainerPort:{} Protocol:{} HostIP:{}}}",
+                text(port, "name"),
+                number(port, "containerPort").unwrap_or_default(),
+                text(port, "protocol"),
+                text(port, "hostIP")
+            ));
+        }
+        let same = |other: &Json| {
+            get(other, "containerPort") == get(port, "containerPort") && get(other, "protocol") == get(port, "protocol")
+        };
+        for (other_path, other) in all.iter().take(place).filter(|(_, other)| same(other)) {
+            let same_address = text(port, "hostIP") == text(other, "hostIP");
+            let how = if same_address && host(port) == host(other) {
+                "duplicate"
+            } else if host(port) == 0 || host(other) == 0 {
+                "overlapping"
+            } else if host(port) == host(other) && text(port, "hostIP").is_empty() != text(other, "hostIP").is_empty() {
+                "dangerously ambiguous"
+            } else {
+                continue;
+            };
+            said.push(format!("{path}: {how} port definition with {other_path}"));
+        }
+    }
+    let mut names = BTreeMap::new();
+    for (path, port) in &all {
+        let name = text(port, "name");
+        if name.is_empty() {
+            continue;
+        }
+        match names.get(name) {
+            Some(other) => said.push(format!(
+                "{path}: duplicate port name {name:?} with {other}, services and probes that select ports by name will use \
+                 {other}"
+            )),
+            None => drop(names.insert(name, path)),
         }
     }
 }
