@@ -34,6 +34,9 @@ impl Answer {
 /// What differs from run to run within texts.
 static PATTERNS: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
     let patterns = [
+        (r"20[23][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9](\.[0-9]+)?Z", "TIME"),
+        ("kube-api-access-[a-z0-9]{5}", "kube-api-access-SOME"),
+        (r"ResourceVersion in record \([0-9]+\)", "VERSION"),
         ("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"),
         // Within the text of an object in an error.
         (r#"resourceVersion\\+":\\+"[0-9]+"#, "VERSION"),
