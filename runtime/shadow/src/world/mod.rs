@@ -8,6 +8,7 @@ mod binding;
 mod deletion;
 mod events;
 mod genesis;
+mod ip_addresses;
 mod meta;
 mod parts;
 mod reach;

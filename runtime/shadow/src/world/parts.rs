@@ -272,8 +272,10 @@ pub(crate) fn is_outdated(stored: &Stored, kind: &ResourceType) -> bool {
 
 /// Told of every object that was stored or removed (then `new` is nothing), after the fact: definitions make resources.
 pub(super) fn committed(world: &mut World, kind: &Arc<ResourceType>, old: Option<&Json>, new: Option<&Json>) {
-    if &*kind.name != DEFINITIONS {
-        return;
+    match &*kind.name {
+        "services" => return world.take_addresses(old, new),
+        DEFINITIONS => {}
+        _ => return,
     }
     let since = since(world, old, new);
     let names = |definition: Option<&Json>| {
