@@ -84,11 +84,11 @@ fn objects(ran: &Ran) -> BTreeMap<String, Json> {
     told.collect()
 }
 
-/// A report or an event without the machine's own time, and the run's id.
+/// A report or an event without the machine's own time, the run's id, and the folder that the script is in.
 fn simulated(json: &Json) -> Json {
     match json {
         Json::Object(map) => {
-            let kept = map.iter().filter(|(key, _)| *key != "elapsed_s" && *key != "run");
+            let kept = map.iter().filter(|(key, _)| !["elapsed_s", "run", "place"].contains(&key.as_str()));
             Json::Object(kept.map(|(key, value)| (key.clone(), simulated(value))).collect())
         }
         Json::Array(list) => list.iter().map(simulated).collect(),
