@@ -201,9 +201,11 @@ fn on_a_terminal(script: &str, answers: &[(&str, &str)]) -> Option<(Option<i32>,
     use std::io::Write as _;
     let scratch = tempfile::tempdir().unwrap();
     std::fs::write(scratch.path().join("s.rhai"), script).unwrap();
-    let command = format!("{} run s.rhai", env!("CARGO_BIN_EXE_windlass"));
+    // Without `exec` the exit code after Ctrl-C would be that of the shell: some shells stay, and get the signal too.
+    let command = format!("exec {} run s.rhai", env!("CARGO_BIN_EXE_windlass"));
     let spawned = Command::new("script")
         .args(["-qefc", &command, "/dev/null"])
+        .env("SHELL", "/bin/sh")
         .env("TERM", "xterm-256color")
         .env_remove("CI")
         .env_remove("NO_COLOR")
