@@ -52,6 +52,7 @@ fn passed_on(
         loop {
             let now = *state.borrow_and_update();
             let frame = tokio::select! {
+                biased;
                 changed = state.changed() => match changed {
                     Ok(()) => continue,
                     Err(_) => return None,
