@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use windlass_shadow::topology::{NodeSpec, Taint, Topology};
 
 use crate::values::{Schema, Values, combine_as};
@@ -83,18 +83,26 @@ impl Hosts {
         })?;
         let schema = std::sync::Arc::new(schema.for_file(HOSTS_FILE));
         let folder = file.parent().unwrap_or(Path::new("."));
-        let read = yaml::read_one_file(file)?;
+        let mut read = yaml::read_one_file(file)?;
+        // A machine of which nothing is said is one all the same; in values, null takes a key away.
+        let said = read.get_mut("hosts").and_then(Json::as_object_mut).into_iter().flatten();
+        said.map(|(_, host)| host).filter(|host| host.is_null()).for_each(|host| *host = Json::Object(Map::new()));
         let values = Values::builder().schema(schema.clone()).layer_in(HOSTS_FILE, read, folder).build();
         let values = values.map_err(at)?;
         schema.validate(&values).map_err(|errors| at(combine_as("hosts.yaml has", errors)))?;
         let unreadable = |e| at(Error::new(Kind::Malformed, format!("{HOSTS_FILE} cannot be read")).source(e));
         let json = values.to_json();
         let all = json.get("hosts").and_then(Json::as_object).into_iter().flatten();
-        let host = |(name, said): (&String, &Json)| match said {
-            Json::Null => Ok(Host { name: name.clone(), ..Host::default() }),
-            said => serde_json::from_value::<Host>(said.clone()).map(|host| Host { name: name.clone(), ..host }),
+        let host = |(name, said): (&String, &Json)| {
+            serde_json::from_value::<Host>(said.clone()).map(|host| Host { name: name.clone(), ..host })
         };
-        Ok(Self { hosts: all.map(host).collect::<std::result::Result<_, _>>().map_err(unreadable)? })
+        let hosts = Self { hosts: all.map(host).collect::<std::result::Result<_, _>>().map_err(unreadable)? };
+        let no_node = |e: windlass_shadow::ApiError| {
+            let what = format!("{HOSTS_FILE} describes a machine that cannot be a node: {}", e.message);
+            at(Error::new(Kind::Values, what).source(e))
+        };
+        hosts.topology().check().map_err(no_node)?;
+        Ok(hosts)
     }
 
     /// The nodes that these machines are in a simulated cluster.
@@ -168,6 +176,8 @@ mod tests {
             ("hosts: { A_B: {} }\n", "A_B"),
             ("hosts: {}\n", "hosts"),
             ("sites: []\n", "hosts"),
+            ("hosts: { a: { memory: 64GB } }\n", "quantities must match"),
+            ("hosts: { a: { labels: { 'a b': c } } }\n", "a b"),
         ] {
             let error = format!("{:?}", hosts(text).unwrap_err());
             assert!(error.contains(wanted) && error.contains(HOSTS_FILE), "{text}: {error}");

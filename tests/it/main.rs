@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod ownership;
+mod recorded;
 mod rehearsal;
 mod single_node;
 mod support;

@@ -66,12 +66,18 @@ fn rehearse(script: &str, more: &[&str]) -> Ran {
     windlass(&[&["rehearse", &file, "--begin", "2026-07-01T08:00:00Z"], more].concat())
 }
 
-/// The objects that the last step of [`SHOP`] tells, by kind and name, without what follows from the order of all writes.
+/// The objects that the last step of [`SHOP`] tells, by kind and name, without what follows from the order of all writes: as
+/// in a real cluster, versions count all of them, and pods get the next free address of their node.
 fn objects(ran: &Ran) -> BTreeMap<String, Json> {
     let told = ran.out.lines().filter_map(|line| {
         let event: Json = serde_json::from_str(line).unwrap();
         let mut object: Json = serde_json::from_str(event["text"].as_str()?.strip_prefix("object ")?).unwrap();
-        object["metadata"].as_object_mut().unwrap().remove("resourceVersion");
+        for field in ["resourceVersion", "managedFields"] {
+            object["metadata"].as_object_mut().unwrap().remove(field);
+        }
+        for field in ["podIP", "podIPs"] {
+            object["status"].as_object_mut().unwrap().remove(field);
+        }
         let name = format!("{}/{}", object["kind"].as_str().unwrap(), object["metadata"]["name"].as_str().unwrap());
         Some((name, object))
     });
@@ -82,7 +88,7 @@ fn objects(ran: &Ran) -> BTreeMap<String, Json> {
 fn simulated(json: &Json) -> Json {
     match json {
         Json::Object(map) => {
-            let kept = map.iter().filter(|(key, _)| *key != "elapsed_s" && *key != "run");
+            let kept = map.iter().filter(|(key, _)| !["elapsed_s", "run", "place"].contains(&key.as_str()));
             Json::Object(kept.map(|(key, value)| (key.clone(), simulated(value))).collect())
         }
         Json::Array(list) => list.iter().map(simulated).collect(),
@@ -129,33 +135,40 @@ fn the_example_goes_through_and_a_second_run_changes_nothing() {
     assert_eq!(files(&acme), before, "generated secrets stay in memory, and nothing else is left");
 }
 
+/// Tells the threads that keep the machine busy to end, also when an assertion fails.
+struct Busy<'a>(&'a AtomicBool);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn the_same_seed_gives_the_same_events_also_under_load() {
-    let stop = AtomicBool::new(false);
+    let faults = ["--fail", "node/node-2@ready", "--fail", "start/web=3m", "--fail", "crash/api"];
+    let run = |seed: &str| rehearse(SHOP, &[&["-o", "jsonl", "--seed", seed], &faults[..]].concat());
+    let first = run("7");
+    let wanted = events(&first);
+    assert!(wanted.len() > 30, "{}", first.err);
+    let names = |ran: &Ran| objects(ran).into_keys().collect::<Vec<_>>();
+    assert_ne!(names(&first), names(&run("8")), "another seed gives other names");
+    let busy = AtomicBool::new(true);
     std::thread::scope(|threads| {
-        for _ in 0..2 * std::thread::available_parallelism().unwrap().get() {
+        let _until_the_end = Busy(&busy);
+        for _ in 0..std::thread::available_parallelism().unwrap().get() {
             threads.spawn(|| {
-                while !stop.load(Ordering::Relaxed) {
+                while busy.load(Ordering::Relaxed) {
                     std::hint::spin_loop();
                 }
             });
         }
-        let faults = ["--fail", "node/node-2@ready", "--fail", "start/web=3m", "--fail", "crash/api"];
-        let run = |seed: &str| rehearse(SHOP, &[&["-o", "jsonl", "--seed", seed], &faults[..]].concat());
-        let first = run("7");
-        let wanted = events(&first);
-        assert!(wanted.len() > 30, "{}", first.err);
-        for _ in 1..20 {
-            let again = run("7");
-            for (one, other) in wanted.iter().zip(events(&again)) {
-                assert_eq!(*one, other);
-            }
-            assert_eq!(events(&again).len(), wanted.len());
+        for round in 1..20 {
+            let again = events(&run("7"));
+            let differs = wanted.iter().zip(&again).find(|(one, other)| one != other);
+            assert!(differs.is_none(), "{round}: {differs:#?}");
+            assert_eq!(again.len(), wanted.len());
         }
-        let other: Vec<String> = objects(&run("8")).into_keys().collect();
-        let those: Vec<String> = objects(&first).into_keys().collect();
-        assert_ne!(those, other, "another seed gives other names");
-        stop.store(true, Ordering::Relaxed);
     });
 }
 
@@ -186,7 +199,8 @@ fn a_rehearsal_with_a_fault_ends_with_the_object_and_its_reason() {
     for (fault, wanted) in [
         ("image/web-image:1", "ImagePullBackOff"),
         ("crash/web", "CrashLoopBackOff"),
-        ("never-ready/web", "nothing can happen any more"),
+        ("never-ready/web", "ProgressDeadlineExceeded"),
+        ("never-ready/db", "nothing can happen any more"),
         ("pvc/shop/data-db-0", "StatefulSet/db in shop will not become ready"),
     ] {
         let ran = rehearse(SHOP, &["--fail", fault]);
@@ -197,14 +211,16 @@ fn a_rehearsal_with_a_fault_ends_with_the_object_and_its_reason() {
 }
 
 #[test]
-fn a_node_goes_down_when_its_step_begins_and_its_pods_move_after_five_minutes() {
-    let ran = rehearse(SHOP, &["-o", "json", "--fail", "node/node-1@ready", "--fail", "start/*=10s"]);
+fn the_pods_of_a_node_that_goes_down_at_a_step_move_after_five_minutes() {
+    let ran = rehearse(SHOP, &["-o", "json", "--fail", "node/node-2@web"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
     let report = ran.json();
-    let step = |key: &str| report["steps"].as_array().unwrap().iter().find(|s| s["key"] == key).unwrap().clone();
-    assert_eq!(step("db")["virtual_s"], 90.0, "nothing is broken before: {}", ran.err);
-    let took = step("ready")["virtual_s"].as_f64().unwrap();
-    assert!((300.0..1900.0).contains(&took), "{took}: {}", ran.err);
+    let took = report["virtual_s"].as_f64().unwrap();
+    // Lost after 50 s, tolerated for 300 s.
+    assert!((350.0..370.0).contains(&took), "{took}: {}", ran.err);
     assert_eq!(report["rehearsal"]["faults"][0]["met"], true);
+    let late = rehearse(SHOP, &["-o", "json", "--fail", "node/node-2@objects"]);
+    assert_eq!(late.json()["virtual_s"], 90.0, "nothing is broken before the step: {}", late.err);
 }
 
 #[test]
@@ -218,14 +234,22 @@ fn a_fault_without_effect_is_told() {
 }
 
 #[test]
-fn forty_minutes_of_a_slow_start_take_no_time() {
-    let begun = std::time::Instant::now();
-    let ran = rehearse(SHOP, &["-o", "json", "--fail", "start/web=20m"]);
+fn a_slow_start_takes_its_time_and_is_among_the_longest_waits() {
+    let ran = rehearse(SHOP, &["-o", "json", "--fail", "start/web=9m"]);
     assert_eq!(ran.code, 0, "{}", ran.err);
     let report = ran.json();
-    assert_eq!(report["virtual_s"], 1202.0 - 1.0, "{report:#}");
-    assert_eq!(report["rehearsal"]["longest_waits"][0]["last"], "Deployment/web in shop: 0 of 2 replicas available");
-    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+    assert_eq!(report["virtual_s"], 540.0, "{report:#}");
+    let longest = &report["rehearsal"]["longest_waits"][0];
+    assert_eq!((&longest["step"], &longest["virtual_s"]), (&"ready".into(), &450.0.into()));
+    assert!(longest["last"].as_str().unwrap().starts_with("Deployment/web in shop: "), "{longest}");
+}
+
+#[test]
+fn forty_minutes_of_waiting_take_no_time() {
+    let script = r#"for n in 0..40 { step(`minute/${n}`, || sleep("1m")); }"#;
+    let report = rehearse(script, &["-o", "json"]).json();
+    assert_eq!(report["virtual_s"], 2400.0);
+    assert!(report["elapsed_s"].as_f64().unwrap() < 10.0, "{}", report["elapsed_s"]);
 }
 
 #[test]
@@ -236,7 +260,7 @@ fn what_can_never_happen_is_said_at_once() {
     );
     assert_eq!(ran.code, 1, "{}", ran.err);
     assert!(ran.err.contains("nothing can happen any more"), "{}", ran.err);
-    assert_eq!(ran.json()["virtual_s"], 0.0);
+    assert_eq!(ran.json()["virtual_s"], 1.0);
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use serde_json::Value as Json;
+use windlass_support::{Bed, on};
 
-#[test]
-fn manifests_read_as_kubectl_reads_them() {
-    let Some(bed) = windlass_testbed::shared() else { return };
+#[on(live, because = "kubectl is what it is compared with")]
+fn manifests_read_as_kubectl_reads_them(bed: Bed) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("specs/yaml");
     let mut files: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|e| e.unwrap().path()).collect();
     files.retain(|f| f.extension().is_some_and(|e| e == "yaml"));
@@ -15,7 +15,7 @@ fn manifests_read_as_kubectl_reads_them() {
     for file in files {
         let name = file.to_string_lossy().into_owned();
         let arguments = ["create", "--dry-run=client", "--validate=false", "-o", "json", "-f", name.as_str()];
-        let theirs = bed.kubectl_ok(&arguments, "").unwrap_or_else(|e| panic!("{name}: {e}"));
+        let theirs = bed.testbed().unwrap().kubectl_ok(&arguments, "").unwrap_or_else(|e| panic!("{name}: {e}"));
         let theirs: Vec<Json> =
             serde_json::Deserializer::from_str(&theirs).into_iter().collect::<Result<_, _>>().unwrap();
         let theirs: Vec<Json> = theirs
@@ -40,9 +40,8 @@ fn placed(mut object: Json) -> Json {
     object
 }
 
-#[test]
-fn what_is_written_reads_back_equal_in_kubectl() {
-    let Some(bed) = windlass_testbed::shared() else { return };
+#[on(live, because = "kubectl is what it is compared with")]
+fn what_is_written_reads_back_equal_in_kubectl(bed: Bed) {
     let texts = [
         "yes",
         "0644",
@@ -89,8 +88,11 @@ fn what_is_written_reads_back_equal_in_kubectl() {
     let object =
         serde_json::json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "x" }, "data": data });
     let text = windlass_runtime::yaml::write(&object).unwrap();
-    let read =
-        bed.kubectl_ok(&["create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-"], &text).unwrap();
+    let read = bed
+        .testbed()
+        .unwrap()
+        .kubectl_ok(&["create", "--dry-run=client", "--validate=false", "-o", "json", "-f", "-"], &text)
+        .unwrap();
     let read: Json = serde_json::from_str(&read).unwrap();
     assert_eq!(read["data"], object["data"], "{text}");
 }

@@ -158,9 +158,12 @@ pub(crate) struct Rehearse {
     /// Answer the question of this key with yes, and refuse every other; without it, every question is answered with yes
     #[arg(long, value_name = "KEY", value_delimiter = ',')]
     pub(crate) yes_to: Vec<String>,
-    /// So many nodes that are alike; without it, those of the customer folder's hosts.yaml, or three
+    /// So many nodes that are alike; without it, those of the base, of the customer folder's hosts.yaml, or three
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5000))]
     pub(crate) nodes: Option<u16>,
+    /// Begin with the cluster in this file, which `windlass shadow record` has written
+    #[arg(long, value_name = "FILE")]
+    pub(crate) base: Option<PathBuf>,
     /// What is left to chance comes from this number: the same one gives the same rehearsal
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
@@ -180,10 +183,16 @@ pub(crate) struct Rehearse {
 
 /// `windlass shadow`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Shadow {
-    /// So many nodes that are alike
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=5000))]
-    pub(crate) nodes: u16,
+    #[command(subcommand)]
+    pub(crate) command: Option<ShadowCommand>,
+    /// So many nodes that are alike; three without it, or those of the base
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5000))]
+    pub(crate) nodes: Option<u16>,
+    /// Begin with the cluster in this file, which `windlass shadow record` has written
+    #[arg(long, value_name = "FILE")]
+    pub(crate) base: Option<PathBuf>,
     /// Whose time it goes by
     #[arg(long, value_enum, default_value_t = ShadowClock::Real, value_name = "CLOCK")]
     pub(crate) clock: ShadowClock,
@@ -193,6 +202,23 @@ pub(crate) struct Shadow {
     /// Write the kubeconfig to this new file; without it, to one in a new folder for temporary files
     #[arg(long, value_name = "FILE")]
     pub(crate) kubeconfig: Option<PathBuf>,
+}
+
+/// What else there is to do about simulated clusters.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ShadowCommand {
+    /// Record a live cluster in a new file, to simulate it later; the data of Secrets is left out
+    Record(Record),
+}
+
+/// `windlass shadow record`.
+#[derive(Debug, Args)]
+pub(crate) struct Record {
+    /// The file, which must not exist
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
 }
 
 /// The time of a shadow.

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::Json;
+use crate::go::quote;
 
 /// A refusal of the API: the `Status` that a client gets.
 ///
@@ -62,19 +63,19 @@ impl ApiError {
 
     /// 404: `resource` is the plural name.
     pub fn not_found(group: &str, resource: &str, name: &str) -> Self {
-        let message = format!("{} \"{name}\" not found", qualified(group, resource));
+        let message = format!("{} {} not found", qualified(group, resource), quote(name));
         Self::new(404, "NotFound", message).about(group, resource, name)
     }
 
     /// 409 on create.
     pub fn already_exists(group: &str, resource: &str, name: &str) -> Self {
-        let message = format!("{} \"{name}\" already exists", qualified(group, resource));
+        let message = format!("{} {} already exists", qualified(group, resource), quote(name));
         Self::new(409, "AlreadyExists", message).about(group, resource, name)
     }
 
     /// 409: an outdated resourceVersion, or another precondition; `why` is the real server's sentence.
     pub fn conflict(group: &str, resource: &str, name: &str, why: &str) -> Self {
-        let message = format!("Operation cannot be fulfilled on {} \"{name}\": {why}", qualified(group, resource));
+        let message = format!("Operation cannot be fulfilled on {} {}: {why}", qualified(group, resource), quote(name));
         Self::new(409, "Conflict", message).about(group, resource, name)
     }
 
@@ -94,7 +95,7 @@ impl ApiError {
             }
         }
         let said = if said.len() == 1 { said.concat() } else { format!("[{}]", said.join(", ")) };
-        let message = format!("{} \"{name}\" is invalid: {said}", qualified(group, kind));
+        let message = format!("{} {} is invalid: {said}", qualified(group, kind), quote(name));
         Self::new(422, "Invalid", message).about(group, kind, name).with_causes(causes)
     }
 
@@ -105,7 +106,7 @@ impl ApiError {
 
     /// 403 by an admission or a rule: `why` follows the object's name.
     pub fn forbidden(group: &str, resource: &str, name: &str, why: &str) -> Self {
-        let message = format!("{} \"{name}\" is forbidden: {why}", qualified(group, resource));
+        let message = format!("{} {} is forbidden: {why}", qualified(group, resource), quote(name));
         Self::new(403, "Forbidden", message).about(group, resource, name)
     }
 

@@ -125,12 +125,15 @@ impl FromStr for PlannedFault {
 }
 
 fn duration(said: &str) -> Option<Duration> {
-    if let Ok(seconds) = said.parse::<u64>() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let span: jiff::SignedDuration = said.parse().ok()?;
-    Duration::try_from(span).ok()
+    let given = match said.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => Duration::try_from(said.parse::<jiff::SignedDuration>().ok()?).ok()?,
+    };
+    (given <= LONGEST).then_some(given)
 }
+
+/// The longest that anything may take: ten years.
+const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// How long things take in a simulated cluster, and what is broken in it.
 #[derive(Debug, Clone)]
@@ -297,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_wrong_description_says_what_is_allowed() {
-        for said in ["", "node", "node/", "disk/x", "start/a", "start/a=soon"] {
+        for said in ["", "node", "node/", "disk/x", "start/a", "start/a=soon", "start/a=18446744073709551615"] {
             let error = said.parse::<Fault>().unwrap_err().to_string();
             assert!(error.contains("start/PATTERN=DURATION"), "{error}");
         }

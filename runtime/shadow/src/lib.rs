@@ -13,6 +13,7 @@ mod crd;
 mod defaults;
 mod error;
 pub mod fault;
+mod go;
 #[cfg(feature = "listen")]
 pub mod listen;
 mod object;

@@ -7,6 +7,19 @@ pub(crate) fn text<'a>(object: &'a Json, pointer: &str) -> Option<&'a str> {
     object.pointer(pointer).and_then(Json::as_str)
 }
 
+/// How deep maps and lists may stand in each other in an object: less than what can be read again.
+pub(crate) const DEEPEST: usize = 100;
+
+/// Whether more than `most` maps and lists stand in each other.
+pub(crate) fn is_deeper(value: &Json, most: usize) -> bool {
+    let below = |value: &Json| most == 0 || is_deeper(value, most - 1);
+    match value {
+        Json::Object(fields) => most == 0 || fields.values().any(below),
+        Json::Array(items) => most == 0 || items.iter().any(below),
+        _ => false,
+    }
+}
+
 /// `metadata.name`, or nothing.
 pub(crate) fn name(object: &Json) -> &str {
     text(object, "/metadata/name").unwrap_or_default()

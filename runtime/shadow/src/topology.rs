@@ -1,11 +1,15 @@
 //! The machines of a simulated cluster.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::json;
 
-use crate::Json;
+use crate::catalog::Catalog;
+use crate::clock::RealClock;
 use crate::controllers::fields::{put, stamp};
+use crate::world::World;
+use crate::{ApiError, Json};
 
 /// The version that the nodes' kubelets say they have.
 const VERSION: &str = "v1.36.3";
@@ -67,6 +71,18 @@ impl Topology {
         Self { nodes: (1..=nodes).map(|number| NodeSpec::new(format!("node-{number}"))).collect() }
     }
 
+    /// Whether the API takes every machine as it is described.
+    ///
+    /// # Errors
+    /// What it says of the first that it refuses, such as a size that is none.
+    pub fn check(&self) -> Result<(), ApiError> {
+        let clock = Arc::new(RealClock::new());
+        let now = crate::clock::Clock::wall(&*clock);
+        let mut world = World::new(0, clock, Catalog::builtin(), None);
+        world.begin();
+        self.objects(now).into_iter().try_for_each(|node| world.join(node))
+    }
+
     /// The Node objects as their kubelets report them, with status; `joined` is when.
     #[must_use]
     pub fn objects(&self, joined: jiff::Timestamp) -> Vec<Json> {
@@ -125,9 +141,9 @@ fn taint(taint: &Taint) -> Json {
     object
 }
 
-/// The pods' addresses of the node at this place: a /24 each, out of 10.244.0.0/14 and what follows.
+/// The pods' addresses of the node at this place: a /24 each, out of 10.244.0.0/14 and what follows, round through all of 10.0.0.0/8.
 pub(crate) fn pod_range(place: usize) -> String {
-    format!("10.{}.{}.0/24", 244 + place / 256 % 12, place % 256)
+    format!("10.{}.{}.0/24", (244 + place / 256) % 256, place % 256)
 }
 
 /// What a kubelet reports of a machine that is well.

@@ -12,7 +12,7 @@ use windlass_shadow::recording::Recording;
 use windlass_shadow::topology::Topology;
 use windlass_shadow::{Counted, Service, Shadow as Simulated};
 
-use super::{Network, RealNetwork, Target};
+use super::{Network, Target};
 use crate::clock::{self, BoxFuture, Clock};
 use crate::cluster::Cluster;
 use crate::sync::lock;
@@ -33,7 +33,8 @@ pub struct ShadowBuilder {
 }
 
 impl ShadowBuilder {
-    /// What lies below each cluster: a recorded one, with its nodes. Those of [`topology`](Self::topology) join them.
+    /// What lies below the cluster that is meant without a name: a recorded one, with its nodes, which those of
+    /// [`topology`](Self::topology) join.
     #[must_use]
     pub fn base(mut self, recording: Recording) -> Self {
         self.base = Some(recording);
@@ -147,7 +148,10 @@ impl Shadow {
         let mut clusters = lock(&self.inner.clusters);
         let begun = clusters.entry(name.unwrap_or(NAME).to_owned()).or_insert_with(|| {
             let clock = Arc::new(self.inner.simulation.clock().clone());
-            let builder = Simulated::builder(clock).seed(options.seed_of(name)).topology(options.topology.clone());
+            let mut builder = Simulated::builder(clock).seed(options.seed_of(name)).topology(options.topology.clone());
+            if let Some(recording) = options.base.clone().filter(|_| name.is_none()) {
+                builder = builder.base(recording);
+            }
             let cluster = builder.scene(lock(&self.inner.scene).clone()).build();
             self.inner.simulation.handle().spawn(cluster.run());
             Begun { first: cluster.census(), cluster }
@@ -230,7 +234,7 @@ impl Target for Shadow {
     fn network(&self) -> Arc<dyn Network> {
         match self.simulated(None) {
             Ok(cluster) => Arc::new(network::Services(cluster)),
-            Err(_) => Arc::new(RealNetwork),
+            Err(_) => Arc::new(network::Nothing),
         }
     }
 }

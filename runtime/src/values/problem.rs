@@ -20,6 +20,7 @@ pub(super) fn describe(schema: &Schema, values: &Values, json: &Value, error: &V
             unexpected.iter().map(|key| report.unknown(key)).collect()
         }
         Kind::AnyOf { context } | Kind::OneOfNotValid { context } => report.none_of(context),
+        Kind::PropertyNames { error } => vec![report.wrong_key(error)],
         kind => vec![report.wrong(&expectation(kind))],
     }
 }
@@ -89,6 +90,18 @@ impl Report<'_> {
             format!("set it with --set {path}=… or in values.yaml")
         };
         self.error(&path, format!("{path} is missing{about}"), "a value").hint(hint)
+    }
+
+    fn wrong_key(&self, error: &ValidationError<'_>) -> Error {
+        let key = error.instance().as_str().unwrap_or_default();
+        let (set_by, expected) = (self.set_by(&self.path), expectation(error.kind()));
+        let message =
+            format!("{}{set_by} has the key {}; expected is {expected}", name(&self.path), shown(&key.into()));
+        let error = self.error(&self.path, message, &expected);
+        match self.schema.description(&self.path) {
+            Some(text) => error.hint(format!("{}: {text}", name(&self.path))),
+            None => error,
+        }
     }
 
     fn unknown(&self, key: &str) -> Error {
@@ -196,7 +209,6 @@ fn expectation(kind: &Kind) -> String {
         Kind::UniqueItems => "a list in which nothing stands twice".into(),
         Kind::Contains => "a list with a certain item, which it does not have".into(),
         Kind::UnevaluatedItems { .. } => "a list without further items".into(),
-        Kind::PropertyNames { error } => format!("a map each of whose keys is {}", expectation(error.kind())),
         Kind::OneOfMultipleValid { .. } => "a value of only one of the forms that the schema has".into(),
         Kind::Not { .. } => "a value that the schema does not exclude".into(),
         Kind::FalseSchema => "no value here".into(),

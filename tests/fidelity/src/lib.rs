@@ -9,7 +9,10 @@
 pub mod case;
 pub mod cluster;
 pub mod compare;
+pub mod generate;
+pub mod kinds;
 pub mod known;
+pub mod life;
 pub mod mask;
 pub mod report;
 pub mod run;

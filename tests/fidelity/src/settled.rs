@@ -104,15 +104,16 @@ impl<'a> Side<'a> {
     pub async fn settle(&self, longer: Option<Duration>) -> Result<BTreeMap<String, Json>, Error> {
         let quiet = longer.unwrap_or(QUIET);
         let start = Instant::now();
-        let (mut last, mut since) = (self.all().await?, Instant::now());
+        let look = async || self.all().await.map(|all| plain(&self.namespace, all));
+        let (mut last, mut since) = (look().await?, Instant::now());
         while since.elapsed() < quiet && start.elapsed() < PATIENCE {
             tokio::time::sleep(Duration::from_millis(200)).await;
-            let now = self.all().await?;
+            let now = look().await?;
             if now != last {
                 (last, since) = (now, Instant::now());
             }
         }
-        Ok(plain(&self.namespace, last))
+        Ok(last)
     }
 
     async fn all(&self) -> Result<Vec<(&'static str, Json)>, Error> {
@@ -130,7 +131,8 @@ impl<'a> Side<'a> {
 }
 
 /// What is said by those that are only played: kubelets, and who makes volumes.
-const PLAYED: [&str; 5] = ["kubelet", "kwok", "csi.example.com", "csi-provisioner", "external-resizer"];
+const PLAYED: [&str; 6] =
+    ["kubelet", "kwok", "kwok_controller", "csi.example.com", "csi-provisioner", "external-resizer"];
 
 /// The objects without what cannot be equal. Those that become alike are numbered.
 fn plain(namespace: &str, all: Vec<(&'static str, Json)>) -> BTreeMap<String, Json> {
@@ -147,7 +149,8 @@ fn plain(namespace: &str, all: Vec<(&'static str, Json)>) -> BTreeMap<String, Js
         }
         let mut object = object.clone();
         tidy(kind, &mut object);
-        let masked = mask(namespace, &names, "", &object);
+        let mut masked = mask(namespace, &names, "", &object);
+        forget_names(&mut masked);
         let name = masked.pointer("/metadata/name").and_then(Json::as_str).unwrap_or_default().to_owned();
         let name = if *kind == "Event" {
             let part = |key: &str| masked[key].as_str().unwrap_or_default().to_owned();
@@ -199,7 +202,7 @@ fn names(all: &[(&'static str, Json)]) -> Vec<(String, String)> {
         if *kind == "ReplicaSet" && !hash.is_empty() {
             let images = object.pointer("/spec/template/spec/containers/0/image").and_then(Json::as_str);
             let base = name.trim_end_matches(&hash).trim_end_matches('-').to_owned();
-            names.push((hash, format!("<template of {base} with {}>", images.unwrap_or_default())));
+            names.push((hash, format!("<{base} of {}>", images.unwrap_or_default())));
         }
         if *kind == "ControllerRevision" {
             let revision = object.get("revision").map(Json::to_string).unwrap_or_default();
@@ -276,12 +279,44 @@ fn tidy(kind: &str, object: &mut Json) {
 static UID: LazyLock<Regex> = LazyLock::new(|| regex("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"));
 static TIME: LazyLock<Regex> = LazyLock::new(|| regex(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"));
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| regex(r"\b10\.\d+\.\d+\.\d+\b"));
+static ACCESS: LazyLock<Regex> = LazyLock::new(|| regex(r"kube-api-access-\w{5}\b"));
+/// A name of an object that is gone: with a hash, with letters of the server's choice, or both.
+static MADE: LazyLock<Regex> =
+    LazyLock::new(|| regex(r"-([bcdfghjklmnpqrstvwxz2456789]{8,10}\b)?(-?[bcdfghjklmnpqrstvwxz2456789]{5}\b)?"));
 static NODE: LazyLock<Regex> = LazyLock::new(|| regex(r"\bnode-\d\b"));
 static CERTIFICATE: LazyLock<Regex> = LazyLock::new(|| regex(r"(?s)-----BEGIN CERTIFICATE-----.*"));
 
 #[expect(clippy::unwrap_used, reason = "the expressions stand above, and each test needs them")]
 fn regex(text: &str) -> Regex {
     Regex::new(text).unwrap()
+}
+
+/// Masks the names of what is gone, where messages tell of it.
+fn forget_names(object: &mut Json) {
+    let of_event = object.pointer("/involvedObject/name").is_some();
+    if of_event && let Some(name) = object.pointer_mut("/involvedObject/name") {
+        forget_name(name);
+    }
+    if let Some(message) = object.get_mut("message") {
+        forget_name(message);
+    }
+    for condition in object.pointer_mut("/status/conditions").and_then(Json::as_array_mut).into_iter().flatten() {
+        if let Some(message) = condition.get_mut("message") {
+            forget_name(message);
+        }
+    }
+}
+
+fn forget_name(text: &mut Json) {
+    let Json::String(text) = text else { return };
+    *text = MADE
+        .replace_all(text, |found: &regex::Captures<'_>| match (found.get(1), found.get(2)) {
+            (Some(_), Some(_)) => "-<hash>-<generated>",
+            (Some(_), None) => "-<hash>",
+            (None, Some(_)) => "-<generated>",
+            (None, None) => "-",
+        })
+        .into_owned();
 }
 
 fn mask(namespace: &str, names: &[(String, String)], key: &str, value: &Json) -> Json {
@@ -295,6 +330,7 @@ fn mask(namespace: &str, names: &[(String, String)], key: &str, value: &Json) ->
         let text = TIME.replace_all(&text, "<time>");
         let text = ADDRESS.replace_all(&text, "<address>");
         let text = NODE.replace_all(&text, "<node>");
+        let text = ACCESS.replace_all(&text, "kube-api-access-<generated>");
         CERTIFICATE.replace_all(&text, "<certificate>").into_owned()
     };
     match value {

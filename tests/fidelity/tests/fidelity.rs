@@ -10,7 +10,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use windlass_fidelity::generate::sequences;
+use windlass_fidelity::kinds::Kinds;
 use windlass_fidelity::known::Known;
+use windlass_fidelity::life::{life, manifests};
 use windlass_fidelity::{Case, Cluster, Report, run};
 use windlass_shadow::Shadow;
 use windlass_shadow::clock::RealClock;
@@ -26,15 +29,17 @@ fn answers_are_those_of_the_real_api_server() {
     if windlass_testbed::skipped() {
         return;
     }
-    let testbed = Testbed::builder().without_controllers().start().unwrap();
+    let given = std::env::var("FIDELITY_KUBECONFIG").ok();
+    let testbed = given.is_none().then(|| Testbed::builder().without_controllers().start().unwrap());
+    let kubeconfig = testbed.as_ref().map_or_else(|| given.unwrap().into(), |testbed| testbed.kubeconfig().to_owned());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let wanted = std::env::var("FIDELITY_CASES").unwrap_or_default();
-    let cases = Case::all_in(&folder().join("cases")).unwrap();
-    let cases: Vec<Case> = cases.into_iter().filter(|case| case.name.contains(&wanted)).collect();
     let report = runtime.block_on(async {
-        let real = Cluster::of_kubeconfig(testbed.kubeconfig()).await.unwrap();
+        let real = Cluster::of_kubeconfig(&kubeconfig).await.unwrap();
         let shadow = Shadow::builder(Arc::new(RealClock::new())).build();
         let shadow = Cluster::shadow(&shadow);
+        let kinds = Kinds::of(&real).await.unwrap();
+        let cases: Vec<Case> = cases(&kinds).into_iter().filter(|case| case.name.contains(&wanted)).collect();
         let mut report = Report::default();
         for (number, case) in cases.iter().enumerate() {
             report.add(run::case(&real, &shadow, case, number + 1).await.unwrap());
@@ -42,6 +47,22 @@ fn answers_are_those_of_the_real_api_server() {
         report
     });
     judge(&report, wanted.is_empty());
+}
+
+/// Those of the files, the lives of the manifests and of the example's, and those that a seed makes. To repeat a difference:
+/// `FIDELITY_SEED=… FIDELITY_CASES='sequence …'`.
+fn cases(kinds: &Kinds) -> Vec<Case> {
+    let number = |name: &str, otherwise: u64| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
+    let (seed, count) = (number("FIDELITY_SEED", 1), number("FIDELITY_SEQUENCES", 60));
+    println!("FIDELITY_SEED={seed} FIDELITY_SEQUENCES={count}");
+    let own = manifests(&folder().join("manifests")).unwrap();
+    let example = manifests(&folder().join("../../examples/solution")).unwrap();
+    let lives = own.iter().filter_map(|(place, manifest)| life(kinds, place, manifest, false));
+    let short = example.iter().filter_map(|(place, manifest)| life(kinds, place, manifest, true));
+    let mut cases = Case::all_in(&folder().join("cases")).unwrap();
+    cases.extend(lives.chain(short));
+    cases.extend(sequences(kinds, &own, seed, count));
+    cases
 }
 
 /// Prints what came of it, and fails where something differs that is not known.

@@ -36,11 +36,11 @@ fn topology() -> Topology {
     topology
 }
 
-/// As quick as the test bed's nodes are.
+/// Almost as quick as the test bed's nodes are: what starts has to be seen to start.
 fn scene() -> Scene {
     let quick = Duration::from_millis(100);
     let mut scene = Scene::default();
-    (scene.start, scene.run, scene.stop, scene.provision) = (quick, quick, quick, quick);
+    (scene.stop, scene.provision) = (quick, quick);
     scene.inject("image/missing".parse().unwrap());
     scene
 }
@@ -74,7 +74,7 @@ fn both_come_to_the_same() {
         }
         assert_eq!(shadow.endless(), Vec::<String>::new());
     });
-    report.judge(folder, wanted.is_empty());
+    report.judge(folder);
 }
 
 async fn run(real: &Cluster, shadow: &Cluster, case: &Case, namespace: &str, report: &mut Report) {
@@ -125,7 +125,8 @@ impl Report {
         }
     }
 
-    fn judge(&self, folder: &Path, whole: bool) {
+    /// What is known to differ is left to chance there: it may be equal as well.
+    fn judge(&self, folder: &Path) {
         let known = Known::read(&folder.join("known-settled.yaml")).unwrap();
         let unknown: Vec<String> = self
             .found
@@ -150,7 +151,5 @@ impl Report {
             written.display(),
             unknown.iter().take(10).cloned().collect::<Vec<_>>().join("\n")
         );
-        let unused = if whole { known.unused() } else { Vec::new() };
-        assert!(unused.is_empty(), "known-settled.yaml has differences that are none any more:\n{}", unused.join("\n"));
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::{HeaderValue, Request};
 use kube::client::Body;
 use serde_json::{Value as Json, json};
+use tokio::sync::watch;
 use windlass_runtime::bridge::Bridge;
 use windlass_runtime::cancel::Cancel;
 use windlass_runtime::cluster::Patch;
@@ -17,6 +18,7 @@ use windlass_shadow::fault::Fault;
 use windlass_shadow::listen::{self, Listener};
 use windlass_testbed::{Audit, AuditMark, Event, FAULT, OTHER, TESTER, Testbed};
 
+use crate::door::{self, ApiServer};
 use crate::{Other, Through, merged};
 
 /// How a request in process says who asks. The simulated cluster lets everybody do everything; its log tells them apart.
@@ -33,6 +35,7 @@ struct Inner {
     other: Other,
     /// What is broken on the simulated cluster.
     faults: Mutex<Vec<Fault>>,
+    api_server: watch::Sender<ApiServer>,
 }
 
 enum Place {
@@ -110,7 +113,14 @@ impl Bed {
 
     fn of(place: Place, bridge: Bridge, clock: Arc<dyn Clock>, other: &dyn Target) -> Self {
         let cluster = wait_on(&bridge, &clock, other.cluster(None)).unwrap();
-        Self(Arc::new(Inner { place, bridge, clock, other: Other { cluster }, faults: Mutex::default() }))
+        Self(Arc::new(Inner {
+            place,
+            bridge,
+            clock,
+            other: Other { cluster },
+            faults: Mutex::default(),
+            api_server: watch::Sender::new(ApiServer::There),
+        }))
     }
 
     /// A cluster that no other test uses, for tests that use namespaces or nodes for themselves.
@@ -126,7 +136,7 @@ impl Bed {
     #[must_use]
     pub fn target(&self) -> Arc<dyn Target> {
         match &self.0.place {
-            Place::Shadow { target, .. } => Arc::new(target.clone()),
+            Place::Shadow { target, .. } => Arc::new(door::through(Arc::new(target.clone()), &self.0.api_server)),
             Place::Live(control) => Arc::new(Live::builder().kubeconfig(control.testbed().kubeconfig()).build()),
         }
     }
@@ -177,6 +187,23 @@ impl Bed {
     #[must_use]
     pub fn now(&self) -> Moment {
         self.0.clock.now()
+    }
+
+    /// Lets the API server go away for sessions, or come back. On the real one, everybody else's work ends too: take one that is
+    /// [`alone`](Self::alone).
+    pub fn api_server_is(&self, state: ApiServer) {
+        let before = self.0.api_server.send_replace(state);
+        let Some(testbed) = self.testbed() else { return };
+        match before {
+            ApiServer::There => {}
+            ApiServer::Silent => testbed.resume_api_server().unwrap(),
+            ApiServer::Gone => testbed.start_api_server().unwrap(),
+        }
+        match state {
+            ApiServer::There => {}
+            ApiServer::Silent => testbed.pause_api_server().unwrap(),
+            ApiServer::Gone => testbed.stop_api_server(),
+        }
     }
 
     /// Keeps the time of a simulated cluster from going on for as long as the result lives: what is begun meanwhile begins

@@ -17,11 +17,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is how a test fails")]
 
 mod bed;
+mod door;
 mod objects;
 mod other;
 mod through;
 
 pub use bed::{Bed, Later, Mark};
+pub use door::ApiServer;
 pub use objects::{bare, config_map, deployment, merged, secret};
 pub use other::Other;
 pub use through::Through;

@@ -2,15 +2,19 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use http_body_util::combinators::UnsyncBoxBody;
 use kube::client::Body;
+use tower::BoxError;
 use windlass_runtime::cluster::Cluster;
 use windlass_runtime::target::{Network, Target};
 use windlass_runtime::{BoxFuture, Clock, Result};
 use windlass_shadow::clock::Simulation;
 
 /// What comes of a request.
-type Answer = std::result::Result<Response<Body>, tower::BoxError>;
+type Answer = std::result::Result<Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError>;
 
 /// A target whose requests pass through a function: it may send them on by the client that it is given, change them and
 /// their answers, or break the connection.
@@ -22,11 +26,19 @@ pub struct Through {
 
 impl Through {
     /// Puts the function between the target and its users.
-    pub fn new<F: Future<Output = Answer> + Send + 'static>(
+    pub fn new<B, F>(
         target: Arc<dyn Target>,
         pass: impl Fn(Request<Body>, kube::Client) -> F + Send + Sync + 'static,
-    ) -> Self {
-        Self { target, pass: Arc::new(move |request, client| Box::pin(pass(request, client))) }
+    ) -> Self
+    where
+        F: Future<Output = std::result::Result<Response<B>, BoxError>> + Send + 'static,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+    {
+        let pass = move |request, client| -> BoxFuture<Answer> {
+            let answer = pass(request, client);
+            Box::pin(async move { Ok(answer.await?.map(|body| body.map_err(Into::into).boxed_unsync())) })
+        };
+        Self { target, pass: Arc::new(pass) }
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod eval;
 pub(crate) mod list;
+pub(crate) mod record;
 pub(crate) mod rehearse;
 pub(crate) mod run;
 pub(crate) mod shadow;

@@ -13,9 +13,11 @@ use windlass_shadow::clock as shadow_clock;
 use windlass_shadow::clock::Simulation;
 use windlass_shadow::fault::Scene;
 use windlass_shadow::listen::{Listener, Options};
+use windlass_shadow::recording::Recording;
 use windlass_shadow::topology::Topology;
 
-use crate::args::{Shadow, ShadowClock};
+use super::record;
+use crate::args::{Shadow, ShadowClock, ShadowCommand};
 use crate::exit;
 use crate::failed::Failed;
 use crate::io::Ui;
@@ -23,6 +25,9 @@ use crate::render::Sources;
 use crate::signals::{self, Told};
 
 pub(crate) fn run(shadow: &Shadow, ui: &Ui) -> Result<u8, Failed> {
+    if let Some(ShadowCommand::Record(to)) = &shadow.command {
+        return record::run(to, ui);
+    }
     if !ui.io.process {
         return Err(Error::usage("`shadow` serves until a signal ends it, which only a process of its own gets").into());
     }
@@ -30,13 +35,19 @@ pub(crate) fn run(shadow: &Shadow, ui: &Ui) -> Result<u8, Failed> {
     let bridge = Bridge::new()?;
     let stop = Cancel::root();
     let _listening = signals::listen(&bridge, &stop, place.clone())?;
-    serve(shadow, &place, &bridge, &stop, ui).map_err(|e| Failed::while_running(e, Sources::default()))?;
+    let served = serve(shadow, &place, &bridge, &stop, ui);
+    // Whoever listens to signals holds the place too, and may be gone only after this process.
+    place.remove();
+    served.map_err(|e| Failed::while_running(e, Sources::default()))?;
     Ok(exit::OK)
 }
 
 fn serve(shadow: &Shadow, place: &Place, bridge: &Bridge, stop: &Cancel, ui: &Ui) -> Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
-    let (cluster, simulation) = cluster(shadow, bridge)?;
+    let base = shadow.base.as_deref().map(|file| record::base(file, ui)).transpose()?;
+    let count = usize::from(shadow.nodes.unwrap_or(if base.is_some() { 0 } else { 3 }));
+    let nodes = count + base.as_ref().map_or(0, |base| base.nodes().len());
+    let (cluster, simulation) = cluster(shadow, count, base, bridge)?;
     let options = Options { port: 0, name: "shadow".to_owned(), clock: simulation.map(|s| s.clock().clone()) };
     let listener = bridge.wait(&Cancel::root(), &clock, async move {
         let opened = Listener::open(&cluster, &options).await;
@@ -44,7 +55,7 @@ fn serve(shadow: &Shadow, place: &Place, bridge: &Bridge, stop: &Cancel, ui: &Ui
     })?;
     place.write(&listener)?;
     ui.out(&format!("{}\n", place.file.display()));
-    let nodes = if shadow.nodes == 1 { "1 node".to_owned() } else { format!("{} nodes", shadow.nodes) };
+    let nodes = if nodes == 1 { "1 node".to_owned() } else { format!("{nodes} nodes") };
     let time = match shadow.clock {
         ShadowClock::Real => "its time is the machine's",
         ShadowClock::Virtual => "its time jumps to what happens next while a client is connected",
@@ -62,10 +73,18 @@ fn serve(shadow: &Shadow, place: &Place, bridge: &Bridge, stop: &Cancel, ui: &Ui
 }
 
 /// The cluster, and the simulation that it is in where its time is virtual.
-fn cluster(shadow: &Shadow, bridge: &Bridge) -> Result<(windlass_shadow::Shadow, Option<Simulation>)> {
+fn cluster(
+    shadow: &Shadow,
+    nodes: usize,
+    base: Option<Recording>,
+    bridge: &Bridge,
+) -> Result<(windlass_shadow::Shadow, Option<Simulation>)> {
     let build = |clock: Arc<dyn shadow_clock::Clock>| {
-        let builder = windlass_shadow::Shadow::builder(clock).seed(shadow.seed);
-        builder.topology(Topology::of(shadow.nodes.into())).scene(Scene::default()).build()
+        let mut builder = windlass_shadow::Shadow::builder(clock).seed(shadow.seed);
+        if let Some(base) = base {
+            builder = builder.base(base);
+        }
+        builder.topology(Topology::of(nodes)).scene(Scene::default()).build()
     };
     match shadow.clock {
         ShadowClock::Real => {

@@ -82,6 +82,8 @@ pub(crate) fn check(
     Ok(warnings)
 }
 
+pub(crate) use quota::charged;
+
 fn allocate_service(
     request: &Request<'_>,
     service: &mut Json,

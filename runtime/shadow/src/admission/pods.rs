@@ -6,6 +6,7 @@ use serde_json::{Map, json};
 
 use super::Request;
 use crate::defaults::fields::{drop, entries, get, items, items_mut, map, number, object, set, text, truth};
+use crate::go::quote;
 use crate::world::Objects;
 use crate::{ApiError, Json};
 
@@ -43,7 +44,13 @@ fn service_account(request: &Request<'_>, pod: &mut Json, objects: &dyn Objects)
     let name = if given.is_empty() { "default".to_owned() } else { given.to_owned() };
     let Some(account) = objects.get("serviceaccounts", request.namespace, &name) else {
         let at = format!("{}/{name}", request.namespace);
-        let why = format!("error looking up service account {at}: serviceaccount {name:?} not found");
+        let wrong = crate::validation::names::path_segment(&name);
+        let why = if wrong.is_empty() {
+            format!("serviceaccount {} not found", quote(&name))
+        } else {
+            format!("invalid resource name {}: [{}]", quote(&name), wrong.join(" "))
+        };
+        let why = format!("error looking up service account {at}: {why}");
         return request.forbid(pod, why);
     };
     let pod_name = crate::object::name(pod).to_owned();

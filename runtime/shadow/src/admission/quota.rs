@@ -22,12 +22,7 @@ pub(super) fn check(
     old: Option<&Json>,
     objects: &dyn Objects,
 ) -> Result<(), ApiError> {
-    let counted = match request.resource {
-        "pods" if request.group.is_empty() => old.is_none(),
-        "persistentvolumeclaims" | "services" if request.group.is_empty() => true,
-        _ => old.is_none(),
-    };
-    if request.namespace.is_empty() || !counted {
+    if !is_counted(request, old) {
         return Ok(());
     }
     for quota in objects.list("resourcequotas", Some(request.namespace)) {
@@ -36,18 +31,42 @@ pub(super) fn check(
     Ok(())
 }
 
-fn check_one(request: &Request<'_>, object: &Json, old: Option<&Json>, quota: &Json) -> Result<(), ApiError> {
-    let pods = request.is("", "pods");
-    if !in_scope(pods, object, quota) {
-        return Ok(());
+/// The namespace's quotas that this object uses up, with what is used then.
+pub(crate) fn charged(request: &Request<'_>, object: &Json, old: Option<&Json>, objects: &dyn Objects) -> Vec<Json> {
+    if !is_counted(request, old) {
+        return Vec::new();
     }
-    let status = get(quota, "status");
-    let name = crate::object::name(quota);
-    let hard: Usage = read(status, "hard");
+    let quotas = objects.list("resourcequotas", Some(request.namespace));
+    quotas.iter().filter_map(|quota| charge(request, object, old, quota)).collect()
+}
+
+fn charge(request: &Request<'_>, object: &Json, old: Option<&Json>, quota: &Json) -> Option<Json> {
+    let usage = asked(request, object, old, quota)?;
+    let used = read(get(quota, "status"), "used");
+    let mut quota = quota.clone();
+    let list = quota.pointer_mut("/status/used")?.as_object_mut()?;
+    for (resource, quantity) in &usage {
+        let total = used.get(resource)?.plus(*quantity);
+        list.insert(resource.clone(), total.to_string().into());
+    }
+    (!usage.is_empty()).then_some(quota)
+}
+
+fn is_counted(request: &Request<'_>, old: Option<&Json>) -> bool {
+    let counted = match request.resource {
+        "persistentvolumeclaims" | "services" if request.group.is_empty() => true,
+        _ => old.is_none(),
+    };
+    counted && !request.namespace.is_empty()
+}
+
+/// What an object asks for of what a quota limits; nothing if the quota is not about it.
+fn asked(request: &Request<'_>, object: &Json, old: Option<&Json>, quota: &Json) -> Option<Usage> {
+    if !in_scope(request.is("", "pods"), object, quota) {
+        return None;
+    }
+    let hard: Usage = read(get(quota, "status"), "hard");
     let mut usage = usage_of(request, object);
-    if pods && let Some(missing) = missing(object, &hard) {
-        return request.forbid(object, format!("failed quota: {name}: must specify {missing}"));
-    }
     if let Some(old) = old {
         for (resource, before) in usage_of(request, old) {
             if let Some(now) = usage.get_mut(&resource) {
@@ -56,6 +75,19 @@ fn check_one(request: &Request<'_>, object: &Json, old: Option<&Json>, quota: &J
         }
     }
     usage.retain(|resource, quantity| hard.contains_key(resource) && !quantity.is_zero());
+    Some(usage)
+}
+
+fn check_one(request: &Request<'_>, object: &Json, old: Option<&Json>, quota: &Json) -> Result<(), ApiError> {
+    let Some(usage) = asked(request, object, old, quota) else { return Ok(()) };
+    let status = get(quota, "status");
+    let name = crate::object::name(quota);
+    let hard: Usage = read(status, "hard");
+    if request.is("", "pods")
+        && let Some(missing) = missing(object, &hard)
+    {
+        return request.forbid(object, format!("failed quota: {name}: must specify {missing}"));
+    }
     let used = read(status, "used");
     let unknown: Vec<&str> =
         usage.keys().filter(|resource| !used.contains_key(*resource)).map(String::as_str).collect();

@@ -63,7 +63,7 @@ fn quoted(letter: char) -> String {
     match letter {
         '\'' => "'\\''".into(),
         '"' => "'\"'".into(),
-        other => format!("'{}'", crate::apply::printed::go_quoted(&other.to_string()).trim_matches('"')),
+        other => format!("'{}'", crate::go::quote(&other.to_string()).trim_matches('"')),
     }
 }
 

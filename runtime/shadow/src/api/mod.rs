@@ -20,8 +20,6 @@ mod view;
 mod watch;
 mod words;
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::{Request, Response};
 
@@ -71,7 +69,11 @@ fn resource(world: &mut World, request: &request::Request<'_>) -> Result<Answer,
     Ok(answer)
 }
 
-fn of_kind(world: &mut World, request: &request::Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
+fn of_kind(
+    world: &mut World,
+    request: &request::Request<'_>,
+    kind: &std::sync::Arc<ResourceType>,
+) -> Result<Answer, ApiError> {
     let path = request.path;
     if !path.subresource.is_empty() {
         let subresource = kind.subresource(&path.subresource).ok_or_else(no_such_resource)?;

@@ -44,9 +44,9 @@ impl Owner {
 
     /// As a conflict names it: `"kubectl-patch" using apps/v1`.
     pub(crate) fn described(&self) -> String {
-        let mut said = printed::go_quoted(&self.manager);
+        let mut said = crate::go::quote(&self.manager);
         if !self.subresource.is_empty() {
-            said = format!("{said} with subresource {}", printed::go_quoted(&self.subresource));
+            said = format!("{said} with subresource {}", crate::go::quote(&self.subresource));
         }
         if !self.applies {
             said = format!("{said} using {}", self.api_version);
@@ -104,7 +104,7 @@ impl Managed {
                 "FieldsV1" => {}
                 "" => return Err(format!("missing fieldsType in managed fields entry {index}")),
                 other => {
-                    let other = printed::go_quoted(other);
+                    let other = crate::go::quote(other);
                     return Err(format!("invalid fieldsType {other} in managed fields entry {index}"));
                 }
             }

@@ -3,6 +3,7 @@
 use serde_json::Number;
 
 use crate::Json;
+use crate::go::quote;
 
 /// A value as JSON: keys sorted, `<`, `>`, `&` and the line separators escaped.
 pub(crate) fn json(value: &Json) -> String {
@@ -44,7 +45,7 @@ pub(crate) fn quoted(text: &str) -> String {
 /// A value in a path.
 pub(crate) fn readable(value: &Json) -> String {
     match value {
-        Json::String(text) => go_quoted(text),
+        Json::String(text) => quote(text),
         Json::Number(number) => go_float(number),
         Json::Array(items) => format!("[{}]", items.iter().map(readable).collect::<Vec<_>>().join(",")),
         Json::Object(map) => map.iter().map(|(key, value)| format!("{key}={}", readable(value))).collect(),
@@ -74,7 +75,7 @@ pub(crate) fn plain(value: &Json) -> String {
 pub(crate) fn sharp(value: &Json) -> String {
     match value {
         Json::Null => "interface {}(nil)".into(),
-        Json::String(text) => go_quoted(text),
+        Json::String(text) => quote(text),
         Json::Number(number) => go_float(number),
         Json::Bool(flag) => flag.to_string(),
         Json::Array(items) => format!("[]interface {{}}{{{}}}", items.iter().map(sharp).collect::<Vec<_>>().join(", ")),
@@ -82,7 +83,7 @@ pub(crate) fn sharp(value: &Json) -> String {
             let mut fields: Vec<_> = map.iter().collect();
             fields.sort_by_key(|(key, _)| *key);
             let fields: Vec<String> =
-                fields.iter().map(|(key, value)| format!("{}:{}", go_quoted(key), sharp(value))).collect();
+                fields.iter().map(|(key, value)| format!("{}:{}", quote(key), sharp(value))).collect();
             format!("map[string]interface {{}}{{{}}}", fields.join(", "))
         }
     }
@@ -99,29 +100,6 @@ pub(crate) fn type_name(value: &Json) -> &'static str {
         Json::Array(_) => "[]interface {}",
         Json::Object(_) => "map[string]interface {}",
     }
-}
-
-/// Go's `%q`.
-pub(crate) fn go_quoted(text: &str) -> String {
-    let mut said = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => said.push_str("\\\""),
-            '\\' => said.push_str("\\\\"),
-            '\n' => said.push_str("\\n"),
-            '\r' => said.push_str("\\r"),
-            '\t' => said.push_str("\\t"),
-            '\u{7}' => said.push_str("\\a"),
-            '\u{8}' => said.push_str("\\b"),
-            '\u{b}' => said.push_str("\\v"),
-            '\u{c}' => said.push_str("\\f"),
-            c if c.is_control() && (c as u32) < 0x80 => said.push_str(&format!("\\x{:02x}", c as u32)),
-            c if c.is_control() => said.push_str(&format!("\\u{:04x}", c as u32)),
-            c => said.push(c),
-        }
-    }
-    said.push('"');
-    said
 }
 
 /// A number where Go has read it as a float: with an exponent from a million on, or below 10⁻⁴.

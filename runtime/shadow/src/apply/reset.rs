@@ -83,9 +83,10 @@ impl Reset {
         }
     }
 
-    /// Whether writes to the status of a built-in resource leave its metadata alone.
+    /// Whether writes to the status of a built-in resource leave its metadata alone. (For definitions, the API server means
+    /// to, and does not: their finalizers go that way.)
     pub(crate) fn status_keeps_metadata(resource: &str) -> bool {
-        STATUS_KEEPS_METADATA.contains(&resource)
+        STATUS_KEEPS_METADATA.contains(&resource) && resource != "customresourcedefinitions.apiextensions.k8s.io"
     }
 
     /// What writes to a custom resource leave alone, where it has a status subresource.

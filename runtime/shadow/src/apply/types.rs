@@ -192,7 +192,7 @@ impl<'a> Types<'a> {
         });
         let given: Vec<(String, Json)> = given.collect();
         if given.is_empty() {
-            let names: Vec<String> = keys.iter().map(|key| super::printed::go_quoted(key)).collect();
+            let names: Vec<String> = keys.iter().map(|key| crate::go::quote(key)).collect();
             return Err(format!(
                 "associative list with keys has an element that omits all key fields [{}] (and doesn't have default values for any key fields)",
                 names.join(" ")

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::json;
 
-use super::fields::{items, labels, put, take, text};
+use super::fields::{items, labels, put, stamp, take, text, time};
 use super::selector::selects_map;
 use super::view::{Phase, Pod};
 use super::{Context, Controller, MANAGER, Next, Seen, View, unless_gone, writer};
@@ -17,8 +18,44 @@ use crate::world::{Deletion, Objects};
 const SERVICES: &str = "services";
 const RESOURCE: &str = "endpoints";
 
+/// When the last change happened that endpoints show.
+const TRIGGERED: &str = "endpoints.kubernetes.io/last-change-trigger-time";
+
+/// The times of changes that a Service's endpoints show, as they were last seen.
+#[derive(Default)]
+pub(super) struct Triggers(BTreeMap<String, BTreeMap<String, Timestamp>>);
+
+impl Triggers {
+    /// The time of the first change since it was last asked for; nothing where nothing has changed.
+    pub(super) fn since(&mut self, view: &View, service: &Json) -> Option<Timestamp> {
+        let pods = view.in_namespace(object::namespace(service)).filter(|pod| selected(service, pod));
+        let now = pods.filter_map(|pod| Some((pod.name.clone(), pod.ready_since?))).collect::<BTreeMap<_, _>>();
+        let before = self.0.insert(object::uid(service).to_owned(), now.clone());
+        let Some(before) = before else { return time(&service["metadata"]["creationTimestamp"]) };
+        now.iter().filter(|(name, at)| before.get(*name).is_none_or(|old| old < *at)).map(|(_, at)| *at).min()
+    }
+
+    /// Forgets a Service that is gone.
+    pub(super) fn forget(&mut self, change: &Seen) {
+        if change.of(SERVICES) && change.gone() {
+            self.0.remove(object::uid(&change.object));
+        }
+    }
+}
+
+/// Notes the time of a change.
+pub(super) fn trigger(object: &mut Json, at: Option<Timestamp>) {
+    match at {
+        Some(at) => put(object, &["metadata", "annotations", TRIGGERED], stamp(at)),
+        None => drop(take(object, &["metadata", "annotations", TRIGGERED])),
+    }
+}
+
 /// The controller.
-pub(super) struct Endpoints;
+#[derive(Default)]
+pub(super) struct Endpoints {
+    triggers: Triggers,
+}
 
 /// The Services that a change of a pod concerns.
 pub(super) fn services_of(world: &dyn Objects, view: &View, change: &Seen) -> Vec<Key> {
@@ -92,6 +129,7 @@ impl Controller for Endpoints {
     }
 
     fn keys(&mut self, world: &dyn Objects, view: &View, change: &Seen) -> Vec<Key> {
+        self.triggers.forget(change);
         match &*change.key.resource {
             SERVICES => vec![change.key.clone()],
             RESOURCE => vec![Key::new(SERVICES, &change.key.namespace, &change.key.name)],
@@ -119,6 +157,7 @@ impl Controller for Endpoints {
         {
             return Ok(Next::Wait);
         }
+        let triggered = self.triggers.since(cx.view, &service);
         let subsets = subsets(cx, &service);
         let mut wanted = labels(&service["metadata"]["labels"]);
         wanted.insert("endpoints.kubernetes.io/managed-by".into(), "endpoint-controller".into());
@@ -137,6 +176,9 @@ impl Controller for Endpoints {
             take(&mut new, &["subsets"]);
         } else {
             put(&mut new, &["subsets"], subsets);
+        }
+        if old.as_deref() != Some(&new) {
+            trigger(&mut new, triggered);
         }
         match old {
             Some(old) if *old == new => Ok(()),

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::json;
 
-use super::endpoints::{endpoint_port, selected, services_of, target_port};
+use super::endpoints::{Triggers, endpoint_port, selected, services_of, target_port, trigger};
 use super::fields::{controller_reference, items, labels, put, text};
 use super::view::Phase;
 use super::{Context, Controller, MANAGER, Next, Seen, View, unless_gone, writer};
@@ -23,7 +24,10 @@ const CONTROLLER: &str = "endpointslice-controller.k8s.io";
 const MOST: usize = 100;
 
 /// The controller.
-pub(super) struct EndpointSlices;
+#[derive(Default)]
+pub(super) struct EndpointSlices {
+    triggers: Triggers,
+}
 
 impl Controller for EndpointSlices {
     fn name(&self) -> &'static str {
@@ -35,6 +39,7 @@ impl Controller for EndpointSlices {
     }
 
     fn keys(&mut self, world: &dyn Objects, view: &View, change: &Seen) -> Vec<Key> {
+        self.triggers.forget(change);
         match &*change.key.resource {
             SERVICES => vec![change.key.clone()],
             RESOURCE => {
@@ -62,24 +67,28 @@ impl Controller for EndpointSlices {
         let owned = cx.world.owned_by(RESOURCE, &key.namespace, object::uid(&service));
         let mut old: Vec<Arc<Json>> =
             owned.into_iter().filter(|slice| object::label(slice, MANAGED_BY) == Some(CONTROLLER)).collect();
+        let triggered = self.triggers.since(cx.view, &service);
         let mut wanted = slices(cx, &service);
         if wanted.is_empty() {
             wanted.push((Json::Null, Vec::new()));
         }
+        // The slice with the same ports that shares most with it is kept; what is left over becomes what is new.
+        let mut fresh = Vec::new();
         for (ports, endpoints) in wanted {
-            // The slice with the same ports that shares most with it is kept.
             let common = |slice: &Json| {
                 let there = items(&slice["endpoints"]);
                 endpoints.iter().filter(|e| there.iter().any(|o| o["addresses"] == e["addresses"])).count()
             };
-            let place = (0..old.len())
-                .filter(|place| {
-                    old.get(*place)
-                        .is_some_and(|slice| slice["ports"] == ports || items(&slice["endpoints"]).is_empty())
-                })
-                .max_by_key(|place| old.get(*place).map_or(0, |slice| common(slice)));
-            let kept = place.map(|place| old.remove(place));
-            write(cx, &service, kept.as_deref(), ports, endpoints)?;
+            let alike = |place: &usize| old.get(*place).is_some_and(|slice| slice["ports"] == ports);
+            let place =
+                (0..old.len()).filter(alike).max_by_key(|place| old.get(*place).map_or(0, |slice| common(slice)));
+            match place.map(|place| old.remove(place)) {
+                Some(kept) => write(cx, &service, Some(&kept), (ports, endpoints), triggered)?,
+                None => fresh.push((ports, endpoints)),
+            }
+        }
+        for slice in fresh {
+            write(cx, &service, old.pop().as_deref(), slice, triggered)?;
         }
         for slice in old {
             unless_gone(cx.world.delete(
@@ -98,8 +107,8 @@ fn write(
     cx: &mut Context<'_>,
     service: &Json,
     old: Option<&Json>,
-    ports: Json,
-    endpoints: Vec<Json>,
+    (ports, endpoints): (Json, Vec<Json>),
+    triggered: Option<Timestamp>,
 ) -> Result<(), ApiError> {
     let mut wanted = labels(&service["metadata"]["labels"]);
     wanted.insert(MANAGED_BY.into(), CONTROLLER.into());
@@ -122,6 +131,9 @@ fn write(
     let none = endpoints.is_empty();
     put(&mut new, &["endpoints"], if none { Json::Null } else { json!(endpoints) });
     put(&mut new, &["ports"], ports);
+    if old != Some(&new) {
+        trigger(&mut new, triggered);
+    }
     match old {
         Some(old) if *old == new => Ok(()),
         Some(_) => cx.world.update(&writer(MANAGER), RESOURCE, new).map(drop),

@@ -69,7 +69,9 @@ impl Controller for Autoscalers {
         };
         let replicas = number(&found["spec"]["replicas"], 1);
         put(&mut status, &["currentReplicas"], super::fields::int(&found["status"]["replicas"]));
-        put(&mut status, &["desiredReplicas"], replicas);
+        if status["desiredReplicas"].is_null() || replicas == 0 {
+            put(&mut status, &["desiredReplicas"], 0);
+        }
         set(
             &mut status,
             "AbleToScale",
@@ -77,15 +79,28 @@ impl Controller for Autoscalers {
             "SucceededGetScale",
             "the HPA controller was able to get the target's current scale",
         );
-        let scales = replicas > 0;
-        if scales {
-            let (reason, message) = no_metrics(&scaler);
-            set(&mut status, "ScalingActive", "False", reason, &message);
-        } else {
+        if replicas == 0 {
             let message = "scaling is disabled since the replica count of the target is zero";
             set(&mut status, "ScalingActive", "False", "ScalingDisabled", message);
+            cx.set_status(MANAGER, RESOURCE, &scaler, status)?;
+            return Ok(Next::Wait);
         }
-        cx.set_status(MANAGER, RESOURCE, &scaler, status)?;
+        let missing: Vec<Missing> = items(&scaler["spec"]["metrics"]).iter().map(missing).collect();
+        if let Some(first) = missing.first() {
+            let message = format!("the HPA was unable to compute the replica count: {}", first.message);
+            set(&mut status, "ScalingActive", "False", first.reason, &message);
+        }
+        put(&mut status, &["currentMetrics"], missing.iter().map(|_| json!({"type": ""})).collect::<Vec<_>>());
+        // Said once: the real one says it every 15 s.
+        if cx.set_status(MANAGER, RESOURCE, &scaler, status)? {
+            for metric in &missing {
+                cx.world.event(NAME, &scaler, "Warning", metric.reason, &metric.message);
+            }
+            let count = missing.len();
+            let first = missing.first().map(|first| format!("{}: {}", first.value, first.message)).unwrap_or_default();
+            let message = format!("invalid metrics ({count} invalid out of {count}), first error is: {first}");
+            cx.world.event(NAME, &scaler, "Warning", "FailedComputeMetricsReplicas", &message);
+        }
         Ok(Next::Wait)
     }
 }
@@ -100,31 +115,54 @@ fn resource_of(target: &Json) -> Option<&'static str> {
     }
 }
 
-/// What the real controller says of its first metric where no metrics server is.
-fn no_metrics(scaler: &Json) -> (&'static str, String) {
-    let first = items(&scaler["spec"]["metrics"]).first();
-    let resource = first.map_or("cpu", |metric| match text(&metric["type"]) {
-        "ContainerResource" => text(&metric["containerResource"]["name"]),
-        _ => text(&metric["resource"]["name"]),
-    });
-    let (reason, unit) = match first.map(|metric| &metric["resource"]["target"]["type"]) {
-        _ if first.is_some_and(|metric| metric["type"] == "Pods") => ("FailedGetPodsMetric", ""),
-        _ if first.is_some_and(|metric| metric["type"] == "External") => ("FailedGetExternalMetric", ""),
-        _ if first.is_some_and(|metric| metric["type"] == "Object") => ("FailedGetObjectMetric", ""),
-        Some(kind) if *kind == "AverageValue" => ("FailedGetResourceMetric", "usage"),
-        _ => ("FailedGetResourceMetric", "resource utilization"),
+/// What there is to say of a metric that nobody measures.
+struct Missing {
+    reason: &'static str,
+    message: String,
+    /// What failed as a whole.
+    value: String,
+}
+
+/// The real controller's words where neither a metrics server nor an adapter is.
+fn missing(metric: &Json) -> Missing {
+    let custom =
+        "unable to fetch metrics from custom metrics API: no custom metrics API (custom.metrics.k8s.io) registered";
+    let of_resource = |reason, part: &Json, kind: &str| {
+        let name = text(&part["name"]);
+        let unit = if part["target"]["type"] == "AverageValue" { "usage" } else { "utilization" };
+        Missing {
+            reason,
+            message: format!(
+                "failed to get {name} {unit}: unable to get metrics for resource {name}: unable to fetch metrics from \
+                 resource metrics API: the server could not find the requested resource (get pods.metrics.k8s.io)"
+            ),
+            value: format!("failed to get {name} {kind} metric value"),
+        }
     };
-    let message = if unit.is_empty() {
-        "the HPA was unable to compute the replica count: unable to fetch metrics from custom metrics API: no custom \
-         metrics API (custom.metrics.k8s.io) registered"
-            .to_owned()
-    } else {
-        format!(
-            "the HPA was unable to compute the replica count: failed to get {resource} {}: unable to get metrics for \
-             resource {resource}: unable to fetch metrics from resource metrics API: the server could not find the \
-             requested resource (get pods.metrics.k8s.io)",
-            if unit == "usage" { "usage" } else { "utilization" }
-        )
-    };
-    (reason, message)
+    let name = |part: &str| text(&metric[part]["metric"]["name"]).to_owned();
+    match text(&metric["type"]) {
+        "Pods" => Missing {
+            reason: "FailedGetPodsMetric",
+            message: format!("unable to get metric {}: {custom}", name("pods")),
+            value: "failed to get pods metric value".into(),
+        },
+        "Object" => Missing {
+            reason: "FailedGetObjectMetric",
+            message: format!("unable to get metric {}: {custom}", name("object")),
+            value: "failed to get object metric value".into(),
+        },
+        "External" => Missing {
+            reason: "FailedGetExternalMetric",
+            message: format!(
+                "unable to get external metric {}: unable to fetch metrics from external metrics API: no external \
+                 metrics API (external.metrics.k8s.io) registered",
+                name("external")
+            ),
+            value: format!("failed to get {} external metric value", name("external")),
+        },
+        "ContainerResource" => {
+            of_resource("FailedGetContainerResourceMetric", &metric["containerResource"], "container")
+        }
+        _ => of_resource("FailedGetResourceMetric", &metric["resource"], "resource"),
+    }
 }

@@ -72,7 +72,7 @@ impl Nodes {
     fn range(&mut self, cx: &Context<'_>) -> String {
         let taken: Vec<String> =
             cx.world.list(RESOURCE, None).iter().map(|node| text(&node["spec"]["podCIDR"]).to_owned()).collect();
-        let mut free = (0..).map(topology::pod_range).filter(|range| !taken.contains(range));
+        let mut free = (0..65_536).map(topology::pod_range).filter(|range| !taken.contains(range));
         free.next().unwrap_or_default()
     }
 

@@ -1,11 +1,12 @@
 //! Taints with the effect NoExecute: pods that do not tolerate them for ever have to go.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 
-use super::fields::{items, place_condition, put, stamp, text};
+use super::fields::{items, place_condition, put, stamp, take, text};
 use super::selector::tolerates;
 use super::{Context, Controller, MANAGER, Next, Seen, View, unless_gone, writer};
 use crate::Json;
@@ -68,7 +69,7 @@ impl Controller for Evictions {
                 && let Some(object) = cx.world.get("pods", &key.namespace, &key.name)
             {
                 let message = format!("Cancelling deletion of Pod {}/{}", key.namespace, key.name);
-                cx.world.event(NAME, &object, "Normal", "TaintManagerEviction", &message);
+                tell(cx, object, &message);
             }
             return Ok(Next::Wait);
         }
@@ -107,10 +108,19 @@ fn patience(tolerations: &[Json], taints: &[&Json]) -> Option<Duration> {
     shortest.map(|seconds| Duration::from_secs(seconds.unsigned_abs()))
 }
 
+/// The controller knows the pod by its name alone.
+fn tell(cx: &mut Context<'_>, pod: Arc<Json>, message: &str) {
+    let mut pod = Arc::unwrap_or_clone(pod);
+    for field in ["uid", "resourceVersion"] {
+        take(&mut pod, &["metadata", field]);
+    }
+    cx.world.event(NAME, &pod, "Normal", "TaintManagerEviction", message);
+}
+
 fn evict(cx: &mut Context<'_>, key: &Key) -> Result<(), ApiError> {
     let Some(pod) = cx.world.get("pods", &key.namespace, &key.name) else { return Ok(()) };
     let message = format!("Marking for deletion Pod {}/{}", key.namespace, key.name);
-    cx.world.event(NAME, &pod, "Normal", "TaintManagerEviction", &message);
+    tell(cx, pod.clone(), &message);
     let mut status = pod["status"].clone();
     disrupt(
         &mut status,

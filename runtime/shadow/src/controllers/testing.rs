@@ -34,7 +34,7 @@ impl Test {
         let mut world = World::new(7, clock(&hand), Catalog::builtin(), None);
         world.begin();
         for node in topology.objects(world.wall()) {
-            world.join(node);
+            world.join(node).unwrap();
         }
         let mut test = Self { world, engine: Engine::new(scene), hand, last: Idle::default() };
         test.settle();

@@ -1,8 +1,8 @@
 //! What is wrong with a field, in the server's words.
 
-use super::go;
 use crate::Json;
 use crate::error::Cause;
+use crate::go;
 
 /// Where a field is, as the server writes it: `spec.list[0].name`, `spec.map[key]`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::fault::{self, Path};
-use super::go;
 use super::props::Props;
 use crate::Json;
 use crate::error::Cause;
+use crate::go;
 
 /// What is there twice, in all sets and maps of the object.
 pub(crate) fn check(path: &Path, schema: &Props, value: &Json, wrong: &mut Vec<Cause>) {

@@ -7,7 +7,6 @@ mod definition;
 mod embedded;
 mod fault;
 mod formats;
-pub(crate) mod go;
 mod lists;
 mod number;
 mod openapi;

@@ -3,10 +3,10 @@
 use serde_json::Number;
 
 use super::fault;
-use super::go;
 use super::openapi::{At, Found};
 use super::props::Props;
 use crate::Json;
+use crate::go;
 
 pub(super) fn check(schema: &Props, number: &Number, at: &At<'_>, found: &mut Found) {
     let float = number.as_f64().unwrap_or_default();

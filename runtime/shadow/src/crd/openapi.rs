@@ -3,9 +3,10 @@
 use super::fault::{self, Path};
 use super::number;
 use super::props::{Additional, Props};
-use super::{formats, go, lists};
+use super::{formats, lists};
 use crate::Json;
 use crate::error::Cause;
+use crate::go;
 
 /// What a look at a value found.
 ///

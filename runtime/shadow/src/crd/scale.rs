@@ -47,7 +47,7 @@ fn accessor(path: &str, value: &Json, wanted: &str) -> String {
         Json::Array(_) => "[]interface {}",
         Json::Object(_) => "map[string]interface {}",
     };
-    format!("{path} accessor error: {} is of the type {kind}, expected {wanted}", super::go::print(value))
+    format!("{path} accessor error: {} is of the type {kind}, expected {wanted}", crate::go::print(value))
 }
 
 fn number(object: &Json, path: &str) -> Result<Option<i64>, String> {

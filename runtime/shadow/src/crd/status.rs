@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::go;
 use super::spec::Names;
+use crate::go;
 use crate::{Json, object};
 
 /// What keeps a definition until its objects are gone.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::fault::{self, Path};
 use super::props::Props;
 use super::scale::Scale;
-use super::{cel, defaulting, embedded, go, lists, openapi, prune, status};
+use super::{cel, defaulting, embedded, lists, openapi, prune, status};
 use crate::error::Cause;
+use crate::go;
 use crate::table::JsonPath;
 use crate::{Json, UNVALIDATED, object};
 

@@ -22,6 +22,12 @@ pub(super) fn namespace(of: &mut Json) {
 }
 
 pub(super) fn node(of: &mut Json) {
+    if let Some(spec) = of.get_mut("spec") {
+        let range = text(spec, "podCIDR").to_owned();
+        if !range.is_empty() && items(spec, "podCIDRs").first().and_then(Json::as_str) != Some(&range) {
+            set(spec, "podCIDRs", json!([range]));
+        }
+    }
     let Some(status) = of.get_mut("status") else { return };
     if let Some(capacity) = status.get("capacity").cloned() {
         fill(status, "allocatable", capacity);

@@ -33,7 +33,10 @@ pub(crate) fn apply(group: &str, version: &str, kind: &str, object: &mut Json) {
         ("core", "v1", "LimitRange") => cluster::limit_range(object),
         ("core", "v1", "ResourceQuota") => cluster::resource_quota(object),
         ("apps", "v1", "Deployment") => workload::deployment(object),
-        ("apps", "v1", "DaemonSet") => workload::daemon_set(object),
+        ("apps", "v1", "DaemonSet") => {
+            workload::daemon_set(object);
+            prepare::daemon_set(object);
+        }
         ("apps", "v1", "StatefulSet") => workload::stateful_set(object),
         ("apps", "v1", "ReplicaSet") => workload::replica_set(object),
         ("batch", "v1", "Job") => workload::job(object),

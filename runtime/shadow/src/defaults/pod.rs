@@ -48,6 +48,13 @@ pub(super) fn template(of: &mut Json) {
 
 /// A pod: more than what a template gets.
 pub(super) fn apply(pod: &mut Json) {
+    if let Some(status) = pod.get_mut("status") {
+        let address = text(status, "podIP").to_owned();
+        let first = items(status, "podIPs").first().map(|first| text(first, "ip").to_owned());
+        if !address.is_empty() && first.is_none_or(|first| first != address) {
+            set(status, "podIPs", json!([{"ip": address}]));
+        }
+    }
     let Some(of) = pod.get_mut("spec") else { return };
     for list in ["containers", "initContainers"] {
         items_mut(of, list).for_each(requests_from_limits);

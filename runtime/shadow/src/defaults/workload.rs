@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::fields::{drop, fill, get, items_mut, object, set, text};
+use super::fields::{drop, fill, get, items_mut, map, object, set, text};
 use super::pod;
 use crate::Json;
 
@@ -30,6 +30,10 @@ pub(super) fn deployment(object: &mut Json) {
 }
 
 pub(super) fn daemon_set(object: &mut Json) {
+    // An old field, of which this is all that is left in v1.
+    if let Some(annotations) = self::object(object, "metadata").and_then(|metadata| map(metadata, "annotations")) {
+        annotations.entry("deprecated.daemonset.template.generation").or_insert_with(|| "0".into());
+    }
     let Some(spec) = object.get_mut("spec") else { return };
     fill(spec, "revisionHistoryLimit", 10);
     if let Some(strategy) = self::object(spec, "updateStrategy") {

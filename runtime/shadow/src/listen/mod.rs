@@ -38,12 +38,18 @@ pub struct Options {
 }
 
 /// A shadow that listens. It ends when this is closed or dropped.
-#[derive(Debug)]
 pub struct Listener {
     address: SocketAddr,
     kubeconfig: String,
     end: watch::Sender<bool>,
     task: JoinHandle<()>,
+}
+
+impl std::fmt::Debug for Listener {
+    /// Without the kubeconfig, in which the token is.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listener").field("address", &self.address).finish_non_exhaustive()
+    }
 }
 
 impl Listener {

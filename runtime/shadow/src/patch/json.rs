@@ -4,6 +4,7 @@
 use crate::Json;
 use crate::apply::printed::go_kind;
 use crate::error::ApiError;
+use crate::object::{DEEPEST, is_deeper};
 
 use super::rejected;
 
@@ -29,13 +30,22 @@ pub(crate) fn json(object: &Json, patch: &Json) -> Result<Json, ApiError> {
         ));
     }
     let mut document = object.clone();
+    let mut copied = 0;
     for operation in operations {
-        if operation.run(&mut document).is_none() {
+        if operation.run(&mut document, &mut copied).is_none() {
             return Err(rejected());
+        }
+        if copied > MOST_COPIED {
+            let grown = "Unable to complete the copy, the accumulated size increase of copy is";
+            let said = format!("{grown} {copied}, exceeding the limit {MOST_COPIED}");
+            return Err(ApiError::new(413, "RequestEntityTooLarge", format!("Request entity is too large: {said}")));
         }
     }
     Ok(document)
 }
+
+/// How much may be copied within an object, in bytes: a copy of all into itself doubles it.
+const MOST_COPIED: usize = 3 * 1024 * 1024;
 
 struct Operation<'a> {
     op: &'a str,
@@ -71,7 +81,7 @@ fn operations(patch: &Json) -> Result<Vec<Operation<'_>>, String> {
 
 impl Operation<'_> {
     /// Nothing where it does not apply.
-    fn run(&self, document: &mut Json) -> Option<()> {
+    fn run(&self, document: &mut Json, copied: &mut usize) -> Option<()> {
         match self.op {
             "add" => add(document, self.path?, self.value.clone()),
             "remove" => remove(document, self.path?).map(|_| ()),
@@ -82,6 +92,10 @@ impl Operation<'_> {
             }
             "copy" => {
                 let value = get(document, self.from?)?;
+                *copied += value.to_string().len();
+                if *copied > MOST_COPIED {
+                    return Some(());
+                }
                 add(document, self.path?, value)
             }
             "test" => {
@@ -135,6 +149,10 @@ fn get(document: &mut Json, path: &str) -> Option<Json> {
 }
 
 fn add(document: &mut Json, path: &str, value: Json) -> Option<()> {
+    let below = DEEPEST.saturating_sub(path.matches('/').count());
+    if is_deeper(&value, below) {
+        return None;
+    }
     let (holder, key) = holder(document, path)?;
     match holder {
         Json::Object(fields) => {

@@ -17,8 +17,6 @@
 
 mod base;
 mod mask;
-#[cfg(test)]
-mod tests;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::sync::Arc;

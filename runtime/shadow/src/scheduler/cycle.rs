@@ -58,13 +58,10 @@ impl<'a> Cycle<'a> {
         }
         let volumes = match Volumes::of(self.world, view, self.pod) {
             Ok(volumes) => volumes,
-            Err(reason) => {
-                let helpless =
-                    format!("0/{total} nodes are available: {total} Preemption is not helpful for scheduling.");
-                return self.nowhere(format!("0/{total} nodes are available: {reason}."), &helpless);
-            }
+            // What comes before the plugin for dynamic resources leaves that without the state it looks for.
+            Err(reason) => return Outcome::Nowhere(format!("0/{total} nodes are available: {reason}. not found")),
         };
-        let spread = Spread::of(view, self.pod);
+        let spread = Spread::of(self.world, view, self.pod);
         let affinity = Affinity::of(self.world, view, self.pod);
         let named = self.named_nodes();
         let (mut fitting, mut refusals) = (Vec::new(), Vec::new());

@@ -83,15 +83,15 @@ impl Controller for Scheduler {
             self.waiting.remove(&place);
             return Ok(Next::Wait);
         }
+        // Why it waits stands in its conditions from the start.
         if pod.gated {
-            let message = "Scheduling is blocked due to non-empty scheduling gates";
-            refuse(cx, &object, "SchedulingGated", message)?;
             return Ok(Next::Wait);
         }
         let outcome = Cycle::new(cx, &pod, &object).run();
         match outcome {
             Outcome::Fits(node) => {
                 if !volumes::assume(cx, &pod, &node)? {
+                    nominate(cx, &object, &node)?;
                     self.waiting.insert(place, (pod.priority, pod.created));
                     return Ok(Next::Weakly(LOOK_AGAIN));
                 }
@@ -104,7 +104,7 @@ impl Controller for Scheduler {
                 self.waiting.insert(place, (pod.priority, pod.created));
                 volumes::forget(cx, &pod)?;
                 // Said once: the real one says it at each attempt, as often as it tries.
-                if refuse(cx, &object, "Unschedulable", &message)? {
+                if refuse(cx, &object, &message)? {
                     cx.world.event(NAME, &object, "Warning", "FailedScheduling", &message);
                 }
             }
@@ -155,11 +155,11 @@ impl Scheduler {
 }
 
 /// Says in the pod's conditions why it is not scheduled; whether that is new.
-fn refuse(cx: &mut Context<'_>, pod: &Json, reason: &str, message: &str) -> Result<bool, ApiError> {
+fn refuse(cx: &mut Context<'_>, pod: &Json, message: &str) -> Result<bool, ApiError> {
     let mut status = if pod["status"].is_object() { pod["status"].clone() } else { json!({}) };
     let mut new = json!({
         "type": "PodScheduled", "status": "False", "lastProbeTime": null,
-        "lastTransitionTime": stamp(cx.world.wall()), "reason": reason, "message": message,
+        "lastTransitionTime": stamp(cx.world.wall()), "reason": "Unschedulable", "message": message,
     });
     if !pod["metadata"]["generation"].is_null() {
         put(&mut new, &["observedGeneration"], pod["metadata"]["generation"].clone());
@@ -172,6 +172,13 @@ fn refuse(cx: &mut Context<'_>, pod: &Json, reason: &str, message: &str) -> Resu
     take(&mut status, &["nominatedNodeName"]);
     cx.set_status(MANAGER, "pods", pod, status)?;
     Ok(new_words)
+}
+
+/// Notes the node that a pod will go to when its volumes are there.
+fn nominate(cx: &mut Context<'_>, pod: &Json, node: &str) -> Result<(), ApiError> {
+    let mut status = if pod["status"].is_object() { pod["status"].clone() } else { json!({}) };
+    put(&mut status, &["nominatedNodeName"], node);
+    cx.set_status(MANAGER, "pods", pod, status).map(drop)
 }
 
 /// Gives a pod to a node: by the subresource `binding`.

@@ -1,13 +1,15 @@
 //! Topology spread constraints.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::cycle::Refusal;
 use crate::Json;
 use crate::controllers::View;
 use crate::controllers::fields::{int, items, text};
-use crate::controllers::selector::{node_fits, selects, untolerated};
+use crate::controllers::selector::{node_fits, selects, selects_map, untolerated};
 use crate::controllers::view::{Node, Pod};
+use crate::world::Objects;
 
 /// One constraint, counted out.
 pub(super) struct Constraint {
@@ -44,10 +46,10 @@ pub(super) struct Spread {
 }
 
 impl Spread {
-    pub(super) fn of(view: &View, pod: &Pod) -> Self {
+    pub(super) fn of(world: &dyn Objects, view: &View, pod: &Pod) -> Self {
         let said = items(&pod.spec["topologySpreadConstraints"]);
         if said.is_empty() {
-            return Self { hard: Vec::new(), soft: by_default(view, pod) };
+            return Self { hard: Vec::new(), soft: by_default(world, view, pod) };
         }
         let (hard, soft): (Vec<&Json>, Vec<&Json>) =
             said.iter().partition(|c| c["whenUnsatisfiable"] != "ScheduleAnyway");
@@ -112,10 +114,10 @@ fn counted(view: &View, pod: &Pod, constraint: &Json, keys: &[&str]) -> Constrai
     }
 }
 
-/// What the scheduler does for pods that say nothing: pods of one owner go to different nodes and zones, if possible.
-fn by_default(view: &View, pod: &Pod) -> Vec<Constraint> {
-    let Some(owner) = &pod.owner else { return Vec::new() };
-    let Some(placed) = view.spread(&owner.uid) else { return Vec::new() };
+/// What the scheduler does for pods that say nothing: pods of one Service, ReplicaSet or StatefulSet go to different nodes
+/// and zones, if possible.
+fn by_default(world: &dyn Objects, view: &View, pod: &Pod) -> Vec<Constraint> {
+    let Some(placed) = placed_like(world, view, pod) else { return Vec::new() };
     let one = |key: &str, max_skew: i64| {
         let mut counts: BTreeMap<String, i64> = BTreeMap::new();
         for node in view.nodes() {
@@ -128,4 +130,30 @@ fn by_default(view: &View, pod: &Pod) -> Vec<Constraint> {
     };
     let both = [one("kubernetes.io/hostname", 3), one("topology.kubernetes.io/zone", 5)];
     both.into_iter().filter(|constraint| !constraint.counts.is_empty()).collect()
+}
+
+/// How many pods that belong together with this one each node has; nothing for a pod that belongs to nothing.
+fn placed_like<'v>(world: &dyn Objects, view: &'v View, pod: &Pod) -> Option<Cow<'v, BTreeMap<String, usize>>> {
+    let sets = ["ReplicaSet", "ReplicationController", "StatefulSet"];
+    // What a Service selects is at least what the set has that the pod is of.
+    if let Some(owner) = pod.owner.as_ref().filter(|owner| sets.contains(&owner.kind.as_str())) {
+        return Some(view.spread(&owner.uid).map_or_else(|| Cow::Owned(BTreeMap::new()), Cow::Borrowed));
+    }
+    let services = world.list("services", Some(&pod.namespace));
+    let selectors: Vec<&Json> = services
+        .iter()
+        .map(|service| &service["spec"]["selector"])
+        .filter(|selector| {
+            selector.as_object().is_some_and(|map| !map.is_empty()) && selects_map(selector, &pod.labels)
+        })
+        .collect();
+    if selectors.is_empty() {
+        return None;
+    }
+    let mut placed = BTreeMap::new();
+    let alike = view.in_namespace(&pod.namespace).filter(|other| other.active() && !other.node.is_empty());
+    for other in alike.filter(|other| selectors.iter().all(|selector| selects_map(selector, &other.labels))) {
+        *placed.entry(other.node.clone()).or_default() += 1;
+    }
+    Some(Cow::Owned(placed))
 }

@@ -38,7 +38,7 @@ fn too_large_a_pod_waits_for_a_larger_node() {
     let mut large = NodeSpec::new("large");
     large.capacity.extend([("cpu".to_owned(), "16".to_owned()), ("memory".to_owned(), "64Gi".to_owned())]);
     for node in (Topology { nodes: vec![large] }).objects(crate::world::Objects::wall(&test.world)) {
-        test.world.join(node);
+        test.world.join(node).unwrap();
     }
     test.finish();
     assert_eq!(node_of(&test, "big"), "large");

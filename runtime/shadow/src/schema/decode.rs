@@ -65,8 +65,10 @@ impl std::fmt::Display for Fault {
 /// out is gone, what it writes without having got it is there; quantities and times are normal.
 ///
 /// The error is the sentence of Go's decoder.
-pub(super) fn decode(types: &GoTypes, id: GoId, value: Json) -> Result<(Json, Vec<String>), String> {
-    let mut decoder = Decoder::new(types, true);
+/// `given` keeps lists and maps that are there but empty where Go's encoder does: the API server's store does not tell them
+/// from none.
+pub(super) fn decode(types: &GoTypes, id: GoId, value: Json, given: bool) -> Result<(Json, Vec<String>), String> {
+    let mut decoder = Decoder { given, ..Decoder::new(types, true) };
     let coded = decoder.run(id, value).map_err(|fault| fault.to_string())?;
     Ok((coded.json, decoder.unknown))
 }
@@ -74,6 +76,7 @@ pub(super) fn decode(types: &GoTypes, id: GoId, value: Json) -> Result<(Json, Ve
 struct Decoder<'a> {
     types: &'a GoTypes,
     strict: bool,
+    given: bool,
     /// Where we are, in the words for unknown fields: `spec.containers[0].name`.
     path: String,
     /// Where we are, in the words for wrong types, which know no places in lists and no keys of maps.
@@ -87,7 +90,16 @@ struct Decoder<'a> {
 
 impl<'a> Decoder<'a> {
     fn new(types: &'a GoTypes, strict: bool) -> Self {
-        Self { types, strict, path: String::new(), fields: Vec::new(), holder: None, error: None, unknown: Vec::new() }
+        Self {
+            types,
+            strict,
+            given: false,
+            path: String::new(),
+            fields: Vec::new(),
+            holder: None,
+            error: None,
+            unknown: Vec::new(),
+        }
     }
 
     fn run(&mut self, id: GoId, value: Json) -> Result<Coded, Fault> {
@@ -188,7 +200,7 @@ impl<'a> Decoder<'a> {
             read.push((key, if bytes && coded.json.is_null() { "".into() } else { coded.json }));
         }
         if read.is_empty() {
-            return Ok(Coded::nothing(Json::Null));
+            return Ok(Coded::nothing(if self.given { Map::new().into() } else { Json::Null }));
         }
         read.sort_by(|(a, _), (b, _)| a.cmp(b));
         Ok(Coded::of(Json::Object(read.into_iter().collect())))
@@ -204,8 +216,10 @@ impl<'a> Decoder<'a> {
             read.push(self.value(inner, item)?.json);
             self.path.truncate(length);
         }
-        // The store does not tell an empty list from none.
-        Ok(if read.is_empty() { Coded::nothing(Json::Null) } else { Coded::of(read.into()) })
+        Ok(match read.is_empty() {
+            true => Coded::nothing(if self.given { Json::Array(read) } else { Json::Null }),
+            false => Coded::of(read.into()),
+        })
     }
 
     fn bytes(&mut self, text: &str) -> Coded {
@@ -250,7 +264,7 @@ impl<'a> Decoder<'a> {
     fn unknown_field(&mut self, key: &str) {
         if self.strict && self.unknown.len() < MOST_UNKNOWN {
             let dot = if self.path.is_empty() { "" } else { "." };
-            let said = format!("unknown field {}", super::quoted(&format!("{}{dot}{key}", self.path)));
+            let said = format!("unknown field {}", crate::go::quote(&format!("{}{dot}{key}", self.path)));
             if !self.unknown.contains(&said) {
                 self.unknown.push(said);
             }

@@ -82,10 +82,11 @@ pub(crate) struct Omit {
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub(super) enum Written<'a> {
-    Special(#[expect(dead_code, reason = "says which form it is in the file")] bool),
     Is(&'a str),
     #[serde(borrow)]
     Fields(Vec<Vec<&'a str>>),
+    /// `true`.
+    Special(serde::de::IgnoredAny),
 }
 
 impl GoType {

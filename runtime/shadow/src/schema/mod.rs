@@ -170,8 +170,18 @@ impl Schemas {
 /// # Errors
 /// The sentence of Go's decoder about a value of a wrong type. The object is lost then.
 pub fn check_fields(schemas: &Schemas, id: Id, object: &mut Json) -> Result<Vec<String>, String> {
+    read(schemas, id, object, false)
+}
+
+/// The same for an object that has just been given: lists and maps that are there but empty stay, as in the API server before
+/// it stores them.
+pub(crate) fn check_given(schemas: &Schemas, id: Id, object: &mut Json) -> Result<Vec<String>, String> {
+    read(schemas, id, object, true)
+}
+
+fn read(schemas: &Schemas, id: Id, object: &mut Json, given: bool) -> Result<Vec<String>, String> {
     let Some(go) = schemas.go_ids.get(&id) else { return Ok(Vec::new()) };
-    let (read, unknown) = decode::decode(&schemas.go, *go, object.take())?;
+    let (read, unknown) = decode::decode(&schemas.go, *go, object.take(), given)?;
     *object = read;
     Ok(unknown)
 }
@@ -185,24 +195,6 @@ pub(crate) fn cannot_be_handled(kind: &str, version: &str, words: &str) -> ApiEr
 /// What `fieldValidation=Strict` says about unknown and duplicate fields.
 pub(crate) fn strict(unknown: &[String]) -> String {
     format!("strict decoding error: {}", unknown.join(", "))
-}
-
-/// A text in quotes, as Go writes it.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            c if c.is_control() && u32::from(c) < 0x80 => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 #[cfg(test)]

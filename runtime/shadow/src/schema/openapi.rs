@@ -73,12 +73,13 @@ impl Schemas {
             let default = schema.get("default").cloned();
             fields.insert(name.clone(), Field { id, patch: patch_strategy(schema), default });
         }
+        // In documents made from Go, a type without any field holds anything, such as RawExtension; it is owned as a whole.
+        let open = properties.is_none() && values.is_none();
         Object {
-            // In documents made from Go, a type without any field holds anything, such as RawExtension.
-            open: properties.is_none() && values.is_none(),
+            open,
             fields,
             values,
-            atomic: text(schema, "x-kubernetes-map-type") == "atomic",
+            atomic: open || text(schema, "x-kubernetes-map-type") == "atomic",
             required: texts(schema, "required"),
             embedded: false,
         }

@@ -11,9 +11,14 @@ const ZERO: i128 = -62_135_596_800 * 1_000_000_000;
 /// Reads a time; the error is Go's. `layout` is what Go's error calls the format.
 pub(super) fn parse(text: &str, micro: bool) -> Result<Timestamp, String> {
     let layout = if micro { "2006-01-02T15:04:05.000000Z07:00" } else { "2006-01-02T15:04:05Z07:00" };
-    let about = format!("parsing time {}", super::quoted(text));
+    let about = format!("parsing time {}", crate::go::quote(text));
     let cannot = |rest: &str, part: &str| {
-        format!("{about} as {}: cannot parse {} as {}", super::quoted(layout), super::quoted(rest), super::quoted(part))
+        format!(
+            "{about} as {}: cannot parse {} as {}",
+            crate::go::quote(layout),
+            crate::go::quote(rest),
+            crate::go::quote(part)
+        )
     };
     let mut rest = text;
     let mut numbers = [0_i16; 6];
@@ -40,7 +45,7 @@ pub(super) fn parse(text: &str, micro: bool) -> Result<Timestamp, String> {
     }
     let (hours, minutes, rest) = zone(rest).ok_or_else(|| cannot(rest, "Z07:00"))?;
     if !rest.is_empty() {
-        return Err(format!("{about}: extra text: {}", super::quoted(rest)));
+        return Err(format!("{about}: extra text: {}", crate::go::quote(rest)));
     }
     let [year, month, day, hour, minute, second] = numbers;
     let range = |part: &str| format!("{about}: {part} out of range");

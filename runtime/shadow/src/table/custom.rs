@@ -6,7 +6,7 @@ use super::age;
 use super::jsonpath::JsonPath;
 use super::row::{Row, text};
 use crate::Json;
-use crate::crd::go;
+use crate::go;
 
 /// The columns after the name, each with its path (none where it cannot be read).
 pub(super) struct Columns<'a>(Vec<(&'a str, Option<JsonPath>)>);

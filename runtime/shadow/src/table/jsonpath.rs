@@ -47,9 +47,17 @@ enum Compare {
     GreaterOrEqual,
 }
 
+/// More filters, which may stand in each other, or steps into all that is below, are in no path that is meant: each of
+/// them costs as much again.
+const MOST_FILTERS: usize = 8;
+const MOST_DEEP: usize = 2;
+
 impl JsonPath {
     /// Reads a path without its braces; nothing where it is not one, or uses what no column needs (unions, ranges).
     pub(crate) fn parse(text: &str) -> Option<Self> {
+        if text.matches('?').count() > MOST_FILTERS || text.matches("..").count() > MOST_DEEP {
+            return None;
+        }
         let mut chars = text.trim().chars().peekable();
         let mut steps = Vec::new();
         while let Some(&next) = chars.peek() {

@@ -17,8 +17,6 @@ mod storage;
 mod workloads;
 
 #[cfg(test)]
-mod live;
-#[cfg(test)]
 mod tests;
 
 use jiff::Timestamp;

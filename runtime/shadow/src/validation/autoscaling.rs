@@ -27,9 +27,19 @@ pub(super) fn check(object: &Json, causes: &mut Causes) {
     if most < least {
         causes.invalid("spec.maxReplicas", most, "must be greater than or equal to `minReplicas`");
     }
-    check_target(get(spec, "scaleTargetRef"), "spec.scaleTargetRef", causes);
+    let target = get(spec, "scaleTargetRef");
+    check_target(target, "spec.scaleTargetRef", causes);
+    if text(target, "kind") != "ReplicationController" && !text(target, "apiVersion").contains('/') {
+        let words = "apiVersion must specify API group";
+        causes.invalid("spec.scaleTargetRef.apiVersion", text(target, "apiVersion"), words);
+    }
     for (at, metric) in items(spec, "metrics").iter().enumerate() {
         check_metric(metric, &format!("spec.metrics[{at}]"), causes);
+    }
+    let from_outside = |metric: &Json| matches!(text(metric, "type"), "Object" | "External");
+    if least == 0 && !items(spec, "metrics").iter().any(from_outside) {
+        let words = "must specify at least one Object or External metric to support scaling to zero replicas";
+        causes.forbidden("spec.metrics", words);
     }
     if let Some(share) = number(spec, "targetCPUUtilizationPercentage").filter(|share| *share < 1) {
         let field = "spec.metrics[0].resource.target.averageUtilization";

@@ -22,6 +22,8 @@ pub(super) fn create_job(job: &Json, causes: &mut Causes) {
 }
 
 pub(super) fn update_job(job: &Json, old: &Json, causes: &mut Causes) {
+    // A changed job is judged as a new one, and then beside the old one.
+    create_job(job, causes);
     let (spec, before) = (get(job, "spec"), get(old, "spec"));
     check_job(spec, causes);
     if text(spec, "completionMode") != "Indexed" {
@@ -60,11 +62,13 @@ fn generated_selector(job: &Json, causes: &mut Causes) {
         let given = labels.get(label).and_then(Json::as_str);
         if given.is_some_and(|given| given != expected) {
             let words = format!("must be '{expected}'");
-            causes.invalid("spec.template.metadata.labels", labels.clone(), &words);
+            causes.invalid(&format!("spec.template.metadata.labels[{label}]"), labels.clone(), &words);
         }
     }
     let selected = get(get(spec, "selector"), "matchLabels");
-    if selected.get("batch.kubernetes.io/controller-uid").and_then(Json::as_str) != Some(uid) {
+    let chosen = selected.get("batch.kubernetes.io/controller-uid").and_then(Json::as_str) == Some(uid);
+    let alone = selected.as_object().is_some_and(|labels| labels.len() == 1);
+    if !chosen || !alone {
         causes.invalid("spec.selector", get(spec, "selector").clone(), "`selector` not auto-generated");
     }
 }
@@ -72,10 +76,11 @@ fn generated_selector(job: &Json, causes: &mut Causes) {
 fn check_job(spec: &Json, causes: &mut Causes) {
     check_job_spec(spec, "spec", causes);
     let of = get(spec, "selector");
-    if !of.is_object() {
-        return causes.required("spec.selector", "");
+    if of.is_object() {
+        selector::check(of, "spec.selector", causes);
+    } else {
+        causes.required("spec.selector", "");
     }
-    selector::check(of, "spec.selector", causes);
     let labels = get(get(get(spec, "template"), "metadata"), "labels");
     if selector::is_readable(of) && !selector::matches(of, labels) {
         let words = "`selector` does not match template `labels`";

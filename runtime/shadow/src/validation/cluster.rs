@@ -53,6 +53,8 @@ fn taints(node: &Json, causes: &mut Causes) {
 }
 
 pub(super) fn update_node(object: &Json, old: &Json, causes: &mut Causes) {
+    // A changed node is judged as a new one, and then beside the old one.
+    taints(object, causes);
     let (spec, before) = (get(object, "spec"), get(old, "spec"));
     if !items(before, "podCIDRs").is_empty() && items(before, "podCIDRs") != items(spec, "podCIDRs") {
         let words = "node updates may not change podCIDR except from \"\" to valid";
@@ -70,31 +72,94 @@ pub(super) fn resource_quota(object: &Json, causes: &mut Causes) {
     quota_spec(object, causes);
 }
 
+/// The name of what a quota is about.
+pub(super) fn quota_resource(name: &str, field: &str, causes: &mut Causes) {
+    causes.each(field, name, names::qualified(name));
+    if !name.contains('/') && !pod::is_standard(name) {
+        causes.invalid(field, name, "must be a standard resource for quota");
+    }
+}
+
+const SCOPES: [&str; 7] = [
+    "Terminating",
+    "NotTerminating",
+    "BestEffort",
+    "NotBestEffort",
+    "PriorityClass",
+    "CrossNamespacePodAffinity",
+    "VolumeAttributesClass",
+];
+
+fn scope_selector(selector: &Json, causes: &mut Causes) {
+    const FIELD: &str = "spec.scopeSelector.matchExpressions";
+    for rule in items(selector, "matchExpressions") {
+        let (scope, operator, values) = (text(rule, "scopeName"), text(rule, "operator"), items(rule, "values"));
+        if !SCOPES.contains(&scope) {
+            causes.invalid(&format!("{FIELD}.scopeName"), scope, "unsupported scope");
+        }
+        if SCOPES.contains(&scope)
+            && !matches!(scope, "PriorityClass" | "VolumeAttributesClass")
+            && operator != "Exists"
+        {
+            let words = "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, \
+                         ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, \
+                         ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity";
+            causes.invalid(&format!("{FIELD}.operator"), operator, words);
+        }
+        match operator {
+            "In" | "NotIn" if values.is_empty() => {
+                let words = "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector";
+                causes.required(&format!("{FIELD}.values"), words);
+            }
+            "Exists" | "DoesNotExist" if !values.is_empty() => {
+                let words = "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector";
+                causes.invalid(&format!("{FIELD}.values"), get(rule, "values").clone(), words);
+            }
+            "In" | "NotIn" | "Exists" | "DoesNotExist" => {}
+            other => causes.invalid(&format!("{FIELD}.operator"), other, "not a valid selector operator"),
+        }
+    }
+}
+
+/// A class of runtimes.
+pub(super) fn runtime_class(object: &Json, causes: &mut Causes) {
+    metadata::create(object, false, Name::Subdomain, causes);
+    match text(object, "handler") {
+        "" => causes.required("handler", ""),
+        handler => causes.each("handler", handler, names::dns_label(handler)),
+    }
+    for (name, quantity) in entries(get(object, "overhead"), "podFixed") {
+        pod::check_quantity(name, quantity, &format!("overhead.limits[{name}]"), causes);
+    }
+    let scheduling = get(object, "scheduling");
+    metadata::labels(get(scheduling, "nodeSelector"), "scheduling.nodeSelector", causes);
+    pod::check_tolerations(scheduling, "scheduling.tolerations", causes);
+}
+
+/// What still keeps a namespace.
+pub(super) fn finalizers(object: &Json, causes: &mut Causes) {
+    for (at, name) in items(get(object, "spec"), "finalizers").iter().filter_map(Json::as_str).enumerate() {
+        let field = format!("spec.finalizers[{at}]");
+        causes.each(&field, name, names::qualified(name));
+        if !name.contains('/') && !matches!(name, "kubernetes" | "orphan" | "foregroundDeletion") {
+            let words = "name is neither a standard finalizer name nor is it fully qualified";
+            causes.invalid(&field, name, words);
+        }
+    }
+}
+
 fn quota_spec(object: &Json, causes: &mut Causes) {
     let spec = get(object, "spec");
     for (name, quantity) in entries(spec, "hard") {
         let field = format!("spec.hard[{name}]");
-        let words = names::qualified(name);
-        let fine = words.is_empty();
-        causes.each(&field, name, words);
-        if fine && !name.contains('/') && !pod::is_standard(name) {
-            causes.invalid(&field, name.as_str(), "must be a standard resource for quota");
-        }
+        quota_resource(name, &field, causes);
         pod::check_quantity(name, quantity, &field, causes);
     }
+    scope_selector(get(spec, "scopeSelector"), causes);
     let scopes: Vec<&str> = items(spec, "scopes").iter().filter_map(Json::as_str).collect();
     let value = || get(spec, "scopes").clone();
-    let known = [
-        "Terminating",
-        "NotTerminating",
-        "BestEffort",
-        "NotBestEffort",
-        "PriorityClass",
-        "CrossNamespacePodAffinity",
-        "VolumeAttributesClass",
-    ];
     for scope in &scopes {
-        if !known.contains(scope) {
+        if !SCOPES.contains(scope) {
             causes.invalid("spec.scopes", value(), "unsupported scope");
         }
         let hard = entries(spec, "hard").filter(|(name, _)| pod::is_standard(name));
@@ -312,8 +377,8 @@ pub(super) fn disruption_budget_spec(object: &Json, causes: &mut Causes) {
 pub(super) fn lease(object: &Json, causes: &mut Causes) {
     metadata::create(object, true, Name::Subdomain, causes);
     let spec = get(object, "spec");
-    if let Some(seconds) = number(spec, "leaseDurationSeconds") {
-        causes.positive("spec.leaseDurationSeconds", seconds);
+    if let Some(seconds) = number(spec, "leaseDurationSeconds").filter(|seconds| *seconds <= 0) {
+        causes.invalid("spec.leaseDurationSeconds", seconds, "must be greater than 0");
     }
     causes.not_negative("spec.leaseTransitions", number(spec, "leaseTransitions"));
 }

@@ -106,3 +106,40 @@ pub(super) fn update(object: &Json, old: &Json, fields: &[&str], causes: &mut Ca
         }
     }
 }
+
+/// An Event: it stands in the namespace of what it is about, or in `default`.
+pub(super) fn event(object: &Json, causes: &mut Causes) {
+    let metadata = get(object, "metadata");
+    let (own, about) = (text(metadata, "namespace"), text(get(object, "involvedObject"), "namespace"));
+    let dated = object.get("eventTime").is_some_and(|time| !time.is_null());
+    let misplaced = if dated {
+        about.is_empty() && !matches!(own, "default" | "kube-system")
+    } else if about.is_empty() {
+        !matches!(own, "" | "default")
+    } else {
+        own != about
+    };
+    if misplaced {
+        causes.invalid("involvedObject.namespace", about, "does not match event.namespace");
+    }
+    if !dated {
+        return;
+    }
+    let controller = text(object, "reportingComponent");
+    if controller.is_empty() {
+        causes.required("reportingComponent", "");
+    }
+    causes.each("reportingComponent", controller, names::qualified(controller));
+    for (field, most) in [("reportingInstance", 128), ("action", 128), ("reason", 128)] {
+        let value = text(object, field);
+        if value.is_empty() {
+            causes.required(field, "");
+        }
+        if value.len() > most {
+            causes.invalid(field, "", &format!("can have at most {most} characters"));
+        }
+    }
+    if text(object, "message").len() > 1024 {
+        causes.invalid("message", "", "can have at most 1024 characters");
+    }
+}

@@ -50,6 +50,12 @@ pub(crate) fn create(object: &Json, namespaced: bool, name: Name, causes: &mut C
     common(metadata, namespaced, causes);
 }
 
+/// What the registry asks of the metadata of every object.
+pub(crate) fn any(object: &Json, namespaced: bool, causes: &mut Causes) {
+    path_name(object, causes);
+    common(get(object, "metadata"), namespaced, causes);
+}
+
 fn common(metadata: &Json, namespaced: bool, causes: &mut Causes) {
     let namespace = text(metadata, "namespace");
     match (namespaced, namespace.is_empty()) {
@@ -89,7 +95,9 @@ fn owners(metadata: &Json, causes: &mut Causes) {
     const FIELD: &str = "metadata.ownerReferences";
     let mut controller: Option<String> = None;
     for owner in items(metadata, "ownerReferences") {
-        let version = text(owner, "apiVersion").rsplit('/').next().unwrap_or_default();
+        // What is no group and version has neither.
+        let given = text(owner, "apiVersion");
+        let version = if given.matches('/').count() > 1 { "" } else { given.rsplit('/').next().unwrap_or_default() };
         if version.is_empty() {
             causes.invalid(&format!("{FIELD}.apiVersion"), text(owner, "apiVersion"), "version must not be empty");
         }
@@ -97,6 +105,9 @@ fn owners(metadata: &Json, causes: &mut Causes) {
             if text(owner, name).is_empty() {
                 causes.invalid(&format!("{FIELD}.{name}"), "", "must not be empty");
             }
+        }
+        if (text(owner, "apiVersion"), text(owner, "kind")) == ("v1", "Event") {
+            causes.invalid(FIELD, owner.clone(), "/v1, Kind=Event is disallowed from being an owner");
         }
         if truth(owner, "controller") {
             let this = format!("{}/{}", text(owner, "kind"), text(owner, "name"));

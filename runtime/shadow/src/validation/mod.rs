@@ -5,15 +5,18 @@
 mod autoscaling;
 mod batch;
 mod causes;
+mod claim;
 mod cluster;
 mod config;
 mod cron;
+mod endpoints;
 mod metadata;
 pub(crate) mod names;
 mod networking;
 mod pod;
 mod selector;
 mod service;
+mod status;
 mod storage;
 pub(crate) mod warnings;
 mod workload;
@@ -51,7 +54,7 @@ pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json, nam
         ("autoscaling", "HorizontalPodAutoscaler") => autoscaling::create(object, all),
         ("policy", "PodDisruptionBudget") => cluster::disruption_budget(object, all),
         ("networking", "Ingress") => networking::create_ingress(object, all),
-        ("networking", "IngressClass") => networking::ingress_class(object, all),
+        ("networking", "IngressClass") => networking::ingress_class(object, None, all),
         ("networking", "NetworkPolicy") => networking::network_policy(object, all),
         ("rbac", "Role") => cluster::role(object, true, all),
         ("rbac", "ClusterRole") => cluster::role(object, false, all),
@@ -60,6 +63,13 @@ pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json, nam
         ("scheduling", "PriorityClass") => storage::priority_class(object, all),
         ("storage", "StorageClass") => storage::class(object, all),
         ("coordination", "Lease") => cluster::lease(object, all),
+        ("apiregistration", "APIService") => metadata::create(object, namespaced, Name::PathSegment, all),
+        ("core", "Endpoints") => endpoints::endpoints(object, None, all),
+        ("discovery", "EndpointSlice") => endpoints::slice(object, None, all),
+        ("apps", "ControllerRevision") => workload::revision(object, None, all),
+        ("node", "RuntimeClass") => cluster::runtime_class(object, all),
+        ("storage", "CSIDriver") => storage::driver(object, None, all),
+        ("core" | "events", "Event") => config::event(object, all),
         _ => metadata::create(object, namespaced, Name::Subdomain, all),
     }
     metadata::kube_finalizers(object, all);
@@ -95,7 +105,21 @@ pub(crate) fn update(group: &str, _version: &str, kind: &str, object: &Json, old
         ("autoscaling", "HorizontalPodAutoscaler") => autoscaling::check(object, all),
         ("policy", "PodDisruptionBudget") => cluster::disruption_budget_spec(object, all),
         ("networking", "Ingress") => networking::ingress(object, all),
+        ("networking", "IngressClass") => networking::ingress_class(object, Some(old), all),
         ("networking", "NetworkPolicy") => networking::network_policy(object, all),
+        ("core", "Endpoints") => endpoints::endpoints(object, Some(old), all),
+        ("discovery", "EndpointSlice") => endpoints::slice(object, Some(old), all),
+        ("core", "PodTemplate") => {
+            pod::check_template(object.get("template").unwrap_or(&Json::Null), "template", &[], all);
+        }
+        ("apps", "ControllerRevision") => workload::revision(object, Some(old), all),
+        ("node", "RuntimeClass") => all.immutable(
+            "handler",
+            object.get("handler").unwrap_or(&Json::Null),
+            old.get("handler").unwrap_or(&Json::Null),
+        ),
+        ("storage", "CSIDriver") => storage::driver(object, Some(old), all),
+        ("coordination", "Lease") => cluster::lease(object, all),
         ("rbac", "Role") => cluster::role(object, true, all),
         ("rbac", "ClusterRole") => cluster::role(object, false, all),
         ("rbac", "RoleBinding") => cluster::update_binding(object, old, true, all),
@@ -104,7 +128,6 @@ pub(crate) fn update(group: &str, _version: &str, kind: &str, object: &Json, old
         ("storage", "StorageClass") => storage::update_class(object, old, all),
         _ => {}
     }
-    metadata::kube_finalizers(object, all);
     causes.0
 }
 
@@ -123,10 +146,30 @@ pub(crate) fn custom_metadata(object: &Json, namespaced: bool) -> Vec<Cause> {
     causes.0
 }
 
-/// What is wrong with the metadata of a changed object of any kind.
-pub(crate) fn metadata_update(object: &Json, old: &Json) -> Vec<Cause> {
+/// What is wrong with the metadata of a changed object of any kind, and then, for a built-in kind, what its own rules say of
+/// it: the same again, and more.
+pub(crate) fn metadata_update(object: &Json, old: &Json, namespaced: bool, built_in: bool) -> Vec<Cause> {
     let mut causes = Causes::default();
+    metadata::any(object, namespaced, &mut causes);
     metadata::update(object, old, &mut causes);
+    metadata::update(object, old, &mut causes);
+    if built_in {
+        metadata::kube_finalizers(object, &mut causes);
+    }
+    causes.0
+}
+
+/// What is wrong with a part of an object that is written by itself: its status, and others. The metadata is judged by
+/// [`metadata_update`].
+pub(crate) fn update_part(group: &str, kind: &str, part: &str, object: &Json, old: &Json) -> Vec<Cause> {
+    let mut causes = Causes::default();
+    match (short(group), kind, part) {
+        ("core", "Pod", "ephemeralcontainers") => pod::ephemeral(object, old, &mut causes),
+        ("core", "Pod", "resize") => pod::resize(object, old, &mut causes),
+        ("core", "Namespace", "finalize") => cluster::finalizers(object, &mut causes),
+        (group, _, "status") => status::check(group, kind, object, old, &mut causes),
+        _ => {}
+    }
     causes.0
 }
 

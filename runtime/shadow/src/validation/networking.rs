@@ -138,15 +138,51 @@ fn check_backend(backend: &Json, path: &str, causes: &mut Causes) {
     }
 }
 
-pub(super) fn ingress_class(object: &Json, causes: &mut Causes) {
-    metadata::create(object, false, Name::Subdomain, causes);
+pub(super) fn ingress_class(object: &Json, old: Option<&Json>, causes: &mut Causes) {
     let spec = get(object, "spec");
     let controller = text(spec, "controller");
+    if let Some(old) = old {
+        causes.immutable("spec.controller", get(spec, "controller"), get(get(old, "spec"), "controller"));
+        return class_parameters(spec, causes);
+    }
+    metadata::create(object, false, Name::Subdomain, causes);
     if controller.is_empty() {
         causes.required("spec.controller", "");
     } else if !controller.split_once('/').is_some_and(|(host, rest)| !host.is_empty() && !rest.is_empty()) {
         let words = "must be a domain-prefixed path (such as \"acme.io/foo\")";
         causes.invalid("spec.controller", controller, words);
+    }
+    class_parameters(spec, causes);
+}
+
+fn class_parameters(spec: &Json, causes: &mut Causes) {
+    let Some(parameters) = spec.get("parameters") else { return };
+    const FIELD: &str = "spec.parameters";
+    let (group, kind, name) = (text(parameters, "apiGroup"), text(parameters, "kind"), text(parameters, "name"));
+    if !group.is_empty() {
+        causes.each(&format!("{FIELD}.apiGroup"), group, names::dns_subdomain(group));
+    }
+    for (field, value) in [("kind", kind), ("name", name)] {
+        match value {
+            "" => causes.required(&format!("{FIELD}.{field}"), ""),
+            value => causes.each(&format!("{FIELD}.{field}"), value, names::path_segment(value)),
+        }
+    }
+    let namespace = get(parameters, "namespace").as_str();
+    match get(parameters, "scope").as_str() {
+        None => causes.required(&format!("{FIELD}.scope"), ""),
+        Some("Cluster") if namespace.is_some() => {
+            let words = "`parameters.scope` is set to 'Cluster'";
+            causes.forbidden(&format!("{FIELD}.namespace"), words);
+        }
+        Some("Namespace") => match namespace {
+            None | Some("") => {
+                let words = "`parameters.scope` is set to 'Namespace'";
+                causes.required(&format!("{FIELD}.namespace"), words);
+            }
+            Some(namespace) => causes.each(&format!("{FIELD}.namespace"), namespace, names::dns_label(namespace)),
+        },
+        Some(scope) => drop(causes.one_of(&format!("{FIELD}.scope"), scope, &["Cluster", "Namespace"])),
     }
 }
 

@@ -273,7 +273,7 @@ fn check_policies(spec: &Json, causes: &mut Causes) {
         causes.one_of("spec.internalTrafficPolicy", policy, &["Cluster", "Local"]);
     }
     if let Some(distribution) = get(spec, "trafficDistribution").as_str() {
-        let known = ["PreferClose", "PreferSameNode", "PreferSameZone"];
+        let known = ["PreferClose", "PreferSameZone", "PreferSameNode"];
         causes.one_of("spec.trafficDistribution", distribution, &known);
     }
 }

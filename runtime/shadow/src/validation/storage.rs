@@ -2,14 +2,14 @@
 
 use super::causes::Causes;
 use super::metadata::{self, Name};
-use super::{names, pod};
+use super::{claim, names, pod};
 use crate::Json;
 use crate::defaults::fields::{drop, entries, get, items, number, set, text};
 use crate::quantity::Quantity;
 
 pub(super) fn claim(object: &Json, causes: &mut Causes) {
     metadata::create(object, true, Name::Subdomain, causes);
-    pod::check_claim_spec(get(object, "spec"), "spec", causes);
+    claim::check(get(object, "spec"), "spec", causes);
 }
 
 fn size(spec: &Json) -> Quantity {
@@ -81,7 +81,7 @@ pub(super) fn volume(object: &Json, causes: &mut Causes) {
     if items(spec, "accessModes").is_empty() {
         causes.required("spec.accessModes", "");
     }
-    pod::check_access_modes(spec, "spec", causes);
+    claim::check_access_modes(spec, "spec", causes);
     let capacity = get(spec, "capacity");
     let count = entries(spec, "capacity").count();
     if count == 0 {
@@ -136,6 +136,8 @@ pub(super) fn volume(object: &Json, causes: &mut Causes) {
 }
 
 pub(super) fn update_volume(object: &Json, old: &Json, causes: &mut Causes) {
+    // It is judged as a new one, and then again beside the old one.
+    volume(object, causes);
     volume(object, causes);
     let (spec, before) = (get(object, "spec"), get(old, "spec"));
     if SOURCES.iter().any(|kind| get(spec, kind) != get(before, kind)) {
@@ -194,4 +196,23 @@ pub(super) fn update_priority_class(object: &Json, old: &Json, causes: &mut Caus
         causes.forbidden("value", "may not be changed in an update.");
     }
     causes.immutable("preemptionPolicy", get(object, "preemptionPolicy"), get(old, "preemptionPolicy"));
+}
+
+/// A driver of storage: what it can do is fixed, for the most part.
+pub(super) fn driver(object: &Json, old: Option<&Json>, causes: &mut Causes) {
+    if old.is_none() {
+        metadata::create(object, false, Name::Subdomain, causes);
+    }
+    let spec = get(object, "spec");
+    if let Some(policy) = get(spec, "fsGroupPolicy").as_str() {
+        causes.one_of("spec.fsGroupPolicy", policy, &["File", "None", "ReadWriteOnceWithFSType"]);
+    }
+    for (at, mode) in items(spec, "volumeLifecycleModes").iter().filter_map(Json::as_str).enumerate() {
+        causes.one_of(&format!("spec.volumeLifecycleModes[{at}]"), mode, &["Ephemeral", "Persistent"]);
+    }
+    if let Some(before) = old.map(|old| get(old, "spec")) {
+        for (name, said) in [("attachRequired", "attachedRequired"), ("volumeLifecycleModes", "volumeLifecycleModes")] {
+            causes.immutable(&format!("spec.{said}"), get(spec, name), get(before, name));
+        }
+    }
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::causes::Causes;
 use super::metadata::{self, Name};
-use super::{names, pod, selector};
+use super::{claim, names, pod, selector};
 use crate::Json;
 use crate::defaults::fields::{drop, entries, get, items, number, text};
 
@@ -52,13 +52,29 @@ pub(super) fn update(kind: &str, object: &Json, old: &Json, causes: &mut Causes)
     }
 }
 
+/// A state that a workload was in, which never changes.
+pub(super) fn revision(object: &Json, old: Option<&Json>, causes: &mut Causes) {
+    if old.is_none() {
+        metadata::create(object, true, Name::Subdomain, causes);
+    }
+    causes.not_negative("revision", number(object, "revision"));
+    match object.get("data").filter(|data| !data.is_null()) {
+        None => causes.required("data", "data is mandatory"),
+        Some(data) => {
+            if let Some(old) = old {
+                causes.immutable("data", data, get(old, "data"));
+            }
+        }
+    }
+}
+
 fn check(kind: &str, object: &Json, exists: bool, causes: &mut Causes) {
     let spec = get(object, "spec");
     match kind {
         "Deployment" => deployment(spec, causes),
         "ReplicaSet" => {
             counts(spec, &["replicas", "minReadySeconds"], causes);
-            chosen(spec, "replicaset", causes);
+            chosen(spec, "deployment", causes);
             replica_template(spec, causes);
         }
         "StatefulSet" => stateful_set(spec, exists, causes),
@@ -264,7 +280,7 @@ fn stateful_set(spec: &Json, exists: bool, causes: &mut Causes) {
     let claims = items(spec, "volumeClaimTemplates");
     if !exists {
         for (at, claim) in claims.iter().enumerate() {
-            pod::check_claim_spec(get(claim, "spec"), &format!("spec.volumeClaimTemplates[{at}].spec"), causes);
+            claim::check(get(claim, "spec"), &format!("spec.volumeClaimTemplates[{at}].spec"), causes);
         }
     }
     counts(spec, &["replicas", "minReadySeconds"], causes);

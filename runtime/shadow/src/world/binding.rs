@@ -37,11 +37,7 @@ fn bound(pod: &Json, binding: &Json, now: Json) -> Result<Json, ApiError> {
         return conflict(format!("pod {} has non-empty .spec.schedulingGates", name(pod)));
     }
     let mut pod = pod.clone();
-    let mut scheduled =
-        json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
-    if let (Some(fields), Some(generation)) = (scheduled.as_object_mut(), pod.pointer("/metadata/generation")) {
-        fields.insert("observedGeneration".into(), generation.clone());
-    }
+    let scheduled = json!({"type": "PodScheduled", "status": "True", "lastProbeTime": null, "lastTransitionTime": now});
     if let Some(spec) = pod.get_mut("spec").and_then(Json::as_object_mut) {
         spec.insert("nodeName".into(), text(binding, "/target/name").unwrap_or_default().into());
     }

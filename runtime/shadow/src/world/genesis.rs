@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Objects, World, Writer};
+use crate::error::ApiError;
 
 /// The priority classes that every cluster has.
 const PRIORITIES: [(&str, i64, &str); 2] = [
@@ -83,14 +84,14 @@ impl World {
     }
 
     /// Takes a machine in: its Node, with the status that the kubelet reports.
-    pub(crate) fn join(&mut self, node: crate::Json) {
+    ///
+    /// # Errors
+    /// What the API says of the Node or its status.
+    pub(crate) fn join(&mut self, node: crate::Json) -> Result<(), ApiError> {
         let writer = Writer { manager: "kubelet".into(), ..Writer::default() };
         let status = node["status"].clone();
-        // Where the kind is not known there is nothing to join.
-        if let Ok(made) = self.create(&writer, "nodes", node) {
-            let mut made = crate::Json::clone(&made);
-            crate::controllers::fields::put(&mut made, &["status"], status);
-            drop(self.update_status(&writer, "nodes", made));
-        }
+        let mut made = crate::Json::clone(&*self.create(&writer, "nodes", node)?);
+        crate::controllers::fields::put(&mut made, &["status"], status);
+        self.update_status(&writer, "nodes", made).map(drop)
     }
 }

@@ -12,11 +12,6 @@ pub(crate) fn time(at: jiff::Timestamp) -> Json {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into()
 }
 
-/// With microseconds, as some fields have it.
-pub(super) fn micro_time(at: jiff::Timestamp) -> Json {
-    at.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string().into()
-}
-
 fn fields(object: &mut Json) -> Option<&mut Map<String, Json>> {
     object.as_object_mut()?.entry("metadata").or_insert_with(|| json!({})).as_object_mut()
 }
@@ -24,6 +19,16 @@ fn fields(object: &mut Json) -> Option<&mut Map<String, Json>> {
 pub(super) fn set(object: &mut Json, key: &str, value: Json) {
     if let Some(fields) = fields(object) {
         fields.insert(key.to_owned(), value);
+    }
+}
+
+/// Sets the version where the API server writes it: behind the uid.
+pub(super) fn set_version(object: &mut Json, version: u64) {
+    let Some(fields) = fields(object) else { return };
+    let place = fields.keys().position(|key| key == "uid").map_or(0, |place| place + 1);
+    match fields.get_mut("resourceVersion") {
+        Some(field) => *field = version.to_string().into(),
+        None => drop(fields.shift_insert(place, "resourceVersion".to_owned(), version.to_string().into())),
     }
 }
 

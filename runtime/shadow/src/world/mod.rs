@@ -8,6 +8,7 @@ mod binding;
 mod deletion;
 mod events;
 mod genesis;
+mod ip_addresses;
 mod meta;
 mod parts;
 mod reach;
@@ -119,7 +120,8 @@ pub(crate) struct World {
     graves: BTreeMap<Key, u32>,
     /// How many names have been made of each `generateName`, by resource, namespace and prefix.
     generated: BTreeMap<Key, u32>,
-    events: events::Said,
+    /// What the Events say.
+    said: events::Said,
     /// What could not be judged about objects that are there.
     pub(crate) unvalidated: BTreeMap<Key, Vec<String>>,
 }
@@ -128,8 +130,9 @@ impl World {
     /// Over a base; without one, nothing is in it.
     pub(crate) fn new(seed: u64, clock: Arc<dyn Clock>, catalog: Catalog, base: Option<Arc<dyn Base>>) -> Self {
         let (graves, generated) = (BTreeMap::new(), BTreeMap::new());
-        let (documents, events, unvalidated) = (Arc::default(), events::Said::default(), BTreeMap::new());
-        Self { store: Store::new(base), catalog, documents, clock, seed, graves, generated, events, unvalidated }
+        let (documents, unvalidated) = (Arc::default(), BTreeMap::new());
+        let (store, said) = (Store::new(base), events::Said::default());
+        Self { store, catalog, documents, clock, seed, graves, generated, said, unvalidated }
     }
 
     /// The same once more: what happens in one no longer shows in the other. The clock stays shared.
@@ -142,7 +145,7 @@ impl World {
             seed: self.seed,
             graves: self.graves.clone(),
             generated: self.generated.clone(),
-            events: self.events.clone(),
+            said: self.said.clone(),
             unvalidated: self.unvalidated.clone(),
         }
     }

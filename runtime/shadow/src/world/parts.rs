@@ -11,7 +11,7 @@ use crate::crd::{self, Verdict};
 use crate::defaults::{self, prepare};
 use crate::error::ApiError;
 use crate::store::Stored;
-use crate::{Json, schema, validation};
+use crate::{Json, object, schema, validation};
 
 /// The resource whose objects make resources.
 pub(crate) const DEFINITIONS: &str = "customresourcedefinitions.apiextensions.k8s.io";
@@ -24,7 +24,7 @@ pub(crate) fn decode(
     validation: FieldValidation,
 ) -> Result<Vec<String>, ApiError> {
     let refuse = |words: &str| schema::cannot_be_handled(&kind.kind, &kind.version, words);
-    let mut unknown = read(kind, object).map_err(|words| refuse(&words))?;
+    let mut unknown = read(kind, object, schema::check_given).map_err(|words| refuse(&words))?;
     if let Some(definition) = &kind.definition {
         unknown.extend(definition.prune(object).iter().map(|path| format!("unknown field {path:?}")));
     }
@@ -35,10 +35,13 @@ pub(crate) fn decode(
     }
 }
 
+/// How an object is read.
+type Check = fn(&schema::Schemas, schema::Id, &mut Json) -> Result<Vec<String>, String>;
+
 /// Brings an object of a built-in kind into the form in which the API server keeps it; gives what it does not know in it.
-fn read(kind: &ResourceType, object: &mut Json) -> Result<Vec<String>, String> {
+fn read(kind: &ResourceType, object: &mut Json, check: Check) -> Result<Vec<String>, String> {
     match &kind.schema {
-        Some((schemas, id)) if kind.definition.is_none() => schema::check_fields(schemas, *id, object),
+        Some((schemas, id)) if kind.definition.is_none() => check(schemas, *id, object),
         _ => Ok(Vec::new()),
     }
 }
@@ -124,8 +127,10 @@ pub(super) fn prepare(
     if &*stored.name == DEFINITIONS {
         crd::prepare(object, live);
     }
+    // What is read from the store is filled in once more.
+    *object = default(stored, object.take());
     // What was just filled in may not stand as the API server writes it.
-    read(stored, object).map(drop).map_err(|words| ApiError::new(500, "InternalError", words))
+    read(stored, object, schema::check_fields).map(drop).map_err(|words| ApiError::new(500, "InternalError", words))
 }
 
 /// What is said about an object that is accepted.
@@ -145,6 +150,11 @@ pub(super) fn judge(
     live: Option<&Json>,
     object: &Json,
 ) -> Result<Judged, ApiError> {
+    if object::is_deeper(object, object::DEEPEST) {
+        let said =
+            format!("the object is too deep: at most {} maps and lists may stand in each other", object::DEEPEST);
+        return Err(ApiError::bad_request(said));
+    }
     let (verdict, request) = (verdict(target, stored, live, object), request(target, stored));
     if !verdict.causes.is_empty() {
         let name = crate::object::name(object);
@@ -164,13 +174,23 @@ pub(super) fn judge(
     Ok(Judged { warnings, unvalidated: verdict.unvalidated })
 }
 
+/// What the namespace's quotas have been used up by an object that is good.
+pub(super) fn charged(
+    world: &World,
+    target: &Target<'_>,
+    stored: &ResourceType,
+    live: Option<&Json>,
+    object: &Json,
+) -> Vec<Json> {
+    if is_whole(target) { admission::charged(&request(target, stored), object, live, world) } else { Vec::new() }
+}
+
 fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, object: &Json) -> Verdict {
     let mut verdict = Verdict::default();
     let (group, version, kind) = (&*stored.group, &*stored.version, &*stored.kind);
     if let Some(live) = live {
-        // The registry judges it, and each kind's own rules do so again.
-        verdict.causes = validation::metadata_update(object, live);
-        verdict.causes.extend_from_within(..);
+        let built_in = stored.definition.is_none() && &*stored.name != DEFINITIONS;
+        verdict.causes = validation::metadata_update(object, live, stored.namespaced, built_in);
     }
     if live.is_none() && (target.kind.definition.is_some() || &*stored.name == DEFINITIONS) {
         verdict.causes = validation::custom_metadata(object, stored.namespaced);
@@ -188,6 +208,8 @@ fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, obje
             Some(live) => validation::update(group, version, kind, object, live),
             None => validation::create(group, version, kind, object, stored.namespaced),
         });
+    } else if let Some(live) = live {
+        verdict.causes.extend(validation::update_part(group, kind, target.subresource, object, live));
     }
     if live.is_none() && verdict.causes.is_empty() {
         verdict.causes = validation::metadata(object);
@@ -250,8 +272,10 @@ pub(crate) fn is_outdated(stored: &Stored, kind: &ResourceType) -> bool {
 
 /// Told of every object that was stored or removed (then `new` is nothing), after the fact: definitions make resources.
 pub(super) fn committed(world: &mut World, kind: &Arc<ResourceType>, old: Option<&Json>, new: Option<&Json>) {
-    if &*kind.name != DEFINITIONS {
-        return;
+    match &*kind.name {
+        "services" => return world.take_addresses(old, new),
+        DEFINITIONS => {}
+        _ => return,
     }
     let since = since(world, old, new);
     let names = |definition: Option<&Json>| {

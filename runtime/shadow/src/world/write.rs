@@ -153,6 +153,9 @@ impl World {
             }
             return Err(error);
         }
+        if !writer.dry_run {
+            self.charge(target, &stored_kind, None, &object)?;
+        }
         let object = to_store(object, &stored_kind);
         let stored = self.commit(&key, &stored_kind, object, writer.dry_run);
         warnings.extend(self.accepted(&key, judged, writer.dry_run));
@@ -223,6 +226,9 @@ impl World {
         if object == live.json() {
             return Ok(Written { object: live.clone(), created: false, warnings: Vec::new() });
         }
+        if !writer.dry_run {
+            self.charge(target, &stored_kind, Some(&old), &object)?;
+        }
         let stored = self.commit(&key, &stored_kind, object, writer.dry_run);
         Ok(Written { object: stored, created: false, warnings: Vec::new() })
     }
@@ -238,6 +244,28 @@ impl World {
         }
         warnings.extend(unvalidated);
         warnings
+    }
+
+    /// Has the namespace's quotas know of an object that is about to be stored.
+    fn charge(
+        &mut self,
+        target: &Target<'_>,
+        stored: &ResourceType,
+        live: Option<&Json>,
+        object: &Json,
+    ) -> Result<(), ApiError> {
+        let charged = parts::charged(self, target, stored, live, object);
+        if charged.is_empty() {
+            return Ok(());
+        }
+        let kind = self.stored_type("resourcequotas")?;
+        let writer = Writer { manager: "kube-apiserver".into(), ..Writer::default() };
+        for quota in charged {
+            let name = object::name(&quota).to_owned();
+            let target = Target { kind: &kind, namespace: target.namespace, name: &name, subresource: "status" };
+            self.write(&target, &writer, Edit::Replace(quota))?;
+        }
+        Ok(())
     }
 
     /// Optimistic locking.
@@ -277,7 +305,7 @@ impl World {
         if dry_run {
             return Arc::new(Stored::encode(&key.resource, &object));
         }
-        meta::set(&mut object, "resourceVersion", self.store.next_version().to_string().into());
+        meta::set_version(&mut object, self.store.next_version());
         let before = self.store.get(key).map(|before| before.json());
         let stored = self.store.put(key, &object);
         parts::committed(self, kind, before.as_ref(), Some(&object));

@@ -72,6 +72,8 @@ impl Asked {
     /// Lets some time pass.
     pub fn wait(&self, time: Duration) {
         *self.clock.0.lock().unwrap() += time;
+        // What is due is done after the next request.
+        self.get("/version").is(200);
     }
 
     /// With these definitions in it.

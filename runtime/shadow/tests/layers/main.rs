@@ -104,7 +104,9 @@ fn writes_stay_in_the_upper_layer() {
     assert!(names(&before).iter().all(|name| names(&after).contains(name)));
     let sets = shadow.get("/apis/apps/v1/namespaces/default/replicasets");
     assert_eq!(names(&sets).len(), 1, "the subtree came up with its owner");
-    let slices = shadow.get("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices");
+    let slices = shadow.get(
+        "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices?labelSelector=kubernetes.io/service-name!%3Dkubernetes",
+    );
     assert_eq!(
         slices["items"][0]["endpoints"].as_array().unwrap().len(),
         3,

@@ -1,5 +1,7 @@
 //! Answers, and what differs between two of them.
 
+use std::sync::LazyLock;
+
 use regex::Regex;
 use serde_json::{Value, json};
 
@@ -13,18 +15,40 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The answer without the five letters that the server has made up for a name.
+    #[must_use]
+    pub fn with_plain_name(self, prefix: &str) -> Self {
+        let names = [&self.body["metadata"]["name"], &self.body["details"]["name"]];
+        let name = names.into_iter().filter_map(Value::as_str).find(|name| !name.is_empty()).unwrap_or_default();
+        let Some((at, _)) = name.char_indices().rev().nth(4).filter(|_| !prefix.is_empty()) else { return self };
+        let made_up = name.split_at(at).1;
+        let body = self.body.to_string().replace(made_up, "SOME");
+        Self { body: serde_json::from_str(&body).unwrap(), ..self }
+    }
+
     pub fn new(code: u16, warnings: Vec<String>, body: &str) -> Self {
         Self { code, warnings, body: serde_json::from_str(body).unwrap_or_else(|_| body.into()) }
     }
 }
+
+/// What differs from run to run within texts.
+static PATTERNS: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
+    let patterns = [
+        (r"20[23][0-9]-[0-9][0-9]-[0-9][0-9]T[0-9][0-9]:[0-9][0-9]:[0-9][0-9](\.[0-9]+)?Z", "TIME"),
+        ("kube-api-access-[a-z0-9]{5}", "kube-api-access-SOME"),
+        (r"ResourceVersion in record \([0-9]+\)", "VERSION"),
+        ("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "UID"),
+        // Within the text of an object in an error.
+        (r#"resourceVersion\\+":\\+"[0-9]+"#, "VERSION"),
+    ];
+    patterns.map(|(pattern, plain)| (Regex::new(pattern).unwrap(), plain))
+});
 
 /// Makes the answers to one case comparable: without what differs from run to run.
 #[derive(Default)]
 pub struct Normal {
     /// Of the objects in the answers, which show in errors too.
     uids: Vec<String>,
-    /// Those that came from a `generateName`.
-    names: Vec<String>,
 }
 
 impl Normal {
@@ -33,9 +57,6 @@ impl Normal {
         if let Some(uid) = body["metadata"]["uid"].as_str().filter(|uid| uid.len() == 36) {
             self.uids.push(uid.to_owned());
         }
-        if let (Some(_), Some(name)) = (body["metadata"]["generateName"].as_str(), body["metadata"]["name"].as_str()) {
-            self.names.push(name.to_owned());
-        }
         visit(&mut body);
         if body["kind"] == "Service" {
             allocated(&mut body["spec"]);
@@ -43,17 +64,11 @@ impl Normal {
         body.sort_all_objects();
         let answer = json!({"code": answer.code, "warnings": answer.warnings, "body": body});
         let mut text = answer.to_string();
-        for (found, plain) in [(&self.uids, "UID"), (&self.names, "GENERATED")] {
-            for found in found {
-                text = text.replace(found, plain);
-            }
+        for uid in &self.uids {
+            text = text.replace(uid, "UID");
         }
-        for (pattern, plain) in [
-            (r"20[23]\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", "TIME"),
-            (r"kube-api-access-.....", "kube-api-access-SOME"),
-            (r"ResourceVersion in record \(\d+\)", "VERSION"),
-        ] {
-            text = Regex::new(pattern).unwrap().replace_all(&text, plain).into_owned();
+        for (pattern, plain) in PATTERNS.iter() {
+            text = pattern.replace_all(&text, *plain).into_owned();
         }
         serde_json::from_str(&text).unwrap()
     }
@@ -68,8 +83,17 @@ fn visit(value: &mut Value) {
             map.values_mut().for_each(visit);
         }
         Value::Array(list) => list.iter_mut().for_each(visit),
+        Value::String(text) if text.contains("\n@@ ") => *text = without_difference(text),
         _ => {}
     }
+}
+
+/// An error without what differs between two values of Go, which the API server shows by the names of its own types.
+fn without_difference(text: &str) -> String {
+    let mut lines = text.split('\n');
+    let mut said = lines.next().unwrap_or_default().to_owned();
+    said.extend(lines.filter(|line| !line.starts_with(['@', ' ', '+', '-'])));
+    said
 }
 
 /// Addresses and ports that the server chose.

@@ -2,8 +2,9 @@
 //!
 //! A document is an object that is created as a dry run. With `changes` (merge patches) or `requests`, it is really created,
 //! and each of those is sent to it, as a dry run. A request is a map:
-//! `{verb: PATCH, at: status, as: merge, query: fieldValidation=Strict, body: …, real: true}`, of which all but the body has
-//! a default; a body that is a text is sent as it is.
+//! `{verb: PATCH, at: status, as: merge, query: fieldValidation=Strict, body: …}`, of which all but the body has a default; a
+//! body that is a text is sent as it is. A document `{values: […], objects: […]}` is as many objects as there are pairs: each
+//! value takes the place of each `$`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -55,12 +56,31 @@ fn cases() -> Vec<(String, Value)> {
         let stem = file.file_stem().unwrap().to_string_lossy();
         let place = file.parent().unwrap().file_name().unwrap().to_string_lossy();
         for (at, document) in read(&file).into_iter().enumerate() {
-            if document["kind"].is_string() {
-                cases.push((format!("{place}/{stem}#{at}"), document));
+            let name = format!("{place}/{stem}#{at}");
+            match (document["values"].as_array(), document["objects"].as_array()) {
+                (Some(values), Some(objects)) => {
+                    let pairs = objects.iter().enumerate().flat_map(|o| values.iter().enumerate().map(move |v| (o, v)));
+                    let pair = |((o, object), (v, value))| (format!("{name}.{o}.{v}"), filled(object, value));
+                    cases.extend(pairs.map(pair));
+                }
+                _ if document["kind"].is_string() => cases.push((name, document)),
+                _ => {}
             }
         }
     }
     cases
+}
+
+fn filled(part: &Value, value: &Value) -> Value {
+    match part {
+        Value::String(text) if text == "$" => value.clone(),
+        Value::Array(items) => items.iter().map(|item| filled(item, value)).collect(),
+        Value::Object(map) => {
+            let key = |key: &String| value.as_str().filter(|_| key == "$").unwrap_or(key).to_owned();
+            map.iter().map(|(name, part)| (key(name), filled(part, value))).collect()
+        }
+        other => other.clone(),
+    }
 }
 
 impl<'a> Session<'a> {
@@ -103,7 +123,8 @@ impl<'a> Session<'a> {
         let created = self.send("POST", &format!("{path}{query}"), "application/json", &case.to_string());
         let name = created.body["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         assert!(!real || created.code == 201, "{case}: {}", created.body);
-        let mut answers = vec![created];
+        let prefix = case["metadata"]["generateName"].as_str().unwrap_or_default();
+        let mut answers = vec![created.with_plain_name(prefix)];
         answers.extend(requests.iter().map(|request| self.request(&format!("{path}/{name}"), request)));
         Some(answers)
     }
@@ -120,9 +141,7 @@ impl<'a> Session<'a> {
         };
         let mut path = if at.is_empty() { object.to_owned() } else { format!("{object}/{at}") };
         let mut query = vec![text("query", "")];
-        if request["real"] != true {
-            query.push("dryRun=All".to_owned());
-        }
+        query.push("dryRun=All".to_owned());
         query.retain(|part| !part.is_empty());
         if !query.is_empty() && verb != "GET" {
             path += &format!("?{}", query.join("&"));

@@ -99,7 +99,6 @@ fn compare(ours: &Answers, theirs: &Answers) {
             wrong += &format!("--- {case} is equal, but known to differ\n");
         }
     }
-    println!("{equal} of {all} answers are equal");
     assert!(wrong.is_empty(), "{equal} of {all} answers are equal\n{wrong}");
 }
 

@@ -16,6 +16,21 @@ const BUFFER: usize = 4096;
 
 pub(super) struct Services(pub(super) Simulated);
 
+/// Where there is no cluster, there is no network: never the real one.
+pub(super) struct Nothing;
+
+impl Network for Nothing {
+    fn resolve(&self, host: &str) -> BoxFuture<Result<Vec<IpAddr>>> {
+        let error = Error::new(Kind::Unavailable, format!("the name {host} cannot be resolved"));
+        Box::pin(std::future::ready(Err(error.hint("there is no simulated cluster behind it"))))
+    }
+
+    fn dial(&self, host: &str, port: u16) -> BoxFuture<Result<Box<dyn Connection>>> {
+        let error = Error::new(Kind::Unavailable, format!("{host}:{port} does not accept a connection"));
+        Box::pin(std::future::ready(Err(error.hint("there is no simulated cluster behind it"))))
+    }
+}
+
 impl Network for Services {
     fn resolve(&self, host: &str) -> BoxFuture<Result<Vec<IpAddr>>> {
         let (cluster, host) = (self.0.clone(), host.to_owned());

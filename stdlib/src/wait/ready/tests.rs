@@ -262,10 +262,7 @@ fn a_crash_loop_shows_the_last_log_lines(bed: Bed) {
     assert_eq!(details["log"]["container"], "main", "{error:#}");
     let lines = details["log"]["lines"].as_array().unwrap();
     assert!((1..=20).contains(&lines.len()), "{lines:?}");
-    assert!(
-        error["message"].as_str().unwrap().contains("container main ended with exit code 1, 5 restarts"),
-        "{error:#}"
-    );
+    assert!(error["message"].as_str().unwrap().contains("container main ended with exit code 1, "), "{error:#}");
     assert!(error["hint"].as_str().unwrap().contains("exit code"));
 }
 

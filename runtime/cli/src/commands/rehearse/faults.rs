@@ -9,7 +9,6 @@ use windlass_runtime::suggest::did_you_mean;
 use windlass_runtime::target::Shadow;
 use windlass_runtime::{Error, Result};
 use windlass_shadow::fault::{Fault, PlannedFault};
-use windlass_shadow::topology::Topology;
 
 use crate::progress::Screen;
 
@@ -47,17 +46,17 @@ impl End {
 pub(super) struct Faults(Arc<Vec<PlannedFault>>);
 
 impl Faults {
-    /// Reads them.
-    pub(super) fn read(said: &[String], topology: &Topology) -> Result<Self> {
+    /// Reads them; `nodes` are those that there are.
+    pub(super) fn read(said: &[String], nodes: &[String]) -> Result<Self> {
         let read = |text: &String| {
             let planned: PlannedFault = text.parse().map_err(|e| Error::usage(format!("--fail {text}: {e}")))?;
             if let Fault::Node { name } = &planned.fault
                 && !name.contains('*')
-                && !topology.nodes.iter().any(|node| node.name == *name)
+                && !nodes.contains(name)
             {
-                let names: Vec<&str> = topology.nodes.iter().map(|node| node.name.as_str()).collect();
-                let hint = did_you_mean(name, names.iter().copied());
-                let shown = names.iter().take(10).copied().collect::<Vec<_>>().join(", ");
+                let names = nodes.iter().map(String::as_str);
+                let hint = did_you_mean(name, names.clone());
+                let shown = names.take(10).collect::<Vec<_>>().join(", ");
                 return Err(Error::usage(format!("--fail {text}: there is no node {name}"))
                     .hint(hint.unwrap_or_else(|| format!("the nodes are {shown}"))));
             }

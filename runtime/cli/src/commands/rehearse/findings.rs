@@ -187,7 +187,7 @@ impl Findings {
             let step = line(&wait.step);
             let gap = " ".repeat(width - step.width());
             let last = wait.last.as_deref().map(|last| format!(", at last {}", line(last))).unwrap_or_default();
-            let room = WIDTH.saturating_sub(width + 14);
+            let room = WIDTH.saturating_sub(width + 15);
             let what = shortened(&format!("{}{last}", line(&wait.what)), room);
             let _ = writeln!(text, "  {:>8}  {step}{gap}  {what}", seconds(wait.seconds));
         }

@@ -14,8 +14,10 @@ use windlass_runtime::report::{Report, RunStatus};
 use windlass_runtime::secret::MemoryVault;
 use windlass_runtime::target;
 use windlass_runtime::{Error, Result as Run};
+use windlass_shadow::recording::Recording;
 use windlass_shadow::topology::Topology;
 
+use super::record;
 use crate::args::{Rehearse, RunOutput};
 use crate::exit;
 use crate::failed::Failed;
@@ -34,11 +36,17 @@ pub(crate) fn run(rehearse: &Rehearse, ui: &Ui) -> Result<u8, Failed> {
 
 fn attempt(rehearse: &Rehearse, ui: &Ui) -> Result<u8, Failed> {
     let workspace = Workspace::open(&rehearse.what)?;
+    let base = rehearse.base.as_deref().map(|file| record::base(file, ui)).transpose()?;
     let topology = topology(rehearse, &workspace)?;
-    let faults = Faults::read(&rehearse.fail, &topology)?;
+    let mut nodes: Vec<String> = topology.nodes.iter().map(|node| node.name.clone()).collect();
+    nodes.extend(base.iter().flat_map(Recording::nodes));
+    let faults = Faults::read(&rehearse.fail, &nodes)?;
     let begin = rehearse.begin.unwrap_or_else(next_hour);
-    let setting = Setting { seed: rehearse.seed, nodes: topology.nodes.len(), begin };
+    let setting = Setting { seed: rehearse.seed, nodes: nodes.len(), begin };
     let mut builder = target::Shadow::builder().seed(setting.seed).begin_at(begin).topology(topology);
+    if let Some(base) = base {
+        builder = builder.base(base);
+    }
     let names = workspace.customer.iter().flat_map(|customer| customer.clusters.keys());
     for name in names.filter(|name| *name != "default") {
         builder = builder.cluster(name);
@@ -97,10 +105,13 @@ fn with_findings(report: &Report, findings: &Findings, again: Option<&Report>) -
     json
 }
 
-/// The machines: as many as asked for, or the customer's, or three.
+/// The machines: as many as asked for, or the base's own, or the customer's, or three.
 fn topology(rehearse: &Rehearse, workspace: &Workspace) -> Run<Topology> {
     if let Some(nodes) = rehearse.nodes {
         return Ok(Topology::of(nodes.into()));
+    }
+    if rehearse.base.is_some() {
+        return Ok(Topology::default());
     }
     let hosts = workspace.customer.as_ref().map(|customer| Hosts::of_folder(&customer.folder)).transpose()?.flatten();
     Ok(hosts.map_or_else(|| Topology::of(3), |hosts| hosts.topology()))

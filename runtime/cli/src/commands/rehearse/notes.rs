@@ -49,7 +49,9 @@ impl Notes {
             What::Progress { subject, text } => drop(noted.progress.insert(subject.clone(), text.clone())),
             What::Waited { primitive, about, virtual_s } => {
                 let one = about.contains('/');
-                let last = noted.progress.remove(about).filter(|_| !one);
+                // "3 objects in shop" are followed as "3 objects".
+                let subject = about.split_once(" in ").filter(|_| !one).map_or(about.as_str(), |(subject, _)| subject);
+                let last = noted.progress.remove(subject).filter(|_| !one);
                 let what = match about.as_str() {
                     "" => primitive.clone(),
                     about if primitive.starts_with("wait::") => about.to_owned(),

@@ -3,14 +3,15 @@
 use serde_json::Map;
 
 use crate::Json;
-use crate::apply::printed::go_quoted;
 use crate::error::{ApiError, Cause};
+use crate::go::quote;
+use crate::object::DEEPEST;
 
 /// 422, about no object.
 pub(super) fn refused(shown: &str, why: &str) -> ApiError {
     let cause = Cause {
         reason: "FieldValueInvalid",
-        message: format!("Invalid value: {}: {why}", go_quoted(shown)),
+        message: format!("Invalid value: {}: {why}", quote(shown)),
         field: "patch".into(),
     };
     ApiError::invalid("", "", "", &[cause])
@@ -27,7 +28,7 @@ pub(super) fn by_operations(patched: &Json, patch: &Json) -> String {
     for operation in patch.as_array().into_iter().flatten() {
         for key in ["path", "from"] {
             let path = operation.get(key).and_then(Json::as_str).unwrap_or_default();
-            let steps: Vec<&str> = path.split('/').skip(1).collect();
+            let steps: Vec<&str> = path.split('/').skip(1).take(DEEPEST).collect();
             let mut place = &mut been;
             for step in steps.split_last().map(|(_, before)| before).unwrap_or_default() {
                 let Json::Object(fields) = place else { break };

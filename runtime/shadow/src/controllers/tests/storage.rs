@@ -50,6 +50,17 @@ fn an_immediate_class_makes_a_volume_at_once_and_deletes_it_with_the_claim() {
 }
 
 #[test]
+fn a_provisioner_that_is_no_csi_driver_makes_volumes_too() {
+    let mut test = Test::new(1);
+    test.create("storageclasses.storage.k8s.io", class("shared", "Immediate", "example.com/nfs"));
+    test.create("persistentvolumeclaims", claim("data", "shared"));
+    test.finish();
+    let bound = test.get("persistentvolumeclaims", "data");
+    let volume = test.get("persistentvolumes", text(&bound["spec"]["volumeName"]));
+    assert_eq!((text(&bound["status"]["phase"]), text(&volume["spec"]["nfs"]["server"])), ("Bound", "nfs.example.com"));
+}
+
+#[test]
 fn a_volume_that_is_to_be_kept_stays_released() {
     let mut test = Test::new(1);
     let mut keep = class("keep", "Immediate", "csi.example.com");
@@ -105,10 +116,7 @@ fn a_claim_without_its_class_says_so_until_the_class_comes() {
     let pod = test.get("pods", "web");
     let message =
         text(&crate::controllers::fields::condition(&pod["status"], "PodScheduled").unwrap()["message"]).to_owned();
-    assert_eq!(
-        message,
-        "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. no new claims to deallocate, preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
-    );
+    assert_eq!(message, "0/1 nodes are available: pod has unbound immediate PersistentVolumeClaims. not found");
     assert!(test.has_event("web", "FailedScheduling", &message));
     test.create("storageclasses.storage.k8s.io", class("missing", "Immediate", "csi.example.com"));
     test.finish();

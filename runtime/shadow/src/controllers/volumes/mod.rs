@@ -29,6 +29,9 @@ const BOUND_BY: &str = "pv.kubernetes.io/bound-by-controller";
 const PROVISIONER: &str = "volume.kubernetes.io/storage-provisioner";
 const OLD_PROVISIONER: &str = "volume.beta.kubernetes.io/storage-provisioner";
 
+/// How often claims are looked at that are not bound.
+const LOOK_AGAIN: Duration = Duration::from_secs(15);
+
 /// The controller of claims.
 #[derive(Default)]
 pub(super) struct Claims {
@@ -46,10 +49,10 @@ impl Controller for Claims {
     }
 
     fn watches(&self) -> &'static [&'static str] {
-        &[CLAIMS, VOLUMES, CLASSES, "pods"]
+        &[CLAIMS, VOLUMES, CLASSES]
     }
 
-    fn keys(&mut self, _: &dyn Objects, view: &View, change: &Seen) -> Vec<Key> {
+    fn keys(&mut self, _: &dyn Objects, _: &View, change: &Seen) -> Vec<Key> {
         match &*change.key.resource {
             CLAIMS => {
                 let place = (change.key.namespace.to_string(), change.key.name.to_string());
@@ -73,14 +76,7 @@ impl Controller for Claims {
                 }
                 self.all_open()
             }
-            CLASSES => self.all_open(),
-            // A pod that comes may be what an open claim waits for.
-            _ if change.pod_before.is_none() && !change.gone() => {
-                let pod = view.pod(&change.key.namespace, &change.key.name);
-                let claims = pod.map(|pod| pod.claims.clone()).unwrap_or_default();
-                claims.iter().map(|claim| Key::new(CLAIMS, &change.key.namespace, claim)).collect()
-            }
-            _ => Vec::new(),
+            _ => self.all_open(),
         }
     }
 
@@ -116,7 +112,8 @@ impl Controller for Claims {
         }
         if delayed && !placed {
             self.say_delayed(cx, &claim)?;
-            return Ok(Next::Wait);
+            // Nobody tells it of pods: it looks again by itself.
+            return Ok(Next::Weakly(LOOK_AGAIN));
         }
         self.provide(cx, &claim, class.as_deref())
     }
@@ -215,7 +212,11 @@ impl Claims {
     fn say_delayed(&mut self, cx: &mut Context<'_>, claim: &Json) -> Result<(), ApiError> {
         set_phase(cx, claim, "Pending")?;
         let mut pods = cx.view.using(object::namespace(claim), object::name(claim)).filter(|pod| !pod.finished());
-        match pods.next().map(|pod| pod.name.clone()) {
+        // A pod that was made with its claim comes after the first look at it.
+        let first = !self.told.contains_key(object::uid(claim));
+        let made = super::fields::time(&claim["metadata"]["creationTimestamp"]);
+        let pod = pods.find(|pod| !first || made.is_some_and(|made| pod.created < made));
+        match pod.map(|pod| pod.name.clone()) {
             Some(pod) => {
                 let message = format!("waiting for pod {pod} to be scheduled");
                 self.tell(cx, claim, "Normal", "WaitForPodScheduled", &message);

@@ -73,6 +73,10 @@ pub(super) fn volume(cx: &Context<'_>, claim: &Json, class: &Json) -> Json {
         put(&mut volume, &["spec", "nodeAffinity", "required"], terms);
         let path = format!("/opt/local-path-provisioner/{name}_{}_{}", object::namespace(claim), object::name(claim));
         put(&mut volume, &["spec", "hostPath"], json!({"path": path, "type": "DirectoryOrCreate"}));
+    } else if provisioner.contains('/') {
+        // Not the name of a CSI driver: one of the older kind, which mostly share a file server.
+        let path = format!("/{}/{name}", object::namespace(claim));
+        put(&mut volume, &["spec", "nfs"], json!({"server": "nfs.example.com", "path": path}));
     } else {
         put(&mut volume, &["spec", "csi"], json!({"driver": provisioner, "fsType": "ext4", "volumeHandle": name}));
     }

@@ -13,10 +13,10 @@ use ::cel::objects::{Key, Map};
 use ::cel::{Context, Env, ExecutionError, Program, Value};
 
 use super::fault::{self, Path};
-use super::go;
 use super::openapi::old_item;
 use super::props::{Props, Rule};
 use crate::error::Cause;
+use crate::go;
 use crate::{Json, UNVALIDATED};
 
 pub(super) use path::field_path;

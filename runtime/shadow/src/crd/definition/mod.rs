@@ -63,7 +63,7 @@ pub(crate) fn validate(definition: &Json, old: Option<&Json>, subresource: &str)
 pub(crate) fn format_warnings(definition: &Json, old: Option<&Json>) -> Vec<String> {
     let known = old.map(unchecked_formats).unwrap_or_default();
     let new = unchecked_formats(definition).into_iter().filter(|format| !known.contains(format));
-    new.map(|format| format!("unrecognized format {}", super::go::quote(&format))).collect()
+    new.map(|format| format!("unrecognized format {}", crate::go::quote(&format))).collect()
 }
 
 fn unchecked_formats(definition: &Json) -> Vec<String> {

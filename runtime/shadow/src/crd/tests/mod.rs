@@ -2,8 +2,6 @@
 //! by the test in `live.rs`).
 
 mod recorded;
-mod rules;
-mod units;
 
 use std::collections::BTreeMap;
 

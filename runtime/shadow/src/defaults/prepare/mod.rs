@@ -3,7 +3,7 @@
 mod pod;
 pub(crate) mod service;
 
-use serde_json::json;
+use serde_json::{Map, json};
 
 use super::fields::{drop, fill, get, items, map, object, set, text};
 use crate::Json;
@@ -15,7 +15,7 @@ pub(crate) use pod::qos_class;
 /// `now` is the time of day, as objects carry it.
 pub(crate) fn create(group: &str, kind: &str, of: &mut Json, now: &str) {
     match (group, kind) {
-        ("", "Pod") => pod::create(of),
+        ("", "Pod") => pod::create(of, now),
         ("", "Namespace") => namespace(of),
         ("", "PersistentVolume") => {
             if let Some(status) = object(of, "status") {
@@ -31,7 +31,7 @@ pub(crate) fn create(group: &str, kind: &str, of: &mut Json, now: &str) {
                 data_sources(spec, None);
             }
         }
-        ("apps", "DaemonSet") => set_template_generation(of, 1),
+        ("apps", "DaemonSet") => set_template_generation(of, template_generation(of).max(1)),
         ("batch", "Job") => job_selector(of),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => stored_versions(of),
         _ => {}
@@ -89,12 +89,16 @@ fn template_generation(of: &Json) -> i64 {
     crate::object::annotation(of, TEMPLATE_GENERATION).and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
-fn set_template_generation(of: &mut Json, at_least: i64) {
-    let generation = if at_least == 1 { template_generation(of).max(1) } else { at_least };
+fn set_template_generation(of: &mut Json, generation: i64) {
     if let Some(annotations) = object(of, "metadata").and_then(|metadata| map(metadata, "annotations")) {
         annotations.insert(TEMPLATE_GENERATION.to_owned(), generation.to_string().into());
         annotations.sort_keys();
     }
+}
+
+/// A field of the API server's own type that is written as an annotation.
+pub(super) fn daemon_set(of: &mut Json) {
+    set_template_generation(of, template_generation(of));
 }
 
 /// A job selects its pods by its own uid, unless it says that it selects by itself.
@@ -104,6 +108,7 @@ fn job_selector(job: &mut Json) {
     }
     let name = crate::object::name(job).to_owned();
     let uid = crate::object::uid(job).to_owned();
+    let own = job.pointer("/metadata/labels").is_none_or(|labels| labels.as_object().is_none_or(Map::is_empty));
     let Some(spec) = object(job, "spec") else { return };
     if let Some(labels) =
         object(spec, "template").and_then(|t| object(t, "metadata")).and_then(|metadata| map(metadata, "labels"))
@@ -117,7 +122,13 @@ fn job_selector(job: &mut Json) {
             labels.entry(label).or_insert_with(|| value.clone().into());
         }
         labels.sort_keys();
+        let labels = labels.clone();
+        // What is read again has its defaults: those of the template, as long as it has none of its own.
+        if own && let Some(metadata) = object(job, "metadata") {
+            set(metadata, "labels", labels);
+        }
     }
+    let Some(spec) = object(job, "spec") else { return };
     if let Some(selected) = object(spec, "selector").and_then(|selector| map(selector, "matchLabels")) {
         selected.entry("batch.kubernetes.io/controller-uid").or_insert_with(|| uid.into());
         selected.sort_keys();

@@ -8,12 +8,12 @@ use crate::Json;
 use crate::defaults::fields::{entries, get, items, items_mut, object, set};
 use crate::quantity::Quantity;
 
-pub(super) fn create(pod: &mut Json) {
+pub(super) fn create(pod: &mut Json, now: &str) {
     let mut status = json!({"phase": "Pending", "qosClass": qos_class(pod)});
     let gated = pod.get("spec").is_some_and(|spec| !items(spec, "schedulingGates").is_empty());
     if gated {
         let condition = json!({
-            "type": "PodScheduled", "status": "False", "lastProbeTime": null, "lastTransitionTime": null,
+            "type": "PodScheduled", "status": "False", "lastProbeTime": null, "lastTransitionTime": now,
             "reason": "SchedulingGated", "message": "Scheduling is blocked due to non-empty scheduling gates",
         });
         set(&mut status, "conditions", json!([condition]));

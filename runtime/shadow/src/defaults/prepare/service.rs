@@ -302,6 +302,9 @@ pub(super) fn drop_by_type(old: &Json, service: &mut Json) {
     if is_external(before) && !is_external(spec) {
         take(spec, "externalTrafficPolicy");
     }
+    if needs_address(before) && !needs_address(spec) {
+        take(spec, "internalTrafficPolicy");
+    }
     let balanced = text(spec, "type") == "LoadBalancer";
     if !balanced {
         set(service, "status", json!({"loadBalancer": {}}));

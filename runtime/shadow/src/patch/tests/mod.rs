@@ -113,3 +113,16 @@ fn a_strategic_patch_of_a_custom_resource_is_refused() {
     let error = unsupported(true);
     assert_eq!((error.code, error.reason), (415, "UnsupportedMediaType"));
 }
+
+#[test]
+fn a_patch_cannot_grow_without_bound() {
+    let object = json!({"data": {"a": "b"}});
+    let doubled: Vec<Json> =
+        (0..60).map(|n| json!({"op": "copy", "from": "/data", "path": format!("/data/{n}")})).collect();
+    let error = crate::patch::json(&object, &Json::Array(doubled)).unwrap_err();
+    assert_eq!((error.code, error.reason), (413, "RequestEntityTooLarge"), "{error}");
+
+    let deep = (1..200).map(|n| json!({"op": "add", "path": "/a".repeat(n), "value": {}})).collect();
+    let error = crate::patch::json(&json!({}), &Json::Array(deep)).unwrap_err();
+    assert_eq!(error.code, 422, "{error}");
+}

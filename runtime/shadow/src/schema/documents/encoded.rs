@@ -123,7 +123,7 @@ fn operation(out: &mut Message, operation: &Json) {
             "consumes" => out.texts(7, value),
             "parameters" => items(value).for_each(|value| parameter(out, 8, value)),
             "responses" => {
-                out.message(9, |out| out.named(1, value, |out, value| out.message(1, |out| response(out, value))))
+                out.message(9, |out| out.named(1, value, |out, value| out.message(1, |out| response(out, value))));
             }
             "deprecated" => out.number(11, value),
             _ => out.extension(13, key, value),

@@ -107,10 +107,11 @@ fn definition(schema: &Json) -> Json {
         match key.as_str() {
             "$ref" => drop(second.insert(key.clone(), reference(value))),
             // A reference beside which something else stands.
-            "allOf" => match value.pointer("/0/$ref") {
-                Some(there) => drop(second.insert("$ref".into(), reference(there))),
-                None => {}
-            },
+            "allOf" => {
+                if let Some(there) = value.pointer("/0/$ref") {
+                    second.insert("$ref".into(), reference(there));
+                }
+            }
             // A number or a text.
             "oneOf" | "anyOf" => drop(second.insert("type".into(), "string".into())),
             "default" | "not" | "nullable" => {}

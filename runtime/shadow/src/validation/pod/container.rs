@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::causes::Causes;
 use super::super::names;
-use super::{Volumes, environment, probe, resources, security, volume};
+use super::{Volumes, environment, mount, probe, resources, security};
 use crate::Json;
 use crate::defaults::fields::{get, items, number, text};
 
@@ -74,9 +74,24 @@ fn check_ephemeral<'a>(
         let path = format!("{field}.ephemeralContainers[{at}]");
         check(container, &path, volumes, "", causes);
         name_is_free(container, &path, taken, causes);
-        for name in ["ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle"] {
-            if container.get(name).is_some() {
-                causes.forbidden(&format!("{path}.{name}"), "cannot be set for an Ephemeral Container");
+        let target = text(container, "targetContainerName");
+        let others = items(spec, "containers").iter().chain(items(spec, "initContainers"));
+        if !target.is_empty() && !others.into_iter().any(|other| text(other, "name") == target) {
+            causes.not_found(&format!("{path}.targetContainerName"), target);
+        }
+        let never = "cannot be set for an Ephemeral Container";
+        let asks = |name: &str| match (name, container.get(name)) {
+            ("resources", Some(resources)) => resources.as_object().is_some_and(|of| !of.is_empty()),
+            (_, found) => found.is_some(),
+        };
+        let fields =
+            ["ports", "resources", "resizePolicy", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle"];
+        for name in fields.into_iter().filter(|name| asks(name)) {
+            causes.forbidden(&format!("{path}.{name}"), never);
+        }
+        for (at, mount) in items(container, "volumeMounts").iter().enumerate() {
+            for name in ["subPath", "subPathExpr"].into_iter().filter(|name| !text(mount, name).is_empty()) {
+                causes.forbidden(&format!("{path}.volumeMounts[{at}].{name}"), never);
             }
         }
     }
@@ -103,7 +118,7 @@ fn check(container: &Json, path: &str, volumes: &Volumes<'_>, restart: &str, cau
     causes.one_of(&format!("{path}.terminationMessagePolicy"), policy, &["File", "FallbackToLogsOnError"]);
     check_ports(container, path, causes);
     environment::check(container, path, causes);
-    volume::check_mounts(container, path, volumes, causes);
+    mount::check(container, path, volumes, causes);
     let pull = text(container, "imagePullPolicy");
     causes.one_of(&format!("{path}.imagePullPolicy"), pull, &["Always", "IfNotPresent", "Never"]);
     resources::check(get(container, "resources"), &format!("{path}.resources"), causes);

@@ -3,8 +3,10 @@
 mod container;
 mod dns;
 mod environment;
+mod mount;
+mod part;
 mod probe;
-mod resources;
+pub(super) mod resources;
 mod scheduling;
 mod security;
 mod update;
@@ -14,10 +16,11 @@ use std::collections::BTreeMap;
 
 pub(super) use container::check_port;
 pub(super) use dns::check_address;
+pub(super) use part::{ephemeral, resize};
 pub(super) use resources::{check_quantity, is_standard};
 pub(super) use scheduling::{check_effect, check_node_selector, check_tolerations};
 pub(super) use update::update;
-pub(super) use volume::{check_access_modes, check_claim_spec, check_shared as check_shared_volume};
+pub(super) use volume::check_shared as check_shared_volume;
 
 use super::causes::Causes;
 use super::metadata::{self, Name};
@@ -108,7 +111,7 @@ fn check_spec(spec: &Json, field: &str, claims: &[Json], is_pod: bool, causes: &
     }
     resources::check_overhead(spec, field, causes);
     if let Some(os) = spec.get("os") {
-        causes.one_of(&format!("{field}.os.name"), text(os, "name"), &["linux", "windows"]);
+        causes.one_of(&format!("{field}.os"), text(os, "name"), &["linux", "windows"]);
     }
 }
 

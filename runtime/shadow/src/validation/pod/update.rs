@@ -2,7 +2,7 @@
 
 use super::super::causes::Causes;
 use crate::Json;
-use crate::defaults::fields::{drop, get, items, items_mut, number, set};
+use crate::defaults::fields::{drop, get, items, items_mut, number, set, text};
 
 /// A changed pod.
 pub(in crate::validation) fn update(pod: &Json, old: &Json, causes: &mut Causes) {
@@ -14,6 +14,9 @@ pub(in crate::validation) fn update(pod: &Json, old: &Json, causes: &mut Causes)
         }
     }
     let field = "spec.activeDeadlineSeconds";
+    if let Some(now) = number(spec, "activeDeadlineSeconds").filter(|now| !(0..=i64::from(i32::MAX)).contains(now)) {
+        return causes.invalid(field, now, &format!("must be between 0 and {}, inclusive", i32::MAX));
+    }
     match (number(spec, "activeDeadlineSeconds"), number(before, "activeDeadlineSeconds")) {
         (Some(now), Some(then)) if then < now => {
             return causes.invalid(field, now, "must be less than or equal to previous value");
@@ -22,10 +25,11 @@ pub(in crate::validation) fn update(pod: &Json, old: &Json, causes: &mut Causes)
         _ => {}
     }
     added_only(spec, before, causes);
-    let gates = |spec: &Json| items(spec, "schedulingGates").to_vec();
-    if gates(spec).iter().any(|gate| !gates(before).contains(gate)) {
-        let words = "only deletion is allowed, but found new scheduling gate";
-        causes.forbidden("spec.schedulingGates", words);
+    for (at, gate) in items(spec, "schedulingGates").iter().enumerate() {
+        if !items(before, "schedulingGates").contains(gate) {
+            let words = format!("only deletion is allowed, but found new scheduling gate '{}'", text(gate, "name"));
+            causes.forbidden(&format!("spec.schedulingGates[{at}].name"), &words);
+        }
     }
     if rest(spec) != rest(before) {
         let words = "pod updates may not change fields other than `spec.containers[*].image`,\

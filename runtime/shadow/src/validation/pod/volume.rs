@@ -1,16 +1,15 @@
-//! Volumes of pods, their mounts, and the specs of claims.
+//! Volumes of pods.
 
 use std::collections::BTreeSet;
 
 use super::super::causes::Causes;
-use super::super::{names, selector};
-use super::{Volumes, environment, resources};
+use super::super::{claim, names};
+use super::{Volumes, environment};
 use crate::Json;
-use crate::defaults::fields::{get, items, number, text, truth};
+use crate::defaults::fields::{get, items, number, text};
 use crate::quantity::Quantity;
 
 const MODE: &str = "must be a number between 0 and 0777 (octal), both inclusive";
-const ACCESS: [&str; 4] = ["ReadOnlyMany", "ReadWriteMany", "ReadWriteOnce", "ReadWriteOncePod"];
 
 /// All volumes of a pod; the good ones are put into `volumes`.
 pub(super) fn check<'a>(spec: &'a Json, path: &str, volumes: &mut Volumes<'a>, causes: &mut Causes) {
@@ -117,9 +116,7 @@ fn check_kind(kind: &str, source: &Json, path: &str, causes: &mut Causes) {
         }
         "projected" => check_projected(source, path, causes),
         "ephemeral" => match source.get("volumeClaimTemplate") {
-            Some(template) => {
-                check_claim_spec(get(template, "spec"), &format!("{path}.volumeClaimTemplate.spec"), causes);
-            }
+            Some(template) => claim::check(get(template, "spec"), &format!("{path}.volumeClaimTemplate.spec"), causes),
             None => causes.required(&format!("{path}.volumeClaimTemplate"), ""),
         },
         "csi" => check_driver(text(source, "driver"), &format!("{path}.driver"), causes),
@@ -292,7 +289,7 @@ fn no_back_steps(path: &str, field: &str, causes: &mut Causes) {
     }
 }
 
-fn descending(path: &str, field: &str, causes: &mut Causes) {
+pub(super) fn descending(path: &str, field: &str, causes: &mut Causes) {
     if path.starts_with('/') {
         causes.invalid(field, path, "must be a relative path");
     }
@@ -303,151 +300,5 @@ fn local_path(path: &str, field: &str, causes: &mut Causes) {
     descending(path, field, causes);
     if path.starts_with("..") && !path.starts_with("../") {
         causes.invalid(field, path, "must not start with '..'");
-    }
-}
-
-/// The mounts and devices of a container.
-pub(super) fn check_mounts(container: &Json, path: &str, volumes: &Volumes<'_>, causes: &mut Causes) {
-    let list = format!("{path}.volumeMounts");
-    let devices = items(container, "volumeDevices");
-    let mut taken = BTreeSet::new();
-    for (at, mount) in items(container, "volumeMounts").iter().enumerate() {
-        let path = format!("{list}[{at}]");
-        let (name, target) = (text(mount, "name"), text(mount, "mountPath"));
-        if name.is_empty() {
-            causes.required(&format!("{path}.name"), "");
-        }
-        if !volumes.contains_key(name) {
-            causes.not_found(&format!("{path}.name"), name);
-        }
-        if target.is_empty() {
-            causes.required(&format!("{path}.mountPath"), "");
-        }
-        if !taken.insert(target) {
-            causes.invalid(&format!("{path}.mountPath"), target, "must be unique");
-        }
-        if devices.iter().any(|device| text(device, "name") == name) {
-            causes.invalid(&format!("{path}.name"), name, "must not already exist in volumeDevices");
-        }
-        if devices.iter().any(|device| text(device, "devicePath") == target) {
-            let words = "must not already exist as a path in volumeDevices";
-            causes.invalid(&format!("{path}.mountPath"), target, words);
-        }
-        for name in ["subPath", "subPathExpr"] {
-            let sub = text(mount, name);
-            if name == "subPathExpr" && !sub.is_empty() && !text(mount, "subPath").is_empty() {
-                let words = "subPathExpr and subPath are mutually exclusive";
-                causes.invalid(&format!("{path}.subPathExpr"), sub, words);
-            }
-            descending(sub, &format!("{list}.{name}"), causes);
-        }
-        if let Some(mode) = get(mount, "mountPropagation").as_str() {
-            let field = format!("{list}.mountPropagation");
-            causes.one_of(&field, mode, &["Bidirectional", "HostToContainer", "None"]);
-            if mode == "Bidirectional" && !truth(get(container, "securityContext"), "privileged") {
-                let words = "Bidirectional mount propagation is available only to privileged containers";
-                causes.forbidden(&field, words);
-            }
-        }
-    }
-    check_devices(container, path, volumes, causes);
-}
-
-fn check_devices(container: &Json, path: &str, volumes: &Volumes<'_>, causes: &mut Causes) {
-    let mounts = items(container, "volumeMounts");
-    let (mut named, mut placed) = (BTreeSet::new(), BTreeSet::new());
-    for (at, device) in items(container, "volumeDevices").iter().enumerate() {
-        let path = format!("{path}.volumeDevices[{at}]");
-        let (name, target) = (text(device, "name"), text(device, "devicePath"));
-        let found = volumes.get(name);
-        if name.is_empty() {
-            causes.required(&format!("{path}.name"), "");
-        }
-        if !named.insert(name) {
-            causes.invalid(&format!("{path}.name"), name, "must be unique");
-        }
-        let block = |volume: &&Json| {
-            ["persistentVolumeClaim", "ephemeral", "spec"].iter().any(|kind| volume.get(*kind).is_some())
-        };
-        match found {
-            None => causes.not_found(&format!("{path}.name"), name),
-            Some(volume) if !block(volume) => {
-                let words = "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode";
-                causes.invalid(&format!("{path}.name"), name, words);
-            }
-            Some(_) => {}
-        }
-        if target.is_empty() {
-            causes.required(&format!("{path}.devicePath"), "");
-        }
-        if !placed.insert(target) {
-            causes.invalid(&format!("{path}.devicePath"), target, "must be unique");
-        }
-        if target.split('/').any(|part| part == "..") {
-            causes.invalid(&format!("{path}.devicePath"), target, "can not contain backsteps ('..')");
-        }
-        if mounts.iter().any(|mount| text(mount, "name") == name) {
-            causes.invalid(&format!("{path}.name"), name, "must not already exist in volumeMounts");
-        }
-        if mounts.iter().any(|mount| text(mount, "mountPath") == target) {
-            causes.invalid(&format!("{path}.devicePath"), target, "must not already exist as a path in volumeMounts");
-        }
-    }
-}
-
-/// The access modes of a claim or a volume.
-pub(crate) fn check_access_modes(spec: &Json, path: &str, causes: &mut Causes) {
-    let field = format!("{path}.accessModes");
-    let modes: Vec<&str> = items(spec, "accessModes").iter().filter_map(Json::as_str).collect();
-    for mode in &modes {
-        causes.one_of(&field, mode, &ACCESS);
-    }
-    let others = modes.iter().any(|mode| *mode != "ReadWriteOncePod" && ACCESS.contains(mode));
-    if modes.contains(&"ReadWriteOncePod") && others {
-        causes.forbidden(&field, "may not use ReadWriteOncePod with other access modes");
-    }
-}
-
-/// The spec of a claim.
-pub(crate) fn check_claim_spec(spec: &Json, path: &str, causes: &mut Causes) {
-    if items(spec, "accessModes").is_empty() {
-        causes.required(&format!("{path}.accessModes"), "at least 1 access mode is required");
-    }
-    if let Some(selector) = spec.get("selector") {
-        selector::check(selector, &format!("{path}.selector"), causes);
-    }
-    check_access_modes(spec, path, causes);
-    let field = format!("{path}.resources[storage]");
-    match get(get(spec, "resources"), "requests").get("storage") {
-        None => causes.required(&field, ""),
-        Some(size) => {
-            let read = size.as_str().and_then(|size| Quantity::parse(size).ok()).unwrap_or(Quantity::ZERO);
-            if causes.quantity_positive(&field, read) {
-                resources::check_quantity("storage", size, &field, causes);
-            }
-        }
-    }
-    let class = text(spec, "storageClassName");
-    if !class.is_empty() {
-        causes.each(&format!("{path}.storageClassName"), class, names::dns_subdomain(class));
-    }
-    if let Some(mode) = get(spec, "volumeMode").as_str() {
-        causes.one_of(&format!("{path}.volumeMode"), mode, &["Block", "Filesystem"]);
-    }
-    for name in ["dataSource", "dataSourceRef"] {
-        let Some(source) = spec.get(name) else { continue };
-        for part in ["name", "kind"] {
-            if text(source, part).is_empty() {
-                causes.required(&format!("{path}.{name}.{part}"), "");
-            }
-        }
-        let (group, kind) = (text(source, "apiGroup"), text(source, "kind"));
-        if group.is_empty() && kind != "PersistentVolumeClaim" {
-            let words = "must be 'PersistentVolumeClaim' when referencing the default apiGroup";
-            causes.invalid(&format!("{path}.{name}"), kind, words);
-        }
-        if !group.is_empty() {
-            causes.each(&format!("{path}.{name}.apiGroup"), group, names::dns_subdomain(group));
-        }
     }
 }
