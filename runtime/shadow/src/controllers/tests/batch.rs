@@ -15,7 +15,7 @@ fn job(name: &str, image: &str) -> Json {
         "spec": {
             "completions": 1, "parallelism": 1, "backoffLimit": 6, "completionMode": "NonIndexed", "suspend": false,
             "podReplacementPolicy": "TerminatingOrFailed",
-            "selector": {"matchLabels": {"app": name}}, "template": template,
+            "template": template,
         },
     })
 }
