@@ -68,7 +68,7 @@ fn questions_about_rights() {
         assert!(session.ok("auth can-i '*' '*' --all-namespaces").contains("yes"));
         let all = session.ok("auth can-i --list");
         assert!(all.contains("*.*"), "{all}");
-        let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: made}\n\
+        let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {name: made, namespace: NAMESPACE}\n\
                     rules: [{apiGroups: [''], resources: [pods], verbs: [get]}]";
         session.ok_with("auth reconcile -f -", role);
         session.alone("the users have other names", |session| {

@@ -18,7 +18,7 @@ use windlass_testbed::{Binaries, Testbed};
 use crate::plain::plain;
 
 /// Long enough for a machine that is busy with other things.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where commands go.
 struct Cluster {
