@@ -43,11 +43,7 @@ pub(super) fn answer(
     let status = match kind.kind.as_str() {
         "SelfSubjectReview" => json!({"userInfo": user("shadow")}),
         "TokenReview" => token(world, asked.pointer("/spec/token").and_then(Json::as_str).unwrap_or_default()),
-        "SelfSubjectRulesReview" => json!({
-            "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
-            "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
-            "incomplete": false,
-        }),
+        "SelfSubjectRulesReview" => rules(),
         _ => json!({"allowed": true}),
     };
     let mut metadata = Map::new();
@@ -71,6 +67,28 @@ pub(super) fn answer(
 
 fn user(name: &str) -> Json {
     json!({"username": name, "uid": name, "groups": ["system:masters", "system:authenticated"]})
+}
+
+/// What an administrator may do, and what everybody may in a cluster as it is at first.
+fn rules() -> Json {
+    let review =
+        |group: &str, resources: &[&str]| json!({"verbs": ["create"], "apiGroups": [group], "resources": resources});
+    let health = ["/healthz", "/livez", "/readyz", "/version", "/version/"];
+    let discovery = ["/api", "/api/*", "/apis", "/apis/*", "/openapi", "/openapi/*"];
+    let reads: Vec<&str> = discovery.iter().chain(&health).copied().collect();
+    json!({
+        "resourceRules": [
+            {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]},
+            review("authentication.k8s.io", &["selfsubjectreviews"]),
+            review("authorization.k8s.io", &["selfsubjectaccessreviews", "selfsubjectrulesreviews"]),
+        ],
+        "nonResourceRules": [
+            {"verbs": ["*"], "nonResourceURLs": ["*"]},
+            {"verbs": ["get"], "nonResourceURLs": reads},
+            {"verbs": ["get"], "nonResourceURLs": health},
+        ],
+        "incomplete": false,
+    })
 }
 
 /// Whose token it is: of a ServiceAccount by what it claims, of the administrator otherwise.

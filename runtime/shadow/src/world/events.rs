@@ -22,6 +22,9 @@ const REFILL: Duration = Duration::from_secs(300);
 pub(super) struct Said {
     alike: BTreeMap<String, Alike>,
     spoken: BTreeMap<String, Spoken>,
+    /// By a hash of what is said of which object, the number in the Event's name.
+    numbers: BTreeMap<u64, u64>,
+    last_number: u64,
 }
 
 /// Messages of Events that are alike otherwise.
@@ -39,6 +42,14 @@ struct Spoken {
 }
 
 impl Said {
+    /// A new number: the time, as in a real cluster, so that names stand in the order in which the Events happened.
+    fn number(&mut self, said: u64, at: jiff::Timestamp) -> u64 {
+        let now = u64::try_from(at.as_nanosecond()).unwrap_or_default();
+        self.last_number = now.max(self.last_number.saturating_add(1));
+        self.numbers.insert(said, self.last_number);
+        self.last_number
+    }
+
     /// Whether this message is lost among so many others.
     fn is_combined(&mut self, key: &str, message: &str, now: Duration) -> bool {
         let alike = self.alike.entry(key.to_owned()).or_default();
@@ -95,16 +106,21 @@ impl World {
         let alike = [&one, kind, reason].join(" ");
         let combined = !newer && self.said.is_combined(&alike, message, now);
         let said = if combined { COMBINED } else { message };
-        let name = self.chance(&["event", uid, component, kind, reason, said]);
-        let name = format!("{}.{name:016x}", object::name(about));
+        let said = self.chance(&["event", uid, component, kind, reason, said]);
         let message = if combined { format!("{COMBINED}{message}") } else { message.to_owned() };
         if !newer && self.said.is_too_much(&one, now) {
             return;
         }
+        let name = |number: u64| format!("{}.{number:x}", object::name(about));
+        let earlier = self.said.numbers.get(&said).copied().map(name);
+        let earlier = earlier.filter(|name| self.store.find("events", namespace, name).is_some());
+        let is_again = earlier.is_some();
+        let at = self.wall();
+        let name = earlier.unwrap_or_else(|| name(self.said.number(said, at)));
         let target = Target { kind: &resource, namespace, name: &name, subresource: "" };
         let writer = Writer { manager: manager(component).to_owned(), ..Writer::default() };
-        let stamp = super::meta::time(self.wall());
-        let edit = if self.store.get(&target.key()).is_some() {
+        let stamp = super::meta::time(at);
+        let edit = if is_again {
             Edit::Patch(Box::new(|event: &Json| Ok(again(event, &message, &stamp))))
         } else {
             let mut event = json!({
@@ -112,7 +128,7 @@ impl World {
                 "involvedObject": involved(about), "reason": reason, "message": message, "type": kind,
             });
             let rest = match (newer, combined) {
-                (true, _) => newer_fields(reason, self.wall()),
+                (true, _) => newer_fields(reason, at),
                 // The one that stands for many does not say who reported them.
                 (false, combined) => older_fields(component, if combined { "" } else { component }, &stamp),
             };

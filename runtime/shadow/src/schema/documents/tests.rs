@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::schema::protobuf::wire::fields;
 
 #[test]
 fn every_place_of_the_index_has_a_document() {
@@ -90,4 +91,45 @@ fn a_document_is_made_once_while_its_resources_stay() {
     changed.insert(other);
     assert_ne!(documents.get(&changed, place).unwrap(), first);
     assert_ne!(documents.index(&changed), index);
+}
+
+/// The messages of this number in a message.
+fn messages(message: &[u8], number: u64) -> Vec<&[u8]> {
+    let fields = fields(message).map(Result::unwrap).filter(|(at, _)| *at == number);
+    fields.map(|(_, value)| value.bytes().unwrap()).collect()
+}
+
+/// The message at these numbers, each the only one of its own.
+fn at<'a>(message: &'a [u8], numbers: &[u64]) -> &'a [u8] {
+    numbers.iter().fold(message, |message, number| messages(message, *number)[0])
+}
+
+#[test]
+fn the_second_version_says_the_same() {
+    let (text, encoded) = Documents::default().second(&widgets());
+    let document: Json = serde_json::from_slice(&text).unwrap();
+    assert_eq!((&document["swagger"], &document["info"]["version"]), (&json!("2.0"), &json!("1.36")));
+    let strategy = &document["definitions"]["io.k8s.api.apps.v1.DeploymentSpec"]["properties"]["strategy"];
+    assert_eq!(strategy["$ref"], "#/definitions/io.k8s.api.apps.v1.DeploymentStrategy");
+    assert_eq!(document["definitions"]["io.k8s.apimachinery.pkg.util.intstr.IntOrString"]["type"], "string");
+    assert!(document["paths"].as_object().unwrap().keys().any(|path| path.contains("my-shop.example.com")));
+    let path = "/api/v1/namespaces/{namespace}/configmaps/{name}";
+    let put = &document["paths"][path]["put"];
+    let body = json!({"name": "body", "in": "body", "required": true, "schema": {"$ref": "#/definitions/io.k8s.api.core.v1.ConfigMap"}});
+    assert_eq!(put["parameters"].as_array().unwrap().last(), Some(&body));
+    assert_eq!(put["responses"]["200"]["schema"], body["schema"]);
+
+    // As kubectl looks for what a kind takes.
+    let paths = messages(at(&encoded, &[8]), 2);
+    assert_eq!(paths.len(), document["paths"].as_object().unwrap().len());
+    let found = paths.into_iter().find(|entry| at(entry, &[1]) == path.as_bytes()).unwrap();
+    let patch = at(found, &[2, 8]);
+    let kind = messages(patch, 13).into_iter().find(|any| at(any, &[1]) == b"x-kubernetes-group-version-kind").unwrap();
+    let kind: Json = serde_json::from_slice(at(kind, &[2, 2])).unwrap();
+    assert_eq!(kind, json!({"group": "", "version": "v1", "kind": "ConfigMap"}));
+    let query = messages(patch, 8).into_iter().filter_map(|item| messages(at(item, &[1]), 2).into_iter().next());
+    let names: Vec<&[u8]> = query.map(|parameter| at(parameter, &[3, 4])).collect();
+    assert!(names.contains(&b"fieldValidation".as_slice()));
+    let definitions = messages(at(&encoded, &[9]), 1);
+    assert_eq!(definitions.len(), document["definitions"].as_object().unwrap().len());
 }

@@ -1,6 +1,6 @@
 //! Objects as protobuf, in which clients with Kubernetes' own types send them: kubectl's `create` and `drain`, for example.
 
-mod wire;
+pub(super) mod wire;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::OnceLock;

@@ -2,7 +2,7 @@
 
 /// A value, before its type is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Value<'a> {
+pub(in crate::schema) enum Value<'a> {
     Varint(u64),
     Fixed64(u64),
     Fixed32(u32),
@@ -11,14 +11,14 @@ pub(super) enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
-    pub(super) fn bytes(self) -> Result<&'a [u8], String> {
+    pub(in crate::schema) fn bytes(self) -> Result<&'a [u8], String> {
         match self {
             Self::Bytes(bytes) => Ok(bytes),
             _ => Err(self.wrong()),
         }
     }
 
-    pub(super) fn text(self) -> Result<String, String> {
+    pub(in crate::schema) fn text(self) -> Result<String, String> {
         Ok(String::from_utf8_lossy(self.bytes()?).into_owned())
     }
 
@@ -53,7 +53,7 @@ impl<'a> Value<'a> {
 }
 
 /// The fields of a message, in the order in which they stand; nothing after the first error.
-pub(super) fn fields(message: &[u8]) -> impl Iterator<Item = Result<(u64, Value<'_>), String>> {
+pub(in crate::schema) fn fields(message: &[u8]) -> impl Iterator<Item = Result<(u64, Value<'_>), String>> {
     let mut rest = message;
     std::iter::from_fn(move || {
         if rest.is_empty() {
