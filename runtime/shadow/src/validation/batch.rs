@@ -5,6 +5,7 @@ use super::metadata::{self, Name};
 use super::{cron, names, pod, selector};
 use crate::Json;
 use crate::defaults::fields::{get, number, text, truth};
+use crate::schema::internal::printed;
 
 pub(super) fn create_job(job: &Json, causes: &mut Causes) {
     metadata::create(job, true, Name::Subdomain, causes);
@@ -34,8 +35,7 @@ pub(super) fn update_job(job: &Json, old: &Json, causes: &mut Causes) {
     }
     causes.immutable("spec.selector", get(spec, "selector"), get(before, "selector"));
     if get(spec, "template") != get(before, "template") {
-        // The API server prints the template by the names of its own types.
-        causes.invalid("spec.template", get(spec, "template").clone(), "field is immutable");
+        causes.invalid("spec.template", printed("PodTemplateSpec", get(spec, "template")), "field is immutable");
     }
     for name in ["completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"] {
         causes.immutable(&format!("spec.{name}"), get(spec, name), get(before, name));
@@ -72,12 +72,15 @@ fn generated_selector(job: &Json, causes: &mut Causes) {
 fn check_job(spec: &Json, causes: &mut Causes) {
     check_job_spec(spec, "spec", causes);
     let of = get(spec, "selector");
-    if !of.is_object() {
-        return causes.required("spec.selector", "");
+    if of.is_object() {
+        selector::check(of, "spec.selector", causes);
+    } else {
+        // Found by two rules.
+        causes.required("spec.selector", "");
+        causes.required("spec.selector", "");
     }
-    selector::check(of, "spec.selector", causes);
     let labels = get(get(get(spec, "template"), "metadata"), "labels");
-    if selector::is_readable(of) && !selector::matches(of, labels) {
+    if !of.is_object() || (selector::is_readable(of) && !selector::matches(of, labels)) {
         let words = "`selector` does not match template `labels`";
         causes.invalid("spec.template.metadata.labels", labels.clone(), words);
     }
