@@ -1,12 +1,17 @@
 //! The life of an object: every verb, with a manifest.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
+use regex::{Captures, Regex};
 use serde_json::json;
 
 use crate::case::{Case, Step, files};
 use crate::kinds::Kinds;
 use crate::{Error, Json};
+
+#[expect(clippy::unwrap_used, reason = "the expression stands here, and each test needs it")]
+static OCTAL: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?m)(: +)0([0-7]{3,4})\s*$").unwrap());
 
 /// The manifests of all files below a folder, each with where it stands.
 ///
@@ -17,6 +22,12 @@ pub fn manifests(folder: &Path) -> Result<Vec<(String, Json)>, Error> {
     for path in files(folder)? {
         let wrong = |what: String| Error::File { path: path.display().to_string(), what };
         let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+        // People write modes of files in octal.
+        let octal = |found: &Captures<'_>| match i64::from_str_radix(&found[2], 8) {
+            Ok(number) => format!("{}{number}", &found[1]),
+            Err(_) => found[0].to_owned(),
+        };
+        let text = OCTAL.replace_all(&text, octal);
         let all: Vec<Json> = serde_yaml::from_multiple(&text).map_err(|error| wrong(error.to_string()))?;
         let place = path.strip_prefix(folder).unwrap_or(&path).with_extension("");
         let objects = all.into_iter().filter(|object| object.get("kind").is_some());

@@ -48,6 +48,8 @@ static ADDRESS: LazyLock<Regex> = LazyLock::new(|| regex(r"\b10\.96\.\d+\.\d+\b"
 static VERSION: LazyLock<Regex> = LazyLock::new(|| {
     regex(r#"((?i:resource ?version)(s?:? | in record \(|\\*"?[=:] ?\\*"?)|current: )\d+( \(\d+\))?"#)
 });
+/// Ports of nodes, in a table.
+static PORT: LazyLock<Regex> = LazyLock::new(|| regex(r"\b(\d+):3[0-2]\d{3}/"));
 /// Where a server listens.
 static HOST: LazyLock<Regex> = LazyLock::new(|| regex(r"^127\.0\.0\.1:\d+$"));
 /// The volume with the token of a pod's ServiceAccount.
@@ -182,6 +184,7 @@ impl Mask {
             .fold(text, |text, prefix| prefix.replace_all(&text, "<generated>").into_owned().into());
         let text = HOST.replace_all(&text, "<host>");
         let text = TOKEN.replace_all(&text, "kube-api-access-<generated>");
+        let text = PORT.replace_all(&text, "$1:<port>/");
         let text = ADDRESS.replace_all(&text, "<address>");
         VERSION.replace_all(&text, "${1}<version>").into_owned()
     }

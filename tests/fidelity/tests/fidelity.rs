@@ -37,6 +37,7 @@ fn answers_are_those_of_the_real_api_server() {
     let report = runtime.block_on(async {
         let real = Cluster::of_kubeconfig(&kubeconfig).await.unwrap();
         let shadow = Shadow::builder(Arc::new(RealClock::new())).build();
+        tokio::spawn(shadow.run());
         let shadow = Cluster::shadow(&shadow);
         let kinds = Kinds::of(&real).await.unwrap();
         let cases: Vec<Case> = cases(&kinds).into_iter().filter(|case| case.name.contains(&wanted)).collect();

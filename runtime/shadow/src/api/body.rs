@@ -200,5 +200,21 @@ pub(crate) fn media_type(content_type: &str) -> &str {
 /// What is wrong with it.
 pub(crate) fn read_yaml(body: &Bytes) -> Result<Json, String> {
     let text = std::str::from_utf8(body).map_err(|error| error.to_string())?;
-    serde_yaml::from_str(text).map_err(|error| format!("error converting YAML to JSON: {error}"))
+    let mut value = serde_yaml::from_str(text).map_err(|error| format!("error converting YAML to JSON: {error}"))?;
+    whole_numbers(&mut value);
+    Ok(value)
+}
+
+/// Go writes a number without a fraction as a whole one, whatever it has read.
+fn whole_numbers(value: &mut Json) {
+    match value {
+        Json::Array(items) => items.iter_mut().for_each(whole_numbers),
+        Json::Object(fields) => fields.values_mut().for_each(whole_numbers),
+        Json::Number(number) if number.is_f64() => {
+            if let Some(Ok(whole)) = number.as_f64().filter(|n| n.abs() < 1e15).map(|n| format!("{n}").parse::<i64>()) {
+                *value = whole.into();
+            }
+        }
+        _ => {}
+    }
 }

@@ -7,6 +7,7 @@ pub(crate) mod convert;
 mod decode;
 pub(crate) mod documents;
 mod go;
+pub(crate) mod internal;
 mod openapi;
 pub(crate) mod protobuf;
 mod time;

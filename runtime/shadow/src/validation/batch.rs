@@ -5,6 +5,7 @@ use super::metadata::{self, Name};
 use super::{cron, names, pod, selector};
 use crate::Json;
 use crate::defaults::fields::{get, number, text, truth};
+use crate::schema::internal::printed;
 
 pub(super) fn create_job(job: &Json, causes: &mut Causes) {
     metadata::create(job, true, Name::Subdomain, causes);
@@ -36,8 +37,7 @@ pub(super) fn update_job(job: &Json, old: &Json, causes: &mut Causes) {
     }
     causes.immutable("spec.selector", get(spec, "selector"), get(before, "selector"));
     if get(spec, "template") != get(before, "template") {
-        // The API server prints the template by the names of its own types.
-        causes.invalid("spec.template", get(spec, "template").clone(), "field is immutable");
+        causes.invalid("spec.template", printed("PodTemplateSpec", get(spec, "template")), "field is immutable");
     }
     for name in ["completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"] {
         causes.immutable(&format!("spec.{name}"), get(spec, name), get(before, name));

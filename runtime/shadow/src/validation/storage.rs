@@ -6,6 +6,7 @@ use super::{claim, names, pod};
 use crate::Json;
 use crate::defaults::fields::{drop, entries, get, items, number, set, text};
 use crate::quantity::Quantity;
+use crate::schema::internal::difference;
 
 pub(super) fn claim(object: &Json, causes: &mut Causes) {
     metadata::create(object, true, Name::Subdomain, causes);
@@ -21,26 +22,33 @@ pub(super) fn update_claim(object: &Json, old: &Json, causes: &mut Causes) {
     claim(object, causes);
     let (spec, before) = (get(object, "spec"), get(old, "spec"));
     let bound = text(get(object, "status"), "phase") == "Bound";
-    let fixed = |spec: &Json| {
-        let mut spec = spec.clone();
-        if text(before, "volumeName").is_empty() {
-            drop(&mut spec, "volumeName");
+    // What may change is taken to be as it was.
+    let mut fixed = spec.clone();
+    let mut as_before = |name: &str| match before.get(name) {
+        Some(value) => set(&mut fixed, name, value.clone()),
+        None => {
+            drop(&mut fixed, name);
         }
-        if before.get("storageClassName").is_none() {
-            drop(&mut spec, "storageClassName");
-        }
-        if bound {
-            drop(&mut spec, "volumeAttributesClassName");
-            if let Some(requests) = spec.pointer_mut("/resources/requests") {
-                set(requests, "storage", "");
-            }
-        }
-        spec
     };
-    if fixed(spec) != fixed(before) {
+    if text(before, "volumeName").is_empty() {
+        as_before("volumeName");
+    }
+    if before.get("storageClassName").is_none() {
+        as_before("storageClassName");
+    }
+    if bound {
+        as_before("volumeAttributesClassName");
+        if let (Some(requests), Some(size)) =
+            (fixed.pointer_mut("/resources/requests"), before.pointer("/resources/requests/storage"))
+        {
+            set(requests, "storage", size.clone());
+        }
+    }
+    if fixed != *before {
         let words = "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound \
                      claims";
-        causes.forbidden("spec", words);
+        let how = difference("PersistentVolumeClaimSpec", before, &fixed);
+        causes.forbidden("spec", &format!("{words}\n{how}"));
     }
     let held = get(get(get(old, "status"), "capacity"), "storage").as_str().and_then(|s| Quantity::parse(s).ok());
     if size(spec) < size(before) && size(spec) <= held.unwrap_or(Quantity::ZERO) {
@@ -141,8 +149,9 @@ pub(super) fn update_volume(object: &Json, old: &Json, causes: &mut Causes) {
     volume(object, causes);
     let (spec, before) = (get(object, "spec"), get(old, "spec"));
     if SOURCES.iter().any(|kind| get(spec, kind) != get(before, kind)) {
-        let words = "spec.persistentvolumesource is immutable after creation";
-        causes.forbidden("spec.persistentvolumesource", words);
+        let how = difference("PersistentVolumeSource", before, spec);
+        let words = format!("spec.persistentvolumesource is immutable after creation\n{how}");
+        causes.forbidden("spec.persistentvolumesource", &words);
     }
     causes.immutable("volumeMode", get(spec, "volumeMode"), get(before, "volumeMode"));
 }

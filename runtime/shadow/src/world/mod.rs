@@ -118,6 +118,8 @@ pub(crate) struct World {
     seed: u64,
     /// How often an object of this key has been deleted: the next one of that name gets another uid.
     graves: BTreeMap<Key, u32>,
+    /// How many objects have been made for nothing but to look at them.
+    dry_runs: u64,
     /// How many names have been made of each `generateName`, by resource, namespace and prefix.
     generated: BTreeMap<Key, u32>,
     /// What the Events say.
@@ -132,7 +134,7 @@ impl World {
         let (graves, generated) = (BTreeMap::new(), BTreeMap::new());
         let (documents, unvalidated) = (Arc::default(), BTreeMap::new());
         let (store, said) = (Store::new(base), events::Said::default());
-        Self { store, catalog, documents, clock, seed, graves, generated, said, unvalidated }
+        Self { store, catalog, documents, clock, seed, graves, dry_runs: 0, generated, said, unvalidated }
     }
 
     /// The same once more: what happens in one no longer shows in the other. The clock stays shared.
@@ -144,6 +146,7 @@ impl World {
             clock: self.clock.clone(),
             seed: self.seed,
             graves: self.graves.clone(),
+            dry_runs: self.dry_runs,
             generated: self.generated.clone(),
             said: self.said.clone(),
             unvalidated: self.unvalidated.clone(),
@@ -173,10 +176,12 @@ impl World {
     }
 
     /// Words of its own from [`chance`](Objects::chance), as a uid.
-    fn new_uid(&self, key: &Key, dry_run: bool) -> String {
+    fn new_uid(&mut self, key: &Key, dry_run: bool) -> String {
         let mut life = self.graves.get(key).copied().unwrap_or_default().to_string();
         if dry_run {
-            life.push_str(" never");
+            // Each is of an object that there will never be.
+            self.dry_runs += 1;
+            life = format!("never {}", self.dry_runs);
         }
         let words = ["uid", &*key.resource, &*key.namespace, &*key.name, &life];
         let (a, b) =

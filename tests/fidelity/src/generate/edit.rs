@@ -45,6 +45,8 @@ impl Editor<'_> {
                 {
                     return self.at(value, schema, &format!("{path}/{key}"), chance);
                 }
+                // Metadata is edited, but never made up.
+                let free = |key: &str| free(key) && !(path.is_empty() && key == "metadata");
                 self.change(fields, schema, &free, chance);
             }
             Json::Array(items) if !items.is_empty() && !chance.one_in(5) => {

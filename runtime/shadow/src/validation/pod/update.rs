@@ -3,6 +3,7 @@
 use super::super::causes::Causes;
 use crate::Json;
 use crate::defaults::fields::{drop, get, items, items_mut, number, set, text};
+use crate::schema::internal::difference;
 
 /// A changed pod.
 pub(in crate::validation) fn update(pod: &Json, old: &Json, causes: &mut Causes) {
@@ -31,12 +32,14 @@ pub(in crate::validation) fn update(pod: &Json, old: &Json, causes: &mut Causes)
             causes.forbidden(&format!("spec.schedulingGates[{at}].name"), &words);
         }
     }
-    if rest(spec) != rest(before) {
+    let fixed = as_before(spec, before);
+    if fixed != *before {
         let words = "pod updates may not change fields other than `spec.containers[*].image`,\
                      `spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to \
                      existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was \
                      previously negative)";
-        causes.forbidden("spec", words);
+        let how = difference("PodSpec", before, &fixed);
+        causes.forbidden("spec", &format!("{words}\n{how}"));
     }
 }
 
@@ -54,14 +57,25 @@ fn added_only(spec: &Json, before: &Json, causes: &mut Causes) {
     }
 }
 
-/// A pod's spec without what may change.
-fn rest(spec: &Json) -> Json {
-    let mut spec = spec.clone();
-    for name in ["activeDeadlineSeconds", "tolerations", "schedulingGates"] {
-        drop(&mut spec, name);
+/// A pod's spec, with what may change as it was.
+fn as_before(spec: &Json, before: &Json) -> Json {
+    let mut fixed = spec.clone();
+    let negative = number(before, "terminationGracePeriodSeconds").is_some_and(|seconds| seconds < 0)
+        && number(spec, "terminationGracePeriodSeconds") == Some(1);
+    let more = if negative { "terminationGracePeriodSeconds" } else { "tolerations" };
+    for name in ["activeDeadlineSeconds", "tolerations", "schedulingGates", more] {
+        match before.get(name) {
+            Some(value) => set(&mut fixed, name, value.clone()),
+            None => {
+                drop(&mut fixed, name);
+            }
+        }
     }
     for list in ["containers", "initContainers"] {
-        items_mut(&mut spec, list).for_each(|container| set(container, "image", ""));
+        let images: Vec<Json> = items(before, list).iter().map(|container| get(container, "image").clone()).collect();
+        for (container, image) in items_mut(&mut fixed, list).zip(images) {
+            set(container, "image", image);
+        }
     }
-    spec
+    fixed
 }
