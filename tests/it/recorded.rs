@@ -63,7 +63,7 @@ fn a_recorded_cluster_has_the_same_lists() {
     let definition = include_str!("recorded/lamps.yaml");
     bed.kubectl_ok(&["apply", "-f", "-"], definition).unwrap();
     bed.kubectl_ok(&["wait", "crd/lamps.example.com", "--for=condition=Established"], "").unwrap();
-    let lamp = "{apiVersion: example.com/v1, kind: Lamp, metadata: {name: a}, spec: {on: true}}";
+    let lamp = "{apiVersion: example.com/v1, kind: Lamp, metadata: {name: a}, spec: {\"on\": true}}";
     bed.kubectl_ok(&["apply", "-f", "-"], lamp).unwrap();
     bed.kubectl_ok(&["rollout", "status", "deployment/web"], "").unwrap();
 
