@@ -70,7 +70,13 @@ fn status_is_written_by_itself() {
         let claim = "{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: disk}, spec: {storageClassName: none,\
                      accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}";
         session.ok_with("create -f -", claim);
-        session.ok(r#"patch pvc disk --subresource=status --type=merge -p '{"status":{"phase":"Lost"}}'"#);
+        session.ok("create service loadbalancer web --tcp=80");
+        let address = r#"{"status":{"loadBalancer":{"ingress":[{"ip":"1.2.3.4"}]}},"spec":{"type":"ClusterIP"}}"#;
+        session.ok(&format!("patch service web --subresource=status --type=merge -p '{address}'"));
+        session.ok("get service web --subresource=status");
+        assert_eq!(session.ok("get service web -o jsonpath={.spec.type}"), "LoadBalancer");
+        session.ok(r#"patch service web --type=merge -p '{"status":null}'"#);
+        assert_eq!(session.ok("get service web -o jsonpath={.status.loadBalancer.ingress[0].ip}"), "1.2.3.4");
         session.ok("get pvc disk -o jsonpath={.spec}");
         session.fails("patch pvc disk --subresource=scale --type=merge -p '{}'");
         session.fails(r#"patch pvc disk --type=merge -p '{"spec":{"accessModes":["ReadOnlyMany"]}}'"#);
@@ -78,7 +84,6 @@ fn status_is_written_by_itself() {
         session.fails(r#"patch pvc disk --type=json -p '{"op":"remove"}'"#);
         session.fails("patch pvc disk -p 'x: [1'");
         session.fails(r#"patch pvc none --type=merge -p '{}'"#);
-        session.ok("get pvc disk --subresource=status");
         session.fails("get pvc disk --subresource=log");
         session.fails("scale pvc disk --replicas=1");
     });

@@ -246,6 +246,9 @@ impl Session {
             .env("KUBECONFIG", &cluster.kubeconfig)
             .env("KUBECACHEDIR", &cluster.cache)
             .env("KUBERC", "off")
+            // Many short lives on few processors: nothing is to be collected, and nothing to be gained by more threads.
+            .env("GOGC", "off")
+            .env("GOMAXPROCS", "1")
             .env("KUBE_EDITOR", &self.editor)
             .current_dir(self.folder.path())
             .stdin(Stdio::piped())
