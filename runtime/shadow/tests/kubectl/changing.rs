@@ -56,6 +56,9 @@ fn labels_and_annotations() {
     });
 }
 
+const ONCE: &str = "{apiVersion: batch/v1, kind: Job, metadata: {name: once}, spec: {template: {spec: {restartPolicy: Never,\
+                    containers: [{name: once, image: x}]}}}}";
+
 #[test]
 fn edit_and_replace() {
     with_kubectl("edit", Time::Virtual, |session| {
@@ -83,6 +86,10 @@ fn edit_and_replace() {
         assert!(said.contains("deleted") && said.contains("configmap/settings replaced"), "{said}");
         session.fails_with("replace -f -", &settings("a: '1'").replace("settings", "none"));
         session.ok_with("create -f -", WEB.split("---").next().unwrap());
+        session.ok_with("create -f -", "apiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {clusterIP: None}");
+        session.fails(r#"patch service db -p '{"spec":{"clusterIP":"10.0.0.9"}}'"#);
+        session.ok("create job once --image=x");
+        session.fails_with("replace -f -", ONCE);
         session.ok("set image deployment/web main=nginx:1.28");
         session.ok("set env deployment/web C=3 A-");
         session.ok("set resources deployment/web -c=main --limits=cpu=200m");

@@ -71,10 +71,11 @@ fn status_is_written_by_itself() {
                      accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}";
         session.ok_with("create -f -", claim);
         session.ok("create service loadbalancer web --tcp=80");
-        let address = r#"{"status":{"loadBalancer":{"ingress":[{"ip":"1.2.3.4"}]}},"spec":{"type":"ClusterIP"}}"#;
+        let address =
+            r#"{"status":{"loadBalancer":{"ingress":[{"ip":"1.2.3.4"}]}},"spec":{"sessionAffinity":"ClientIP"}}"#;
         session.ok(&format!("patch service web --subresource=status --type=merge -p '{address}'"));
         session.ok("get service web --subresource=status");
-        assert_eq!(session.ok("get service web -o jsonpath={.spec.type}"), "LoadBalancer");
+        assert_eq!(session.ok("get service web -o jsonpath={.spec.sessionAffinity}"), "None");
         session.ok(r#"patch service web --type=merge -p '{"status":null}'"#);
         assert_eq!(session.ok("get service web -o jsonpath={.status.loadBalancer.ingress[0].ip}"), "1.2.3.4");
         session.ok("get pvc disk -o jsonpath={.spec}");
