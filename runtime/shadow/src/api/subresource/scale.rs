@@ -33,7 +33,7 @@ pub(super) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<Resour
             let (scale, _) = request.object(&world.catalog, &SCALE)?;
             (request.query.writer("UpdateOptions", request.user_agent(), false)?, Edit::Replace(scale))
         }
-        _ => patch_of(request, &SCALE, Scaled::schema(), false)?,
+        _ => patch_of(request, &SCALE, Scaled::schema(), None)?,
     };
     let edit = |live: &Json| {
         let (mut scale, applied) = match edit {
