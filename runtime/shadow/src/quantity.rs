@@ -164,9 +164,9 @@ impl Quantity {
         i64::try_from(up).unwrap_or(if up > 0 { i64::MAX } else { i64::MIN })
     }
 
-    /// Rounded up to thousandths, as resources are.
-    pub(crate) fn rounded_to_milli(self) -> Self {
-        Self { mantissa: self.milli(), exponent: -3, ..self }
+    /// Rounded up to thousandths, as resources are; nothing where it has nothing finer.
+    pub(crate) fn rounded_to_milli(self) -> Option<Self> {
+        (self.exponent < -3).then(|| Self { mantissa: self.milli(), exponent: -3, ..self })
     }
 
     pub(crate) fn is_negative(self) -> bool {
