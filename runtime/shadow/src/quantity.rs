@@ -153,6 +153,9 @@ impl Quantity {
 
     /// In thousandths, rounded up.
     pub(crate) fn milli(self) -> i128 {
+        if self.exponent >= -3 {
+            return scaled(self.mantissa, self.exponent.saturating_add(3)).0;
+        }
         let nanos = self.nanos();
         nanos.div_euclid(1_000_000) + i128::from(nanos.rem_euclid(1_000_000) != 0)
     }

@@ -44,7 +44,7 @@ fn webhook(hook: &Json, path: &str, causes: &mut Causes) {
     }
     one_of_given(hook, "failurePolicy", path, &FAILURES, causes);
     one_of_given(hook, "matchPolicy", path, &MATCHES, causes);
-    if hook.get("sideEffects").is_none() {
+    if get(hook, "sideEffects").is_null() {
         causes.required(&format!("{path}.sideEffects"), "must specify one of None, NoneOnDryRun");
     }
     one_of_given(hook, "sideEffects", path, &["None", "NoneOnDryRun"], causes);
