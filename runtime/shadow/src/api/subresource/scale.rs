@@ -37,7 +37,7 @@ pub(super) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<Resour
     };
     let edit = |live: &Json| {
         let (mut scale, applied) = match edit {
-            Edit::Patch(patch) => (patch(&scaled.read(live)?)?, false),
+            Edit::Patch(patch) => (patch(&scaled.with_owners(live)?)?, false),
             Edit::Apply { intent, force } => (scaled.apply(live, &intent, &writer, force, now)?, true),
             Edit::Create(scale) | Edit::Replace(scale) => (scale, false),
             Edit::Made(make) => (make(&scaled.read(live)?)?, false),
