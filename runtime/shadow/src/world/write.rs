@@ -173,7 +173,7 @@ impl World {
         let (kind, key) = (target.kind, target.key());
         let stored_kind = self.stored_type(&kind.name)?;
         let judged_kind = judged_in(kind, &stored_kind);
-        let before = parts::convert(parts::refreshed(&self.catalog.versions(kind), live, &stored_kind), kind);
+        let before = parts::refreshed(&self.catalog.versions(kind), live, kind);
         let old = parts::convert(before.clone(), judged_kind);
         let now = self.clock().wall();
         let (applied, made) = (matches!(edit, Edit::Apply { .. }), matches!(edit, Edit::Made(_)));
