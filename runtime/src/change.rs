@@ -157,7 +157,7 @@ pub enum ResultWord {
     Changed,
     /// It was as intended.
     Unchanged,
-    /// It would be changed, and nobody could judge whether the cluster accepts it.
+    /// As `Changed`, where not every rule about it could be judged: a real cluster might refuse it.
     Unvalidated,
     /// The chart's objects are not known, because there is no Helm.
     NotRendered,
@@ -167,6 +167,14 @@ pub enum ResultWord {
     Failed,
     /// It was under way when something died.
     Unknown,
+}
+
+impl ResultWord {
+    /// Whether the resource is not as it was.
+    #[must_use]
+    pub fn took_effect(self) -> bool {
+        matches!(self, Self::Changed | Self::Unvalidated)
+    }
 }
 
 /// One line of a report.
@@ -202,7 +210,7 @@ impl Outcome {
     /// Whether anything changed.
     #[must_use]
     pub fn changed(&self) -> bool {
-        self.items.iter().any(|i| i.result == ResultWord::Changed)
+        self.items.iter().any(|i| i.result.took_effect())
     }
 
     /// Why nothing changed, where nothing did.

@@ -2,6 +2,7 @@
 
 mod builder;
 mod seams;
+mod warnings;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -26,6 +27,7 @@ use crate::sync::lock;
 use crate::target::Target;
 use crate::value::Value;
 use crate::{Error, Kind, Place, Result};
+use warnings::Warnings;
 
 pub use builder::SessionBuilder;
 pub use seams::{AfterFailure, ChangeGate, Decision, Failure, Limits, OnFailure, Prompter};
@@ -60,6 +62,7 @@ struct Gathered {
     clusters: Mutex<HashMap<Option<String>, Cluster>>,
     claims: Mutex<HashMap<String, (String, Place)>>,
     outcomes: Mutex<Vec<OutcomeItem>>,
+    warnings: Mutex<Warnings>,
     state: Mutex<BTreeMap<String, Value>>,
     writers: Mutex<BTreeMap<String, Writer>>,
     results: Mutex<BTreeMap<String, Value>>,
@@ -232,10 +235,9 @@ impl Session {
         let opening = self.0.target.cluster(name);
         let cluster = self.bridge().wait(cancel, &self.0.clock, opening)?;
         let session = Arc::downgrade(&self.0);
-        let peer = cluster.name().to_owned();
-        let cluster = cluster.observed(Arc::new(move |note: crate::cluster::RetryNote| {
+        let cluster = cluster.observed(Arc::new(move |note| {
             if let Some(inner) = session.upgrade() {
-                Session(inner).tell(None, What::Connection { peer: peer.clone(), text: note.to_string() });
+                Session(inner).noted(note);
             }
         }));
         Ok(lock(&self.0.gathered.clusters).entry(key).or_insert(cluster).clone())

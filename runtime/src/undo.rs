@@ -115,7 +115,7 @@ fn effective(call: &Call<'_>, intent: &Intent, result: Option<&ResultRecord>) ->
         let mut part = part.clone();
         part.after = result.and_then(|r| r.after.get(index)).cloned().flatten();
         let took_effect = match word(index) {
-            ResultWord::Changed => true,
+            word if word.took_effect() => true,
             ResultWord::Unknown => match probe_part(call, intent, &part)? {
                 Probed::TookEffect => true,
                 Probed::DidNot => false,

@@ -13,7 +13,7 @@ use windlass_runtime::cluster::ownership::{
     standing,
 };
 use windlass_runtime::cluster::{
-    ApplyOptions, Cluster, DeleteOptions, Deleted, Failure, FieldPath, Json, ListOptions, OpenOptions, Patch,
+    ApplyOptions, Cluster, DeleteOptions, Deleted, Failure, FieldPath, Json, ListOptions, Note, OpenOptions, Patch,
     PatchOptions, ResourceId, ResourceRef, Selector, Watch, WatchEvent, WriteOptions,
 };
 use windlass_runtime::target::Target as _;
@@ -696,7 +696,7 @@ fn reads_and_watches_outlast_a_server_that_goes_away(bed: Bed) {
         write.await.unwrap().expect("a refused connection was never a request: it is repeated");
         let told = notes.lock().unwrap().clone();
         assert!(
-            told.iter().any(|n: &windlass_runtime::cluster::RetryNote| n.request.starts_with("create ConfigMap/three")),
+            told.iter().any(|n| matches!(n, Note::Retry(retry) if retry.request.starts_with("create ConfigMap/three"))),
             "{told:?}"
         );
         room.close().await;

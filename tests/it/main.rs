@@ -6,4 +6,5 @@ mod recorded;
 mod rehearsal;
 mod single_node;
 mod support;
+mod warnings;
 mod yaml_as_kubectl;

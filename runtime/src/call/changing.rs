@@ -51,7 +51,7 @@ impl Call<'_> {
             }
         }
         if !change.parts.iter().any(Part::acts) {
-            return Ok(Attempted { parts: change.parts, acted: Vec::new(), stopped: None });
+            return Ok(Attempted { parts: change.parts, became: Vec::new(), stopped: None });
         }
         if let Some(gate) = session.change_gate() {
             gate.before_change(&change)?;
@@ -79,15 +79,19 @@ impl Call<'_> {
             Err(error) if error.kind().is_final() => (vec![Acted::Unknown; acting], Some(error)),
             Err(error) => (vec![Acted::Failed(error.clone()); acting], Some(error)),
         };
+        let become_of =
+            |(acted, part): (Acted, &Part)| Became { acted, doubt: session.take_unvalidated(&part.resource) };
+        let became: Vec<Became> = acted.into_iter().zip(parts.iter().filter(|p| p.acts())).map(become_of).collect();
+        let after = |became: &Became| if let Acted::Done(after) = &became.acted { after.clone() } else { None };
         let record = ResultRecord {
-            results: acted.iter().map(word).collect(),
-            after: acted.iter().map(|a| if let Acted::Done(after) = a { after.clone() } else { None }).collect(),
+            results: became.iter().map(Became::word).collect(),
+            after: became.iter().map(after).collect(),
         };
         session.journal().result(&id, &record).inspect_err(|error| {
             // Something is done of which no record says so: nothing may go on from here.
             session.cancel().stop(error.clone());
         })?;
-        Ok(Attempted { parts, acted, stopped })
+        Ok(Attempted { parts, became, stopped })
     }
 
     fn intent(&self, id: &EntryId, change: &Change) -> Intent {
@@ -109,9 +113,9 @@ impl Call<'_> {
         }
     }
 
-    fn tell(&self, parts: &[Part], acted: &[Acted]) -> Outcome {
+    fn tell(&self, parts: &[Part], became: &[Became]) -> Outcome {
         let mut outcome = Outcome { items: Vec::new(), objects: Vec::new() };
-        let mut acted = acted.iter();
+        let mut became = became.iter();
         for part in parts {
             let mut item = OutcomeItem {
                 op: None,
@@ -125,12 +129,13 @@ impl Call<'_> {
             match &part.plan {
                 Plan::Unchanged(reason) => item.reason = Some(reason.clone()),
                 Plan::Act { op, diff, note } => {
-                    let result = acted.next().unwrap_or(&Acted::NotTried);
+                    let not_tried = Became { acted: Acted::NotTried, doubt: None };
+                    let became = became.next().unwrap_or(&not_tried);
                     item.op = Some(*op);
                     item.diff = diff.clone();
-                    item.reason = note.clone();
-                    item.result = word(result);
-                    match result {
+                    item.reason = became.doubt.clone().or_else(|| note.clone());
+                    item.result = became.word();
+                    match &became.acted {
                         Acted::Done(after) => object = after.clone(),
                         Acted::Failed(error) => item.reason = Some(error.to_string()),
                         Acted::NotTried => item.reason = Some("not tried".into()),
@@ -146,28 +151,52 @@ impl Call<'_> {
     }
 }
 
+/// What became of a part that acts.
+struct Became {
+    acted: Acted,
+    /// Why it is not sure that a real cluster accepts it, if it is not.
+    doubt: Option<String>,
+}
+
+impl Became {
+    fn word(&self) -> ResultWord {
+        match &self.acted {
+            Acted::Done(_) if self.doubt.is_some() => ResultWord::Unvalidated,
+            Acted::Done(_) => ResultWord::Changed,
+            // The answer was lost, and with it the knowledge of what was done.
+            Acted::Failed(error) if Failure::of(error).is_some_and(Failure::is_unknown_outcome) => ResultWord::Unknown,
+            Acted::Failed(_) | Acted::NotTried => ResultWord::Failed,
+            Acted::Unknown => ResultWord::Unknown,
+        }
+    }
+
+    fn failure(&self) -> Option<&Error> {
+        if let Acted::Failed(error) = &self.acted { Some(error) } else { None }
+    }
+}
+
 /// What came of one attempt at a change.
 struct Attempted {
     parts: Vec<Part>,
-    acted: Vec<Acted>,
+    became: Vec<Became>,
     stopped: Option<Error>,
 }
 
 impl Attempted {
     /// Whether it was refused because what it was meant for is not there any more.
     fn is_stale(&self) -> bool {
-        match self.acted.as_slice() {
-            [Acted::Failed(error)] => is_stale(error),
+        match self.became.as_slice() {
+            [one] => one.failure().is_some_and(is_stale),
             _ => false,
         }
     }
 
     fn told(self, call: &Call<'_>) -> Result<Outcome> {
-        let outcome = call.tell(&self.parts, &self.acted);
+        let outcome = call.tell(&self.parts, &self.became);
         if let Some(error) = self.stopped {
             return Err(error);
         }
-        match first_failure(&self.parts, &self.acted) {
+        match first_failure(&self.parts, &self.became) {
             Some(error) => Err(error),
             None => Ok(outcome),
         }
@@ -183,29 +212,17 @@ fn is_stale(error: &Error) -> bool {
     }
 }
 
-fn word(acted: &Acted) -> ResultWord {
-    match acted {
-        Acted::Done(_) => ResultWord::Changed,
-        // The answer was lost, and with it the knowledge of what was done.
-        Acted::Failed(error) if Failure::of(error).is_some_and(Failure::is_unknown_outcome) => ResultWord::Unknown,
-        Acted::Failed(_) | Acted::NotTried => ResultWord::Failed,
-        Acted::Unknown => ResultWord::Unknown,
-    }
-}
-
-fn first_failure(parts: &[Part], acted: &[Acted]) -> Option<Error> {
-    let failures: Vec<&Error> =
-        acted.iter().filter_map(|a| if let Acted::Failed(e) = a { Some(e) } else { None }).collect();
-    let first = (*failures.first()?).clone();
-    let (done, of) = (acted.iter().filter(|a| matches!(a, Acted::Done(_))).count(), acted.len());
+fn first_failure(parts: &[Part], became: &[Became]) -> Option<Error> {
+    let first = became.iter().find_map(Became::failure)?.clone();
+    let (done, of) = (became.iter().filter(|one| one.word().took_effect()).count(), became.len());
     if of == 1 {
         return Some(first);
     }
     let names: Vec<String> = parts
         .iter()
         .filter(|p| p.acts())
-        .zip(acted)
-        .filter(|(_, a)| matches!(a, Acted::Failed(_)))
+        .zip(became)
+        .filter(|(_, became)| became.failure().is_some())
         .map(|(p, _)| p.resource.to_string())
         .collect();
     let summary = format!("{} of {of} objects failed ({done} done): {}", names.len(), names.join(", "));

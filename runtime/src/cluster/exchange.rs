@@ -9,6 +9,7 @@ use http_body_util::BodyExt as _;
 use kube::client::Body;
 
 use super::failure::{Failure, Subject};
+use super::note::{self, Note, WarningNote};
 use super::retry::{Repeat, RetryNote};
 use super::{Cluster, Json};
 
@@ -28,6 +29,11 @@ impl Exchange {
     pub(crate) fn get(uri: String, subject: Subject) -> Self {
         let (method, accept) = (Method::GET, "application/json");
         Self { method, uri, accept, body: None, repeat: Repeat::Always, subject }
+    }
+
+    /// Whether it is meant to change anything.
+    fn changes(&self) -> bool {
+        self.method != Method::GET && !self.uri.contains("dryRun=All")
     }
 
     fn request(&self) -> Result<Request<Body>, Failure> {
@@ -91,6 +97,7 @@ impl Cluster {
         let answer = async {
             let response = self.client().send(request).await.map_err(Failure::from_kube)?;
             if response.status().is_success() {
+                self.tell_warnings(exchange, &response);
                 return read(response).await;
             }
             let (code, after) = (response.status().as_u16(), retry_after(&response));
@@ -111,13 +118,22 @@ impl Cluster {
     fn tell(&self, exchange: &Exchange, attempt: u32, failure: &Failure, pause: Duration) {
         tracing::debug!(cluster = self.name(), attempt, %failure, ?pause, "repeating a request");
         if let Some(observer) = &self.observer {
-            observer(RetryNote {
+            observer(Note::Retry(RetryNote {
                 cluster: self.name().to_owned(),
                 request: format!("{} {}", exchange.subject.verb, exchange.subject.resource),
                 attempt,
                 reason: failure.to_string(),
                 pause,
-            });
+            }));
+        }
+    }
+
+    /// Only those of changes: what is read is not the reader's doing.
+    fn tell_warnings(&self, exchange: &Exchange, response: &Response<Body>) {
+        let Some(observer) = self.observer.as_ref().filter(|_| exchange.changes()) else { return };
+        for text in note::warnings(response.headers()) {
+            let resource = exchange.subject.resource.clone();
+            observer(Note::Warning(WarningNote { cluster: self.name().to_owned(), resource, text }));
         }
     }
 }

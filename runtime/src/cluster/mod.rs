@@ -45,6 +45,7 @@ mod failure;
 pub mod fields;
 mod kubeconfig;
 mod list;
+mod note;
 mod options;
 pub mod ownership;
 mod request;
@@ -67,13 +68,14 @@ pub use discovery::ApiKind;
 pub use failure::{ApiStatus, Cause, Failure, FieldConflict};
 pub use fields::{FieldPath, Segment};
 pub use kubeconfig::ContextInfo;
+pub use note::{Note, Observer, WarningNote};
 pub use options::{
     ApplyOptions, DeleteOptions, Deleted, ListOptions, Listing, LogOptions, Patch, PatchOptions, Propagation, Selector,
     WriteOptions,
 };
 pub use resource::{Collection, ResourceId, ResourceRef};
 pub use restore::former_values;
-pub use retry::{RetryNote, RetryObserver, RetryPolicy};
+pub use retry::{RetryNote, RetryPolicy};
 pub use watch::{Watch, WatchEvent};
 
 use crate::clock::Clock;
@@ -89,7 +91,7 @@ pub type Json = serde_json::Value;
 #[derive(Clone)]
 pub struct Cluster {
     shared: Arc<Shared>,
-    observer: Option<RetryObserver>,
+    observer: Option<Observer>,
 }
 
 struct Shared {
@@ -141,9 +143,9 @@ impl Cluster {
         Self { shared: Arc::new(shared), observer: None }
     }
 
-    /// The same cluster, with everything learned about it, whose retries are told to `observer`.
+    /// The same cluster, with everything learned about it, whose retries and warnings are told to `observer`.
     #[must_use]
-    pub fn observed(&self, observer: RetryObserver) -> Self {
+    pub fn observed(&self, observer: Observer) -> Self {
         Self { shared: Arc::clone(&self.shared), observer: Some(observer) }
     }
 

@@ -1,7 +1,6 @@
 //! When a request is repeated: bounded, only where that is safe, and never in silence.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::failure::Failure;
@@ -64,9 +63,6 @@ impl fmt::Display for RetryNote {
         write!(f, "{}: {}; trying again in {:.1} s", self.request, self.reason, self.pause.as_secs_f64())
     }
 }
-
-/// Whoever is told of repetitions.
-pub type RetryObserver = Arc<dyn Fn(RetryNote) + Send + Sync>;
 
 /// When a request may be repeated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ use kube::client::Body;
 use serde_json::json;
 use tower::BoxError;
 
-use super::{Cluster, Json, RetryNote};
+use super::{Cluster, Json, Note};
 use crate::clock::{BoxFuture, Clock, Moment};
 
 /// Runs on a runtime that has no timers: whoever uses one of tokio's panics.
@@ -191,13 +191,13 @@ pub(crate) struct Mock {
     pub clock: Arc<TestClock>,
     pub cluster: Cluster,
     seen: Arc<Mutex<Vec<Seen>>>,
-    notes: Arc<Mutex<Vec<RetryNote>>>,
+    notes: Arc<Mutex<Vec<Note>>>,
 }
 
 impl Mock {
     pub(crate) fn new(answer: impl Fn(&Seen, usize) -> Answer + Send + Sync + 'static) -> Self {
         let seen: Arc<Mutex<Vec<Seen>>> = Arc::default();
-        let notes: Arc<Mutex<Vec<RetryNote>>> = Arc::default();
+        let notes: Arc<Mutex<Vec<Note>>> = Arc::default();
         let clock: Arc<TestClock> = Arc::default();
         let answer = Arc::new(answer);
         let log = Arc::clone(&seen);
@@ -232,7 +232,7 @@ impl Mock {
         self.seen.lock().unwrap().clone()
     }
 
-    pub(crate) fn notes(&self) -> Vec<RetryNote> {
+    pub(crate) fn notes(&self) -> Vec<Note> {
         self.notes.lock().unwrap().clone()
     }
 

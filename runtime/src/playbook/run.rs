@@ -229,7 +229,7 @@ impl<'a> Runner<'a> {
         }
         report.elapsed_s = begun.elapsed().as_secs_f64();
         report.virtual_s = self.virtual_since(virtual_begun);
-        report.changed = report.outcome.iter().filter(|o| o.result == ResultWord::Changed).count();
+        report.changed = report.outcome.iter().filter(|o| o.result.took_effect()).count();
         report.unchanged = report.outcome.iter().filter(|o| o.result == ResultWord::Unchanged).count();
         report
     }

@@ -147,15 +147,14 @@ impl Lines {
         let style = self.style;
         let done = match (item.result, item.op) {
             (ResultWord::Unchanged, _) => "unchanged",
-            (ResultWord::Unvalidated, _) => "would change, not validated",
             (ResultWord::NotRendered, _) => "not rendered",
             (ResultWord::Assumed, _) => "assumed",
             (ResultWord::Failed, _) => "not changed: failed",
             (ResultWord::Unknown, _) => "not known whether it changed",
-            (ResultWord::Changed, Some(Op::Create)) => "created",
-            (ResultWord::Changed, Some(Op::Delete)) => "deleted",
-            (ResultWord::Changed, Some(Op::Run)) => "run",
-            (ResultWord::Changed, _) => "changed",
+            (_, Some(Op::Create)) => "created",
+            (_, Some(Op::Delete)) => "deleted",
+            (_, Some(Op::Run)) => "run",
+            _ => "changed",
         };
         let mark = match (item.result, item.op) {
             (ResultWord::Unchanged, _) if self.wanted < Wanted::More => return String::new(),
@@ -170,7 +169,8 @@ impl Lines {
             return String::new();
         }
         let reason = item.reason.as_deref().map(|r| format!(" ({})", line(r))).unwrap_or_default();
-        let mut text = format!("  {mark} {} {done}{}\n", line(&item.resource), style.dim(reason));
+        let doubt = if item.result == ResultWord::Unvalidated { ", not validated" } else { "" };
+        let mut text = format!("  {mark} {} {done}{doubt}{}\n", line(&item.resource), style.dim(reason));
         // What was made has no former state to differ from.
         let short = self.wanted < Wanted::More;
         let limit = match item.op {

@@ -229,6 +229,12 @@ impl VirtualClock {
         self.0.wake();
         Outside(self.0.clone())
     }
+
+    /// How many are at work outside.
+    #[cfg(test)]
+    pub(crate) fn outsiders(&self) -> usize {
+        self.0.lock().outside
+    }
 }
 
 impl Clock for VirtualClock {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde_json::json;
 
 use super::fields::{between, controller_reference, items, later, put, stamp, take, text, time};
@@ -124,7 +124,7 @@ fn fire(cx: &mut Context<'_>, cron: &Json, jobs: &[Arc<Json>], status: &mut Json
     };
     let zone = match text(&spec["timeZone"]) {
         "" => TimeZone::UTC,
-        name => match TimeZone::get(name) {
+        name => match TimeZoneDatabase::bundled().get(name) {
             Ok(zone) => zone,
             Err(_) => {
                 cx.world.event(NAME, cron, "Warning", "UnknownTimeZone", &format!("invalid timeZone: \"{name}\""));

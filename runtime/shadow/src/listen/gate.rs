@@ -45,13 +45,18 @@ impl Gate {
         Self { shadow, token }
     }
 
+    /// Whether this request shows the token.
+    pub(super) fn admits<B>(&self, request: &Request<B>) -> bool {
+        let shown = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
+        shown.strip_prefix(b"Bearer ").is_some_and(|shown| self.token.is(shown))
+    }
+
     pub(super) async fn answer<B>(&self, request: Request<B>) -> Result<Response<Body>, Infallible>
     where
         B: http_body::Body,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let shown = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
-        if !shown.strip_prefix(b"Bearer ").is_some_and(|shown| self.token.is(shown)) {
+        if !self.admits(&request) {
             return Ok(refused(&ApiError::new(401, "Unauthorized", "Unauthorized")));
         }
         let (parts, body) = request.into_parts();

@@ -1,6 +1,6 @@
 //! Connections: accepted, bounded, and ended in order.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -13,10 +13,10 @@ use tokio_rustls::TlsAcceptor;
 
 use super::gate::Gate;
 use super::{CONNECTIONS, LAST_ANSWERS};
-use crate::clock::VirtualClock;
+use crate::clock::{Outside, VirtualClock};
 
-/// How long a client may take until it has said who it talks to, and then to send the head of a request.
-const GREETING: Duration = Duration::from_secs(10);
+/// How long a client may take until it has said who it talks to, then to send the head of a request, and to show the token.
+const GREETING: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 10 });
 
 /// Pause after an accept that failed, such as for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -46,10 +46,10 @@ pub(super) async fn serve(
             continue;
         };
         let (tls, gate, ended) = (tls.clone(), gate.clone(), ended.clone());
-        let outside = clock.as_ref().map(VirtualClock::outside);
+        let client = Client { gate, clock: clock.clone(), admitted: OnceLock::new() };
         clients.spawn(async move {
-            client(stream, tls, gate, ended).await;
-            drop((outside, place));
+            Arc::new(client).serve(stream, tls, ended).await;
+            drop(place);
         });
     }
     drop(socket);
@@ -58,24 +58,49 @@ pub(super) async fn serve(
     // What is still there are watches, and those who do not read.
 }
 
-async fn client(stream: TcpStream, tls: TlsAcceptor, gate: Arc<Gate>, mut ended: watch::Receiver<bool>) {
-    let _ = stream.set_nodelay(true);
-    let greeted = tokio::time::timeout_at(tokio::time::Instant::now() + GREETING, tls.accept(stream)).await;
-    let Ok(Ok(stream)) = greeted else { return };
-    let answer = tower::service_fn(move |request| {
-        let gate = gate.clone();
-        async move { gate.answer(request).await }
-    });
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(GREETING);
-    builder.http2().timer(TokioTimer::new()).max_concurrent_streams(1000);
-    let mut connection =
-        std::pin::pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(answer)));
-    tokio::select! {
-        // The client's faults are its own.
-        _ = connection.as_mut() => return,
-        _ = ended.wait_for(|ended| *ended) => {}
+/// Somebody who is connected.
+struct Client {
+    gate: Arc<Gate>,
+    clock: Option<VirtualClock>,
+    /// Set with the first request that shows the token. The clock goes on from then on, until the client leaves.
+    admitted: OnceLock<Option<Outside>>,
+}
+
+impl Client {
+    async fn serve(self: Arc<Self>, stream: TcpStream, tls: TlsAcceptor, mut ended: watch::Receiver<bool>) {
+        let _ = stream.set_nodelay(true);
+        let greeted = tokio::time::timeout_at(tokio::time::Instant::now() + GREETING, tls.accept(stream)).await;
+        let Ok(Ok(stream)) = greeted else { return };
+        let client = self.clone();
+        let answer = tower::service_fn(move |request| {
+            let client = client.clone();
+            async move {
+                if client.gate.admits(&request) {
+                    client.admitted.get_or_init(|| client.clock.as_ref().map(VirtualClock::outside));
+                }
+                client.gate.answer(request).await
+            }
+        });
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder.http1().timer(TokioTimer::new()).header_read_timeout(GREETING);
+        builder.http2().timer(TokioTimer::new()).max_concurrent_streams(1000);
+        let mut connection =
+            std::pin::pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(answer)));
+        tokio::select! {
+            // The client's faults are its own.
+            _ = connection.as_mut() => return,
+            _ = ended.wait_for(|ended| *ended) => {}
+            () = self.stays_unknown() => return,
+        }
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
     }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
+
+    /// Ends if nobody has shown the token in time.
+    async fn stays_unknown(&self) {
+        tokio::time::sleep_until(tokio::time::Instant::now() + GREETING).await;
+        if self.admitted.get().is_some() {
+            std::future::pending::<()>().await;
+        }
+    }
 }

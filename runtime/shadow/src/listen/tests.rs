@@ -117,3 +117,29 @@ fn no_more_than_so_many_are_served_at_once_and_the_next_one_waits() {
         assert!(asked.await.unwrap().is_ok());
     });
 }
+
+#[test]
+fn who_shows_no_token_leaves_and_does_not_move_the_clock() {
+    let simulation = crate::clock::Simulation::start(jiff::Timestamp::UNIX_EPOCH).unwrap();
+    let clock = simulation.clock().clone();
+    let shadow = Shadow::builder(Arc::new(clock.clone())).build();
+    let options = Options { clock: Some(clock.clone()), ..Options::default() };
+    #[expect(clippy::disallowed_methods, reason = "a test")]
+    runtime().block_on(async {
+        let listener = Listener::open(&shadow, &options).await.unwrap();
+        let known = client(listener.kubeconfig()).await;
+        let stranger = listener.kubeconfig().replace("token: ", "username: ");
+        let mut strangers = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let stranger = client(&stranger).await;
+            assert!(stranger.request::<crate::Json>(get("/version")).await.is_err());
+            strangers.push(stranger);
+        }
+        assert_eq!(clock.outsiders(), 0);
+        let _: crate::Json = known.request(get("/version")).await.unwrap();
+        assert_eq!(clock.outsiders(), 1);
+        drop(known);
+        listener.close().await;
+        assert_eq!(clock.outsiders(), 0);
+    });
+}

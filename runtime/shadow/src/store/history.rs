@@ -18,6 +18,8 @@ pub(crate) struct Record {
 
 /// How many changes are kept: more than a client can miss between a list and its watch.
 const KEPT: usize = 20_000;
+/// How many bytes the objects of those may have: some 20,000 of 3 KB.
+const KEPT_BYTES: usize = 64 << 20;
 /// How many changes a watcher may be behind before it is given up, as the real one gives up slow watchers.
 const BEHIND: usize = 200_000;
 
@@ -44,6 +46,8 @@ pub(crate) type Watcher = mpsc::Receiver<Arc<Record>>;
 #[derive(Debug)]
 pub(crate) struct History {
     records: VecDeque<Arc<Record>>,
+    /// How many bytes the objects in the records have.
+    bytes: usize,
     /// The version of the last change, and the one before the first that is kept.
     version: u64,
     start: u64,
@@ -52,11 +56,12 @@ pub(crate) struct History {
 
 impl History {
     pub(crate) fn new(version: u64) -> Self {
-        Self { records: VecDeque::new(), version, start: version, watchers: Vec::new() }
+        Self { records: VecDeque::new(), bytes: 0, version, start: version, watchers: Vec::new() }
     }
 
     pub(crate) fn fork(&self) -> Self {
-        Self { records: self.records.clone(), version: self.version, start: self.start, watchers: Vec::new() }
+        let (records, watchers) = (self.records.clone(), Vec::new());
+        Self { records, bytes: self.bytes, version: self.version, start: self.start, watchers }
     }
 
     pub(crate) fn version(&self) -> u64 {
@@ -69,10 +74,12 @@ impl History {
         self.watchers.retain(|(scope, sender)| {
             if scope.contains(&record.change) { sender.try_send(record.clone()).is_ok() } else { !sender.is_closed() }
         });
+        self.bytes += record.change.object.len();
         self.records.push_back(record);
-        if self.records.len() > KEPT
+        while (self.records.len() > KEPT || self.bytes > KEPT_BYTES)
             && let Some(gone) = self.records.pop_front()
         {
+            self.bytes -= gone.change.object.len();
             self.start = gone.change.version;
         }
     }

@@ -209,7 +209,7 @@ fn check_zone(zone: &str, causes: &mut Causes) {
     if zone.eq_ignore_ascii_case("local") {
         let words = "timeZone must be an explicit time zone as defined in https://www.iana.org/time-zones";
         causes.invalid(FIELD, zone, words);
-    } else if jiff::tz::TimeZone::get(zone).is_err() {
+    } else if jiff::tz::TimeZoneDatabase::bundled().get(zone).is_err() {
         causes.invalid(FIELD, zone, &format!("unknown time zone {zone}"));
     }
 }

@@ -14,8 +14,6 @@ mod parts;
 mod reach;
 mod scale;
 mod strategy;
-#[cfg(test)]
-mod tests;
 mod versions;
 mod write;
 

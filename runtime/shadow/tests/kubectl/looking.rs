@@ -169,7 +169,11 @@ fn custom_resources() {
         session.ok("get wd one -o yaml");
         session.ok("explain widget.spec");
         session.ok(r#"patch widget one --type=merge -p '{"spec":{"size":7}}'"#);
-        assert!(session.fails(r#"patch widget one -p '{"spec":{"size":7}}'"#).contains("application/strategic-merge-patch+json is not supported"));
+        assert!(
+            session
+                .fails(r#"patch widget one -p '{"spec":{"size":7}}'"#)
+                .contains("application/strategic-merge-patch+json is not supported")
+        );
         session.ok("scale widget one --replicas=9");
         assert_eq!(session.ok("get widget one -o jsonpath={.spec.size}"), "9");
         session.ok_with("apply --server-side --force-conflicts -f -", &widget("5"));

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::cluster::testing::{Answer, Mock, config_map, run};
-use crate::cluster::{ListOptions, Selector};
+use crate::cluster::{ListOptions, Note, Selector};
 
 fn busy_until(succeeds_at: usize, busy: impl Fn() -> Answer + Send + Sync + 'static) -> Mock {
     Mock::new(move |_, n| if n < succeeds_at { busy() } else { Answer::ok(json!({"kind": "ConfigMap"})) })
@@ -22,7 +22,8 @@ fn reads_are_repeated_and_each_repetition_is_told() {
             _ => Answer::ok(json!({"kind": "ConfigMap"})),
         });
         assert!(mock.cluster.get(&config_map("a")).await.unwrap().is_some());
-        let notes = mock.notes();
+        let retried = |note| if let Note::Retry(note) = note { Some(note) } else { None };
+        let notes: Vec<_> = mock.notes().into_iter().filter_map(retried).collect();
         assert_eq!(notes.iter().map(|n| n.attempt).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(notes[0].pause, Duration::from_secs(7), "the server's Retry-After is kept to");
         assert_eq!(notes[0].request, "get ConfigMap/a in shop");

@@ -24,6 +24,8 @@ const WAITS: usize = 5;
 const COLUMNS: usize = 3;
 /// How many columns a line may take.
 const WIDTH: usize = 100;
+/// How many resources are named that were not validated.
+const UNVALIDATED: usize = 5;
 /// How many resources of a second run are named that it changed.
 const CHANGED: usize = 20;
 
@@ -56,6 +58,8 @@ pub(super) struct Findings {
     pub(super) faults: Vec<End>,
     /// What controllers of the simulation could not finish: its own mistakes.
     pub(super) endless: Vec<String>,
+    /// What was written though not every rule about it could be judged.
+    unvalidated: Vec<String>,
 }
 
 impl Findings {
@@ -70,7 +74,10 @@ impl Findings {
         waits.truncate(WAITS);
         let virtual_s = report.virtual_s.unwrap_or_default();
         let (objects, questions, faults, endless) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { setting, virtual_s, timeline, waits, objects, questions, faults, endless }
+        let outcomes = report.steps.iter().flat_map(|step| &step.outcome);
+        let unvalidated = outcomes.filter(|item| item.result == ResultWord::Unvalidated);
+        let unvalidated = unvalidated.map(|item| item.resource.clone()).collect();
+        Self { setting, virtual_s, timeline, waits, objects, questions, faults, endless, unvalidated }
     }
 
     fn not_simulated(&self) -> Vec<String> {
@@ -81,6 +88,14 @@ impl Findings {
         let custom: Vec<String> = self.objects.iter().filter(|c| c.is_custom).map(|c| c.kind.clone()).collect();
         if !custom.is_empty() {
             all.push(format!("operators: nobody acts on {}", custom.join(", ")));
+        }
+        if !self.unvalidated.is_empty() {
+            let named = self.unvalidated.iter().take(UNVALIDATED).cloned().collect::<Vec<_>>().join(", ");
+            let more = match self.unvalidated.len().saturating_sub(UNVALIDATED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            all.push(format!("rules that only a real API server can judge, about {named}{more}"));
         }
         all
     }
@@ -203,7 +218,7 @@ fn head(text: &mut String, style: Style, words: &str, more: &str) {
 /// What came of the second run.
 fn again(report: &Report, style: Style) -> String {
     let outcomes = report.steps.iter().flat_map(|step| step.outcome.iter().map(move |item| (step, item)));
-    let changed: Vec<_> = outcomes.filter(|(_, item)| item.result == ResultWord::Changed).collect();
+    let changed: Vec<_> = outcomes.filter(|(_, item)| item.result.took_effect()).collect();
     let counts = format!("{} changed, {} unchanged", report.changed, report.unchanged);
     let mut text = match changed.is_empty() {
         true => format!("\n{} {counts}\n", style.bold_green("second run:")),
