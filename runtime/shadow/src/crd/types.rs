@@ -30,7 +30,8 @@ pub(super) fn resource_types(definition: &Json, built_in: &Schemas, since: u64) 
     let stored = spec.versions.iter().find(|v| v.storage).map_or("", |v| v.name.as_str());
     let stored = format!("{}/{stored}", spec.group);
     let definition = Arc::new(definition.clone());
-    let newer: Vec<Option<String>> = spec.versions.iter().map(|version| newest(&spec.versions, &version.name)).collect();
+    let newer: Vec<Option<String>> =
+        spec.versions.iter().map(|version| newest(&spec.versions, &version.name)).collect();
     let versions = spec.versions.into_iter().zip(newer);
     versions
         .map(|(version, newer)| {
