@@ -151,6 +151,7 @@ impl World {
             if there.index.deleting {
                 error.message = format!("object is being deleted: {}", error.message);
             }
+            warnings.extend(judged.warnings);
             return Err(error);
         }
         if !writer.dry_run {
