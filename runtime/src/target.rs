@@ -35,6 +35,9 @@ pub trait Target: Send + Sync + 'static {
         None
     }
 
+    /// Told when a session is stopped: work of the target's own that nobody will wait for any more is left.
+    fn interrupt(&self) {}
+
     /// The network as the target sees it.
     fn network(&self) -> Arc<dyn Network>;
 }
@@ -59,6 +62,10 @@ impl<T: Target + ?Sized> Target for Arc<T> {
 
     fn simulation(&self) -> Option<Simulation> {
         (**self).simulation()
+    }
+
+    fn interrupt(&self) {
+        (**self).interrupt();
     }
 
     fn network(&self) -> Arc<dyn Network> {

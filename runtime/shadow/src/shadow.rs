@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
@@ -37,6 +38,8 @@ struct Inner {
     changed: watch::Sender<u64>,
     /// When the controllers have something to do next.
     idle: watch::Sender<Idle>,
+    /// Whether controllers that have much to do leave it until somebody asks for something.
+    interrupted: AtomicBool,
     clock: Arc<dyn Clock>,
     observer: Mutex<Option<Observer>>,
 }
@@ -131,8 +134,9 @@ impl Shadow {
     fn of(world: World, engine: Engine, clock: Arc<dyn Clock>) -> Self {
         let changed = watch::Sender::new(world.store.version());
         let idle = watch::Sender::new(Idle::default());
+        let interrupted = AtomicBool::new(false);
         let state = Mutex::new(State { world, engine, endless: BTreeSet::new() });
-        Self { inner: Arc::new(Inner { state, changed, idle, clock, observer: Mutex::default() }) }
+        Self { inner: Arc::new(Inner { state, changed, idle, interrupted, clock, observer: Mutex::default() }) }
     }
 
     /// Wakes the controllers whenever the time has come for something. To be spawned where the clock belongs; ends when no
@@ -145,7 +149,9 @@ impl Shadow {
             loop {
                 let next = idle.borrow_and_update().clone();
                 let never = || futures::future::pending().boxed();
-                let strong = next.strong.map_or_else(never, |at| clock.sleep_until(at));
+                let interrupted = inner.upgrade().is_some_and(|inner| inner.interrupted.load(Ordering::Relaxed));
+                let strong = next.strong.filter(|_| !interrupted);
+                let strong = strong.map_or_else(never, |at| clock.sleep_until(at));
                 let weak = next.weak.map_or_else(never, |at| clock.sleep_weakly_until(at));
                 tokio::select! {
                     changed = idle.changed() => if changed.is_err() { return },
@@ -158,6 +164,13 @@ impl Shadow {
                 tokio::task::yield_now().await;
             }
         }
+    }
+
+    /// Where controllers are in the middle of more work than is done at once: they leave it, and only go on with it, piece
+    /// by piece, when somebody asks for something. For when nobody wants to wait for it any more.
+    pub fn interrupt(&self) {
+        let busy = self.inner.idle.borrow().strong.is_some_and(|at| at <= self.inner.clock.now());
+        self.inner.interrupted.store(busy, Ordering::Relaxed);
     }
 
     /// Breaks something from now on.
@@ -249,6 +262,9 @@ impl Shadow {
         let result = work(world);
         let idle = engine.run(world);
         endless.extend(idle.endless.iter().cloned());
+        if idle.strong.is_none_or(|at| at > self.inner.clock.now()) {
+            self.inner.interrupted.store(false, Ordering::Relaxed);
+        }
         self.inner.idle.send_if_modified(|last| {
             let differs = *last != idle;
             *last = idle;

@@ -143,6 +143,15 @@ impl SessionBuilder {
     /// Opens the session.
     #[must_use]
     pub fn open(self) -> Session {
+        if let Some(simulation) = self.target.simulation() {
+            let (target, cancel) = (Arc::downgrade(&self.target), self.cancel.clone());
+            simulation.handle().spawn(async move {
+                cancel.stopped().await;
+                if let Some(target) = target.upgrade() {
+                    target.interrupt();
+                }
+            });
+        }
         let values_dynamic = Value::from(self.values.clone()).into_dynamic().into_read_only();
         Session(Arc::new(Inner {
             id: run_id(),

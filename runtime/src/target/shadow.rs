@@ -231,6 +231,12 @@ impl Target for Shadow {
         Some(self.inner.simulation.clone())
     }
 
+    fn interrupt(&self) {
+        for begun in lock(&self.inner.clusters).values() {
+            begun.cluster.interrupt();
+        }
+    }
+
     fn network(&self) -> Arc<dyn Network> {
         match self.simulated(None) {
             Ok(cluster) => Arc::new(network::Services(cluster)),

@@ -11,8 +11,9 @@ use crate::store::{Change, ChangeKind, Key};
 /// How often one key may be looked at without anything being settled before it is taken for endless.
 const MOST_LOOKS: u32 = 20_000;
 
-/// How many looks one run has before others may ask for something again, such as for an end to it all.
+/// How often one run looks, and how much it changes, before others may ask for something again, such as for an end to it all.
 const LOOKS_OF_A_RUN: usize = 500;
+const CHANGES_OF_A_RUN: u64 = 500;
 
 /// The shortest and the longest time until something that failed is tried again.
 const FIRST_RETRY: Duration = Duration::from_millis(5);
@@ -135,7 +136,11 @@ impl Engine {
         let mut endless = BTreeSet::new();
         let mut settled = false;
         self.wake(world.now());
+        let begun = world.version();
         for _ in 0..LOOKS_OF_A_RUN {
+            if world.version() - begun > CHANGES_OF_A_RUN {
+                break;
+            }
             self.take_in(world);
             if self.queue.is_empty() {
                 self.wake(world.now());
