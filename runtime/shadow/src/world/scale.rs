@@ -75,7 +75,11 @@ impl Scaled {
         Ok(json!({"kind": "Scale", "apiVersion": SCALE, "metadata": metadata, "spec": spec, "status": status}))
     }
 
-    fn with_owners(&self, object: &Json) -> Result<Json, ApiError> {
+    /// The object's `Scale`, with the owners of its replicas.
+    ///
+    /// # Errors
+    /// What is wrong with owners in the object.
+    pub(crate) fn with_owners(&self, object: &Json) -> Result<Json, ApiError> {
         let mut scale = self.read(object)?;
         let owners = to_scale(object, &self.paths).map_err(broken)?;
         meta::put(&mut scale, "managedFields", owners);

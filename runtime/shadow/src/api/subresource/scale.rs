@@ -12,16 +12,15 @@ use crate::error::{ApiError, Cause};
 use crate::object::name;
 use crate::schema;
 use crate::store::Stored;
-use crate::world::{Edit, Scaled, World, convert, refreshed, same_name};
+use crate::world::{Edit, Scaled, World, refreshed, same_name};
 
 const SCALE: Kind<'static> = Kind { group: "autoscaling", version: "v1", kind: "Scale" };
 
 /// Answers a request to the scale of an object.
 pub(super) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
     let target = request.target(kind);
-    let stored_kind = world.stored_type(&kind.name)?;
     let versions = world.catalog.versions(kind);
-    let shown = |stored: &Stored| convert(refreshed(&versions, stored, &stored_kind), kind);
+    let shown = |stored: &Stored| refreshed(&versions, stored, kind);
     let scaled = Scaled::of(&world.catalog, kind);
     let now = world.clock().wall();
     let (writer, edit) = match request.verb() {
@@ -37,7 +36,7 @@ pub(super) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<Resour
     };
     let edit = |live: &Json| {
         let (mut scale, applied) = match edit {
-            Edit::Patch(patch) => (patch(&scaled.read(live)?)?, false),
+            Edit::Patch(patch) => (patch(&scaled.with_owners(live)?)?, false),
             Edit::Apply { intent, force } => (scaled.apply(live, &intent, &writer, force, now)?, true),
             Edit::Create(scale) | Edit::Replace(scale) => (scale, false),
             Edit::Made(make) => (make(&scaled.read(live)?)?, false),
