@@ -86,7 +86,10 @@ fn edit_and_replace() {
         assert!(said.contains("deleted") && said.contains("configmap/settings replaced"), "{said}");
         session.fails_with("replace -f -", &settings("a: '1'").replace("settings", "none"));
         session.ok_with("create -f -", WEB.split("---").next().unwrap());
-        session.ok_with("create -f -", "apiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {clusterIP: None}");
+        session.ok_with(
+            "create -f -",
+            "apiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {clusterIP: None, selector: {a: b}}",
+        );
         session.fails(r#"patch service db -p '{"spec":{"clusterIP":"10.0.0.9"}}'"#);
         session.ok("create job once --image=x");
         session.fails_with("replace -f -", ONCE);
