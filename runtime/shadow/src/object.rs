@@ -55,3 +55,18 @@ pub(crate) fn controller_of(object: &Json) -> Option<&Json> {
     let owners = object.get("metadata")?.get("ownerReferences")?.as_array()?;
     owners.iter().find(|owner| owner.get("controller").and_then(Json::as_bool) == Some(true))
 }
+
+/// The metadata of an object where it is shown without the rest of it.
+pub(crate) fn metadata(object: &Json) -> Json {
+    let mut metadata = object.get("metadata").cloned().unwrap_or_else(|| Json::Object(serde_json::Map::new()));
+    // The real one keeps this elsewhere, and writes it as an annotation of whole objects only.
+    let annotations = metadata.get_mut("annotations").and_then(Json::as_object_mut);
+    if let Some(annotations) = annotations.filter(|_| object.get("kind").is_some_and(|kind| kind == "DaemonSet"))
+        && annotations.shift_remove("deprecated.daemonset.template.generation").is_some()
+        && annotations.is_empty()
+        && let Some(metadata) = metadata.as_object_mut()
+    {
+        metadata.shift_remove("annotations");
+    }
+    metadata
+}

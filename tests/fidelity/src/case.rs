@@ -14,6 +14,9 @@ pub struct Case {
     /// What it shows; with the file's place before it when it was read from a file.
     #[serde(rename = "case")]
     pub name: String,
+    /// Nothing else goes on meanwhile: it changes nodes, or counts on their being empty.
+    #[serde(default)]
+    pub alone: bool,
     /// In their order.
     pub steps: Vec<Step>,
 }

@@ -77,6 +77,28 @@ impl Cluster {
         kube::Client::try_from(config).map(Self::new).map_err(|error| wrong(error.to_string()))
     }
 
+    /// Gives each event of a watch to `each`, until the server ends it.
+    ///
+    /// # Errors
+    /// If there is no such watch.
+    pub async fn follow(&self, path: &str, mut each: impl FnMut(Json)) -> Result<(), Error> {
+        let wrong = |what: String| Error::Request { request: format!("GET {path}"), what };
+        let request = Request::builder().uri(path).header("Accept", "application/json").body(Body::empty());
+        let answer = self.client.send(request.map_err(|error| wrong(error.to_string()))?).await;
+        let (head, mut body) = answer.map_err(|error| wrong(error.to_string()))?.into_parts();
+        if head.status != StatusCode::OK {
+            return Err(wrong(head.status.to_string()));
+        }
+        let mut rest = Vec::new();
+        while let Some(Ok(frame)) = body.frame().await {
+            rest.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+            while let Some(line) = line_of(&mut rest) {
+                each(line);
+            }
+        }
+        Ok(())
+    }
+
     /// Sends a request, and waits for the answer.
     ///
     /// # Errors
@@ -123,9 +145,8 @@ async fn lines(mut body: Body, count: usize) -> Vec<Json> {
         while lines.len() < count {
             let Some(Ok(frame)) = body.frame().await else { return };
             rest.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
-            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = rest.drain(..=end).collect();
-                lines.push(serde_json::from_slice(&line).unwrap_or_else(|_| String::from_utf8_lossy(&line).into()));
+            while let Some(line) = line_of(&mut rest) {
+                lines.push(line);
             }
         }
     };
@@ -133,4 +154,11 @@ async fn lines(mut body: Body, count: usize) -> Vec<Json> {
     let _ = tokio::time::timeout(PATIENCE, reading).await;
     lines.truncate(count);
     lines
+}
+
+/// Takes the first whole line.
+fn line_of(bytes: &mut Vec<u8>) -> Option<Json> {
+    let end = bytes.iter().position(|byte| *byte == b'\n')?;
+    let line: Vec<u8> = bytes.drain(..=end).collect();
+    Some(serde_json::from_slice(&line).unwrap_or_else(|_| String::from_utf8_lossy(&line).into()))
 }

@@ -22,7 +22,7 @@ pub fn sequences(kinds: &Kinds, manifests: &[(String, Json)], seed: u64, count: 
         let mut chance = Chance::new(seed, number);
         let (kind, manifest) = *chance.of(&usable)?;
         let steps = sequence(kinds, kind, manifest, &mut chance)?;
-        Some(Case { name: format!("generated {}: seed {seed}, sequence {number}", kind.kind), steps })
+        Some(Case { alone: false, name: format!("generated {}: seed {seed}, sequence {number}", kind.kind), steps })
     };
     (0..count).filter_map(sequence).collect()
 }

@@ -14,6 +14,7 @@ pub mod kinds;
 pub mod known;
 pub mod life;
 pub mod mask;
+pub mod mirror;
 pub mod report;
 pub mod run;
 pub mod settled;

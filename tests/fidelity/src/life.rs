@@ -99,5 +99,5 @@ pub fn life(kinds: &Kinds, place: &str, manifest: &Json, short: bool) -> Option<
     }
     send(format!("DELETE {one}?propagationPolicy=Background"), "", "", None);
     send(format!("GET {one}"), "", "", None);
-    Some(Case { name: format!("{place}: {} {name}", kind.kind), steps })
+    Some(Case { alone: false, name: format!("{place}: {} {name}", kind.kind), steps })
 }

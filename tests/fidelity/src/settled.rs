@@ -10,41 +10,22 @@ use serde_json::{Map, json};
 
 use crate::case::Step;
 use crate::cluster::{Cluster, Sent};
+use crate::mirror::Mirror;
 use crate::{Error, Json};
 
-/// The lists that are looked at: a name for the report, and the path.
-const LISTS: [(&str, &str); 21] = [
-    ("Namespace", "/api/v1/namespaces?fieldSelector=metadata.name%3D$ns"),
-    ("Pod", "/api/v1/namespaces/$ns/pods"),
-    ("Service", "/api/v1/namespaces/$ns/services"),
-    ("Endpoints", "/api/v1/namespaces/$ns/endpoints"),
-    ("ConfigMap", "/api/v1/namespaces/$ns/configmaps"),
-    ("ServiceAccount", "/api/v1/namespaces/$ns/serviceaccounts"),
-    ("PersistentVolumeClaim", "/api/v1/namespaces/$ns/persistentvolumeclaims"),
-    ("PersistentVolume", "/api/v1/persistentvolumes"),
-    ("ReplicationController", "/api/v1/namespaces/$ns/replicationcontrollers"),
-    ("ResourceQuota", "/api/v1/namespaces/$ns/resourcequotas"),
-    ("Event", "/api/v1/namespaces/$ns/events"),
-    ("Deployment", "/apis/apps/v1/namespaces/$ns/deployments"),
-    ("ReplicaSet", "/apis/apps/v1/namespaces/$ns/replicasets"),
-    ("StatefulSet", "/apis/apps/v1/namespaces/$ns/statefulsets"),
-    ("DaemonSet", "/apis/apps/v1/namespaces/$ns/daemonsets"),
-    ("ControllerRevision", "/apis/apps/v1/namespaces/$ns/controllerrevisions"),
-    ("Job", "/apis/batch/v1/namespaces/$ns/jobs"),
-    ("CronJob", "/apis/batch/v1/namespaces/$ns/cronjobs"),
-    ("PodDisruptionBudget", "/apis/policy/v1/namespaces/$ns/poddisruptionbudgets"),
-    ("HorizontalPodAutoscaler", "/apis/autoscaling/v2/namespaces/$ns/horizontalpodautoscalers"),
-    ("EndpointSlice", "/apis/discovery.k8s.io/v1/namespaces/$ns/endpointslices"),
-];
-
 /// How long nothing may have changed for a cluster to be quiet.
-const QUIET: Duration = Duration::from_millis(2500);
+const QUIET: Duration = Duration::from_millis(2000);
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long changes are collected before they are looked at.
+const BREATH: Duration = Duration::from_millis(100);
 
 /// A cluster in the course of one case.
 pub struct Side<'a> {
     cluster: &'a Cluster,
+    mirror: &'a Mirror,
     namespace: String,
+    /// Whether nothing else goes on: only then it is compared how nodes are, and how pods are spread over them.
+    alone: bool,
 }
 
 impl<'a> Side<'a> {
@@ -52,18 +33,11 @@ impl<'a> Side<'a> {
     ///
     /// # Errors
     /// If the cluster does not answer, or the account does not come.
-    pub async fn begin(cluster: &'a Cluster, namespace: &str) -> Result<Self, Error> {
-        let side = Self { cluster, namespace: namespace.to_owned() };
+    pub async fn begin(cluster: &'a Cluster, mirror: &'a Mirror, namespace: &str, alone: bool) -> Result<Self, Error> {
+        let side = Self { cluster, mirror, namespace: namespace.to_owned(), alone };
         let body = json!({"metadata": {"name": namespace}}).to_string();
         side.send("POST", "/api/v1/namespaces", "application/json", &body).await?;
-        let path = "/api/v1/namespaces/$ns/serviceaccounts/default";
-        let start = Instant::now();
-        while side.send("GET", path, "", "").await?.0 != 200 {
-            if start.elapsed() > PATIENCE {
-                return Err(Error::Request { request: path.into(), what: "it does not come".into() });
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        side.expect(&Step { send: "EXPECT ServiceAccount default".into(), ..Step::default() }).await?;
         Ok(side)
     }
 
@@ -96,38 +70,74 @@ impl<'a> Side<'a> {
         Err(Error::Request { request: step.send.clone(), what: format!("{code} {}", answer["message"]) })
     }
 
-    /// Waits until nothing has changed for a while, or for longer where that is asked for; gives what there is then, by
-    /// kind and name.
+    /// Waits for `EXPECT KIND NAME`: an object whose name begins so, with the values of `until`. Paths go into lists by what
+    /// items are called: `/status/conditions/Ready/status`.
     ///
     /// # Errors
-    /// If the cluster does not answer.
-    pub async fn settle(&self, longer: Option<Duration>) -> Result<BTreeMap<String, Json>, Error> {
+    /// If it does not come.
+    pub async fn expect(&self, step: &Step) -> Result<(), Error> {
+        let (kind, name) = step.path().split_once(' ').unwrap_or((step.path(), ""));
+        let begins = |object: &Json| object["metadata"]["name"].as_str().is_some_and(|own| own.starts_with(name));
+        let has_all = |object: &Json| step.until.iter().all(|(path, value)| at(object, path) == Some(value));
+        let namespace = if kind == "Node" { "" } else { &self.namespace };
+        let start = Instant::now();
+        let mut changed = self.mirror.changed();
+        loop {
+            let objects = self.mirror.objects(namespace);
+            let mut named = objects.iter().filter(|(of, object)| *of == kind && begins(object));
+            if named.clone().any(|(_, object)| has_all(object)) {
+                return Ok(());
+            }
+            let left = PATIENCE.saturating_sub(start.elapsed());
+            if tokio::time::timeout(left, changed.changed()).await.is_err() {
+                let what = named.next().map_or_else(|| "it does not come".into(), |(_, object)| object.to_string());
+                return Err(Error::Request { request: step.send.clone(), what });
+            }
+        }
+    }
+
+    /// Waits until nothing has changed for a while, or for longer where that is asked for; gives what there is then, by
+    /// kind and name.
+    pub async fn settle(&self, longer: Option<Duration>) -> BTreeMap<String, Json> {
         let quiet = longer.unwrap_or(QUIET);
         let start = Instant::now();
-        let look = async || self.all().await.map(|all| plain(&self.namespace, all));
-        let (mut last, mut since) = (look().await?, Instant::now());
+        let mut changed = self.mirror.changed();
+        let mut changes = self.changes();
+        let (mut last, mut since) = (self.plain(), Instant::now());
         while since.elapsed() < quiet && start.elapsed() < PATIENCE {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            let now = look().await?;
+            // Whether it was told or not: what counts is whether there is something else.
+            let _ = tokio::time::timeout(quiet.saturating_sub(since.elapsed()), changed.changed()).await;
+            tokio::time::sleep(BREATH).await;
+            if self.changes() == changes {
+                continue;
+            }
+            changes = self.changes();
+            let now = self.plain();
             if now != last {
                 (last, since) = (now, Instant::now());
             }
         }
-        Ok(last)
+        last
     }
 
-    async fn all(&self) -> Result<Vec<(&'static str, Json)>, Error> {
-        let mut all = Vec::new();
-        for (kind, path) in LISTS {
-            let (_, mut list) = self.send("GET", path, "", "").await?;
-            let items = list.get_mut("items").and_then(Json::as_array_mut).map(std::mem::take).unwrap_or_default();
-            let ours = |object: &Json| {
-                kind != "PersistentVolume" || object.pointer("/spec/claimRef/namespace") == Some(&json!(self.namespace))
-            };
-            all.extend(items.into_iter().filter(ours).map(|object| (kind, object)));
-        }
-        Ok(all)
+    fn changes(&self) -> u64 {
+        self.mirror.changes(&self.namespace) + if self.alone { self.mirror.changes("") } else { 0 }
     }
+
+    fn plain(&self) -> BTreeMap<String, Json> {
+        let mut all = self.mirror.objects(&self.namespace);
+        if self.alone {
+            all.extend(self.mirror.objects("").into_iter().filter(|(kind, _)| *kind == "Node"));
+        }
+        plain(&self.namespace, self.alone, &all)
+    }
+}
+
+fn at<'a>(object: &'a Json, path: &str) -> Option<&'a Json> {
+    path.split('/').skip(1).try_fold(object, |value, part| match value {
+        Json::Array(items) => items.iter().find(|item| item["type"] == part || item["key"] == part),
+        other => other.get(part),
+    })
 }
 
 /// What is said by those that are only played: kubelets, and who makes volumes.
@@ -135,11 +145,11 @@ const PLAYED: [&str; 6] =
     ["kubelet", "kwok", "kwok_controller", "csi.example.com", "csi-provisioner", "external-resizer"];
 
 /// The objects without what cannot be equal. Those that become alike are numbered.
-fn plain(namespace: &str, all: Vec<(&'static str, Json)>) -> BTreeMap<String, Json> {
-    let names = names(&all);
+fn plain(namespace: &str, alone: bool, all: &[(&'static str, Json)]) -> BTreeMap<String, Json> {
+    let names = names(all);
     let mut found: BTreeMap<(String, String), Vec<Json>> = BTreeMap::new();
     let mut nodes: BTreeMap<String, BTreeMap<String, usize>> = BTreeMap::new();
-    for (kind, object) in &all {
+    for (kind, object) in all {
         if *kind == "Event" {
             let said = |pointer: &str| object.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
             let by = [said("/source/component"), said("/reportingComponent")];
@@ -159,7 +169,7 @@ fn plain(namespace: &str, all: Vec<(&'static str, Json)>) -> BTreeMap<String, Js
         } else {
             name
         };
-        if *kind == "Pod" {
+        if *kind == "Pod" && alone {
             let node = object.pointer("/spec/nodeName").and_then(Json::as_str).unwrap_or_default();
             let owner = masked.pointer("/metadata/ownerReferences/0/name").and_then(Json::as_str).unwrap_or(&name);
             *nodes.entry(owner.to_owned()).or_default().entry(node.to_owned()).or_default() += 1;
@@ -250,6 +260,20 @@ fn tidy(kind: &str, object: &mut Json) {
             keep(object, "/status", &["phase", "conditions", "qosClass"]);
             if let Some(conditions) = object.pointer_mut("/status/conditions").and_then(Json::as_array_mut) {
                 conditions.retain(|c| c["type"] == "PodScheduled" || c["type"] == "DisruptionTarget");
+            }
+        }
+        "Node" => {
+            keep(object, "", &["metadata", "spec", "status"]);
+            keep(object, "/metadata", &["name"]);
+            keep(object, "/spec", &["taints", "unschedulable"]);
+            keep(object, "/status", &["conditions"]);
+            if let Some(conditions) = object.pointer_mut("/status/conditions").and_then(Json::as_array_mut) {
+                // Told by who makes networks, which only one of them plays.
+                conditions.retain(|condition| condition["type"] != "NetworkUnavailable");
+                for condition in &mut *conditions {
+                    keep(condition, "", &["type", "status", "reason", "message"]);
+                }
+                conditions.sort_by_key(text);
             }
         }
         "PersistentVolume" => {

@@ -8,6 +8,7 @@
 )]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -17,11 +18,12 @@ use windlass_fidelity::case::Step;
 use windlass_fidelity::compare::{Difference, differences};
 use windlass_fidelity::known::Known;
 use windlass_fidelity::mask::Masked;
+use windlass_fidelity::mirror::Mirror;
 use windlass_fidelity::settled::Side;
 use windlass_fidelity::{Case, Cluster, Json};
 use windlass_shadow::Shadow;
 use windlass_shadow::clock::RealClock;
-use windlass_shadow::fault::Scene;
+use windlass_shadow::fault::{Fault, Scene};
 use windlass_shadow::topology::Topology;
 use windlass_testbed::Testbed;
 
@@ -40,9 +42,24 @@ fn topology() -> Topology {
 fn scene() -> Scene {
     let quick = Duration::from_millis(100);
     let mut scene = Scene::default();
-    (scene.stop, scene.provision) = (quick, quick);
+    (scene.stop, scene.provision, scene.node_grace) = (quick, quick, SILENCE);
     scene.inject("image/missing".parse().unwrap());
     scene
+}
+
+/// How long the one is waited for that has not come to what the other is like.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a node may be silent.
+const SILENCE: Duration = Duration::from_secs(6);
+
+/// Both clusters, and who plays their nodes.
+struct Both {
+    real: Cluster,
+    shadow: Cluster,
+    mirrors: [Mirror; 2],
+    testbed: Testbed,
+    play: Shadow,
 }
 
 #[test]
@@ -52,47 +69,69 @@ fn both_come_to_the_same() {
     }
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let wanted = std::env::var("FIDELITY_CASES").unwrap_or_default();
-    let cases = Case::all_in(&folder.join("settled")).unwrap();
-    let testbed = std::env::var("FIDELITY_KUBECONFIG").is_err().then(|| Testbed::builder().nodes(3).start().unwrap());
-    let kubeconfig = match &testbed {
-        Some(testbed) => testbed.kubeconfig().to_owned(),
-        None => std::env::var("FIDELITY_KUBECONFIG").unwrap().into(),
-    };
+    let mut cases = Case::all_in(&folder.join("settled")).unwrap();
+    cases.retain(|case| case.name.contains(&wanted));
+    let testbed = Testbed::builder().nodes(3).unreachable_after(SILENCE).start().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let mut report = Report::default();
+    let report = RefCell::new(Report::new(folder));
     runtime.block_on(async {
-        let real = Cluster::of_kubeconfig(&kubeconfig).await.unwrap();
-        let shadow = Shadow::builder(Arc::new(RealClock::new())).topology(topology()).scene(scene()).build();
-        tokio::spawn(shadow.run());
-        let cluster = Cluster::shadow(&shadow);
-        for (number, case) in cases.iter().enumerate().filter(|(_, case)| case.name.contains(&wanted)) {
-            let namespace = format!("settled-{number}-{}", std::process::id());
-            let start = std::time::Instant::now();
-            let before = report.found.len();
-            run(&real, &cluster, case, &namespace, &mut report).await;
-            println!("{}: {} differences, {:.0?}", case.name, report.found.len() - before, start.elapsed());
+        let real = Cluster::of_kubeconfig(testbed.kubeconfig()).await.unwrap();
+        let play = Shadow::builder(Arc::new(RealClock::new())).topology(topology()).scene(scene()).build();
+        tokio::spawn(play.run());
+        let shadow = Cluster::shadow(&play);
+        let mirrors = [Mirror::of(&real), Mirror::of(&shadow)];
+        let both = Both { real, shadow, mirrors, testbed, play };
+        let (alone, together): (Vec<_>, Vec<_>) = cases.iter().enumerate().partition(|(_, case)| case.alone);
+        futures::future::join_all(together.into_iter().map(|(number, case)| run(&both, case, number, &report))).await;
+        for (number, case) in alone {
+            run(&both, case, number, &report).await;
         }
-        assert_eq!(shadow.endless(), Vec::<String>::new());
+        assert_eq!(both.play.endless(), Vec::<String>::new());
     });
-    report.judge(folder);
+    report.into_inner().judge();
 }
 
-async fn run(real: &Cluster, shadow: &Cluster, case: &Case, namespace: &str, report: &mut Report) {
-    let (real, shadow) = (Side::begin(real, namespace).await.unwrap(), Side::begin(shadow, namespace).await.unwrap());
+async fn run(both: &Both, case: &Case, number: usize, report: &RefCell<Report>) {
+    let start = std::time::Instant::now();
+    let namespace = format!("settled-{number}-{}", std::process::id());
+    let (real, shadow) = futures::join!(
+        Side::begin(&both.real, &both.mirrors[0], &namespace, case.alone),
+        Side::begin(&both.shadow, &both.mirrors[1], &namespace, case.alone)
+    );
+    let (real, shadow) = (real.unwrap(), shadow.unwrap());
+    let mut differences = 0;
     for (number, step) in case.steps.iter().enumerate() {
-        if step.method() != "SETTLE" {
-            let said =
-                |answer: Result<(), windlass_fidelity::Error>| answer.err().map(|error| error.to_string().into());
-            let (real, shadow) = (said(real.take(step).await), said(shadow.take(step).await));
-            if real.is_some() || shadow.is_some() {
-                report.found.push((case.name.clone(), Difference { at: step.send.clone(), real, shadow }));
+        let said = |answer: Result<(), windlass_fidelity::Error>| answer.err().map(|error| error.to_string().into());
+        let (real, shadow): (Option<Json>, Option<Json>) = match step.method() {
+            "SETTLE" => {
+                let longer = step.path().parse().ok().map(Duration::from_secs);
+                let place = format!("{} #{}", case.name, number + 1);
+                differences += settle(&place, &real, &shadow, longer, report).await;
+                continue;
             }
-            continue;
+            "STOP" => {
+                both.testbed.stop_node(step.path()).unwrap();
+                both.play.inject(Fault::Node { name: step.path().into() });
+                continue;
+            }
+            "START" => {
+                both.testbed.start_node(step.path()).unwrap();
+                both.play.mend(&Fault::Node { name: step.path().into() });
+                continue;
+            }
+            "EXPECT" => {
+                let (real, shadow) = futures::join!(real.expect(step), shadow.expect(step));
+                (said(real), said(shadow))
+            }
+            _ => (said(real.take(step).await), said(shadow.take(step).await)),
+        };
+        if real.is_some() || shadow.is_some() {
+            differences += 1;
+            let difference = Difference { at: step.send.clone(), real, shadow };
+            report.borrow_mut().found.push((case.name.clone(), difference));
         }
-        let longer = step.path().parse().ok().map(Duration::from_secs);
-        let (theirs, ours) = futures::join!(real.settle(longer), shadow.settle(longer));
-        report.compare(&format!("{} #{}", case.name, number + 1), &theirs.unwrap(), &ours.unwrap());
     }
+    println!("{}: {differences} differences, {:.0?}", case.name, start.elapsed());
     let away = Step { send: "DELETE /api/v1/namespaces/$ns".into(), ..Step::default() };
     for side in [real, shadow] {
         // A case may have deleted it.
@@ -100,16 +139,54 @@ async fn run(real: &Cluster, shadow: &Cluster, case: &Case, namespace: &str, rep
     }
 }
 
-#[derive(Default)]
+/// Waits until both are quiet, and for as long as the one may still come to what the other is like: on a busy machine, a
+/// cluster can be quiet for a moment without having come to its end.
+async fn settle(
+    place: &str,
+    real: &Side<'_>,
+    shadow: &Side<'_>,
+    longer: Option<Duration>,
+    report: &RefCell<Report>,
+) -> usize {
+    let start = std::time::Instant::now();
+    loop {
+        let (theirs, ours) = futures::join!(real.settle(longer), shadow.settle(longer));
+        let compared = Report::compare(place, &theirs, &ours);
+        let known = compared.found.iter().all(|(case, difference)| report.borrow().known.covers(case, difference));
+        if known || start.elapsed() > PATIENCE {
+            let differences = compared.found.len();
+            report.borrow_mut().add(compared);
+            return differences;
+        }
+    }
+}
+
+/// What two states of a case have come to.
+struct Compared {
+    objects: usize,
+    found: Vec<(String, Difference)>,
+}
+
 struct Report {
+    known: Known,
     compared: usize,
     found: Vec<(String, Difference)>,
 }
 
 impl Report {
-    fn compare(&mut self, case: &str, real: &BTreeMap<String, Json>, shadow: &BTreeMap<String, Json>) {
+    fn new(folder: &Path) -> Self {
+        let known = Known::read(&folder.join("known-settled.yaml")).unwrap();
+        Self { known, compared: 0, found: Vec::new() }
+    }
+
+    fn add(&mut self, compared: Compared) {
+        self.compared += compared.objects;
+        self.found.extend(compared.found);
+    }
+
+    fn compare(case: &str, real: &BTreeMap<String, Json>, shadow: &BTreeMap<String, Json>) -> Compared {
         let keys: BTreeSet<&String> = real.keys().chain(shadow.keys()).collect();
-        self.compared += keys.len();
+        let mut compared = Compared { objects: keys.len(), found: Vec::new() };
         for key in keys {
             let (real, shadow) = (real.get(key), shadow.get(key));
             let masked = |object: &Json| Masked { code: 200, headers: BTreeMap::new(), body: object.clone() };
@@ -121,17 +198,17 @@ impl Report {
                 difference.at = format!("{key} {}", difference.at);
                 (case.to_owned(), difference)
             };
-            self.found.extend(found.into_iter().map(named));
+            compared.found.extend(found.into_iter().map(named));
         }
+        compared
     }
 
     /// What is known to differ is left to chance there: it may be equal as well.
-    fn judge(&self, folder: &Path) {
-        let known = Known::read(&folder.join("known-settled.yaml")).unwrap();
+    fn judge(&self) {
         let unknown: Vec<String> = self
             .found
             .iter()
-            .filter(|(case, difference)| !known.covers(case, difference))
+            .filter(|(case, difference)| !self.known.covers(case, difference))
             .map(|(case, d)| {
                 let said = |value: &Option<Json>| value.as_ref().map_or_else(|| "-".to_owned(), Json::to_string);
                 format!("{case}\n  {}\n    real:   {}\n    shadow: {}", d.at, said(&d.real), said(&d.shadow))

@@ -92,9 +92,10 @@ fn allocate_service(
 ) -> Result<(), ApiError> {
     let name = crate::object::name(service).to_owned();
     let others = objects.list("services", None);
-    let others = others
-        .iter()
-        .filter(|other| crate::object::name(other) != name || crate::object::namespace(other) != request.namespace);
+    let is_itself = |other: &&std::sync::Arc<Json>| {
+        old.is_some() && crate::object::name(other) == name && crate::object::namespace(other) == request.namespace
+    };
+    let others = others.iter().filter(|other| !is_itself(other));
     let taken = Taken::by(others.map(|other| &**other));
     let chance = objects.chance(&["address", request.namespace, &name]);
     if get(service, "spec").is_object() { allocate(service, old, taken, chance) } else { Ok(()) }

@@ -13,7 +13,7 @@ use crate::Json;
 use crate::catalog::ResourceType;
 use crate::error::ApiError;
 use crate::store::Stored;
-use crate::world::{World, convert, is_outdated, refreshed};
+use crate::world::{World, is_outdated, refreshed};
 
 /// What is answered, before it becomes bytes of the form asked for.
 pub(crate) struct Answer {
@@ -157,7 +157,7 @@ impl Version {
         if same && !is_outdated(stored, &self.stored) {
             bytes.extend_from_slice(stored.tail());
         } else {
-            let object = convert(refreshed(&self.versions, stored, &self.stored), &self.kind);
+            let object = refreshed(&self.versions, stored, &self.kind);
             bytes.extend_from_slice(Stored::encode(&self.kind.name, &object).tail());
         }
     }

@@ -22,7 +22,10 @@ pub(crate) fn one(
     version: &Version,
 ) -> Result<Answer, ApiError> {
     let (deletion, writer) = options(request)?;
-    let deleted = world.remove(&request.target(kind), &writer, &deletion)?;
+    let target = request.target(kind);
+    let warnings = warnings(kind, &deletion);
+    let deletion = by_default(world, &target, deletion);
+    let deleted = world.remove(&target, &writer, &deletion).map_err(|error| told(error, &warnings))?;
     let (code, stored) = match &deleted {
         Deleted::Gone(stored) if !returns_deleted(&kind.name) => {
             let mut details = json!({"name": stored.name()});
@@ -36,11 +39,35 @@ pub(crate) fn one(
             let status = json!({
                 "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details,
             });
-            return Ok(Answer::json(200, &status));
+            return Ok(Answer::json(200, &status).with_warnings(warnings));
         }
         Deleted::Gone(stored) | Deleted::Pending(stored) => (200, stored),
     };
-    view::object(world, request, kind, version, code, stored)
+    Ok(view::object(world, request, kind, version, code, stored)?.with_warnings(warnings))
+}
+
+/// What the client is told who does not say what becomes of the pods of a Job.
+fn warnings(kind: &ResourceType, deletion: &Deletion) -> Vec<String> {
+    let said = "child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove \
+                them or set propagationPolicy=Orphan to suppress this warning";
+    let wanted = &*kind.name == "jobs.batch" && deletion.propagation.is_none();
+    if wanted { vec![said.to_owned()] } else { Vec::new() }
+}
+
+fn told(error: ApiError, warnings: &[String]) -> ApiError {
+    ApiError { warnings: warnings.to_vec(), ..error }
+}
+
+/// Two old kinds orphan their pods unless a client, or the object itself, says otherwise.
+fn by_default(world: &World, target: &Target<'_>, deletion: Deletion) -> Deletion {
+    let orphans = matches!(&*target.kind.name, "jobs.batch" | "replicationcontrollers");
+    if !orphans || deletion.propagation.is_some() {
+        return deletion;
+    }
+    let live = world.store.get(&target.key()).map(|live| live.json()).unwrap_or_default();
+    let finalizers = live.pointer("/metadata/finalizers").and_then(Json::as_array).into_iter().flatten();
+    let decided = finalizers.into_iter().any(|name| name == "orphan" || name == "foregroundDeletion");
+    Deletion { propagation: (!decided).then_some(Propagation::Orphan), ..deletion }
 }
 
 /// Deletes all objects that the request selects.
@@ -52,14 +79,18 @@ pub(crate) fn collection(
 ) -> Result<Answer, ApiError> {
     let (deletion, writer) = options(request)?;
     let page: Page = list::page(world, request, kind)?;
+    let mut said = Vec::new();
     for stored in &page.items {
         let target = Target { kind, namespace: stored.namespace(), name: stored.name(), subresource: "" };
+        // Each is told once, for how many objects ever.
+        said = warnings(kind, &deletion);
+        let deletion = by_default(world, &target, deletion.clone());
         match world.remove(&target, &writer, &deletion) {
-            Err(error) if error.code != 404 => return Err(error),
+            Err(error) if error.code != 404 => return Err(told(error, &said)),
             _ => {}
         }
     }
-    Ok(Answer::list(&page, version))
+    Ok(Answer::list(&page, version).with_warnings(said))
 }
 
 /// The options, from the body if there is one, else from the query.

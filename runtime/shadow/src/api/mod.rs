@@ -57,16 +57,26 @@ pub(crate) fn handle(world: &mut World, request: &Request<Bytes>) -> Response<Bo
 
 fn resource(world: &mut World, request: &request::Request<'_>) -> Result<Answer, ApiError> {
     let path = request.path;
-    let known = world.catalog.all().any(|kind| kind.group == path.group && kind.version == path.version);
-    if !known && !server::is_built_in(&path.group) {
-        return Ok(Answer::text(404, "404 page not found\n"));
-    }
     let kind = world.catalog.get(&path.group, &path.version, &path.resource).cloned();
-    let kind = kind.filter(|kind| kind.namespaced || path.namespace.is_empty()).ok_or_else(no_such_resource)?;
+    let Some(kind) = kind.filter(|kind| is_in_scope(kind, request)) else {
+        return if server::is_built_in(&path.group) {
+            Err(no_such_resource())
+        } else {
+            Ok(Answer::text(404, "404 page not found\n"))
+        };
+    };
     let mut answer = of_kind(world, request, &kind).unwrap_or_else(Answer::from);
     // Told first, whatever comes of the request.
     answer.warnings.splice(0..0, deprecation(&kind));
     Ok(answer)
+}
+
+/// Whether the path is one that the kind has: in a namespace, or not. Custom objects of all namespaces can only be seen.
+fn is_in_scope(kind: &ResourceType, request: &request::Request<'_>) -> bool {
+    match request.path.namespace.is_empty() {
+        true => kind.definition.is_none() || !kind.namespaced || matches!(request.verb(), "list" | "watch"),
+        false => kind.namespaced,
+    }
 }
 
 fn of_kind(
@@ -75,14 +85,22 @@ fn of_kind(
     kind: &std::sync::Arc<ResourceType>,
 ) -> Result<Answer, ApiError> {
     let path = request.path;
-    if !path.subresource.is_empty() {
-        let subresource = kind.subresource(&path.subresource).ok_or_else(no_such_resource)?;
-        return subresource::answer(world, request, kind, subresource);
-    }
     // Objects of all namespaces can be seen together, and nothing else.
-    let of_all = kind.namespaced && path.namespace.is_empty();
-    if of_all && !matches!(request.verb(), "list" | "watch") {
-        return Err(words::method_not_allowed());
+    if kind.namespaced && path.namespace.is_empty() {
+        if !path.name.is_empty() || !kind.verbs.iter().any(|verb| verb == "list") {
+            return Err(no_such_resource());
+        }
+        if !matches!(request.verb(), "list" | "watch") {
+            return Err(words::method_not_allowed());
+        }
+    }
+    if !path.subresource.is_empty() {
+        let none = || match kind.definition {
+            Some(_) => ApiError::not_found(&kind.group, &kind.plural, &path.name),
+            None => no_such_resource(),
+        };
+        let subresource = kind.subresource(&path.subresource).ok_or_else(none)?;
+        return subresource::answer(world, request, kind, subresource);
     }
     if let Some(answer) = reviews::answer(world, request, kind)? {
         return Ok(answer);

@@ -154,7 +154,6 @@ fn unlike(wanted: &str, but: &str, kind: &ResourceType, list: &str) -> ApiError 
 
 fn metadata_only(object: &Json, api_version: &str) -> Json {
     json!({
-        "kind": "PartialObjectMetadata", "apiVersion": api_version,
-        "metadata": object.get("metadata").cloned().unwrap_or_default(),
+        "kind": "PartialObjectMetadata", "apiVersion": api_version, "metadata": crate::object::metadata(object),
     })
 }

@@ -6,6 +6,7 @@ mod defaulting;
 mod definition;
 mod embedded;
 mod fault;
+mod finalizers;
 mod formats;
 mod lists;
 mod number;
@@ -27,6 +28,7 @@ mod tests;
 
 pub(crate) use controller::CustomResources;
 pub(crate) use definition::{format_warnings, prepare, validate};
+pub(crate) use finalizers::warnings as finalizer_warnings;
 pub(crate) use status::deleting;
 pub(crate) use types::define;
 pub(crate) use version::{Verdict, Version};

@@ -20,6 +20,7 @@ pub(super) struct Spec {
     pub(super) names: Names,
     pub(super) preserve_unknown_fields: bool,
     pub(super) conversion: Option<Json>,
+    #[serde(deserialize_with = "or_none")]
     pub(super) versions: Vec<VersionSpec>,
 }
 
@@ -66,6 +67,11 @@ pub(super) struct Names {
     pub(super) list_kind: String,
     pub(super) short_names: Vec<String>,
     pub(super) categories: Vec<String>,
+}
+
+/// A list that may be null.
+fn or_none<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<VersionSpec>, D::Error> {
+    Option::<Vec<VersionSpec>>::deserialize(from).map(Option::unwrap_or_default)
 }
 
 impl VersionSpec {

@@ -10,6 +10,7 @@ use super::status;
 use super::version::Version;
 use super::{cel, schemas};
 use crate::Json;
+use crate::catalog::discovery::version_rank;
 use crate::catalog::{Catalog, ResourceType, Subresource};
 use crate::schema::{Schemas, builtin};
 use crate::table::JsonPath;
@@ -29,14 +30,17 @@ pub(super) fn resource_types(definition: &Json, built_in: &Schemas, since: u64) 
     let stored = spec.versions.iter().find(|v| v.storage).map_or("", |v| v.name.as_str());
     let stored = format!("{}/{stored}", spec.group);
     let definition = Arc::new(definition.clone());
-    let versions = spec.versions.into_iter();
+    let newer: Vec<Option<String>> =
+        spec.versions.iter().map(|version| newest(&spec.versions, &version.name)).collect();
+    let versions = spec.versions.into_iter().zip(newer);
     versions
-        .map(|version| {
+        .map(|(version, newer)| {
             let columns = columns(&version.additional_printer_columns);
             let subresources = subresources(&spec.group, &names.kind, &version);
             let (name, served) = (version.name.clone(), version.served);
-            let mut version = compile(version, &spec.group, &names.kind, spec.preserve_unknown_fields, &definition);
-            version.since = since;
+            let deprecation = deprecation(&version, &spec.group, &spec.names.kind, newer.as_deref());
+            let mut version = compile(version, spec.preserve_unknown_fields, &definition);
+            (version.since, version.deprecation) = (since, deprecation);
             let title = openapi_name(&spec.group, &name, &names.kind);
             let schema = version.schema.as_ref().map(|schema| {
                 let (schemas, id) = schemas::convert(schema, &title, built_in);
@@ -75,9 +79,21 @@ pub(crate) fn define(catalog: &mut Catalog, definition: &Json, since: u64) {
     }
 }
 
-fn compile(version: VersionSpec, group: &str, kind: &str, keeps_unknown: bool, definition: &Arc<Json>) -> Version {
-    let deprecated = || format!("{group}/{} {kind} is deprecated", version.name);
-    let deprecation = version.deprecated.then(|| version.deprecation_warning.clone().unwrap_or_else(deprecated));
+/// The newest version above another that is served and not deprecated.
+fn newest(versions: &[VersionSpec], than: &str) -> Option<String> {
+    let good = versions.iter().filter(|version| version.served && !version.deprecated);
+    let newer = good.filter(|version| version_rank(&version.name) > version_rank(than));
+    newer.max_by_key(|version| version_rank(&version.name)).map(|version| version.name.clone())
+}
+
+/// What clients of a deprecated version are told.
+fn deprecation(version: &VersionSpec, group: &str, kind: &str, newer: Option<&str>) -> Option<String> {
+    let own = version.deprecation_warning.clone();
+    let instead = newer.map(|newer| format!("; use {group}/{newer} {kind}")).unwrap_or_default();
+    version.deprecated.then(|| own.unwrap_or_else(|| format!("{group}/{} {kind} is deprecated{instead}", version.name)))
+}
+
+fn compile(version: VersionSpec, keeps_unknown: bool, definition: &Arc<Json>) -> Version {
     let scale = version.subresources.and_then(|subresources| subresources.scale);
     let schema = version.schema.and_then(|s| s.schema);
     let selectable = version.selectable_fields.into_iter().map(|field| {
@@ -92,7 +108,7 @@ fn compile(version: VersionSpec, group: &str, kind: &str, keeps_unknown: bool, d
         since: 0,
         selectable: selectable.collect(),
         keeps_unknown,
-        deprecation,
+        deprecation: None,
     }
 }
 

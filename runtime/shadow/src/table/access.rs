@@ -28,7 +28,7 @@ fn bindings(row: &Row<'_>) -> Vec<Json> {
     let subjects = |kind: &str| {
         let of_kind = row.list("/subjects").iter().filter(|s| text(s, "/kind") == kind);
         let named = of_kind.map(|s| match (kind, text(s, "/namespace"), text(s, "/name")) {
-            ("ServiceAccount", namespace, name) if !namespace.is_empty() => format!("{namespace}/{name}"),
+            ("ServiceAccount", namespace, name) => format!("{namespace}/{name}"),
             (_, _, name) => name.to_owned(),
         });
         named.collect::<Vec<_>>().join(", ")

@@ -115,7 +115,7 @@ fn assemble(object: &Json, cells: Vec<Json>, conditions: Option<Json>, include: 
         Include::None => Json::Null,
         Include::Metadata => json!({
             "kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1",
-            "metadata": object.get("metadata").cloned().unwrap_or_else(|| json!({})),
+            "metadata": crate::object::metadata(object),
         }),
         Include::Object => object.clone(),
     };

@@ -56,7 +56,7 @@ pub(super) fn update_job(job: &Json, old: &Json, causes: &mut Causes) {
 /// The labels by which a job knows its pods are its own to give.
 fn generated_selector(job: &Json, causes: &mut Causes) {
     let spec = get(job, "spec");
-    if truth(spec, "manualSelector") {
+    if truth(spec, "manualSelector") || !get(spec, "selector").is_object() {
         return;
     }
     let labels = get(get(get(spec, "template"), "metadata"), "labels");

@@ -175,6 +175,9 @@ pub(super) fn judge(
             _ => Vec::new(),
         });
     }
+    if stored.definition.is_some() && is_whole(target) {
+        warnings.extend(crd::finalizer_warnings(object, live));
+    }
     if stored.definition.is_none() && is_whole(target) {
         warnings.extend(admission::check(&request, object, live, world)?);
     }
@@ -258,12 +261,11 @@ pub(crate) fn convert(mut object: Json, to: &ResourceType) -> Json {
     object
 }
 
-/// An object that the store has, in the version that objects of its kind are stored in; `versions` are all that a custom kind
-/// has.
+/// An object that the store has, in some version of its kind; `versions` are all that a custom kind has.
 pub(crate) fn refreshed(versions: &[Arc<ResourceType>], stored: &Stored, kind: &ResourceType) -> Json {
     let mut object = stored.json();
     if !is_outdated(stored, kind) {
-        return object;
+        return convert(object, kind);
     }
     let api_version = crate::object::text(&object, "/apiVersion").unwrap_or_default();
     let written = versions.iter().find(|version| version.api_version() == api_version);

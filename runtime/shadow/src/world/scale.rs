@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Writer, meta};
+use super::{Edit, Writer, meta};
 use crate::Json;
 use crate::apply::element::Element;
 use crate::apply::{self, Manager, OneVersion, ReplicaPaths, Reset, Types, scale_to_parent, to_scale};
@@ -100,6 +100,11 @@ impl Scaled {
     ) -> Result<Json, ApiError> {
         let before = self.with_owners(object)?;
         apply::apply(&versions()?, Some(&before), intent, &manager(writer), force, now)
+    }
+
+    /// The edit of an object that replaces its `Scale`.
+    pub(super) fn edit(self, scale: Json, writer: Writer, now: jiff::Timestamp) -> Edit<'static> {
+        Edit::Made(Box::new(move |live| self.write(live, scale, false, &writer, now)))
     }
 
     /// The object with the replicas of a `Scale`, whose owners are still to be found unless it was applied.

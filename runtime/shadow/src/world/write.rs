@@ -153,6 +153,7 @@ impl World {
             if there.index.deleting {
                 error.message = format!("object is being deleted: {}", error.message);
             }
+            warnings.extend(judged.warnings);
             return Err(error);
         }
         if !writer.dry_run {
@@ -175,7 +176,7 @@ impl World {
         let (kind, key) = (target.kind, target.key());
         let stored_kind = self.stored_type(&kind.name)?;
         let judged_kind = judged_in(kind, &stored_kind);
-        let before = parts::convert(parts::refreshed(&self.catalog.versions(kind), live, &stored_kind), kind);
+        let before = parts::refreshed(&self.catalog.versions(kind), live, kind);
         let old = parts::convert(before.clone(), judged_kind);
         let now = self.clock().wall();
         let (applied, made) = (matches!(edit, Edit::Apply { .. }), matches!(edit, Edit::Made(_)));

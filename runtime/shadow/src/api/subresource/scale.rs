@@ -12,16 +12,15 @@ use crate::error::{ApiError, Cause};
 use crate::object::name;
 use crate::schema;
 use crate::store::Stored;
-use crate::world::{Edit, Scaled, World, convert, refreshed, same_name};
+use crate::world::{Edit, Scaled, World, refreshed, same_name};
 
 const SCALE: Kind<'static> = Kind { group: "autoscaling", version: "v1", kind: "Scale" };
 
 /// Answers a request to the scale of an object.
 pub(super) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
     let target = request.target(kind);
-    let stored_kind = world.stored_type(&kind.name)?;
     let versions = world.catalog.versions(kind);
-    let shown = |stored: &Stored| convert(refreshed(&versions, stored, &stored_kind), kind);
+    let shown = |stored: &Stored| refreshed(&versions, stored, kind);
     let scaled = Scaled::of(&world.catalog, kind);
     let now = world.clock().wall();
     let (writer, edit) = match request.verb() {
@@ -33,7 +32,7 @@ pub(super) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<Resour
             let (scale, _) = request.object(&world.catalog, &SCALE)?;
             (request.query.writer("UpdateOptions", request.user_agent(), false)?, Edit::Replace(scale))
         }
-        _ => patch_of(request, &SCALE, Scaled::schema(), false)?,
+        _ => patch_of(request, &SCALE, Scaled::schema(), None)?,
     };
     let edit = |live: &Json| {
         let (mut scale, applied) = match edit {

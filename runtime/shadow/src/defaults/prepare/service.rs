@@ -166,7 +166,10 @@ fn allocate_address(spec: &mut Json, old: Option<&Json>, taken: &mut Taken, chan
         set(spec, "clusterIPs", json!([address.to_string()]));
         return Ok(());
     }
-    let same = old.is_some_and(|old| old.pointer("/spec/clusterIP").and_then(Json::as_str) == Some(&given));
+    // What it has may not change, which is told by the validation.
+    if old.is_some_and(|old| !text(get(old, "spec"), "clusterIP").is_empty()) {
+        return Ok(());
+    }
     let Ok(address) = given.parse::<IpAddr>() else { return Ok(()) };
     let mask = u32::MAX << (32 - NETWORK_BITS);
     let inside = matches!(address, IpAddr::V4(a) if u32::from(a) & mask == u32::from(NETWORK));
@@ -176,7 +179,7 @@ fn allocate_address(spec: &mut Json, old: Option<&Json>, taken: &mut Taken, chan
              The range of valid IPs is {NETWORK}/{NETWORK_BITS}"
         ));
     }
-    if !same && matches!(address, IpAddr::V4(a) if taken.addresses.contains(&a)) {
+    if matches!(address, IpAddr::V4(a) if taken.addresses.contains(&a)) {
         return Err(format!("failed to allocate IP {given}: provided IP is already allocated"));
     }
     Ok(())
