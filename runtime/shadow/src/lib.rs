@@ -10,6 +10,7 @@ mod census;
 pub mod clock;
 mod controllers;
 mod crd;
+mod cron;
 mod defaults;
 mod error;
 pub mod fault;

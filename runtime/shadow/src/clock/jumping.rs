@@ -231,7 +231,7 @@ impl VirtualClock {
     }
 
     /// How many are at work outside.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "listen"))]
     pub(crate) fn outsiders(&self) -> usize {
         self.0.lock().outside
     }

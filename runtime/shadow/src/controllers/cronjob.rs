@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::fields::{between, controller_reference, items, later, put, stamp, take, text, time};
 use super::pods::number;
-use super::schedule::Schedule;
 use super::{Context, Controller, MANAGER, Next, Seen, View, job, unless_gone, writer};
 use crate::Json;
+use crate::cron::Schedule;
 use crate::error::ApiError;
 use crate::object;
 use crate::store::Key;
@@ -117,7 +117,7 @@ fn remove(cx: &mut Context<'_>, cron: &Json, job: &Json) -> Result<(), ApiError>
 fn fire(cx: &mut Context<'_>, cron: &Json, jobs: &[Arc<Json>], status: &mut Json) -> Result<Next, ApiError> {
     let spec = &cron["spec"];
     let said = text(&spec["schedule"]);
-    let Some(schedule) = Schedule::read(said) else {
+    let Ok(schedule) = Schedule::read(said) else {
         let message = format!("unparseable schedule: {said}");
         cx.world.event(NAME, cron, "Warning", "UnparseableSchedule", &message);
         return Ok(Next::Wait);

@@ -30,7 +30,6 @@ mod podgc;
 mod pods;
 mod quota;
 mod replicaset;
-mod schedule;
 pub(crate) mod selector;
 mod service_account;
 mod statefulset;

@@ -2,18 +2,11 @@
 
 use crate::Json;
 use crate::controllers::fields::{Labels, items, text};
+use crate::validation::selector::matches_by;
 
 /// Whether a `LabelSelector` selects these labels. An absent one selects nothing, an empty one everything.
 pub(crate) fn selects(selector: &Json, labels: &Labels) -> bool {
-    let Some(map) = selector.as_object() else { return false };
-    let equal = map.get("matchLabels").and_then(Json::as_object).into_iter().flatten();
-    for (key, value) in equal {
-        if labels.get(key).map(String::as_str) != value.as_str() {
-            return false;
-        }
-    }
-    let rules = map.get("matchExpressions").map_or(&[][..], items);
-    rules.iter().all(|rule| holds(rule, labels.get(text(&rule["key"])).map(String::as_str)))
+    matches_by(selector, |key| labels.get(key).map(String::as_str))
 }
 
 /// Whether a plain map of labels, as a Service has it, selects these labels.

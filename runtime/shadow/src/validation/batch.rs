@@ -2,8 +2,9 @@
 
 use super::causes::Causes;
 use super::metadata::{self, Name};
-use super::{cron, names, pod, selector};
+use super::{names, pod, selector};
 use crate::Json;
+use crate::cron::Schedule;
 use crate::defaults::fields::{get, items, number, text, truth};
 use crate::schema::internal::printed;
 
@@ -283,7 +284,7 @@ fn check_cron_job(object: &Json, new_zone: bool, causes: &mut Causes) {
     if schedule.is_empty() {
         causes.required("spec.schedule", "");
     } else {
-        if let Err(words) = cron::check(schedule) {
+        if let Err(words) = Schedule::read(schedule) {
             causes.invalid("spec.schedule", schedule, &words);
         }
         if schedule.contains("TZ") {

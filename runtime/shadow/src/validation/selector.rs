@@ -54,19 +54,23 @@ pub(crate) fn is_readable(selector: &Json) -> bool {
 
 /// Whether the labels match; no selector matches nothing, an empty one everything.
 pub(crate) fn matches(selector: &Json, labels: &Json) -> bool {
-    if !selector.is_object() {
-        return false;
-    }
-    let equal = entries(selector, "matchLabels").all(|(key, value)| labels.get(key) == Some(value));
-    equal
-        && items(selector, "matchExpressions").iter().all(|requirement| {
-            let own = labels.get(text(requirement, "key"));
-            let among = own.is_some_and(|own| items(requirement, "values").contains(own));
-            match text(requirement, "operator") {
+    matches_by(selector, |key| labels.get(key).and_then(Json::as_str))
+}
+
+/// The same, for labels that are looked up.
+pub(crate) fn matches_by<'a>(selector: &Json, label: impl Fn(&str) -> Option<&'a str>) -> bool {
+    let equal = |(key, value): (&String, &Json)| label(key).is_some_and(|own| value == own);
+    selector.is_object()
+        && entries(selector, "matchLabels").all(equal)
+        && items(selector, "matchExpressions").iter().all(|rule| {
+            let own = label(text(rule, "key"));
+            let among = own.is_some_and(|own| items(rule, "values").iter().any(|value| value == own));
+            match text(rule, "operator") {
                 "In" => among,
                 "NotIn" => !among,
                 "Exists" => own.is_some(),
-                _ => own.is_none(),
+                "DoesNotExist" => own.is_none(),
+                _ => false,
             }
         })
 }

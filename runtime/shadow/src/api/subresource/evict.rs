@@ -10,6 +10,7 @@ use crate::api::request::{Kind, Request};
 use crate::catalog::ResourceType;
 use crate::error::ApiError;
 use crate::object::{is_deleting, name, text};
+use crate::validation::selector::matches;
 use crate::world::{Deletion, Edit, Objects, Target, World, Writer};
 
 /// Deletes a pod, if its disruption budget allows.
@@ -61,7 +62,7 @@ fn with_condition(pod: &Json, condition: Json) -> Json {
 fn spend(world: &mut World, writer: &Writer, pod: &Json, namespace: &str) -> Result<Option<Answer>, ApiError> {
     let labels = pod.pointer("/metadata/labels").cloned().unwrap_or_default();
     let budgets = world.list("poddisruptionbudgets.policy", Some(namespace));
-    let mut budgets = budgets.iter().filter(|b| b.pointer("/spec/selector").is_some_and(|s| selects(s, &labels)));
+    let mut budgets = budgets.iter().filter(|b| b.pointer("/spec/selector").is_some_and(|s| matches(s, &labels)));
     let (Some(budget), more) = (budgets.next(), budgets.next()) else { return Ok(None) };
     if more.is_some() {
         let status = json!({
@@ -121,23 +122,6 @@ fn tell_allowed(status: &mut Map<String, Json>, allowed: i64, generation: Json, 
         Some(there) => *there = condition,
         None => conditions.push(condition),
     }
-}
-
-/// Whether a `LabelSelector` selects these labels.
-fn selects(selector: &Json, labels: &Json) -> bool {
-    let equal = selector.get("matchLabels").and_then(Json::as_object).into_iter().flatten();
-    let rules = selector.get("matchExpressions").and_then(Json::as_array).into_iter().flatten();
-    let holds = |rule: &Json| {
-        let value = text(rule, "/key").and_then(|key| labels.get(key));
-        let among = || rule.get("values").and_then(Json::as_array).zip(value).is_some_and(|(all, v)| all.contains(v));
-        match text(rule, "/operator").unwrap_or_default() {
-            "In" => among(),
-            "NotIn" => !among(),
-            "Exists" => value.is_some(),
-            _ => value.is_none(),
-        }
-    };
-    equal.into_iter().all(|(key, value)| labels.get(key) == Some(value)) && rules.into_iter().all(holds)
 }
 
 fn is_ready(pod: &Json) -> bool {
