@@ -9,6 +9,7 @@ use super::request::{Kind, Request, no_kind};
 use crate::Json;
 use crate::apply::printed::{go_kind, plain};
 use crate::catalog::ResourceType;
+use crate::crd::check_metadata;
 use crate::error::ApiError;
 use crate::patch::{json, merge, strategic, unsupported};
 use crate::schema::{self, Id, Schemas, check_fields};
@@ -88,6 +89,9 @@ struct Reads<'a> {
 
 impl Reads<'_> {
     fn error(&self, patched: &Json) -> Option<String> {
+        if self.custom {
+            return check_metadata(patched).err();
+        }
         let (schemas, id) = self.schema?;
         match check_fields(schemas, id, &mut patched.clone()) {
             Err(why) => Some(why),
