@@ -102,6 +102,27 @@ fn a_loop_without_primitives_is_stopped_too() {
 }
 
 #[test]
+fn a_rehearsal_that_has_too_much_to_do_is_stopped_too() {
+    let script = r#"step("a", || {
+        always(|| {
+            log::info("ready");
+            cluster::apply(#{ apiVersion: "apps/v1", kind: "Deployment", metadata: #{ name: "web" }, spec: #{
+                replicas: 5000000, selector: #{ matchLabels: #{ app: "web" } },
+                template: #{ metadata: #{ labels: #{ app: "web" } }, spec: #{ containers: [#{ name: "c", image: "web" }] } } } });
+            wait::ready("Deployment/web");
+        }, || { cluster::delete("Deployment/web"); log::info("cleaned up") })
+    });"#;
+    let running = start_command("rehearse", script);
+    std::thread::sleep(Duration::from_secs(1));
+    let begun = Instant::now();
+    running.signal(Signal::INT);
+    let (code, _, err) = running.end();
+    assert_eq!(code, Some(3), "{err}");
+    assert!(err.contains("cleaned up"), "{err}");
+    assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn a_catch_does_not_keep_the_run_going() {
     let running = start(r#"log::info("ready"); loop { try { sleep("10m"); } catch { } }"#);
     running.signal(Signal::INT);

@@ -153,6 +153,9 @@ impl Quantity {
 
     /// In thousandths, rounded up.
     pub(crate) fn milli(self) -> i128 {
+        if self.exponent >= -3 {
+            return scaled(self.mantissa, self.exponent.saturating_add(3)).0;
+        }
         let nanos = self.nanos();
         nanos.div_euclid(1_000_000) + i128::from(nanos.rem_euclid(1_000_000) != 0)
     }
@@ -164,9 +167,9 @@ impl Quantity {
         i64::try_from(up).unwrap_or(if up > 0 { i64::MAX } else { i64::MIN })
     }
 
-    /// Rounded up to thousandths, as resources are.
-    pub(crate) fn rounded_to_milli(self) -> Self {
-        Self { mantissa: self.milli(), exponent: -3, ..self }
+    /// Rounded up to thousandths, as resources are; nothing where it has nothing finer.
+    pub(crate) fn rounded_to_milli(self) -> Option<Self> {
+        (self.exponent < -3).then(|| Self { mantissa: self.milli(), exponent: -3, ..self })
     }
 
     pub(crate) fn is_negative(self) -> bool {

@@ -154,6 +154,8 @@ impl Shadow {
                 }
                 let Some(inner) = inner.upgrade() else { return };
                 Self { inner }.with(|_| ());
+                // Where there is much to do, it is done piece by piece.
+                tokio::task::yield_now().await;
             }
         }
     }

@@ -85,6 +85,15 @@ fn of_kind(
     kind: &std::sync::Arc<ResourceType>,
 ) -> Result<Answer, ApiError> {
     let path = request.path;
+    // Objects of all namespaces can be seen together, and nothing else.
+    if kind.namespaced && path.namespace.is_empty() {
+        if !path.name.is_empty() || !kind.verbs.iter().any(|verb| verb == "list") {
+            return Err(no_such_resource());
+        }
+        if !matches!(request.verb(), "list" | "watch") {
+            return Err(words::method_not_allowed());
+        }
+    }
     if !path.subresource.is_empty() {
         let none = || match kind.definition {
             Some(_) => ApiError::not_found(&kind.group, &kind.plural, &path.name),
@@ -92,11 +101,6 @@ fn of_kind(
         };
         let subresource = kind.subresource(&path.subresource).ok_or_else(none)?;
         return subresource::answer(world, request, kind, subresource);
-    }
-    // Objects of all namespaces can be seen together, and nothing else.
-    let of_all = kind.namespaced && path.namespace.is_empty();
-    if of_all && !matches!(request.verb(), "list" | "watch") {
-        return Err(words::method_not_allowed());
     }
     if let Some(answer) = reviews::answer(world, request, kind)? {
         return Ok(answer);

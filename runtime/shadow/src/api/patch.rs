@@ -9,7 +9,7 @@ use super::request::{Kind, Request, no_kind};
 use crate::Json;
 use crate::apply::printed::{go_kind, plain};
 use crate::catalog::ResourceType;
-use crate::crd::check_metadata;
+use crate::crd::{Version, check_metadata};
 use crate::error::ApiError;
 use crate::patch::{json, merge, strategic, unsupported};
 use crate::schema::{self, Id, Schemas, check_fields};
@@ -18,7 +18,7 @@ use crate::world::{Edit, FieldValidation, Making, Writer};
 /// The edit that a patch of an object of this kind asks for.
 pub(crate) fn patch<'a>(request: &Request<'_>, kind: &'a ResourceType) -> Result<(Writer, Edit<'a>), ApiError> {
     let schema = kind.schema.as_ref().map(|(schemas, id)| (schemas, *id));
-    patch_of(request, &Kind::of(kind), schema, kind.definition.is_some())
+    patch_of(request, &Kind::of(kind), schema, kind.definition.as_deref())
 }
 
 /// The edit that a patch of an object of these types asks for.
@@ -26,9 +26,10 @@ pub(crate) fn patch_of<'a>(
     request: &Request<'_>,
     kind: &Kind<'a>,
     schema: Option<(&'a Arc<Schemas>, Id)>,
-    custom: bool,
+    definition: Option<&'a Version>,
 ) -> Result<(Writer, Edit<'a>), ApiError> {
     let content_type = media_type(request.content_type());
+    let custom = definition.is_some();
     let applies = content_type == "application/apply-patch+yaml";
     let known = matches!(content_type, "application/json-patch+json" | "application/merge-patch+json")
         || applies
@@ -56,15 +57,21 @@ pub(crate) fn patch_of<'a>(
         _ => broken(why),
     })?;
     let strict = writer.field_validation == FieldValidation::Strict;
-    let reads = Reads { kind: *kind, schema: schema.filter(|_| !custom), custom, strict };
+    let reads = Reads { kind: *kind, schema: schema.filter(|_| !custom), definition, strict };
     let edit: Making<'a> = match content_type {
         "application/json-patch+json" => Box::new(move |live| {
             let patched = json(live, &patch)?;
-            reads.check(patched, |patched| unreadable::by_operations(patched, &patch))
+            reads.check(patched, |patched| match definition {
+                Some(_) => unreadable::custom(patched),
+                None => unreadable::by_operations(patched, &patch),
+            })
         }),
         "application/merge-patch+json" => Box::new(move |live| {
             let patched = merge(live, &patch)?;
-            reads.check(patched, |patched| unreadable::by_merge(patched, &patch))
+            reads.check(patched, |patched| match definition {
+                Some(_) => unreadable::custom(patched),
+                None => unreadable::by_merge(patched, &patch),
+            })
         }),
         _ => match schema {
             Some((schemas, id)) => Box::new(move |live| {
@@ -83,14 +90,20 @@ struct Reads<'a> {
     kind: Kind<'a>,
     /// The type, where it is one of Kubernetes' own.
     schema: Option<(&'a Arc<Schemas>, Id)>,
-    custom: bool,
+    /// Where it is a custom one.
+    definition: Option<&'a Version>,
     strict: bool,
 }
 
 impl Reads<'_> {
     fn error(&self, patched: &Json) -> Option<String> {
-        if self.custom {
-            return check_metadata(patched).err();
+        if let Some(why) = self.definition.and_then(|_| check_metadata(patched).err()) {
+            return Some(why);
+        }
+        if let Some(definition) = self.definition.filter(|_| self.strict) {
+            let unknown = definition.prune(&mut patched.clone());
+            let unknown: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();
+            return (!unknown.is_empty()).then(|| schema::strict(&unknown));
         }
         let (schemas, id) = self.schema?;
         match check_fields(schemas, id, &mut patched.clone()) {
@@ -103,7 +116,7 @@ impl Reads<'_> {
     /// The patched object; a refusal shows all of it, as `said`.
     fn check(&self, patched: Json, said: impl FnOnce(&Json) -> String) -> Result<Json, ApiError> {
         let own = |key: &str| patched.get(key).and_then(Json::as_str).unwrap_or_default();
-        let renamed = !self.custom && !own("kind").is_empty() && own("kind") != self.kind.kind;
+        let renamed = self.definition.is_none() && !own("kind").is_empty() && own("kind") != self.kind.kind;
         let why = if renamed { Some(no_kind(own("kind"), own("apiVersion"))) } else { self.error(&patched) };
         match why {
             Some(why) => Err(unreadable::refused(&said(&patched), &why)),

@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 use super::answer::Answer;
 use super::request::{Kind, Request};
 use super::subresource;
-use super::words::method_not_allowed;
+use super::words::{method_not_allowed, no_such_resource};
 use crate::Json;
 use crate::catalog::ResourceType;
 use crate::error::{ApiError, Cause};
@@ -27,6 +27,9 @@ pub(super) fn answer(
         matches!(&*kind.group, "authentication.k8s.io" | "authorization.k8s.io") || &*kind.name == "bindings";
     if !of_nothing_kept {
         return Ok(None);
+    }
+    if !request.path.name.is_empty() {
+        return Err(no_such_resource());
     }
     if request.verb() != "create" {
         return Err(method_not_allowed());

@@ -55,12 +55,17 @@ pub(crate) fn bind(world: &mut World, request: &Request<'_>, pod: &str) -> Resul
         return Err(ApiError::bad_request("name in URL does not match name in Binding object"));
     }
     let target_kind = text(&binding, "/target/kind").unwrap_or_default();
+    let mut wrong = Vec::new();
     if !matches!(target_kind, "" | "Node") {
-        let said = format!("target.kind: Unsupported value: {target_kind:?}: supported values: \"Node\", \"<empty>\"");
-        return Err(ApiError::new(500, "", said));
+        wrong.push(format!("target.kind: Unsupported value: {target_kind:?}: supported values: \"Node\", \"<empty>\""));
     }
     if text(&binding, "/target/name").unwrap_or_default().is_empty() {
-        return Err(ApiError::new(500, "", "target.name: Required value"));
+        wrong.push("target.name: Required value".to_owned());
+    }
+    match wrong.as_slice() {
+        [] => {}
+        [one] => return Err(ApiError::new(500, "", one.clone())),
+        all => return Err(ApiError::new(500, "", format!("[{}]", all.join(", ")))),
     }
     if let Some(metadata) = binding.get_mut("metadata").and_then(Json::as_object_mut) {
         metadata.insert("namespace".into(), request.path.namespace.clone().into());

@@ -9,8 +9,6 @@ pub(crate) enum Reset {
     Nothing,
     /// These and all below.
     Trees(Set),
-    /// All but what matches one of these patterns; `None` in one is any step.
-    AllBut(Vec<Vec<Option<&'static str>>>),
 }
 
 /// Resources whose status is written by its subresource only, which leaves `metadata` and `spec` alone.
@@ -54,7 +52,6 @@ const WITH_STATUS: [&str; 17] = [
 impl Reset {
     /// What writes to a built-in resource (`deployments.apps`) or its subresource (empty for none) leave alone.
     pub(crate) fn built_in(resource: &str, subresource: &str) -> Self {
-        let containers = |list, field| vec![Some("spec"), Some(list), None, Some(field)];
         match (resource, subresource) {
             ("certificatesigningrequests.certificates.k8s.io", "") => trees(&[&["spec"], &["status"]]),
             ("certificatesigningrequests.certificates.k8s.io", "status") => {
@@ -68,13 +65,6 @@ impl Reset {
             ("pods", "status") => {
                 trees(&[&["spec"], &["metadata", "deletionTimestamp"], &["metadata", "ownerReferences"]])
             }
-            ("pods", "ephemeralcontainers") => Self::AllBut(vec![vec![Some("spec"), Some("ephemeralContainers")]]),
-            ("pods", "resize") => Self::AllBut(vec![
-                containers("containers", "resources"),
-                containers("containers", "resizePolicy"),
-                containers("initContainers", "resources"),
-                containers("initContainers", "resizePolicy"),
-            ]),
             ("namespaces", "finalize") => trees(&[&["status"]]),
             (name, _) if STATUS_KEEPS_METADATA.contains(&name) => Self::custom(subresource, true),
             (name, "") if WITH_STATUS.contains(&name) => trees(&[&["status"]]),
@@ -103,9 +93,6 @@ impl Reset {
         match self {
             Self::Nothing => set,
             Self::Trees(trees) => set.without_trees(trees),
-            Self::AllBut(patterns) => {
-                patterns.iter().fold(Set::default(), |kept, pattern| kept.union(&set.matching(pattern)))
-            }
         }
     }
 }

@@ -148,15 +148,6 @@ impl Set {
         Self { nodes: nodes.collect() }
     }
 
-    /// What matches a pattern and all that is below: `None` in the pattern is any step.
-    pub(crate) fn matching(&self, pattern: &[Option<&str>]) -> Self {
-        let Some((first, rest)) = pattern.split_first() else { return self.clone() };
-        self.both(|step, node| {
-            let fits = first.is_none_or(|name| matches!(step, Element::Field(field) if field == name));
-            fits.then(|| Node { member: node.member, below: node.below.matching(rest) })
-        })
-    }
-
     /// As `fieldsV1`.
     pub(crate) fn to_fields(&self) -> Json {
         Json::Object(self.fields(false))

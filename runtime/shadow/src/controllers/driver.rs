@@ -8,8 +8,11 @@ use crate::Json;
 use crate::fault::{Fault, Scene};
 use crate::store::{Change, ChangeKind, Key};
 
-/// How often one key may be looked at in one go before it is taken for endless.
+/// How often one key may be looked at without anything being settled before it is taken for endless.
 const MOST_LOOKS: u32 = 20_000;
+
+/// How many looks one run has before others may ask for something again, such as for an end to it all.
+const LOOKS_OF_A_RUN: usize = 500;
 
 /// The shortest and the longest time until something that failed is tried again.
 const FIRST_RETRY: Duration = Duration::from_millis(5);
@@ -52,6 +55,8 @@ pub(crate) struct Engine {
     timers: BTreeSet<(Timer, Work)>,
     timer_of: HashMap<Work, Timer>,
     failures: HashMap<Work, u32>,
+    /// How often each was looked at since all was settled.
+    looks: HashMap<Work, u32>,
     /// What controllers were refused, conflicts apart.
     #[cfg(test)]
     pub(crate) refused: Vec<(String, crate::error::ApiError)>,
@@ -90,6 +95,7 @@ impl Engine {
             timers: BTreeSet::new(),
             timer_of: HashMap::new(),
             failures: HashMap::new(),
+            looks: HashMap::new(),
             #[cfg(test)]
             refused: Vec::new(),
             watching,
@@ -123,19 +129,23 @@ impl Engine {
         self.seen = None;
     }
 
-    /// Acts until nothing is left to do at this time.
+    /// Acts until nothing is left to do at this time, or until others should have their turn: then there is something to do
+    /// at once.
     pub(crate) fn run(&mut self, world: &mut dyn Cluster) -> Idle {
-        let mut looks: HashMap<Work, u32> = HashMap::new();
         let mut endless = BTreeSet::new();
+        let mut settled = false;
         self.wake(world.now());
-        loop {
+        for _ in 0..LOOKS_OF_A_RUN {
             self.take_in(world);
             if self.queue.is_empty() {
                 self.wake(world.now());
             }
-            let Some(work) = self.queue.pop_front() else { break };
+            let Some(work) = self.queue.pop_front() else {
+                settled = true;
+                break;
+            };
             self.queued.remove(&work);
-            let count = looks.entry(work.clone()).or_default();
+            let count = self.looks.entry(work.clone()).or_default();
             *count += 1;
             if *count > MOST_LOOKS {
                 endless.insert(self.describe(&work));
@@ -143,8 +153,13 @@ impl Engine {
             }
             self.look(world, work);
         }
+        let endless = endless.into_iter().collect();
+        if !settled {
+            return Idle { strong: Some(world.now()), weak: None, endless };
+        }
+        self.looks.clear();
         let first = |weak| self.timers.iter().map(|(timer, _)| timer).find(|timer| timer.weak == weak).map(|t| t.at);
-        Idle { strong: first(false), weak: first(true), endless: endless.into_iter().collect() }
+        Idle { strong: first(false), weak: first(true), endless }
     }
 
     fn describe(&self, (place, key): &Work) -> String {

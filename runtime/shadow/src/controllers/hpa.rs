@@ -1,10 +1,12 @@
-//! HorizontalPodAutoscalers: without metrics, they can only say that there are none.
+//! HorizontalPodAutoscalers: they keep their target within its bounds. Without metrics, they can only say that there are none.
+
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::fields::{items, place_condition, put, stamp, text};
 use super::pods::number;
-use super::{Context, Controller, MANAGER, Next, Seen, View};
+use super::{Context, Controller, MANAGER, Next, Seen, View, writer};
 use crate::Json;
 use crate::error::ApiError;
 use crate::object;
@@ -13,6 +15,8 @@ use crate::world::Objects;
 
 const NAME: &str = "horizontal-pod-autoscaler";
 const RESOURCE: &str = "horizontalpodautoscalers.autoscaling";
+/// How often a target is scaled at most.
+const PERIOD: Duration = Duration::from_secs(15);
 
 /// The controller.
 pub(super) struct Autoscalers;
@@ -68,7 +72,7 @@ impl Controller for Autoscalers {
             return Ok(Next::Wait);
         };
         let replicas = number(&found["spec"]["replicas"], 1);
-        put(&mut status, &["currentReplicas"], super::fields::int(&found["status"]["replicas"]));
+        put(&mut status, &["currentReplicas"], replicas);
         if status["desiredReplicas"].is_null() || replicas == 0 {
             put(&mut status, &["desiredReplicas"], 0);
         }
@@ -83,6 +87,25 @@ impl Controller for Autoscalers {
             let message = "scaling is disabled since the replica count of the target is zero";
             set(&mut status, "ScalingActive", "False", "ScalingDisabled", message);
             cx.set_status(MANAGER, RESOURCE, &scaler, status)?;
+            return Ok(Next::Wait);
+        }
+        if let Some(bound) = Bound::crossed(&scaler, replicas) {
+            if let Some(wait) = wait(&scaler, now) {
+                return Ok(if is_alone(cx, &scaler) { Next::After(wait) } else { Next::Weakly(wait) });
+            }
+            let Some(resource) = resource_of(target) else { return Ok(Next::Wait) };
+            let scale = json!({
+                "metadata": {"namespace": &*key.namespace, "name": name}, "spec": {"replicas": bound.replicas},
+            });
+            cx.world.update(&writer(MANAGER), &format!("{resource}/scale"), scale)?;
+            let message = format!("the HPA controller was able to update the target scale to {}", bound.replicas);
+            set(&mut status, "AbleToScale", "True", "SucceededRescale", &message);
+            put(&mut status, &["desiredReplicas"], bound.replicas);
+            put(&mut status, &["currentMetrics"], Json::Null);
+            put(&mut status, &["lastScaleTime"], stamp(now));
+            cx.set_status(MANAGER, RESOURCE, &scaler, status)?;
+            let message = format!("New size: {}; reason: Current number of replicas {}", bound.replicas, bound.reason);
+            cx.world.event(NAME, &scaler, "Normal", "SuccessfulRescale", &message);
             return Ok(Next::Wait);
         }
         let missing: Vec<Missing> = items(&scaler["spec"]["metrics"]).iter().map(missing).collect();
@@ -113,6 +136,43 @@ fn resource_of(target: &Json) -> Option<&'static str> {
         "ReplicationController" => Some("replicationcontrollers"),
         _ => None,
     }
+}
+
+/// The bound that a target's replicas are to be brought back to.
+struct Bound {
+    replicas: i64,
+    reason: &'static str,
+}
+
+impl Bound {
+    fn crossed(scaler: &Json, replicas: i64) -> Option<Self> {
+        let spec = &scaler["spec"];
+        let (least, most) = (number(&spec["minReplicas"], 1), number(&spec["maxReplicas"], i64::MAX));
+        if replicas > most {
+            Some(Self { replicas: most, reason: "above Spec.MaxReplicas" })
+        } else if replicas < least {
+            Some(Self { replicas: least, reason: "below Spec.MinReplicas" })
+        } else {
+            None
+        }
+    }
+}
+
+/// How long it takes until the target may be scaled again.
+fn wait(scaler: &Json, now: jiff::Timestamp) -> Option<Duration> {
+    let last: jiff::Timestamp = text(&scaler["status"]["lastScaleTime"]).parse().ok()?;
+    let wait = PERIOD.checked_sub(Duration::try_from(now.duration_since(last)).unwrap_or_default())?;
+    (!wait.is_zero()).then_some(wait)
+}
+
+/// Whether it has its target for itself: two with other bounds would scale it to and fro for ever.
+fn is_alone(cx: &Context<'_>, scaler: &Json) -> bool {
+    let target = |scaler: &Json| {
+        let target = &scaler["spec"]["scaleTargetRef"];
+        (text(&target["kind"]).to_owned(), text(&target["name"]).to_owned())
+    };
+    let all = cx.world.list(RESOURCE, Some(object::namespace(scaler)));
+    all.iter().filter(|other| target(other) == target(scaler)).count() == 1
 }
 
 /// What there is to say of a metric that nobody measures.

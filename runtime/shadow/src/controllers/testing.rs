@@ -44,6 +44,9 @@ impl Test {
     /// Lets the controllers act, without any time.
     pub(crate) fn settle(&mut self) -> &Idle {
         self.last = self.engine.run(&mut self.world);
+        while self.last.strong == Some(self.world.now()) {
+            self.last = self.engine.run(&mut self.world);
+        }
         assert_eq!(self.last.endless, Vec::<String>::new());
         // A quota or a namespace that ends may refuse; nothing that a controller writes is wrong in itself.
         let wrong: Vec<_> = self.engine.refused.iter().filter(|(_, error)| error.code != 403).collect();

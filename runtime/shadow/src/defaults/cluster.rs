@@ -165,3 +165,23 @@ pub(super) fn priority_level(of: &mut Json) {
         }
     }
 }
+
+/// How many of each device a claim is for.
+pub(super) fn resource_claim(of: &mut Json) {
+    let Some(devices) = of.pointer_mut("/spec/devices") else { return };
+    for request in items_mut(devices, "requests") {
+        items_mut(request, "firstAvailable").for_each(device_count);
+        if let Some(exactly) = request.get_mut("exactly") {
+            device_count(exactly);
+        }
+    }
+}
+
+fn device_count(request: &mut Json) {
+    if text(request, "allocationMode").is_empty() {
+        set(request, "allocationMode", "ExactCount");
+    }
+    if text(request, "allocationMode") == "ExactCount" && get(request, "count").as_i64().unwrap_or_default() == 0 {
+        set(request, "count", 1);
+    }
+}

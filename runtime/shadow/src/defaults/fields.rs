@@ -75,8 +75,9 @@ pub(crate) fn map<'a>(of: &'a mut Json, name: &str) -> Option<&'a mut Map<String
 pub(crate) fn each_resource_list(of: &mut Json, name: &str) {
     let Some(Json::Object(list)) = of.get_mut(name) else { return };
     for quantity in list.values_mut() {
-        if let Some(Ok(read)) = quantity.as_str().map(crate::quantity::Quantity::parse) {
-            *quantity = read.rounded_to_milli().to_string().into();
+        let read = quantity.as_str().and_then(|text| crate::quantity::Quantity::parse(text).ok());
+        if let Some(rounded) = read.and_then(crate::quantity::Quantity::rounded_to_milli) {
+            *quantity = rounded.to_string().into();
         }
     }
 }

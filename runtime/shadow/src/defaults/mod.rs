@@ -60,6 +60,12 @@ pub(crate) fn apply(group: &str, version: &str, kind: &str, object: &mut Json) {
         }
         ("flowcontrol", "v1", "FlowSchema") => cluster::flow_schema(object),
         ("flowcontrol", "v1", "PriorityLevelConfiguration") => cluster::priority_level(object),
+        ("resource", "v1", "ResourceClaim") => cluster::resource_claim(object),
+        ("resource", "v1", "ResourceClaimTemplate") => {
+            if let Some(claim) = object.get_mut("spec") {
+                cluster::resource_claim(claim);
+            }
+        }
         ("apiextensions", "v1", "CustomResourceDefinition") => cluster::custom_resource_definition(object),
         ("apiregistration", "v1", "APIService") => service::api_service(object),
         _ => {}

@@ -124,7 +124,9 @@ fn job_spec(spec: &mut Json) {
 fn job_parts(spec: &mut Json) {
     if let Some(policy) = spec.get_mut("podFailurePolicy") {
         for condition in items_mut(policy, "rules").flat_map(|rule| items_mut(rule, "onPodConditions")) {
-            fill(condition, "status", "True");
+            if text(condition, "status").is_empty() {
+                set(condition, "status", "True");
+            }
         }
     }
     pod::template(spec);

@@ -67,7 +67,8 @@ fn amounts_are_added_compared_and_written() {
     assert!(quantity("1Gi") > quantity("1G"));
     assert_eq!(quantity("500m").plus(quantity("1500m")).to_string(), "2");
     assert_eq!(quantity("0").plus(quantity("1Mi")).minus(quantity("1Ki")).to_string(), "1023Ki");
-    assert_eq!(quantity("1u").rounded_to_milli().to_string(), "1m");
+    assert_eq!(quantity("1u").rounded_to_milli().unwrap().to_string(), "1m");
+    assert!(quantity("1e30").rounded_to_milli().is_none());
     assert_eq!(quantity("3").ratio(quantity("2")), Some(1.5));
     assert_eq!(Quantity::of_milli(1_024_000 * 1024 * 3, true).to_string(), "3Mi");
     assert_eq!(Quantity::of_milli(1_000_000, false).to_string(), "1k");

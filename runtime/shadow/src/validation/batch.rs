@@ -4,7 +4,7 @@ use super::causes::Causes;
 use super::metadata::{self, Name};
 use super::{cron, names, pod, selector};
 use crate::Json;
-use crate::defaults::fields::{get, number, text, truth};
+use crate::defaults::fields::{get, items, number, text, truth};
 use crate::schema::internal::printed;
 
 pub(super) fn create_job(job: &Json, causes: &mut Causes) {
@@ -39,15 +39,23 @@ pub(super) fn update_job(job: &Json, old: &Json, causes: &mut Causes) {
     if get(spec, "template") != get(before, "template") {
         causes.invalid("spec.template", printed("PodTemplateSpec", get(spec, "template")), "field is immutable");
     }
-    for name in ["completionMode", "podFailurePolicy", "backoffLimitPerIndex", "managedBy", "successPolicy"] {
-        causes.immutable(&format!("spec.{name}"), get(spec, name), get(before, name));
+    for (name, of) in [
+        ("completionMode", "*s"),
+        ("podFailurePolicy", "*PodFailurePolicy"),
+        ("backoffLimitPerIndex", "*i"),
+        ("managedBy", "*s"),
+        ("successPolicy", "*SuccessPolicy"),
+    ] {
+        if get(spec, name) != get(before, name) {
+            causes.invalid(&format!("spec.{name}"), printed(of, get(spec, name)), "field is immutable");
+        }
     }
 }
 
 /// The labels by which a job knows its pods are its own to give.
 fn generated_selector(job: &Json, causes: &mut Causes) {
     let spec = get(job, "spec");
-    if truth(spec, "manualSelector") {
+    if truth(spec, "manualSelector") || !get(spec, "selector").is_object() {
         return;
     }
     let labels = get(get(get(spec, "template"), "metadata"), "labels");
@@ -144,6 +152,114 @@ fn check_job_spec(spec: &Json, path: &str, causes: &mut Causes) {
         }
         "OnFailure" | "Never" => {}
         other => causes.unsupported(&field, other, &["OnFailure", "Never"]),
+    }
+}
+
+/// What a job may be said to have come to: it ends but once, and in order.
+pub(super) fn job_status(job: &Json, old: &Json, causes: &mut Causes) {
+    let (status, before) = (get(job, "status"), get(old, "status"));
+    for name in ["active", "succeeded", "failed", "ready", "terminating"] {
+        causes.not_negative(&format!("status.{name}"), number(status, name));
+    }
+    let is = |status: &Json, kind: &str| {
+        items(status, "conditions").iter().any(|c| text(c, "type") == kind && text(c, "status") == "True")
+    };
+    let changed = |kind: &str| is(status, kind) != is(before, kind);
+    let differs = |name: &str| get(status, name) != get(before, name);
+    let wrong = |words: &str, causes: &mut Causes| causes.invalid_unnamed("status.conditions", words);
+    let (complete, failed) = (is(status, "Complete"), is(status, "Failed"));
+    let (met, target) = (is(status, "SuccessCriteriaMet"), is(status, "FailureTarget"));
+    let ended = complete || failed;
+    let ends = ended != (is(before, "Complete") || is(before, "Failed"));
+    let completed = get(status, "completionTime");
+    if complete && failed && (changed("Complete") || changed("Failed")) {
+        wrong("cannot set Complete=True and Failed=true conditions", causes);
+    }
+    if complete && target && (changed("Complete") || changed("FailureTarget")) {
+        wrong("cannot set Complete=True and FailureTarget=true conditions", causes);
+    }
+    if changed("Complete") || differs("completionTime") {
+        if !completed.is_null() && !complete {
+            let words = "cannot set completionTime when there is no Complete=True condition";
+            causes.invalid("status.completionTime", completed.clone(), words);
+        }
+        if completed.is_null() && complete {
+            causes.required("status.completionTime", "completionTime is required for Complete jobs");
+        }
+    }
+    if (differs("startTime") || differs("completionTime"))
+        && let (Some(start), Some(end)) = (get(status, "startTime").as_str(), completed.as_str())
+        && end < start
+    {
+        causes.invalid("status.completionTime", end, "must be equal to or after `startTime`");
+    }
+    if failed && !target && (changed("Failed") || differs("failedIndexes")) {
+        wrong("cannot set Failed=True condition without the FailureTarget=true condition", causes);
+    }
+    if complete && !met && (changed("Complete") || changed("SuccessCriteriaMet")) {
+        wrong("cannot set Complete=True condition without the SuccessCriteriaMet=true condition", causes);
+    }
+    let above = |name: &str| number(status, name).filter(|count| *count > 0);
+    if let Some(active) = above("active").filter(|_| ended && (ends || differs("active"))) {
+        causes.invalid("status.active", active, "active>0 is invalid for finished job");
+    }
+    let spec = get(job, "spec");
+    let empty = truth(spec, "suspend") && number(spec, "completions") == Some(0);
+    if get(status, "startTime").is_null() && ended && (ends || differs("startTime")) && !empty {
+        causes.required("status.startTime", "startTime is required for finished job");
+    }
+    if let Some(count) = above("terminating").filter(|_| ended && (ends || differs("terminating"))) {
+        causes.invalid("status.terminating", count, "terminating>0 is invalid for finished job");
+    }
+    let ready = number(status, "ready").filter(|ready| *ready > number(status, "active").unwrap_or_default());
+    if let Some(ready) = ready.filter(|_| differs("ready") || differs("active")) {
+        causes.invalid("status.ready", ready, "cannot set more ready pods than active");
+    }
+    for (other, name) in [(failed, "Failed"), (target, "FailureTarget")] {
+        if met && other {
+            wrong(&format!("cannot set SuccessCriteriaMet=True and {name}=true conditions"), causes);
+        }
+    }
+    if spec.get("successPolicy").is_some() && !met && complete {
+        wrong("cannot set Complete=True for Job with SuccessPolicy unless SuccessCriteriaMet=True", causes);
+    }
+    job_status_update(job, old, &is, causes);
+}
+
+/// What is said of a job stays true.
+fn job_status_update(job: &Json, old: &Json, is: &dyn Fn(&Json, &str) -> bool, causes: &mut Causes) {
+    const CONDITIONS: &str = "status.conditions";
+    let (status, before, spec) = (get(job, "status"), get(old, "status"), get(job, "spec"));
+    for kind in ["Failed", "Complete", "FailureTarget"] {
+        if is(before, kind) && !is(status, kind) {
+            causes.invalid_unnamed(CONDITIONS, &format!("cannot disable the terminal {kind}=True condition"));
+        }
+    }
+    let elastic = text(spec, "completionMode") == "Indexed" && get(spec, "completions") == get(spec, "parallelism");
+    for name in ["failed", "succeeded"].into_iter().filter(|name| *name == "failed" || !elastic) {
+        let count = |status: &Json| number(status, name).unwrap_or_default();
+        if count(status) < count(before) {
+            let words = format!("cannot decrease the {name} counter");
+            causes.invalid(&format!("status.{name}"), count(status), &words);
+        }
+    }
+    let moved = |name: &str| !get(before, name).is_null() && get(status, name) != get(before, name);
+    if moved("completionTime") && !get(status, "completionTime").is_null() {
+        causes.invalid("status.completionTime", get(status, "completionTime").clone(), "field is immutable");
+    }
+    let resumed = is(before, "Suspended")
+        && items(status, "conditions").iter().any(|c| text(c, "type") == "Suspended" && text(c, "status") == "False");
+    if moved("startTime") && !truth(spec, "suspend") && !resumed {
+        let words = "field is immutable for unsuspended job once set";
+        causes.invalid("status.startTime", get(status, "startTime").clone(), words);
+    }
+    let (met, had) = (is(status, "SuccessCriteriaMet"), is(before, "SuccessCriteriaMet"));
+    if had && !met {
+        causes.invalid_unnamed(CONDITIONS, "cannot disable the SuccessCriteriaMet=True condition");
+    }
+    if is(before, "Complete") && !had && met {
+        let words = "cannot set SuccessCriteriaMet=True for Job already has Complete=true conditions";
+        causes.invalid_unnamed(CONDITIONS, words);
     }
 }
 

@@ -34,6 +34,11 @@ impl Causes {
         self.add("FieldValueInvalid", field, with(format!("Invalid value: {}", printed(&value.into())), detail));
     }
 
+    /// Without the value.
+    pub(crate) fn invalid_unnamed(&mut self, field: &str, detail: &str) {
+        self.add("FieldValueInvalid", field, with("Invalid value".to_owned(), detail));
+    }
+
     pub(crate) fn duplicate(&mut self, field: &str, value: impl Into<Json>) {
         self.add("FieldValueDuplicate", field, format!("Duplicate value: {}", printed(&value.into())));
     }

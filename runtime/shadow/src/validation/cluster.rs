@@ -74,8 +74,8 @@ pub(super) fn resource_quota(object: &Json, causes: &mut Causes) {
 
 /// The name of what a quota is about.
 pub(super) fn quota_resource(name: &str, field: &str, causes: &mut Causes) {
-    causes.each(field, name, names::qualified(name));
-    if !name.contains('/') && !pod::is_standard(name) {
+    pod::check_any_name(name, field, causes);
+    if !name.contains('/') && (name == "storage" || !pod::is_standard(name)) {
         causes.invalid(field, name, "must be a standard resource for quota");
     }
 }

@@ -7,7 +7,7 @@ use super::metadata::{self, Name};
 use super::names;
 use crate::Json;
 use crate::apply::printed::go_kind;
-use crate::defaults::fields::{entries, get, text, truth};
+use crate::defaults::fields::{entries, get, number, text, truth};
 
 const MOST: usize = 1024 * 1024;
 const FIXED: &str = "field is immutable when `immutable` is set";
@@ -109,6 +109,42 @@ pub(super) fn update(object: &Json, old: &Json, fields: &[&str], causes: &mut Ca
 
 /// An Event: it stands in the namespace of what it is about, or in `default`.
 pub(super) fn event(object: &Json, causes: &mut Causes) {
+    check_event(object, "reportingComponent", causes);
+}
+
+/// An Event as those who write the newer version have to.
+pub(super) fn strict_event(object: &Json, causes: &mut Causes) {
+    check_event(object, "reportingController", causes);
+    metadata::create(object, true, Name::Subdomain, causes);
+    if let Some(series) = object.get("series") {
+        if number(series, "count").unwrap_or_default() < 2 {
+            causes.invalid("series.count", "", "should be at least 2");
+        }
+        if get(series, "lastObservedTime").is_null() {
+            causes.required("series.lastObservedTime", "");
+        }
+    }
+    if get(object, "eventTime").is_null() {
+        causes.required("eventTime", "");
+    }
+    let kind = text(object, "type");
+    if !matches!(kind, "Normal" | "Warning") {
+        causes.invalid("type", "", &format!("has invalid value: {kind}"));
+    }
+    let source = get(object, "source");
+    for (name, given) in [
+        ("firstTimestamp", !get(object, "firstTimestamp").is_null()),
+        ("lastTimestamp", !get(object, "lastTimestamp").is_null()),
+        ("count", number(object, "count").unwrap_or_default() != 0),
+        ("source", ["component", "host"].iter().any(|part| !text(source, part).is_empty())),
+    ] {
+        if given {
+            causes.invalid(name, "", "needs to be unset");
+        }
+    }
+}
+
+fn check_event(object: &Json, reporter: &str, causes: &mut Causes) {
     let metadata = get(object, "metadata");
     let (own, about) = (text(metadata, "namespace"), text(get(object, "involvedObject"), "namespace"));
     let dated = object.get("eventTime").is_some_and(|time| !time.is_null());
@@ -127,9 +163,9 @@ pub(super) fn event(object: &Json, causes: &mut Causes) {
     }
     let controller = text(object, "reportingComponent");
     if controller.is_empty() {
-        causes.required("reportingComponent", "");
+        causes.required(reporter, "");
     }
-    causes.each("reportingComponent", controller, names::qualified(controller));
+    causes.each(reporter, controller, names::qualified(controller));
     for (field, most) in [("reportingInstance", 128), ("action", 128), ("reason", 128)] {
         let value = text(object, field);
         if value.is_empty() {

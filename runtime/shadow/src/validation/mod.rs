@@ -2,6 +2,7 @@
 //!
 //! Objects are in the form of `schema::check_fields` and have been filled in; what Go could not read has been refused before.
 
+mod attachment;
 mod autoscaling;
 mod batch;
 mod causes;
@@ -15,10 +16,12 @@ pub(crate) mod names;
 mod networking;
 mod pod;
 mod selector;
+mod server;
 mod service;
 mod status;
 mod storage;
 pub(crate) mod warnings;
+mod webhooks;
 mod workload;
 
 use causes::Causes;
@@ -63,13 +66,28 @@ pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json, nam
         ("scheduling", "PriorityClass") => storage::priority_class(object, all),
         ("storage", "StorageClass") => storage::class(object, all),
         ("coordination", "Lease") => cluster::lease(object, all),
-        ("apiregistration", "APIService") => metadata::create(object, namespaced, Name::PathSegment, all),
+        ("apiregistration", "APIService") => server::api_service(object, true, all),
+        ("admissionregistration", "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration") => {
+            webhooks::webhooks(object, true, all);
+        }
+        ("admissionregistration", "ValidatingAdmissionPolicy") => webhooks::policy(object, true, all),
+        ("admissionregistration", "ValidatingAdmissionPolicyBinding") => webhooks::policy_binding(object, true, all),
+        ("flowcontrol", "FlowSchema") => server::flow_schema(object, true, all),
+        ("flowcontrol", "PriorityLevelConfiguration") => server::priority_level(object, true, all),
+        ("certificates", "CertificateSigningRequest") => server::signing_request(object, all),
+        ("networking", "IPAddress") => networking::ip_address(object, all),
+        ("networking", "ServiceCIDR") => networking::service_cidr(object, all),
+        ("storage", "CSINode") => attachment::node(object, all),
+        ("storage", "VolumeAttachment") => attachment::attachment(object, all),
+        ("storage", "VolumeAttributesClass") => attachment::attributes(object, all),
+        ("storage", "CSIStorageCapacity") => attachment::capacity(object, all),
         ("core", "Endpoints") => endpoints::endpoints(object, None, all),
         ("discovery", "EndpointSlice") => endpoints::slice(object, None, all),
         ("apps", "ControllerRevision") => workload::revision(object, None, all),
         ("node", "RuntimeClass") => cluster::runtime_class(object, all),
         ("storage", "CSIDriver") => storage::driver(object, None, all),
-        ("core" | "events", "Event") => config::event(object, all),
+        ("core", "Event") => config::event(object, all),
+        ("events", "Event") => config::strict_event(object, all),
         _ => metadata::create(object, namespaced, Name::Subdomain, all),
     }
     metadata::kube_finalizers(object, all);
@@ -126,8 +144,23 @@ pub(crate) fn update(group: &str, _version: &str, kind: &str, object: &Json, old
         ("rbac", "ClusterRoleBinding") => cluster::update_binding(object, old, false, all),
         ("scheduling", "PriorityClass") => storage::update_priority_class(object, old, all),
         ("storage", "StorageClass") => storage::update_class(object, old, all),
+        ("apiregistration", "APIService") => server::api_service(object, false, all),
+        ("admissionregistration", "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration") => {
+            webhooks::webhooks(object, false, all);
+        }
+        ("admissionregistration", "ValidatingAdmissionPolicy") => webhooks::policy(object, false, all),
+        ("admissionregistration", "ValidatingAdmissionPolicyBinding") => webhooks::policy_binding(object, false, all),
+        ("flowcontrol", "FlowSchema") => server::flow_schema(object, false, all),
+        ("flowcontrol", "PriorityLevelConfiguration") => server::priority_level(object, false, all),
         _ => {}
     }
+    causes.0
+}
+
+/// What is wrong with the addresses in a Service's spec, and their families.
+pub(crate) fn service_addresses(spec: &Json) -> Vec<Cause> {
+    let mut causes = Causes::default();
+    service::check_addresses(spec, &mut causes);
     causes.0
 }
 

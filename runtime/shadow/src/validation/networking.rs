@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use super::causes::Causes;
 use super::metadata::{self, Name};
-use super::{names, selector, service};
+use super::{names, pod, selector, service};
 use crate::Json;
 use crate::defaults::fields::{get, items, number, text};
 
@@ -290,4 +290,64 @@ fn read(range: &str) -> Option<(u128, u32, u32)> {
         IpAddr::V4(address) => (u128::from(u32::from(address)), bits, 32),
         IpAddr::V6(address) => (u128::from(address), bits, 128),
     })
+}
+
+/// An address that belongs to somebody.
+pub(super) fn ip_address(object: &Json, causes: &mut Causes) {
+    metadata::create(object, false, Name::PathSegment, causes);
+    pod::check_address(&crate::object::name(object).into(), "metadata.name", causes);
+    let Some(parent) = get(object, "spec").get("parentRef") else {
+        return causes.required("spec.parentRef", "");
+    };
+    let group = text(parent, "group");
+    if !group.is_empty() {
+        causes.each("spec.parentRef.group", group, names::dns_subdomain(group));
+    }
+    for name in ["resource", "name", "namespace"] {
+        let field = format!("spec.parentRef.{name}");
+        match text(parent, name) {
+            "" if name == "namespace" => {}
+            "" => causes.required(&field, ""),
+            given => causes.each(&field, given, names::path_segment(given)),
+        }
+    }
+}
+
+/// The networks from which Services get their addresses.
+pub(super) fn service_cidr(object: &Json, causes: &mut Causes) {
+    const FIELD: &str = "spec.cidrs";
+    metadata::create(object, false, Name::Subdomain, causes);
+    let all = items(get(object, "spec"), "cidrs");
+    if all.is_empty() {
+        return causes.required(FIELD, "at least one CIDR required");
+    }
+    for (at, network) in all.iter().filter_map(Json::as_str).enumerate() {
+        let field = format!("{FIELD}[{at}]");
+        let before = causes.0.len();
+        service::check_range(network, &field, causes);
+        if causes.0.len() == before && !is_network(network) {
+            causes.invalid(&field, network, "must not have bits set beyond the prefix length");
+        }
+    }
+    let six = |network: &Json| network.as_str().is_some_and(|network| network.contains(':'));
+    if let [one, other] = all
+        && six(one) == six(other)
+        && causes.0.is_empty()
+    {
+        let words = "may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64";
+        causes.invalid(FIELD, all, words);
+    }
+}
+
+/// Whether nothing is set in an address but what belongs to the network.
+fn is_network(network: &str) -> bool {
+    let read = network.split_once('/').and_then(|(address, bits)| {
+        let address: std::net::IpAddr = address.parse().ok()?;
+        let bits: u32 = bits.parse().ok()?;
+        Some(match address {
+            std::net::IpAddr::V4(four) => u32::from(four).checked_shl(bits).unwrap_or_default() == 0,
+            std::net::IpAddr::V6(six) => u128::from(six).checked_shl(bits).unwrap_or_default() == 0,
+        })
+    });
+    read.unwrap_or_default()
 }

@@ -47,6 +47,8 @@ pub(super) fn update(service: &Json, old: &Json, causes: &mut Causes) {
             causes.invalid("spec.loadBalancerClass", class(spec), "may not change once set");
         }
     }
+    // It is judged beside the old one, and then by itself.
+    check_class(spec, causes);
     check(service, causes);
 }
 
@@ -138,7 +140,7 @@ fn check_affinity(spec: &Json, causes: &mut Causes) {
     }
 }
 
-fn check_addresses(spec: &Json, causes: &mut Causes) {
+pub(super) fn check_addresses(spec: &Json, causes: &mut Causes) {
     if text(spec, "type") == "ExternalName" {
         return;
     }
@@ -217,12 +219,11 @@ fn check_node_ports(spec: &Json, causes: &mut Causes) {
 
 fn check_balancer(spec: &Json, causes: &mut Causes) {
     let balanced = text(spec, "type") == "LoadBalancer";
-    let only = "may only be used when `type` is 'LoadBalancer'";
     let ranges = items(spec, "loadBalancerSourceRanges");
     if !ranges.is_empty() {
         let field = "spec.LoadBalancerSourceRanges";
         if !balanced {
-            causes.forbidden(field, only);
+            causes.forbidden(field, ONLY_BALANCED);
         }
         for (at, range) in ranges.iter().enumerate() {
             let range = range.as_str().unwrap_or_default().trim();
@@ -230,16 +231,21 @@ fn check_balancer(spec: &Json, causes: &mut Causes) {
         }
     }
     if !balanced && spec.get("allocateLoadBalancerNodePorts").is_some() {
-        causes.forbidden("spec.allocateLoadBalancerNodePorts", only);
+        causes.forbidden("spec.allocateLoadBalancerNodePorts", ONLY_BALANCED);
     }
-    if let Some(class) = get(spec, "loadBalancerClass").as_str() {
-        if balanced {
-            causes.each("spec.loadBalancerClass", class, names::qualified(class));
-        } else {
-            causes.forbidden("spec.loadBalancerClass", only);
-        }
+    check_class(spec, causes);
+}
+
+fn check_class(spec: &Json, causes: &mut Causes) {
+    let Some(class) = get(spec, "loadBalancerClass").as_str() else { return };
+    if text(spec, "type") == "LoadBalancer" {
+        causes.each("spec.loadBalancerClass", class, names::qualified(class));
+    } else {
+        causes.forbidden("spec.loadBalancerClass", ONLY_BALANCED);
     }
 }
+
+const ONLY_BALANCED: &str = "may only be used when `type` is 'LoadBalancer'";
 
 /// A network, such as `10.0.0.0/8`.
 pub(super) fn check_range(range: &str, field: &str, causes: &mut Causes) {

@@ -7,6 +7,7 @@ use super::causes::Causes;
 use super::{names, pod};
 use crate::Json;
 use crate::defaults::fields::{entries, get, items, number, text};
+use crate::quantity::Quantity;
 
 /// What is wrong with a status that was written.
 pub(super) fn check(group: &str, kind: &str, object: &Json, old: &Json, causes: &mut Causes) {
@@ -54,7 +55,16 @@ pub(super) fn check(group: &str, kind: &str, object: &Json, old: &Json, causes: 
             available(status, "readyReplicas", causes);
         }
         ("apps", _) => of_workload(kind, status, before, causes),
-        ("batch", "Job") => not_negative(status, &["active", "succeeded", "failed", "ready", "terminating"], causes),
+        ("batch", "Job") => super::batch::job_status(object, old, causes),
+        ("core", "PersistentVolumeClaim") => {
+            for (name, quantity) in entries(status, "capacity") {
+                let held = quantity.as_str().and_then(|held| Quantity::parse(held).ok()).unwrap_or(Quantity::ZERO);
+                if held.is_negative() {
+                    let field = format!("status.capacity[{name}]");
+                    causes.invalid(&field, held.value(), "must be a valid resource quantity");
+                }
+            }
+        }
         ("autoscaling", "HorizontalPodAutoscaler") => {
             not_negative(status, &["currentReplicas", "desiredReplicas"], causes);
         }

@@ -85,7 +85,8 @@ pub(crate) trait Objects {
     fn owned_by(&self, resource: &str, namespace: &str, uid: &str) -> Vec<Arc<Json>>;
     /// `resource` may be `pods/binding` besides: the object is a `Binding`.
     fn create(&mut self, writer: &Writer, resource: &str, object: Json) -> Result<Arc<Json>, ApiError>;
-    /// Replaces the object. Refused where the resourceVersion in it is outdated. `resource` may be `namespaces/finalize`.
+    /// Replaces the object. Refused where the resourceVersion in it is outdated. `resource` may be
+    /// `namespaces/finalize`, or such as `deployments.apps/scale`: the object is a `Scale`.
     fn update(&mut self, writer: &Writer, resource: &str, object: Json) -> Result<Arc<Json>, ApiError>;
     fn update_status(&mut self, writer: &Writer, resource: &str, object: Json) -> Result<Arc<Json>, ApiError>;
     fn delete(
@@ -300,6 +301,10 @@ impl World {
         let kind = self.stored_type(resource)?;
         let (namespace, name) = (crate::object::namespace(&object).to_owned(), crate::object::name(&object).to_owned());
         let target = Target { kind: &kind, namespace: &namespace, name: &name, subresource };
-        Ok(Arc::new(self.write(&target, writer, Edit::Replace(object))?.object.json()))
+        let edit = match subresource {
+            "scale" => Scaled::of(&self.catalog, &kind).edit(object, writer.clone(), self.clock.wall()),
+            _ => Edit::Replace(object),
+        };
+        Ok(Arc::new(self.write(&target, writer, edit)?.object.json()))
     }
 }

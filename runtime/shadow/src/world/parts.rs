@@ -106,13 +106,14 @@ fn manager<'a>(target: &'a Target<'_>, version: &'a str, writer: &'a Writer, res
 }
 
 /// What becomes of an object before it is judged: the admission that changes objects, and what the registry of the kind
-/// fills in.
+/// fills in. `labelled`: whether the client gave it labels.
 pub(super) fn prepare(
     world: &World,
     target: &Target<'_>,
     stored: &ResourceType,
     live: Option<&Json>,
     object: &mut Json,
+    labelled: bool,
 ) -> Result<(), ApiError> {
     if stored.definition.is_some() || !is_whole(target) {
         return Ok(());
@@ -123,14 +124,20 @@ pub(super) fn prepare(
     let (group, kind) = (&*stored.group, &*stored.kind);
     match live {
         Some(live) => prepare::update(group, kind, live, object),
-        None => prepare::create(group, kind, object, now.as_str().unwrap_or_default()),
+        None => prepare::create(group, kind, object, now.as_str().unwrap_or_default(), labelled),
     }
     if &*stored.name == DEFINITIONS {
         crd::prepare(object, live);
     }
-    // What is read from the store is filled in once more.
+    Ok(())
+}
+
+/// A judged object as it is read from the store: filled in once more, and written as the API server writes it.
+pub(super) fn settle(target: &Target<'_>, stored: &ResourceType, object: &mut Json) -> Result<(), ApiError> {
+    if stored.definition.is_some() || !is_whole(target) {
+        return Ok(());
+    }
     *object = default(stored, object.take());
-    // What was just filled in may not stand as the API server writes it.
     read(stored, object, schema::check_fields).map(drop).map_err(|words| ApiError::new(500, "InternalError", words))
 }
 
@@ -191,7 +198,8 @@ pub(super) fn charged(
 
 fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, object: &Json) -> Verdict {
     let mut verdict = Verdict::default();
-    let (group, version, kind) = (&*stored.group, &*stored.version, &*stored.kind);
+    // Events of the newer group are judged more strictly, though they are stored alike.
+    let (group, version, kind) = (&*target.kind.group, &*stored.version, &*stored.kind);
     if let Some(live) = live {
         let built_in = stored.definition.is_none() && &*stored.name != DEFINITIONS;
         verdict.causes = validation::metadata_update(object, live, stored.namespaced, built_in);

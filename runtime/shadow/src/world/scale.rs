@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Writer, meta};
+use super::{Edit, Writer, meta};
 use crate::Json;
 use crate::apply::element::Element;
 use crate::apply::{self, Manager, OneVersion, ReplicaPaths, Reset, Types, scale_to_parent, to_scale};
@@ -75,7 +75,11 @@ impl Scaled {
         Ok(json!({"kind": "Scale", "apiVersion": SCALE, "metadata": metadata, "spec": spec, "status": status}))
     }
 
-    fn with_owners(&self, object: &Json) -> Result<Json, ApiError> {
+    /// The object's `Scale`, with the owners of its replicas.
+    ///
+    /// # Errors
+    /// What is wrong with owners in the object.
+    pub(crate) fn with_owners(&self, object: &Json) -> Result<Json, ApiError> {
         let mut scale = self.read(object)?;
         let owners = to_scale(object, &self.paths).map_err(broken)?;
         meta::put(&mut scale, "managedFields", owners);
@@ -96,6 +100,11 @@ impl Scaled {
     ) -> Result<Json, ApiError> {
         let before = self.with_owners(object)?;
         apply::apply(&versions()?, Some(&before), intent, &manager(writer), force, now)
+    }
+
+    /// The edit of an object that replaces its `Scale`.
+    pub(super) fn edit(self, scale: Json, writer: Writer, now: jiff::Timestamp) -> Edit<'static> {
+        Edit::Made(Box::new(move |live| self.write(live, scale, false, &writer, now)))
     }
 
     /// The object with the replicas of a `Scale`, whose owners are still to be found unless it was applied.

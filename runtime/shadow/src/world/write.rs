@@ -122,6 +122,7 @@ impl World {
         meta::wipe_system_fields(&mut object);
         meta::settle(&mut object, kind, target.namespace)?;
         reach::create(kind, &mut object);
+        let labelled = object.pointer("/metadata/labels").is_some_and(|labels| !labels.is_null());
         object = parts::default(kind, object);
         if !applied {
             object = parts::track(self, target, None, object, writer, now);
@@ -144,8 +145,9 @@ impl World {
 
         self.namespace_accepts(&key, judged_kind)?;
         self.definition_accepts(kind, &key.name)?;
-        parts::prepare(self, target, judged_kind, None, &mut object)?;
+        parts::prepare(self, target, judged_kind, None, &mut object, labelled)?;
         let judged = parts::judge(self, target, judged_kind, None, &object)?;
+        parts::settle(target, judged_kind, &mut object)?;
         if let Some(there) = self.store.get(&key) {
             let mut error = ApiError::already_exists(&kind.group, &kind.plural, &key.name);
             if there.index.deleting {
@@ -196,16 +198,21 @@ impl World {
         }
         meta::same_name(&object, target.name)?;
         object = parts::default(kind, object);
-        if !made {
+        // What such a part cannot change is tracked before it is given back.
+        let late = matches!(target.subresource, "ephemeralcontainers" | "resize");
+        if !made && !late {
             reach::update(target, &mut object, &before);
         }
         if !applied && !made {
             object = parts::track(self, target, Some(&before), object, writer, now);
         }
+        if !made && late {
+            reach::update(target, &mut object, &before);
+        }
         object = parts::convert(object, judged_kind);
         self.check_version(&mut object, live, kind)?;
         meta::restore(&mut object, &old);
-        parts::prepare(self, target, judged_kind, Some(&old), &mut object)?;
+        parts::prepare(self, target, judged_kind, Some(&old), &mut object, true)?;
         // Neither the status nor a binding is something that a controller has to observe.
         let asks = !matches!(target.subresource, "status" | "binding");
         if asks && strategy::moves_generation(judged_kind, &old, &object) {
@@ -215,6 +222,7 @@ impl World {
         crate::apply::keep_times(&old, &mut object);
 
         let judged = parts::judge(self, target, judged_kind, Some(&old), &object)?;
+        parts::settle(target, judged_kind, &mut object)?;
         let object = to_store(object, &stored_kind);
         warnings.extend(self.accepted(&key, judged, writer.dry_run));
         if live.index.deleting && meta::is_over(&object) && strategy::ends_by_update(&key.resource, &object) {

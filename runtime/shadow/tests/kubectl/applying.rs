@@ -1,14 +1,14 @@
 //! Apply, client-side and server-side; diff.
 
-use crate::session::{Time, with_each_kubectl};
+use crate::session::{Time, with_kubectl};
 use crate::{WEB, settings};
 
 #[test]
 fn apply_makes_changes_and_removes() {
-    with_each_kubectl("apply", Time::Virtual, |session| {
+    with_kubectl("apply", Time::Virtual, |session| {
         let said = session.ok_with("apply -f -", WEB);
         assert_eq!(said, "deployment.apps/web created\nservice/web created\nconfigmap/settings created\n");
-        session.ok("rollout status deployment/web --timeout=60s");
+        session.waits("rollout status deployment/web --timeout=60s");
         let said = session.ok_with("apply -f -", WEB);
         assert_eq!(said, "deployment.apps/web unchanged\nservice/web unchanged\nconfigmap/settings unchanged\n");
 
@@ -20,7 +20,7 @@ fn apply_makes_changes_and_removes() {
         assert!(
             session.ok_with("apply -f -", &less).starts_with("deployment.apps/web configured\nservice/web unchanged\n")
         );
-        session.ok("rollout status deployment/web --timeout=60s");
+        session.waits("rollout status deployment/web --timeout=60s");
         let containers = session.ok("get deployment web -o jsonpath={.spec.template.spec.containers[*].name}");
         assert_eq!(containers, "main");
         let names = session.ok("get deployment web -o jsonpath={.spec.template.spec.containers[0].env[*].name}");
@@ -32,7 +32,7 @@ fn apply_makes_changes_and_removes() {
 
 #[test]
 fn server_side_apply_has_owners_and_conflicts() {
-    with_each_kubectl("ssa", Time::Virtual, |session| {
+    with_kubectl("ssa", Time::Virtual, |session| {
         let said = session.ok_with("apply --server-side -f -", &settings("a: '1', b: '2'"));
         assert_eq!(said, "configmap/settings serverside-applied\n");
         let other = "apply --server-side --field-manager=other -f -";
@@ -42,15 +42,19 @@ fn server_side_apply_has_owners_and_conflicts() {
         // What it no longer intends stays with the other one, and what is its alone goes.
         session.ok_with("apply --server-side -f -", &settings("c: '3'"));
         assert_eq!(session.ok("get configmap settings -o jsonpath={.data}"), r#"{"a":"9","c":"3"}"#);
-        let owned = session.ok("get configmap settings -o yaml --show-managed-fields");
-        assert!(owned.contains("manager: other") && owned.contains("operation: Apply"), "{owned}");
+        // Which comes first depends on the second in which each wrote.
+        for manager in ["kubectl", "other"] {
+            let fields = format!("{{.metadata.managedFields[?(@.manager==\"{manager}\")]}}");
+            let owned = session.ok(&format!("get configmap settings -o 'jsonpath={fields}' --show-managed-fields"));
+            assert!(owned.contains("\"operation\":\"Apply\""), "{owned}");
+        }
 
         // Of a list, the items that are intended no longer go; a deployment of two containers becomes one of one.
         let web = WEB.split("---").next().unwrap();
         session.ok_with("apply --server-side -f -", web);
         let less = web.replace("      - name: side\n        image: busybox:1.37\n", "");
         session.ok_with("apply --server-side -f -", &less);
-        session.ok("rollout status deployment/web --timeout=60s");
+        session.waits("rollout status deployment/web --timeout=60s");
         let containers = session.ok("get deployment web -o jsonpath={.spec.template.spec.containers[*].name}");
         assert_eq!(containers, "main");
         // What was applied on the client's side is taken over.
@@ -67,7 +71,7 @@ fn server_side_apply_has_owners_and_conflicts() {
 
 #[test]
 fn diff_tells_what_would_change_and_changes_nothing() {
-    with_each_kubectl("diff", Time::Virtual, |session| {
+    with_kubectl("diff", Time::Virtual, |session| {
         session.ok_with("apply -f -", &settings("a: '1', b: '2'"));
         assert_eq!(session.ok_with("diff -f -", &settings("a: '1', b: '2'")), "");
         let said = session.fails_with("diff -f -", &settings("a: '5', b: '2'"));
@@ -83,7 +87,7 @@ fn diff_tells_what_would_change_and_changes_nothing() {
 
 #[test]
 fn what_is_wrong_is_refused_in_the_words_of_the_real_one() {
-    with_each_kubectl("wrong", Time::Virtual, |session| {
+    with_kubectl("wrong", Time::Virtual, |session| {
         let typo = settings("a: '1'").replace("\ndata:", "\ndato:");
         let said = session.fails_with("apply -f -", &typo);
         assert!(said.contains("unknown field \"dato\""), "{said}");
@@ -98,6 +102,8 @@ fn what_is_wrong_is_refused_in_the_words_of_the_real_one() {
         let said = session.fails_with("apply -f -", "apiVersion: foo/v1\nkind: Bar\nmetadata: {name: bad}");
         assert!(said.contains("no matches for kind \"Bar\" in version \"foo/v1\""), "{said}");
         let said = session.fails_with("apply -f -", &settings("a: 1"));
+        assert!(said.contains("cannot convert int64 to string"), "{said}");
+        let said = session.fails_with("create -f -", &settings("a: 1").replace("settings", "other"));
         assert!(said.contains("cannot unmarshal number into Go struct field ConfigMap.data of type string"), "{said}");
         let said = session.fails_with("create -f -", "kind: ConfigMap\napiVersion: v1\nmetadata: {name: A}");
         assert!(said.contains("a lowercase RFC 1123 subdomain must consist of"), "{said}");
@@ -110,7 +116,7 @@ fn what_is_wrong_is_refused_in_the_words_of_the_real_one() {
 
 #[test]
 fn apply_prunes() {
-    with_each_kubectl("prune", Time::Virtual, |session| {
+    with_kubectl("prune", Time::Virtual, |session| {
         let labelled = |name: &str| {
             format!(
                 "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}, labels: {{of: set}}}}\ndata: {{a: b}}\n"

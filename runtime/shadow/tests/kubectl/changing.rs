@@ -1,22 +1,22 @@
 //! Patches, labels, annotations, edit, replace.
 
-use crate::session::{Time, script, with_each_kubectl};
+use crate::session::{Time, script, with_kubectl};
 use crate::{WEB, settings};
 
 #[test]
 fn patches_of_all_kinds() {
-    with_each_kubectl("patch", Time::Virtual, |session| {
+    with_kubectl("patch", Time::Virtual, |session| {
         session.ok_with("apply -f -", WEB);
-        session.ok("rollout status deployment/web --timeout=60s");
+        session.waits("rollout status deployment/web --timeout=60s");
         // By the list's key, the other container stays.
         let strategic = r#"{"spec":{"template":{"spec":{"containers":[{"name":"main","image":"nginx:2"}]}}}}"#;
         assert_eq!(session.ok(&format!("patch deployment web -p '{strategic}'")), "deployment.apps/web patched\n");
+        session.waits("rollout status deployment/web --timeout=60s");
         let images = session.ok("get deployment web -o jsonpath={.spec.template.spec.containers[*].image}");
         assert_eq!(images, "nginx:2 busybox:1.37");
-        assert_eq!(
-            session.ok(&format!("patch deployment web -p '{strategic}'")),
-            "deployment.apps/web patched (no change)\n"
-        );
+        let once = r#"patch configmap settings -p '{"data":{"b":"3"}}'"#;
+        assert_eq!(session.ok(once), "configmap/settings patched\n");
+        assert_eq!(session.ok(once), "configmap/settings patched (no change)\n");
         let merge = r#"{"metadata":{"labels":{"x":"y","app":null}}}"#;
         session.ok(&format!("patch deployment web --type=merge -p '{merge}'"));
         assert_eq!(session.ok("get deployment web -o jsonpath={.metadata.labels}"), r#"{"x":"y"}"#);
@@ -35,7 +35,7 @@ fn patches_of_all_kinds() {
 
 #[test]
 fn labels_and_annotations() {
-    with_each_kubectl("label", Time::Virtual, |session| {
+    with_kubectl("label", Time::Virtual, |session| {
         session.ok_with("apply -f -", &settings("a: '1'"));
         assert_eq!(session.ok("label configmap settings a=b"), "configmap/settings labeled\n");
         assert!(
@@ -56,9 +56,12 @@ fn labels_and_annotations() {
     });
 }
 
+const ONCE: &str = "{apiVersion: batch/v1, kind: Job, metadata: {name: once}, spec: {template: {spec: {restartPolicy: Never,\
+                    containers: [{name: once, image: x}]}}}}";
+
 #[test]
 fn edit_and_replace() {
-    with_each_kubectl("edit", Time::Virtual, |session| {
+    with_kubectl("edit", Time::Virtual, |session| {
         session.ok_with("create -f -", &settings("a: '1'"));
         let editor = session.file("editor");
         script(&editor, "sed -i 's/  a:/  b:/' \"$1\"");
@@ -68,8 +71,8 @@ fn edit_and_replace() {
         assert_eq!(session.ok("edit configmap settings"), "Edit cancelled, no changes made.\n");
         session.ok_with("replace -f -", &settings("c: '1'"));
         assert_eq!(session.ok("get configmap settings -o jsonpath={.data}"), r#"{"c":"1"}"#);
-        let before = session.ok("get configmap settings -o jsonpath={.metadata.resourceVersion}");
-        session.alone("the version is the shadow's", |session| {
+        session.alone("each has versions of its own", |session| {
+            let before = session.ok("get configmap settings -o jsonpath={.metadata.resourceVersion}");
             let outdated =
                 settings("d: '1'").replace("name: settings", &format!("name: settings, resourceVersion: '{before}'"));
             session.ok_with("replace -f -", &outdated);
@@ -83,6 +86,10 @@ fn edit_and_replace() {
         assert!(said.contains("deleted") && said.contains("configmap/settings replaced"), "{said}");
         session.fails_with("replace -f -", &settings("a: '1'").replace("settings", "none"));
         session.ok_with("create -f -", WEB.split("---").next().unwrap());
+        session.ok_with("create -f -", "apiVersion: v1\nkind: Service\nmetadata: {name: db}\nspec: {clusterIP: None}");
+        session.fails(r#"patch service db -p '{"spec":{"clusterIP":"10.0.0.9"}}'"#);
+        session.ok("create job once --image=x");
+        session.fails_with("replace -f -", ONCE);
         session.ok("set image deployment/web main=nginx:1.28");
         session.ok("set env deployment/web C=3 A-");
         session.ok("set resources deployment/web -c=main --limits=cpu=200m");

@@ -1,10 +1,10 @@
 //! What `kubectl create` and its like can make.
 
-use crate::session::{Time, with_each_kubectl};
+use crate::session::{Time, with_kubectl};
 
 #[test]
 fn every_generator() {
-    with_each_kubectl("create", Time::Virtual, |session| {
+    with_kubectl("create", Time::Virtual, |session| {
         let namespace = session.namespace();
         for line in [
             "create deployment web --image=nginx:1.27 --replicas=2 --port=80",
@@ -21,7 +21,6 @@ fn every_generator() {
             "create serviceaccount robot",
             "create role reader --verb=get,list --resource=pods,deployments.apps,pods/log",
             "create rolebinding readers --role=reader --serviceaccount=default:robot --user=u --group=g",
-            "create quota most --hard=pods=50,configmaps=20",
             "create poddisruptionbudget web --selector=app=web --min-available=1",
             "create ingress web --rule='example.com/path*=web:80,tls=cert'",
             "autoscale deployment web --min=1 --max=5",
@@ -39,9 +38,9 @@ fn every_generator() {
         ] {
             session.ok(&line);
         }
-        session.ok("wait --for=condition=Ready pod/one --timeout=60s");
-        session.ok("wait --for=condition=Complete job/once job/by-hand --timeout=60s");
-        session.ok("rollout status deployment/web --timeout=60s");
+        session.waits("wait --for=condition=Ready pod/one --timeout=60s");
+        session.waits("wait --for=condition=Complete job/once job/by-hand --timeout=60s");
+        session.waits("rollout status deployment/web --timeout=60s");
         assert!(session.fails("create configmap plain").contains("configmaps \"plain\" already exists"));
         assert!(session.fails("create namespace default").contains("already exists"));
         session.ok("create token robot --duration=20m -o jsonpath={.spec.expirationSeconds}");
@@ -50,8 +49,12 @@ fn every_generator() {
         let said = session.ok_with("create -f -", generated);
         assert!(said.starts_with("configmap/made-") && said.len() == "configmap/made-12345 created\n".len(), "{said}");
 
-        let all = "deployment,configmap,secret,service,cronjob,serviceaccount,role,rolebinding,quota,pdb,ingress,hpa";
+        session.ok("create quota most --hard=pods=50,configmaps=20");
+        session.waits("wait --for=jsonpath={.status.used.pods}=3 quota/most --timeout=60s");
+        let all = "deployment,configmap,secret,service,cronjob,serviceaccount,role,rolebinding,quota,pdb,ingress";
         session.ok(&format!("get {all}"));
+        // How it stands is looked at every 15 s, which is a long time in the real one.
+        session.ok("get hpa -o jsonpath={.items[*].spec}");
         session.ok("get secret,role,rolebinding,pdb,ingress -o yaml");
         session.ok("get deployment web -o yaml");
         session.ok("get job once -o jsonpath={.status.succeeded}/{.status.conditions[*].type}");
@@ -63,7 +66,7 @@ fn every_generator() {
 
 #[test]
 fn questions_about_rights() {
-    with_each_kubectl("auth", Time::Virtual, |session| {
+    with_kubectl("auth", Time::Virtual, |session| {
         assert_eq!(session.ok("auth can-i create pods"), "yes\n");
         assert!(session.ok("auth can-i '*' '*' --all-namespaces").contains("yes"));
         let all = session.ok("auth can-i --list");

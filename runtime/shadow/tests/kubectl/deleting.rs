@@ -1,28 +1,28 @@
 //! Deletion, its cascades, and waiting for it.
 
 use crate::WEB;
-use crate::session::{Time, with_each_kubectl};
+use crate::session::{Time, with_kubectl};
 
 #[test]
 fn cascades() {
-    with_each_kubectl("cascade", Time::Virtual, |session| {
+    with_kubectl("cascade", Time::Virtual, |session| {
         session.ok_with("apply -f -", WEB);
-        session.ok("rollout status deployment/web --timeout=60s");
+        session.waits("rollout status deployment/web --timeout=60s");
         assert!(session.ok("delete deployment web --cascade=orphan").contains("deleted"));
         assert_eq!(session.ok("get replicaset,pod -l app=web -o name").lines().count(), 3);
         session.ok("delete replicaset -l app=web --cascade=foreground --timeout=60s");
         assert!(session.ok("get replicaset,pod -l app=web").starts_with("No resources found"));
 
         session.ok_with("apply -f -", WEB);
-        session.ok("rollout status deployment/web --timeout=60s");
+        session.waits("rollout status deployment/web --timeout=60s");
         session.ok("delete deployment web --cascade=background --timeout=60s");
-        session.ok("wait --for=delete pod -l app=web --timeout=60s");
+        session.waits("wait --for=delete pod -l app=web --timeout=60s");
         assert!(session.ok("get all -l app=web").starts_with("No resources found"));
 
         session.ok("run one --image=nginx");
-        session.ok("wait --for=condition=Ready pod/one --timeout=60s");
+        session.waits("wait --for=condition=Ready pod/one --timeout=60s");
         session.ok("delete pod one --wait=false");
-        session.ok("wait --for=delete pod/one --timeout=60s");
+        session.waits("wait --for=delete pod/one --timeout=60s");
         session.ok("run two --image=nginx");
         assert!(session.ok("delete pod two --force --grace-period=0").contains("force deleted"));
         assert!(session.fails("delete pod none").contains("pods \"none\" not found"));
@@ -37,11 +37,11 @@ fn cascades() {
 
 #[test]
 fn namespaces_end_with_what_is_in_them() {
-    with_each_kubectl("ending", Time::Virtual, |session| {
+    with_kubectl("ending", Time::Virtual, |session| {
         let namespace = session.namespace();
         session.ok(&format!("create namespace {namespace}-two"));
         session.ok(&format!("create deployment web --image=x -n {namespace}-two"));
-        session.ok(&format!("rollout status deployment/web --timeout=60s -n {namespace}-two"));
+        session.waits(&format!("rollout status deployment/web --timeout=60s -n {namespace}-two"));
         let said = session.ok(&format!("delete namespace {namespace}-two --timeout=60s"));
         assert!(said.contains(&format!("namespace \"{namespace}-two\" deleted\n")), "{said}");
         assert!(session.fails(&format!("get namespace {namespace}-two")).contains("NotFound"));
@@ -54,14 +54,14 @@ fn namespaces_end_with_what_is_in_them() {
 
 #[test]
 fn finalizers_hold_and_let_go() {
-    with_each_kubectl("finalizer", Time::Virtual, |session| {
+    with_kubectl("finalizer", Time::Virtual, |session| {
         session.ok("create configmap held");
         session.ok(r#"patch configmap held --type=merge -p '{"metadata":{"finalizers":["example.com/hold"]}}'"#);
         session.ok("delete configmap held --wait=false");
         let said = session.fails("wait --for=delete configmap/held --timeout=1s");
         assert!(said.contains("timed out waiting for the condition"), "{said}");
         session.ok(r#"patch configmap held --type=json -p '[{"op":"remove","path":"/metadata/finalizers"}]'"#);
-        session.ok("wait --for=delete configmap/held --timeout=60s");
+        session.waits("wait --for=delete configmap/held --timeout=60s");
         assert!(session.fails("get configmap held").contains("NotFound"));
     });
 }

@@ -1,14 +1,14 @@
 //! Get in all outputs, describe, explain, events, watches, discovery.
 
 use crate::WEB;
-use crate::session::{Time, with_each_kubectl};
+use crate::session::{Time, with_kubectl};
 
 #[test]
 fn get_in_all_outputs() {
-    with_each_kubectl("get", Time::Virtual, |session| {
+    with_kubectl("get", Time::Virtual, |session| {
         session.ok_with("apply -f -", WEB);
-        session.ok("rollout status deployment/web --timeout=60s");
-        session.ok("wait --for=condition=Ready pod -l app=web --timeout=60s -o name");
+        session.waits("rollout status deployment/web --timeout=60s");
+        session.waits("wait --for=condition=Ready pod -l app=web --timeout=60s -o name");
         let table = session.ok("get deployment,service,configmap");
         assert!(table.contains("NAME") && table.contains("2/2"), "{table}");
         for output in [
@@ -18,11 +18,15 @@ fn get_in_all_outputs() {
             "name",
             "jsonpath={.items[*].metadata.name}",
             "custom-columns=NAME:.metadata.name,KIND:.kind",
-            "go-template={{range .items}}{{.metadata.name}}{{end}}",
+            "go-template={{range .items}}{{.metadata.name}} {{end}}",
         ] {
             session.ok(&format!("get deployment,replicaset,service -o '{output}'"));
         }
-        session.ok("get deployment web -o yaml --show-managed-fields");
+        // Which comes first depends on the second in which each wrote.
+        for manager in ["kubectl-client-side-apply", "kube-controller-manager"] {
+            let fields = format!("{{.metadata.managedFields[?(@.manager==\"{manager}\")]}}");
+            session.ok(&format!("get deployment web -o 'jsonpath={fields}' --show-managed-fields"));
+        }
         session.ok("get pod -l app=web --no-headers --show-labels");
         session.ok("get pod -l app=web --field-selector=status.phase=Running,metadata.name!=x -o name");
         assert!(session.fails("get pod --field-selector=spec.none=1").contains("field label not supported"));
@@ -45,9 +49,9 @@ fn get_in_all_outputs() {
 
 #[test]
 fn describe() {
-    with_each_kubectl("describe", Time::Virtual, |session| {
+    with_kubectl("describe", Time::Virtual, |session| {
         session.ok_with("apply -f -", WEB);
-        session.ok("rollout status deployment/web --timeout=60s");
+        session.waits("rollout status deployment/web --timeout=60s");
         session.ok("create secret generic hidden --from-literal=a=b");
         session.ok("create ingress web --rule=example.com/=web:80");
         session.ok("create quota most --hard=pods=50");
@@ -59,13 +63,14 @@ fn describe() {
         {
             session.ok(&format!("describe {what}"));
         }
-        session.ok("wait --for=jsonpath={.status.hard.pods}=50 quota/most --timeout=60s");
+        session.waits("wait --for=jsonpath={.status.hard.pods}=50 quota/most --timeout=60s");
         session.ok("describe quota most");
         let namespace = session.namespace();
         assert!(session.ok(&format!("describe namespace {namespace}")).contains("Status:       Active"));
         session.alone("the kubelet tells more than the test bed's", |session| {
-            session.ok("wait --for=condition=Ready pod -l app=web --timeout=60s");
-            let said = session.ok("describe pod -l app=web");
+            session.waits("wait --for=condition=Ready pod -l app=web --timeout=60s");
+            let one = session.ok("get pod -l app=web -o jsonpath={.items[0].metadata.name}");
+            let said = session.ok(&format!("describe pod {one}"));
             let place = |reason: &str| said.find(reason).unwrap_or_else(|| panic!("no {reason} in {said}"));
             // In the order in which they happened.
             let events = ["Scheduled ", "Pulling ", "Pulled ", "Created ", "Started "].map(place);
@@ -79,9 +84,9 @@ fn describe() {
 
 #[test]
 fn events() {
-    with_each_kubectl("events", Time::Virtual, |session| {
+    with_kubectl("events", Time::Virtual, |session| {
         session.ok("create deployment web --image=nginx --replicas=1");
-        session.ok("rollout status deployment/web --timeout=60s");
+        session.waits("rollout status deployment/web --timeout=60s");
         assert!(session.ok("events --for=deployment/web").contains("Scaled up replica set web-"));
         session.ok("get events --field-selector=involvedObject.kind=Deployment,reason=ScalingReplicaSet");
         session.ok("get events --field-selector=reason=SuccessfulCreate -o jsonpath={.items[0].source.component}");
@@ -94,7 +99,7 @@ fn events() {
 
 #[test]
 fn explain_and_discovery() {
-    with_each_kubectl("explain", Time::Virtual, |session| {
+    with_kubectl("explain", Time::Virtual, |session| {
         for what in [
             "deployment",
             "pod --recursive",
@@ -126,31 +131,35 @@ fn explain_and_discovery() {
 
 #[test]
 fn a_watch_shows_what_happens() {
-    with_each_kubectl("watch", Time::Virtual, |session| {
+    with_kubectl("watch", Time::Virtual, |session| {
         session.ok("create configmap first");
+        session.waits("wait --for=create configmap/kube-root-ca.crt --timeout=60s");
         let watch = session.begin("get configmap -w");
-        watch.until("first");
-        let names = session.begin("get configmap -w -o name --watch-only");
-        let events = session.begin("get configmap second -w --output-watch-events -o custom-columns=N:.metadata.name,D:.data --ignore-not-found");
-        session.alone("the watches are of the shadow", |session| {
-            session.ok("create configmap second --from-literal=a=b");
-            watch.until("second");
-            session.ok("label configmap second x=y");
-            session.ok("delete configmap second");
-            session.ok("run one --image=nginx");
-            let pods = session.begin("get pod -w");
-            pods.until("Running");
-            session.ok("delete pod one");
-        });
-        drop((names, events));
+        session.until(&watch, "kube-root-ca.crt");
+        let events = session
+            .begin("get configmap -w --output-watch-events -o 'jsonpath={.type} {.object.metadata.name}{\"\\n\"}'");
+        session.until(&events, "kube-root-ca.crt");
+        let pods = session.begin("get pod -w -o name");
+        session.ok("create configmap second --from-literal=a=b");
+        session.until(&watch, "second");
+        session.ok("label configmap second x=y");
+        session.until(&watch, "second");
+        session.ok("patch configmap first --type=merge -p '{\"data\":{\"a\":\"1\"}}'");
+        session.until(&watch, "first");
+        session.ok("delete configmap second");
+        session.until(&events, "DELETED");
+        session.ok("run one --image=nginx");
+        session.until(&pods, "pod/one");
+        session.waits("wait --for=condition=Ready pod/one --timeout=60s");
+        session.ok("delete pod one");
     });
 }
 
 #[test]
 fn custom_resources() {
-    with_each_kubectl("custom", Time::Virtual, |session| {
+    with_kubectl("custom", Time::Virtual, |session| {
         session.ok_with("apply -f -", DEFINITION);
-        session.ok("wait --for=condition=Established crd/widgets.kubectl.windlass.test --timeout=60s");
+        session.waits("wait --for=condition=Established crd/widgets.kubectl.windlass.test --timeout=60s");
         session.ok("api-resources --api-group=kubectl.windlass.test");
         let widget = |size: &str| {
             format!(
@@ -180,7 +189,8 @@ fn custom_resources() {
         session.ok("describe widget one");
         session.ok("delete widget one");
         session.ok("delete crd widgets.kubectl.windlass.test");
-        assert!(session.fails("get widgets").contains("doesn't have a resource type"));
+        // Its cache still knows them.
+        assert!(session.fails("get widgets").contains("the server could not find the requested resource"));
     });
 }
 

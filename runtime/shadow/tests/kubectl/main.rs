@@ -1,7 +1,14 @@
 //! Real kubectl, unmodified, against the shadow's listener; where a test bed is asked for, the same commands go to a real
 //! API server too, and what they print is compared.
 //!
-//! Any kubectl will do: the system's, and the test bed's where one has been built.
+//! Any kubectl will do: the test bed's, or where none has been built that of the system.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "tests, which run kubectl as a person would and wait in the machine's own time"
+)]
 
 mod plain;
 mod session;
@@ -10,6 +17,7 @@ mod applying;
 mod changing;
 mod creating;
 mod deleting;
+mod further;
 mod looking;
 mod machines;
 mod rollouts;

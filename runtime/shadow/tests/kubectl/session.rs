@@ -1,6 +1,7 @@
 //! A session with kubectl: what is typed goes to the shadow and, where a test bed is asked for, to a real API server too.
 
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::iter;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use windlass_shadow::listen::{Listener, Options};
 use windlass_shadow::topology::Topology;
 use windlass_testbed::{Binaries, Testbed};
 
-use crate::plain::plain;
+use crate::plain::{difference, plain};
 
 /// Long enough for a machine that is busy with other things.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -36,7 +37,6 @@ struct Serving {
 impl Drop for Serving {
     fn drop(&mut self) {
         if let Some(listener) = self.listener.take() {
-            #[expect(clippy::disallowed_methods, reason = "the test's own runtime")]
             self.runtime.block_on(listener.close());
         }
     }
@@ -63,20 +63,44 @@ pub enum Time {
     Real,
 }
 
-/// Runs a session with every kubectl that is here: the test bed's, and that of the system.
-pub fn with_each_kubectl(name: &str, time: Time, work: impl Fn(&mut Session)) {
+/// Runs a session with kubectl: that of the test bed, or where none has been built that of the system.
+pub fn with_kubectl(name: &str, time: Time, work: impl FnOnce(&mut Session)) {
     let testbed = if windlass_testbed::asked() { windlass_testbed::shared() } else { None };
-    let mut found: Vec<PathBuf> = Binaries::built().map(|binaries| binaries.path("kubectl")).into_iter().collect();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    found.extend(std::env::split_paths(&path).map(|folder| folder.join("kubectl")).find(|file| file.is_file()));
-    if found.is_empty() {
+    let built = Binaries::built().map(|binaries| binaries.path("kubectl"));
+    let Some(kubectl) = built.or_else(of_the_system) else {
         windlass_testbed::skip_or_fail("kubectl is not in PATH, and no test bed with one has been built");
+        return;
+    };
+    let mut session = Session::open(name, time, kubectl, testbed);
+    work(&mut session);
+    session.close();
+}
+
+/// The same, where the test bed is of this session alone: its nodes may be touched.
+pub fn with_nodes_of_its_own(name: &str, work: impl FnOnce(&mut Session)) {
+    if !windlass_testbed::asked() || windlass_testbed::skipped() {
+        return with_kubectl(name, Time::Virtual, work);
     }
-    for kubectl in found {
-        let mut session = Session::open(name, time, kubectl, testbed);
-        work(&mut session);
-        session.close();
-    }
+    let testbed = Testbed::builder().nodes(3).start().unwrap();
+    let mut session = Session::open(name, Time::Virtual, testbed.kubectl_path(), Some(&testbed));
+    work(&mut session);
+    session.close();
+}
+
+/// Runs a session with the kubectl of the system, and with the shadow alone: any version of it will do.
+pub fn with_kubectl_of_the_system(name: &str, work: impl FnOnce(&mut Session)) {
+    let Some(kubectl) = of_the_system() else {
+        windlass_testbed::skip_or_fail("kubectl is not in PATH");
+        return;
+    };
+    let mut session = Session::open(name, Time::Virtual, kubectl, None);
+    work(&mut session);
+    session.close();
+}
+
+fn of_the_system() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|folder| folder.join("kubectl")).find(|file| file.is_file())
 }
 
 impl Session {
@@ -91,7 +115,6 @@ impl Session {
         let shadow = Shadow::builder(clock).topology(Topology::of(3)).scene(Scene::default()).build();
         simulation.as_ref().map_or(runtime.handle(), Simulation::handle).spawn(shadow.run());
         let options = Options { clock: simulation.as_ref().map(|s| s.clock().clone()), ..Options::default() };
-        #[expect(clippy::disallowed_methods, reason = "the test's own runtime")]
         let listener = runtime.block_on(Listener::open(&shadow, &options)).unwrap();
         let kubeconfig = folder.path().join("kubeconfig");
         listener.write_kubeconfig(&kubeconfig).unwrap();
@@ -171,20 +194,42 @@ impl Session {
         said
     }
 
-    fn run(&mut self, line: &str, input: &str) -> (Option<i32>, String) {
-        let ours = self.ask(&self.shadow, line, input);
-        if let Some(real) = self.real.as_ref().filter(|_| !self.alone) {
-            let theirs = self.ask(real, line, input);
-            self.count += 1;
-            let (plain_ours, plain_theirs) = (plain(&said(&ours)), plain(&said(&theirs)));
-            if (ours.status.code(), &plain_ours) != (theirs.status.code(), &plain_theirs) {
-                self.differences.push(format!(
-                    "kubectl {line}\n--- real: {}\n{plain_theirs}\n--- shadow: {}\n{plain_ours}",
-                    theirs.status, ours.status
-                ));
-            }
+    /// A command that waits until something is so. What it tells meanwhile depends on the moment, and is not compared.
+    pub fn waits(&mut self, line: &str) -> String {
+        let answers = self.ask(line, "");
+        for answer in &answers {
+            assert!(answer.status.success(), "kubectl {line}: {}\n{}", answer.status, said(answer));
         }
-        (ours.status.code(), said(&ours))
+        answers.first().map(said).unwrap_or_default()
+    }
+
+    fn run(&mut self, line: &str, input: &str) -> (Option<i32>, String) {
+        let answers = self.ask(line, input);
+        let [ours, theirs @ ..] = &answers[..] else { unreachable!("the shadow is always asked") };
+        if let [theirs] = theirs {
+            let shown = |output: &Output| format!("{}\n{}", output.status, plain(&said(output)));
+            self.compare(line, &shown(ours), &shown(theirs));
+        }
+        (ours.status.code(), said(ours))
+    }
+
+    fn compare(&mut self, line: &str, ours: &str, theirs: &str) {
+        self.count += 1;
+        if ours != theirs {
+            let difference = difference(theirs, ours);
+            self.differences.push(format!("kubectl {line} (- the real one, + the shadow)\n{difference}"));
+        }
+    }
+
+    /// The shadow, and the real API server where it is asked.
+    fn clusters(&self) -> impl Iterator<Item = &Cluster> {
+        iter::once(&self.shadow).chain(self.real.as_ref().filter(|_| !self.alone))
+    }
+
+    /// What the clusters answer, asked at the same time.
+    fn ask(&self, line: &str, input: &str) -> Vec<Output> {
+        let children: Vec<Child> = self.clusters().map(|cluster| self.start(cluster, line, input)).collect();
+        children.into_iter().map(|child| finish(child, line)).collect()
     }
 
     fn on_shadow(&mut self, line: &str) {
@@ -201,6 +246,9 @@ impl Session {
             .env("KUBECONFIG", &cluster.kubeconfig)
             .env("KUBECACHEDIR", &cluster.cache)
             .env("KUBERC", "off")
+            // Many short lives on few processors: nothing is to be collected, and nothing to be gained by more threads.
+            .env("GOGC", "off")
+            .env("GOMAXPROCS", "1")
             .env("KUBE_EDITOR", &self.editor)
             .current_dir(self.folder.path())
             .stdin(Stdio::piped())
@@ -209,23 +257,31 @@ impl Session {
         command
     }
 
-    fn ask(&self, cluster: &Cluster, line: &str, input: &str) -> Output {
+    fn start(&self, cluster: &Cluster, line: &str, input: &str) -> Child {
         let mut child = self.command(cluster, line).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         let input = input.replace("NAMESPACE", &self.namespace);
         // kubectl may end without having read all of it.
         let _ = stdin.write_all(input.as_bytes());
-        drop(stdin);
-        finish(child, line)
+        child
     }
 
-    /// Begins a command that goes on by itself, on the shadow.
+    /// Begins a command that goes on by itself.
     pub fn begin(&self, line: &str) -> Running {
-        let mut child = self.command(&self.shadow, line).spawn().unwrap();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        let (sender, lines) = channel();
-        std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Running { child, lines, line: line.to_owned() }
+        let following = self.clusters().map(|cluster| Following::start(self.command(cluster, line))).collect();
+        Running { following, line: line.to_owned() }
+    }
+
+    /// Waits until a command that goes on has printed a line that contains this, and gives the lines up to it.
+    pub fn until(&mut self, running: &Running, wanted: &str) -> Vec<String> {
+        let seen: Vec<Vec<String>> =
+            running.following.iter().map(|following| following.until(wanted, &running.line)).collect();
+        let [ours, theirs @ ..] = &seen[..] else { unreachable!("the shadow is always asked") };
+        if let [theirs] = theirs {
+            let text = |lines: &[String]| plain(&lines.iter().map(|line| format!("{line}\n")).collect::<String>());
+            self.compare(&running.line, &text(ours), &text(theirs));
+        }
+        ours.clone()
     }
 }
 
@@ -290,16 +346,27 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
-/// A command that is running.
+/// A command that is running, on each cluster.
 pub struct Running {
-    child: Child,
-    lines: Receiver<String>,
+    following: Vec<Following>,
     line: String,
 }
 
-impl Running {
-    /// Waits for a line that contains this, and gives the lines up to it.
-    pub fn until(&self, wanted: &str) -> Vec<String> {
+struct Following {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Following {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || output.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, lines }
+    }
+
+    fn until(&self, wanted: &str, command: &str) -> Vec<String> {
         let (mut seen, end) = (Vec::new(), Instant::now() + PATIENCE);
         loop {
             match self.lines.recv_timeout(end.saturating_duration_since(Instant::now())) {
@@ -310,13 +377,13 @@ impl Running {
                         return seen;
                     }
                 }
-                Err(_) => panic!("kubectl {}: nothing about {wanted:?} in {seen:#?}", self.line),
+                Err(_) => panic!("kubectl {command}: nothing about {wanted:?} in {seen:#?}"),
             }
         }
     }
 }
 
-impl Drop for Running {
+impl Drop for Following {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -20,8 +20,9 @@ impl Answer {
     pub fn with_plain_name(self, prefix: &str) -> Self {
         let names = [&self.body["metadata"]["name"], &self.body["details"]["name"]];
         let name = names.into_iter().filter_map(Value::as_str).find(|name| !name.is_empty()).unwrap_or_default();
-        let Some((at, _)) = name.char_indices().rev().nth(4).filter(|_| !prefix.is_empty()) else { return self };
-        let made_up = name.split_at(at).1;
+        let made_up = name.char_indices().rev().nth(4).map(|(at, _)| name.split_at(at).1);
+        // Where no name was made up, its end is that of the prefix.
+        let Some(made_up) = made_up.filter(|end| !prefix.is_empty() && !prefix.ends_with(end)) else { return self };
         let body = self.body.to_string().replace(made_up, "SOME");
         Self { body: serde_json::from_str(&body).unwrap(), ..self }
     }
@@ -47,30 +48,50 @@ static PATTERNS: LazyLock<[(Regex, &str); 5]> = LazyLock::new(|| {
 /// Makes the answers to one case comparable: without what differs from run to run.
 #[derive(Default)]
 pub struct Normal {
-    /// Of the objects in the answers, which show in errors too.
-    uids: Vec<String>,
+    /// Uids and addresses of the objects in the answers, which show in errors too, and what stands for them.
+    own: Vec<(String, &'static str)>,
 }
 
 impl Normal {
     pub fn of(&mut self, answer: &Answer) -> Value {
         let mut body = answer.body.clone();
         if let Some(uid) = body["metadata"]["uid"].as_str().filter(|uid| uid.len() == 36) {
-            self.uids.push(uid.to_owned());
+            self.own.push((uid.to_owned(), "UID"));
+        }
+        if let Some(address) = body["spec"]["clusterIP"].as_str().filter(|address| address.starts_with("10.96.")) {
+            self.own.push((address.to_owned(), "ALLOCATED"));
         }
         visit(&mut body);
         if body["kind"] == "Service" {
             allocated(&mut body["spec"]);
         }
+        without_order(&mut body);
         body.sort_all_objects();
         let answer = json!({"code": answer.code, "warnings": answer.warnings, "body": body});
         let mut text = answer.to_string();
-        for uid in &self.uids {
-            text = text.replace(uid, "UID");
+        for (own, plain) in &self.own {
+            text = text.replace(own, plain);
         }
         for (pattern, plain) in PATTERNS.iter() {
             text = pattern.replace_all(&text, *plain).into_owned();
         }
         serde_json::from_str(&text).unwrap()
+    }
+}
+
+/// An error with its causes in a fixed order: the real one takes them from Go's maps, whose order is by chance.
+fn without_order(body: &mut Value) {
+    let Some(causes) = body.pointer_mut("/details/causes").and_then(Value::as_array_mut) else { return };
+    causes.sort_by_key(Value::to_string);
+    let text = |cause: &Value, key| cause[key].as_str().unwrap_or_default().to_owned();
+    let mut said: Vec<String> =
+        causes.iter().map(|cause| text(cause, "field") + ": " + &text(cause, "message")).collect();
+    // The longest first: one may be the beginning of another.
+    said.sort_by_key(|said| std::cmp::Reverse(said.len()));
+    if let Some(Value::String(message)) = body.get_mut("message").filter(|_| said.len() > 1) {
+        for said in said {
+            *message = message.replace(&said, "CAUSE");
+        }
     }
 }
 

@@ -17,6 +17,11 @@ pub(super) fn refused(shown: &str, why: &str) -> ApiError {
     ApiError::invalid("", "", "", &[cause])
 }
 
+/// A custom object, whose fields are always sorted.
+pub(super) fn custom(patched: &Json) -> String {
+    encode(&all_sorted(patched))
+}
+
 /// An object after a merge patch, as Go's library writes it: with the fields sorted wherever the patch has been.
 pub(super) fn by_merge(patched: &Json, patch: &Json) -> String {
     encode(&sorted(patched, patch))

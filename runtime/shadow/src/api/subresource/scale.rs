@@ -32,11 +32,11 @@ pub(super) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<Resour
             let (scale, _) = request.object(&world.catalog, &SCALE)?;
             (request.query.writer("UpdateOptions", request.user_agent(), false)?, Edit::Replace(scale))
         }
-        _ => patch_of(request, &SCALE, Scaled::schema(), false)?,
+        _ => patch_of(request, &SCALE, Scaled::schema(), None)?,
     };
     let edit = |live: &Json| {
         let (mut scale, applied) = match edit {
-            Edit::Patch(patch) => (patch(&scaled.read(live)?)?, false),
+            Edit::Patch(patch) => (patch(&scaled.with_owners(live)?)?, false),
             Edit::Apply { .. } if kind.definition.is_some() => return Err(unconvertible(live)),
             Edit::Apply { intent, force } => (scaled.apply(live, &intent, &writer, force, now)?, true),
             Edit::Create(scale) | Edit::Replace(scale) => (scale, false),

@@ -77,13 +77,3 @@ fn paths_are_named_as_in_messages_those_of_a_level_first() {
     let paths: Vec<String> = fields.paths().iter().map(|path| display(path)).collect();
     assert_eq!(paths, [".c", ".a.b", ".l[=\"q\\\"\"]", ".l[3]", ".l[name=\"x\",port=80].v"]);
 }
-
-#[test]
-fn patterns_keep_what_matches() {
-    let fields = set(&json!({"f:spec": {"f:containers": {
-        "k:{\"name\":\"a\"}": {".": {}, "f:resources": {"f:limits": {}}, "f:image": {}}}}, "f:metadata": {"f:labels": {}}}));
-    let kept = fields.matching(&[Some("spec"), Some("containers"), None, Some("resources")]);
-    let wanted =
-        json!({"f:spec": {"f:containers": {"k:{\"name\":\"a\"}": {".": {}, "f:resources": {"f:limits": {}}}}}});
-    assert_eq!(kept, set(&wanted));
-}

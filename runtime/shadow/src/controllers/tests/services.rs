@@ -145,3 +145,32 @@ fn an_autoscaler_says_that_there_are_no_metrics() {
          resource (get pods.metrics.k8s.io)"
     );
 }
+
+#[test]
+fn an_autoscaler_keeps_its_target_within_its_bounds() {
+    let mut test = Test::new(1);
+    test.create("deployments.apps", web(1));
+    let scaler = |name: &str, least: i64, most: i64| {
+        let target = json!({"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"});
+        json!({
+            "metadata": {"name": name},
+            "spec": {"scaleTargetRef": target, "minReplicas": least, "maxReplicas": most},
+        })
+    };
+    test.create("horizontalpodautoscalers.autoscaling", scaler("web", 3, 5));
+    test.finish();
+    let web = test.get("deployments.apps", "web");
+    assert_eq!((&web["spec"]["replicas"], &web["status"]["readyReplicas"]), (&json!(3), &json!(3)));
+    let owners = web["metadata"]["managedFields"].as_array().unwrap();
+    assert!(
+        owners.iter().any(|o| o["subresource"] == "scale" && o["fieldsV1"] == json!({"f:spec": {"f:replicas": {}}}))
+    );
+    test.set("deployments.apps", "web", &["spec", "replicas"], json!(9));
+    test.finish();
+    assert_eq!(test.get("deployments.apps", "web")["spec"]["replicas"], 5);
+    let status = test.get("horizontalpodautoscalers.autoscaling", "web")["status"].clone();
+    assert_eq!((&status["currentReplicas"], &status["desiredReplicas"]), (&json!(5), &json!(5)));
+    // Two that disagree come to no end, and hold nobody up.
+    test.create("horizontalpodautoscalers.autoscaling", scaler("other", 1, 2));
+    test.finish();
+}

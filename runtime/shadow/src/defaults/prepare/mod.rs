@@ -3,7 +3,7 @@
 mod pod;
 pub(crate) mod service;
 
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::fields::{drop, fill, get, items, map, object, set, text};
 use crate::Json;
@@ -12,8 +12,8 @@ pub(crate) use pod::qos_class;
 
 /// Makes a new object of a built-in kind ready for validation: it has its name, uid and creation time by now, and no status.
 ///
-/// `now` is the time of day, as objects carry it.
-pub(crate) fn create(group: &str, kind: &str, of: &mut Json, now: &str) {
+/// `now` is the time of day, as objects carry it; `labelled`, whether its client gave it labels.
+pub(crate) fn create(group: &str, kind: &str, of: &mut Json, now: &str, labelled: bool) {
     match (group, kind) {
         ("", "Pod") => pod::create(of, now),
         ("", "Namespace") => namespace(of),
@@ -32,7 +32,8 @@ pub(crate) fn create(group: &str, kind: &str, of: &mut Json, now: &str) {
             }
         }
         ("apps", "DaemonSet") => set_template_generation(of, template_generation(of).max(1)),
-        ("batch", "Job") => job_selector(of),
+        ("apps", "StatefulSet") => unavailable(of),
+        ("batch", "Job") => job_selector(of, labelled),
         ("apiextensions.k8s.io", "CustomResourceDefinition") => stored_versions(of),
         _ => {}
     }
@@ -53,6 +54,7 @@ pub(crate) fn update(group: &str, kind: &str, old: &Json, new: &mut Json) {
             }
         }
         ("", "Service") => service::drop_by_type(old, new),
+        ("apps", "StatefulSet") => unavailable(new),
         ("certificates.k8s.io", "CertificateSigningRequest") => keep(old, new, "spec"),
         ("apps", "DaemonSet") => {
             let before = template_generation(old);
@@ -101,14 +103,22 @@ pub(super) fn daemon_set(of: &mut Json) {
     set_template_generation(of, template_generation(of));
 }
 
+/// How many pods of a StatefulSet may be away is behind a gate that is closed.
+fn unavailable(of: &mut Json) {
+    if let Some(rolling) = of.pointer_mut("/spec/updateStrategy/rollingUpdate") {
+        drop(rolling, "maxUnavailable");
+    }
+}
+
 /// A job selects its pods by its own uid, unless it says that it selects by itself.
-fn job_selector(job: &mut Json) {
+fn job_selector(job: &mut Json, labelled: bool) {
     if job.pointer("/spec/manualSelector") == Some(&Json::Bool(true)) {
         return;
     }
     let name = crate::object::name(job).to_owned();
     let uid = crate::object::uid(job).to_owned();
-    let own = job.pointer("/metadata/labels").is_none_or(|labels| labels.as_object().is_none_or(Map::is_empty));
+    // Labels that were filled in are those of the template: what is added to these is added to those.
+    let shared = !labelled && !get(get(job, "metadata"), "labels").is_null();
     let Some(spec) = object(job, "spec") else { return };
     if let Some(labels) =
         object(spec, "template").and_then(|t| object(t, "metadata")).and_then(|metadata| map(metadata, "labels"))
@@ -123,8 +133,7 @@ fn job_selector(job: &mut Json) {
         }
         labels.sort_keys();
         let labels = labels.clone();
-        // What is read again has its defaults: those of the template, as long as it has none of its own.
-        if own && let Some(metadata) = object(job, "metadata") {
+        if shared && let Some(metadata) = object(job, "metadata") {
             set(metadata, "labels", labels);
         }
     }

@@ -63,6 +63,11 @@ fn needs_address(spec: &Json) -> bool {
     matches!(text(spec, "type"), "ClusterIP" | "NodePort" | "LoadBalancer")
 }
 
+/// Any but one type has addresses, one that there is not included.
+fn may_have_address(spec: &Json) -> bool {
+    text(spec, "type") != "ExternalName"
+}
+
 fn needs_ports(spec: &Json) -> bool {
     match text(spec, "type") {
         "NodePort" => true,
@@ -104,6 +109,10 @@ pub(crate) fn allocate(service: &mut Json, old: Option<&Json>, mut taken: Taken,
     let selectorless = get(spec, "selector").as_object().is_none_or(serde_json::Map::is_empty);
     if text(spec, "ipFamilyPolicy").is_empty() {
         set(spec, "ipFamilyPolicy", if headless && selectorless { "RequireDualStack" } else { "SingleStack" });
+    }
+    let wrong = crate::validation::service_addresses(spec);
+    if !wrong.is_empty() {
+        return Err(ApiError::invalid("", "Service", &name, &wrong));
     }
     let policy = text(spec, "ipFamilyPolicy").to_owned();
     if policy == "RequireDualStack" && !(headless && selectorless) {
@@ -157,7 +166,10 @@ fn allocate_address(spec: &mut Json, old: Option<&Json>, taken: &mut Taken, chan
         set(spec, "clusterIPs", json!([address.to_string()]));
         return Ok(());
     }
-    let same = old.is_some_and(|old| old.pointer("/spec/clusterIP").and_then(Json::as_str) == Some(&given));
+    // What it has may not change, which is told by the validation.
+    if old.is_some_and(|old| !text(get(old, "spec"), "clusterIP").is_empty()) {
+        return Ok(());
+    }
     let Ok(address) = given.parse::<IpAddr>() else { return Ok(()) };
     let mask = u32::MAX << (32 - NETWORK_BITS);
     let inside = matches!(address, IpAddr::V4(a) if u32::from(a) & mask == u32::from(NETWORK));
@@ -167,7 +179,7 @@ fn allocate_address(spec: &mut Json, old: Option<&Json>, taken: &mut Taken, chan
              The range of valid IPs is {NETWORK}/{NETWORK_BITS}"
         ));
     }
-    if !same && matches!(address, IpAddr::V4(a) if taken.addresses.contains(&a)) {
+    if matches!(address, IpAddr::V4(a) if taken.addresses.contains(&a)) {
         return Err(format!("failed to allocate IP {given}: provided IP is already allocated"));
     }
     Ok(())
@@ -229,7 +241,7 @@ fn allocate_ports(
 
 /// What a client left out of an update stays as it was allocated.
 fn keep_allocated(old: &Json, new: &mut Json) {
-    if needs_address(old) && needs_address(new) {
+    if may_have_address(old) && may_have_address(new) {
         for name in ["clusterIP", "clusterIPs"] {
             let absent =
                 new.get(name).is_none_or(|v| v.is_null() || *v == "" || v.as_array().is_some_and(Vec::is_empty));
@@ -279,7 +291,7 @@ pub(super) fn drop_by_type(old: &Json, service: &mut Json) {
             drop(spec, name);
         }
     };
-    if needs_address(before) && !needs_address(spec) {
+    if may_have_address(before) && !may_have_address(spec) {
         for name in ["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"] {
             take(spec, name);
         }
@@ -302,7 +314,7 @@ pub(super) fn drop_by_type(old: &Json, service: &mut Json) {
     if is_external(before) && !is_external(spec) {
         take(spec, "externalTrafficPolicy");
     }
-    if needs_address(before) && !needs_address(spec) {
+    if may_have_address(before) && !may_have_address(spec) {
         take(spec, "internalTrafficPolicy");
     }
     let balanced = text(spec, "type") == "LoadBalancer";

@@ -150,6 +150,7 @@ pub(super) fn check_resource(reference: &Json, path: &str, in_volume: bool, caus
             "only divisor's values 1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei are supported with the memory \
              resource"
         };
-        causes.invalid(&format!("{path}.divisor"), divisor, words);
+        // The name of the resource stands where the divisor should.
+        causes.invalid(&format!("{path}.divisor"), resource, words);
     }
 }

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 pub(super) use container::check_port;
 pub(super) use dns::check_address;
 pub(super) use part::{ephemeral, resize};
-pub(super) use resources::{check_quantity, is_standard};
+pub(super) use resources::{check_any_name, check_quantity, is_standard};
 pub(super) use scheduling::{check_effect, check_node_selector, check_tolerations};
 pub(super) use update::update;
 pub(super) use volume::check_shared as check_shared_volume;

@@ -65,16 +65,9 @@ pub(super) fn check(resources: &Json, path: &str, causes: &mut Causes) {
 
 /// The name of a resource of a container.
 fn check_name(name: &str, field: &str, causes: &mut Causes) {
-    let words = names::qualified(name);
-    if !words.is_empty() {
-        return causes.each(field, name, words);
-    }
-    let known = matches!(name, "cpu" | "memory" | "ephemeral-storage") || is_huge(name);
+    check_any_name(name, field, causes);
     if !name.contains('/') {
-        if !known && !is_standard(name) {
-            causes.invalid(field, name, "must be a standard resource type or fully qualified");
-        }
-        if !known {
+        if !matches!(name, "cpu" | "memory" | "ephemeral-storage") && !is_huge(name) {
             causes.invalid(field, name, "must be a standard resource for containers");
         }
     } else if !is_native(name)
@@ -82,6 +75,15 @@ fn check_name(name: &str, field: &str, causes: &mut Causes) {
     {
         causes.invalid(field, name, "doesn't follow extended resource name standard");
     }
+}
+
+/// The name of any resource.
+pub(crate) fn check_any_name(name: &str, field: &str, causes: &mut Causes) {
+    let words = names::qualified(name);
+    if words.is_empty() && !name.contains('/') && !is_standard(name) {
+        causes.invalid(field, name, "must be a standard resource type or fully qualified");
+    }
+    causes.each(field, name, words);
 }
 
 /// Names that stand for something without a domain, in quotas as well.

@@ -1,0 +1,102 @@
+//! Volumes on their nodes, and the drivers that bring them there.
+
+use std::collections::BTreeSet;
+
+use super::causes::Causes;
+use super::metadata::{self, Name};
+use super::{names, selector};
+use crate::Json;
+use crate::defaults::fields::{entries, get, items, number, text};
+use crate::quantity::Quantity;
+
+/// The name of a driver.
+fn check_driver(name: &str, field: &str, causes: &mut Causes) {
+    if name.is_empty() {
+        return causes.required(field, "");
+    }
+    if name.len() > 63 {
+        causes.too_long(field, 63);
+    }
+    causes.each(field, name, names::dns_subdomain(&name.to_lowercase()));
+}
+
+/// The drivers of a node.
+pub(super) fn node(object: &Json, causes: &mut Causes) {
+    metadata::create(object, false, Name::Subdomain, causes);
+    let mut taken = BTreeSet::new();
+    for (at, driver) in items(get(object, "spec"), "drivers").iter().enumerate() {
+        let path = format!("spec.drivers[{at}]");
+        let (name, id) = (text(driver, "name"), text(driver, "nodeID"));
+        check_driver(name, &format!("{path}.name"), causes);
+        if id.is_empty() {
+            causes.required(&format!("{path}.nodeID"), "");
+        }
+        if id.len() > 256 {
+            causes.invalid(&format!("{path}.nodeID"), id, "must be 256 characters or less");
+        }
+        let count = number(get(driver, "allocatable"), "count");
+        causes.not_negative(&format!("{path}.allocatable.count"), count);
+        if !taken.insert(name) {
+            causes.duplicate(&format!("{path}.name"), name);
+        }
+        let mut keys = BTreeSet::new();
+        for key in items(driver, "topologyKeys").iter().filter_map(Json::as_str) {
+            if key.is_empty() {
+                causes.required(&path, "");
+            }
+            if !keys.insert(key) {
+                causes.duplicate(&path, key);
+            }
+            causes.each(&path, key, names::qualified(key));
+        }
+    }
+}
+
+/// A volume that is, or is to be, on a node.
+pub(super) fn attachment(object: &Json, causes: &mut Causes) {
+    metadata::create(object, false, Name::Subdomain, causes);
+    let spec = get(object, "spec");
+    check_driver(text(spec, "attacher"), "spec.attacher", causes);
+    let source = get(spec, "source");
+    let (volume, inline) = (source.get("persistentVolumeName"), source.get("inlineVolumeSpec"));
+    let words = "must specify exactly one of inlineVolumeSpec and persistentVolumeName";
+    match (volume.and_then(Json::as_str), inline) {
+        (None, None) => causes.required("spec.source", words),
+        (Some(_), Some(_)) => causes.forbidden("spec.source", words),
+        (Some(""), None) => {
+            causes.required("spec.source.persistentVolumeName", "must specify non empty persistentVolumeName");
+        }
+        _ => {}
+    }
+    let node = text(spec, "nodeName");
+    causes.each("spec.nodeName", node, names::dns_subdomain(node));
+    if let Some(volume) = volume.and_then(Json::as_str) {
+        causes.each("spec.source.persistentVolumeName", volume, names::dns_subdomain(volume));
+    }
+}
+
+/// What can be changed of a driver's volumes.
+pub(super) fn attributes(object: &Json, causes: &mut Causes) {
+    metadata::create(object, false, Name::Subdomain, causes);
+    match text(object, "driverName").to_lowercase() {
+        name if name.is_empty() => causes.required("driverName", ""),
+        name => causes.each("driverName", &name, names::qualified(&name)),
+    }
+    if entries(object, "parameters").next().is_none() {
+        causes.required("parameters", "must contain at least one key/value pair");
+    }
+}
+
+/// How much room a driver has somewhere.
+pub(super) fn capacity(object: &Json, causes: &mut Causes) {
+    metadata::create(object, true, Name::Subdomain, causes);
+    if let Some(of) = object.get("nodeTopology") {
+        selector::check(of, "nodeTopology", causes);
+    }
+    let class = text(object, "storageClassName");
+    causes.each("storageClassName", class, names::dns_subdomain(class));
+    let room = get(object, "capacity").as_str().and_then(|room| Quantity::parse(room).ok());
+    if let Some(room) = room {
+        causes.quantity_not_negative("capacity", room);
+    }
+}
