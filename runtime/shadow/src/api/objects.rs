@@ -38,7 +38,8 @@ pub(crate) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<Resour
             let page = list::page(world, request, kind)?;
             view::list(world, request, kind, &version, &page)
         }
-        ("create", _) if !of_one => {
+        // A custom one is named by the body, whatever the path says.
+        ("create", _) if !of_one || custom => {
             let (object, twice) = request.object(&world.catalog, &Kind::of(kind))?;
             let writer = request.query.writer("CreateOptions", request.user_agent(), false)?;
             let twice = check_twice(kind, &writer, twice)?;

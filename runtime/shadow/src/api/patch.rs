@@ -9,7 +9,7 @@ use super::request::{Kind, Request, no_kind};
 use crate::Json;
 use crate::apply::printed::{go_kind, plain};
 use crate::catalog::ResourceType;
-use crate::crd::Version;
+use crate::crd::{Version, check_metadata};
 use crate::error::ApiError;
 use crate::patch::{json, merge, strategic, unsupported};
 use crate::schema::{self, Id, Schemas, check_fields};
@@ -97,6 +97,9 @@ struct Reads<'a> {
 
 impl Reads<'_> {
     fn error(&self, patched: &Json) -> Option<String> {
+        if let Some(why) = self.definition.and_then(|_| check_metadata(patched).err()) {
+            return Some(why);
+        }
         if let Some(definition) = self.definition.filter(|_| self.strict) {
             let unknown = definition.prune(&mut patched.clone());
             let unknown: Vec<String> = unknown.iter().map(|path| format!("unknown field {path:?}")).collect();

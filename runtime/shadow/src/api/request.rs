@@ -10,7 +10,7 @@ use super::route::ResourcePath;
 use super::selector::Selection;
 use crate::Json;
 use crate::catalog::{Catalog, ResourceType};
-use crate::error::ApiError;
+use crate::error::{ApiError, Cause};
 use crate::world::Target;
 
 /// A request to a resource.
@@ -101,6 +101,12 @@ impl Request<'_> {
             return Ok((object, twice));
         }
         let (group, version) = given_version.split_once('/').unwrap_or(("", given_version));
+        let custom = catalog.get(kind.group, kind.version, &self.path.resource).is_some_and(|k| k.definition.is_some());
+        if custom && given_version == expected {
+            let message = format!("Invalid value: {given_kind:?}: must be {}", kind.kind);
+            let cause = Cause { reason: "FieldValueInvalid", message, field: "kind".into() };
+            return Err(ApiError::invalid(kind.group, given_kind, crate::object::name(&object), &[cause]));
+        }
         let known = catalog.all().any(|k| k.group == group && k.version == version && k.kind == given_kind);
         if (known && group == kind.group || is_former(given_version, given_kind)) && given_kind == kind.kind {
             return Err(ApiError::bad_request(format!(

@@ -27,7 +27,7 @@ pub(crate) fn answer(
     subresource: &Subresource,
 ) -> Result<Answer, ApiError> {
     if !subresource.verbs.iter().any(|verb| verb == request.verb()) {
-        return Err(method_not_allowed());
+        return Err(if kind.definition.is_some() { unsupported(kind, request.verb()) } else { method_not_allowed() });
     }
     match subresource.name.as_str() {
         "scale" => scale::answer(world, request, kind),
@@ -38,6 +38,13 @@ pub(crate) fn answer(
         _ if subresource.kind == kind.kind => objects::answer(world, request, kind),
         other => Err(plain(501, "NotImplemented", &format!("the simulated cluster has no {other}"))),
     }
+}
+
+/// 405 of a custom resource.
+fn unsupported(kind: &ResourceType, verb: &str) -> ApiError {
+    let said = format!("{verb} is not supported on resources of kind \"{}\"", kind.name);
+    let details = json!({"group": kind.group, "kind": kind.plural});
+    ApiError { details: Some(Box::new(details)), ..ApiError::new(405, "MethodNotAllowed", said) }
 }
 
 /// A binding assigns a pod to a node; `name` is the pod's.

@@ -26,6 +26,7 @@ pub(crate) fn decode(
     let refuse = |words: &str| schema::cannot_be_handled(&kind.kind, &kind.version, words);
     let mut unknown = read(kind, object, schema::check_given).map_err(|words| refuse(&words))?;
     if let Some(definition) = &kind.definition {
+        crd::check_metadata(object).map_err(|words| refuse(&words))?;
         unknown.extend(definition.prune(object).iter().map(|path| format!("unknown field {path:?}")));
     }
     match validation {

@@ -9,7 +9,7 @@ use crate::api::request::{Kind, Request};
 use crate::api::view;
 use crate::catalog::ResourceType;
 use crate::error::{ApiError, Cause};
-use crate::object::name;
+use crate::object::{name, namespace};
 use crate::schema;
 use crate::store::Stored;
 use crate::world::{Edit, Scaled, World, refreshed, same_name};
@@ -37,6 +37,7 @@ pub(super) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<Resour
     let edit = |live: &Json| {
         let (mut scale, applied) = match edit {
             Edit::Patch(patch) => (patch(&scaled.with_owners(live)?)?, false),
+            Edit::Apply { .. } if kind.definition.is_some() => return Err(unconvertible(live)),
             Edit::Apply { intent, force } => (scaled.apply(live, &intent, &writer, force, now)?, true),
             Edit::Create(scale) | Edit::Replace(scale) => (scale, false),
             Edit::Made(make) => (make(&scaled.read(live)?)?, false),
@@ -46,12 +47,22 @@ pub(super) fn answer(world: &mut World, request: &Request<'_>, kind: &Arc<Resour
             read.map_err(|words| schema::cannot_be_handled(SCALE.kind, SCALE.version, &words))?;
         }
         same_name(&scale, name(live))?;
-        check(&scale, name(live))?;
+        // Of a custom object, its definition says what is wrong.
+        if kind.definition.is_none() {
+            check(&scale, name(live))?;
+        }
         scaled.write(live, scale, applied, &writer, now)
     };
     let written = world.write(&target, &writer, Edit::Made(Box::new(edit)))?;
     let scale = view::scale(world, request, scaled.read(&shown(&written.object))?)?;
     Ok(Answer::json(200, &scale).with_warnings(written.warnings))
+}
+
+/// The real one cannot apply a scale to a custom object.
+fn unconvertible(live: &Json) -> ApiError {
+    let of = format!("{}/{}; autoscaling/v1, Kind=Scale", namespace(live), name(live));
+    let why = "request to convert CR to an invalid group/version: autoscaling/v1";
+    ApiError::new(500, "", format!("failed to convert new object ({of}) to proper version: {why}"))
 }
 
 fn check(scale: &Json, name: &str) -> Result<(), ApiError> {
