@@ -89,7 +89,10 @@ pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json, nam
         ("events", "Event") => config::strict_event(object, all),
         _ => metadata::create(object, namespaced, Name::Subdomain, all),
     }
-    metadata::kube_finalizers(object, all);
+    // These two go by the rules of any object's metadata.
+    if !matches!(kind, "Lease" | "Event") {
+        metadata::kube_finalizers(object, all);
+    }
     causes.0
 }
 

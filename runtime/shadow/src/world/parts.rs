@@ -201,7 +201,8 @@ fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, obje
     // Events of the newer group are judged more strictly, though they are stored alike.
     let (group, version, kind) = (&*target.kind.group, &*stored.version, &*stored.kind);
     if let Some(live) = live {
-        let built_in = stored.definition.is_none() && &*stored.name != DEFINITIONS;
+        let any = [DEFINITIONS, "leases.coordination.k8s.io", "events"].contains(&&*stored.name);
+        let built_in = stored.definition.is_none() && !any;
         verdict.causes = validation::metadata_update(object, live, stored.namespaced, built_in);
     }
     if live.is_none() && (target.kind.definition.is_some() || &*stored.name == DEFINITIONS) {
