@@ -1,6 +1,7 @@
 //! The differences that are known: `known.yaml`.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use regex::Regex;
@@ -9,7 +10,7 @@ use serde::Deserialize;
 use crate::Error;
 use crate::compare::Difference;
 
-/// All of them.
+/// Those of one part of the file.
 #[derive(Debug)]
 pub struct Known(Vec<Entry>);
 
@@ -45,18 +46,21 @@ fn anything() -> String {
 }
 
 impl Known {
-    /// Reads the file.
+    /// Reads a part of the file: `requests` or `settled`.
     ///
     /// # Errors
-    /// If it cannot be read, or an entry gives no reason.
-    pub fn read(path: &Path) -> Result<Self, Error> {
+    /// If it cannot be read, does not have the part, or an entry gives no reason.
+    pub fn read(path: &Path, part: &str) -> Result<Self, Error> {
         let wrong = |what: String| Error::File { path: path.display().to_string(), what };
         let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-        Self::parse(&text).map_err(wrong)
+        Self::parse(&text, part).map_err(wrong)
     }
 
-    fn parse(text: &str) -> Result<Self, String> {
-        let written: Vec<Written> = serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+    fn parse(text: &str, part: &str) -> Result<Self, String> {
+        let mut parts: BTreeMap<String, serde_json::Value> =
+            serde_yaml::from_str(text).map_err(|error| error.to_string())?;
+        let written = parts.remove(part).ok_or_else(|| format!("there is no {part}"))?;
+        let written: Vec<Written> = serde_json::from_value(written).map_err(|error| error.to_string())?;
         let entries = written.into_iter().map(|written| {
             if written.reason.trim().is_empty() {
                 return Err(format!("{}: no reason", written.at));
@@ -107,8 +111,8 @@ mod tests {
 
     #[test]
     fn entries_cover_what_they_say_and_are_counted() {
-        let known =
-            Known::parse("[{case: 'table/*', at: 'body/*/x', shadow: zero, reason: so}, {at: code, reason: so}]");
+        let entries = "a: [{case: 'table/*', at: 'body/*/x', shadow: zero, reason: so}, {at: code, reason: so}]";
+        let known = Known::parse(entries, "a");
         let known = known.unwrap();
         let difference = |shadow: &str| Difference { at: "body/1/x".into(), real: None, shadow: Some(json!(shadow)) };
         assert!(!known.covers("other: a", &difference("zero")));
@@ -120,6 +124,7 @@ mod tests {
 
     #[test]
     fn a_reason_is_needed() {
-        assert!(Known::parse("[{at: code, reason: ''}]").is_err());
+        assert!(Known::parse("a: [{at: code, reason: ''}]", "a").is_err());
+        assert!(Known::parse("a: []", "b").is_err());
     }
 }

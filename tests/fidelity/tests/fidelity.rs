@@ -68,7 +68,7 @@ fn cases(kinds: &Kinds) -> Vec<Case> {
 
 /// Prints what came of it, and fails where something differs that is not known.
 fn judge(report: &Report, whole: bool) {
-    let known = Known::read(&folder().join("known.yaml")).unwrap();
+    let known = Known::read(&folder().join("known.yaml"), "requests").unwrap();
     let (mistaken, unknown) = (report.mistaken(), report.unknown(&known));
     let unused = if whole { known.unused() } else { Vec::new() };
     let written = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fidelity.txt");

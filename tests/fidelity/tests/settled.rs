@@ -175,7 +175,7 @@ struct Report {
 
 impl Report {
     fn new(folder: &Path) -> Self {
-        let known = Known::read(&folder.join("known-settled.yaml")).unwrap();
+        let known = Known::read(&folder.join("known.yaml"), "settled").unwrap();
         Self { known, compared: 0, found: Vec::new() }
     }
 

@@ -29,17 +29,21 @@ use windlass_testbed::Testbed;
 /// The answers to the requests of each case.
 type Answers = BTreeMap<String, Vec<Answer>>;
 
-/// The answers that differ, as `case answer`: `known.yaml` has them by reason.
+/// The answers that differ, as `case answer`: the file of all known differences has them by reason.
 fn known() -> BTreeSet<String> {
     #[derive(serde::Deserialize)]
+    struct All {
+        recorded: Vec<Known>,
+    }
+    #[derive(serde::Deserialize)]
     struct Known {
-        why: String,
+        reason: String,
         answers: Vec<String>,
     }
-    let text = std::fs::read_to_string(folder().join("known.yaml")).unwrap();
-    let known: Vec<Known> = serde_yaml::from_str(&text).unwrap();
-    assert!(known.iter().all(|known| !known.why.is_empty()), "each with its reason");
-    known.into_iter().flat_map(|known| known.answers).collect()
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fidelity/known.yaml");
+    let All { recorded } = serde_yaml::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert!(recorded.iter().all(|known| !known.reason.is_empty()), "each with its reason");
+    recorded.into_iter().flat_map(|known| known.answers).collect()
 }
 
 fn folder() -> PathBuf {
