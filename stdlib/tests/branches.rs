@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails so")]
 
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value as Json;
@@ -34,7 +36,7 @@ const SCRIPT: &str = r#"
         wait::ready(`Deployment/${name}`);
         cluster::get(`Deployment/${name}`).metadata.resourceVersion
     });
-    log::info(`${seen}`);
+    log::info(`${seen} ${cluster::list("Pod").map(|pod| pod.metadata.name)}`);
 "#;
 
 /// All that is told of a run, without the machine's own time and the run's id.
@@ -70,9 +72,18 @@ fn eight_branches_have_the_same_timeline_in_each_of_a_hundred_runs() {
     let first = timeline(&runtime, 3);
     assert!(first.iter().filter(|event| event.contains("\"outcome\"")).count() >= 16, "{first:#?}");
     assert!(first.iter().any(|event| event.contains("waited")), "{first:#?}");
-    for run in 1..100 {
-        let again = timeline(&runtime, 3);
-        let differs = first.iter().zip(&again).find(|(one, other)| one != other);
-        assert!(differs.is_none() && again.len() == first.len(), "run {run}: {differs:#?}");
-    }
+    // Several runs beside each other disturb each other as much as anything would.
+    let left = AtomicUsize::new(99);
+    std::thread::scope(|threads| {
+        for _ in 0..std::thread::available_parallelism().unwrap().get() {
+            threads.spawn(|| {
+                while left.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
+                    let again = timeline(&runtime, 3);
+                    let differs = first.iter().zip(&again).find(|(one, other)| one != other);
+                    assert!(differs.is_none() && again.len() == first.len(), "{differs:#?}");
+                }
+            });
+        }
+    });
+    assert!(timeline(&runtime, 4) != first, "another seed gives other names");
 }
