@@ -339,6 +339,10 @@ fn a_shadow_serves_a_run_until_a_signal_and_leaves_nothing() {
         step("a", || { cluster::namespace("shop"); cluster::config_map("c", #{ namespace: "shop", data: #{ a: "b" } }); });
         step("b", || log::info(`${cluster::list("Node").len()} nodes, ${cluster::get("ConfigMap/c", #{ namespace: "shop" }).data.a}`));
         step("c", || wait::deleted("ConfigMap/none", #{ namespace: "shop", timeout: "1h" }));
+        step("d", || {
+            cluster::apply(#{ apiVersion: "v1", kind: "Pod", metadata: #{ name: "p", namespace: "shop" }, spec: #{ containers: [#{ name: "c", image: "i" }] } });
+            wait::ready("Pod/p", #{ namespace: "shop", timeout: "30s" });
+        });
     "#;
     let scratch = tempfile::tempdir().unwrap();
     std::fs::write(scratch.path().join("s.rhai"), script).unwrap();
@@ -351,7 +355,7 @@ fn a_shadow_serves_a_run_until_a_signal_and_leaves_nothing() {
             let mut run = Command::new(env!("CARGO_BIN_EXE_windlass"));
             run.args(["run", "s.rhai", "--kubeconfig"]).arg(&kubeconfig).current_dir(scratch.path()).output().unwrap()
         };
-        for changed in ["2 changed, 0 unchanged", "0 changed, 2 unchanged"] {
+        for changed in ["3 changed, 0 unchanged", "0 changed, 3 unchanged"] {
             let ran = run();
             let (said, result) = (String::from_utf8_lossy(&ran.stderr), String::from_utf8_lossy(&ran.stdout));
             assert_eq!(ran.status.code(), Some(0), "{said}");
@@ -366,6 +370,30 @@ fn a_shadow_serves_a_run_until_a_signal_and_leaves_nothing() {
         assert!(err.contains("5 nodes") && err.contains("kubectl --kubeconfig"), "{err}");
         assert!(!kubeconfig.parent().unwrap().exists(), "its folder is left");
     }
+}
+
+#[test]
+fn a_recording_that_fails_leaves_no_file() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (mut child, _, kubeconfig) = shadow(&[]);
+    let kept = scratch.path().join("kubeconfig");
+    std::fs::copy(kubeconfig, &kept).unwrap();
+    let record = || {
+        let mut record = Command::new(env!("CARGO_BIN_EXE_windlass"));
+        record
+            .args(["shadow", "record", "cluster.rec", "--kubeconfig"])
+            .arg(&kept)
+            .current_dir(scratch.path())
+            .output()
+            .unwrap()
+    };
+    assert_eq!(record().status.code(), Some(0));
+    std::fs::remove_file(scratch.path().join("cluster.rec")).unwrap();
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    child.wait().unwrap();
+    let failed = record();
+    assert_eq!(failed.status.code(), Some(1), "{}", String::from_utf8_lossy(&failed.stderr));
+    assert!(!scratch.path().join("cluster.rec").exists());
 }
 
 #[test]

@@ -38,7 +38,11 @@ pub(crate) fn run(record: &Record, ui: &Ui) -> Result<u8, Failed> {
     let progress = Progress { to: (!ui.quiet).then(|| ui.io.err.clone()), said: Instant::now() };
     let done =
         bridge.wait(&stop, &clock, async move { Reading::of(target.cluster(None).await?, progress).all(out).await });
-    let done = done.map_err(|e| Failed::while_running(e, Sources::default()))?;
+    let done = done.map_err(|e| {
+        // Whoever listens to signals holds it too, and may be gone only after this process.
+        file.remove_part();
+        Failed::while_running(e, Sources::default())
+    })?;
     file.whole.store(true, Ordering::Release);
     ui.out(&format!("{}\n", record.file.display()));
     for (resource, why) in &done.left_out {

@@ -48,7 +48,7 @@ fn serve(shadow: &Shadow, place: &Place, bridge: &Bridge, stop: &Cancel, ui: &Ui
     let count = usize::from(shadow.nodes.unwrap_or(if base.is_some() { 0 } else { 3 }));
     let nodes = count + base.as_ref().map_or(0, |base| base.nodes().len());
     let (cluster, simulation) = cluster(shadow, count, base, bridge)?;
-    let options = Options { port: 0, name: "shadow".to_owned(), clock: simulation.map(|s| s.clock().clone()) };
+    let options = Options { port: 0, name: "shadow".to_owned(), clock: simulation.as_ref().map(|s| s.clock().clone()) };
     let listener = bridge.wait(&Cancel::root(), &clock, async move {
         let opened = Listener::open(&cluster, &options).await;
         opened.map_err(|e| Error::new(Kind::System, "the simulated cluster cannot listen on 127.0.0.1").source(e))
@@ -69,7 +69,10 @@ fn serve(shadow: &Shadow, place: &Place, bridge: &Bridge, stop: &Cancel, ui: &Ui
         stop.stopped().await;
         listener.close().await;
         Ok(())
-    })
+    })?;
+    // Its time ends with it.
+    drop(simulation);
+    Ok(())
 }
 
 /// The cluster, and the simulation that it is in where its time is virtual.
