@@ -277,7 +277,6 @@ fn many_timers() {
     let simulation = start();
     let clock = simulation.clock().clone();
     let (tasks, rounds) = (1000_u32, 200_u32);
-    let begun = Instant::now();
     let inner = clock.clone();
     wait(&simulation, async move {
         let sleeps = (0..tasks).map(|number| {
@@ -291,9 +290,5 @@ fn many_timers() {
         });
         futures::future::join_all(sleeps).await;
     });
-    let rate = f64::from(tasks * rounds) / begun.elapsed().as_secs_f64();
-    println!("{rate:.0} timers a second");
     assert_eq!(clock.now(), Duration::from_micros(u64::from(rounds * tasks + tasks - 1)));
-    // Unoptimised, on a busy machine; optimised it is some twenty times more.
-    assert!(rate > 20_000.0, "{rate:.0} timers a second");
 }

@@ -35,6 +35,8 @@ fn lamps() -> Value {
     })
 }
 
+const DEPRECATED: &str = "example.com/v1alpha1 Lamp is deprecated; use example.com/v1 Lamp";
+
 fn lamp(version: &str, spec: &Value) -> Value {
     json!({"apiVersion": format!("example.com/{version}"), "kind": "Lamp", "metadata": {"name": "a"}, "spec": spec})
 }
@@ -43,7 +45,7 @@ fn lamp(version: &str, spec: &Value) -> Value {
 fn an_object_shows_in_each_version() {
     let asked = Asked::with(&[lamps()]);
     let made = asked.post(OLD, &lamp("v1alpha1", &json!({"on": true, "colour": "red"})));
-    assert_eq!(made.warnings, ["example.com/v1alpha1 Lamp is deprecated", "unknown field \"spec.colour\""]);
+    assert_eq!(made.warnings, [DEPRECATED, "unknown field \"spec.colour\""]);
     assert_eq!(made.is(201)["spec"], json!({"on": true}));
     let new = asked.get(&format!("{NEW}/a"));
     assert_eq!(new.warnings, Vec::<String>::new());
@@ -62,7 +64,7 @@ fn an_object_shows_in_each_version() {
 fn every_answer_of_a_deprecated_version_says_so() {
     let asked = Asked::with(&[lamps()]);
     asked.post(NEW, &lamp("v1", &json!({"on": true}))).is(201);
-    let said = ["example.com/v1alpha1 Lamp is deprecated"];
+    let said = [DEPRECATED];
     let one = format!("{OLD}/a");
     for answer in [
         asked.get(OLD),
@@ -99,5 +101,6 @@ fn the_version_of_the_store_can_change_and_need_not_be_served() {
     asked.put(&path, &definition).is(200);
     let there = asked.get("/apis/example.com/v2/lamps/a").is(200);
     assert_eq!(there["spec"], json!({"on": false, "colour": "white", "bright": 7}));
-    assert_eq!(there["metadata"]["managedFields"].as_array().unwrap().len(), 2, "{there}");
+    // The real one loses them as well where an owner has a version that the schema of the store's does not fit.
+    assert!(there["metadata"].get("managedFields").is_none(), "{there}");
 }

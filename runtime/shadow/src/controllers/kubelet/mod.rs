@@ -3,6 +3,7 @@
 //! Nothing really runs. What a container would do comes from the [`Scene`](crate::fault::Scene): it starts after the time
 //! that its image takes, becomes ready as its probes allow, ends if it is meant to, or crashes.
 
+mod container;
 mod needs;
 mod run;
 mod status;
@@ -22,6 +23,9 @@ use crate::world::{Deletion, Objects};
 use run::Run;
 
 pub(super) const NAME: &str = "kubelet";
+
+/// How often a kubelet looks again for what is missing.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// All nodes' kubelets.
 #[derive(Default)]

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::super::Context;
 use super::super::fields::{condition, hex, items, place_condition, put, stamp, text};
-use super::run::{Container, Run, State, full_name, why_not};
+use super::container::{Container, State, full_name, why_not};
+use super::run::Run;
 use super::{containers, is_sidecar, waiting};
 use crate::Json;
 use crate::object;
