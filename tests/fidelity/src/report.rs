@@ -129,7 +129,7 @@ fn general(at: &str) -> String {
 fn short(value: Option<&Json>) -> String {
     let Some(value) = value else { return "-".into() };
     let text = value.to_string();
-    match text.char_indices().nth(300000) {
+    match text.char_indices().nth(3000) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }
