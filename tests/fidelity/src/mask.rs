@@ -156,6 +156,7 @@ impl Mask {
         }
         mask_ages(&mut masked);
         sort_causes(&mut masked);
+        sort_errors(&mut masked);
         Json::Object(masked)
     }
 
@@ -242,6 +243,26 @@ fn sort_causes(status: &mut Map<String, Json>) {
     }
 }
 
+/// Puts what is wrong with an applied configuration in order, one fault a line. The real server goes through maps, and no
+/// further in one of them after a field that is not declared: what else is told with such a one is left to chance.
+fn sort_errors(status: &mut Map<String, Json>) {
+    const UNKNOWN: &str = ": field not declared in schema";
+    let message = status.get("message").and_then(Json::as_str).unwrap_or_default();
+    let Some((before, said)) =
+        message.split_once("errors:\n").or_else(|| message.strip_suffix(UNKNOWN)?.rsplit_once("): "))
+    else {
+        return;
+    };
+    let message = if message.contains(UNKNOWN) {
+        format!("{}): <a field not declared in schema, and others>", before.trim_end_matches("): "))
+    } else {
+        let mut said: Vec<&str> = said.split('\n').collect();
+        said.sort_unstable();
+        format!("{before}errors:\n{}", said.join("\n"))
+    };
+    status.insert("message".into(), message.into());
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -273,6 +294,16 @@ mod tests {
         let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let old = "2001-02-03T04:05:06Z";
         assert_eq!(masked(&mut mask, json!([now, old])), json!(["<time>", old]));
+    }
+
+    #[test]
+    fn faults_are_in_order() {
+        let mut mask = Mask::default();
+        let status = |said: &str| json!({"message": format!("failed to create typed patch object: errors:\n{said}")});
+        assert_eq!(masked(&mut mask, status("  .b: y\n  .a: x")), status("  .a: x\n  .b: y"));
+        let (some, one) = ("errors:\n  .a: x\n  .b: field not declared in schema", ".b: field not declared in schema");
+        let status = |said: &str| json!({"message": format!("no patch object (/a; v1, Kind=Pod): {said}")});
+        assert_eq!(masked(&mut mask, status(some)), masked(&mut mask, status(one)));
     }
 
     #[test]

@@ -47,7 +47,9 @@ fn answers_are_those_of_the_real_api_server() {
         }
         report
     });
-    judge(&report, wanted.is_empty());
+    // Another seed need not show all that is known.
+    let usual = ["FIDELITY_CASES", "FIDELITY_SEED", "FIDELITY_SEQUENCES"].iter().all(|name| std::env::var(name).is_err());
+    judge(&report, usual);
 }
 
 /// Those of the files, the lives of the manifests and of the example's, and those that a seed makes. To repeat a difference:

@@ -76,10 +76,15 @@ pub(crate) fn list(
         As::Metadata if !request.accept.of_list => {
             return Err(unlike("PartialObjectMetadata", "is a list", kind, "List"));
         }
-        As::Metadata | As::Itself => json!({
-            "kind": "PartialObjectMetadataList", "apiVersion": api_version, "metadata": page.metadata(),
-            "items": objects.iter().map(|object| metadata_only(object, api_version)).collect::<Vec<Json>>(),
-        }),
+        As::Metadata | As::Itself => {
+            let items: Vec<Json> = objects.iter().map(|object| metadata_only(object, api_version)).collect();
+            // The API server makes no list where nothing is to be put in.
+            let items = if items.is_empty() { Json::Null } else { items.into() };
+            json!({
+                "kind": "PartialObjectMetadataList", "apiVersion": api_version, "metadata": page.metadata(),
+                "items": items,
+            })
+        }
     };
     Ok(Answer::json(200, &shaped))
 }

@@ -85,7 +85,7 @@ fn structure(of: &str, fields: &[Field], value: &Json) -> Json {
     let mut printed = Map::new();
     for field in fields {
         match (of, field.name) {
-            ("PodTemplateSpec", "") => {
+            ("PodTemplateSpec" | "PersistentVolumeClaimTemplate", "") => {
                 let metadata = value.get("metadata").and_then(Json::as_object);
                 printed.extend(metadata.cloned().unwrap_or_default());
             }

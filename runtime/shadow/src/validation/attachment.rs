@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use super::causes::Causes;
-use super::metadata::{self, Name};
 use super::{names, selector};
 use crate::Json;
 use crate::defaults::fields::{entries, get, items, number, text};
@@ -22,7 +23,6 @@ fn check_driver(name: &str, field: &str, causes: &mut Causes) {
 
 /// The drivers of a node.
 pub(super) fn node(object: &Json, causes: &mut Causes) {
-    metadata::create(object, false, Name::Subdomain, causes);
     let mut taken = BTreeSet::new();
     for (at, driver) in items(get(object, "spec"), "drivers").iter().enumerate() {
         let path = format!("spec.drivers[{at}]");
@@ -52,9 +52,26 @@ pub(super) fn node(object: &Json, causes: &mut Causes) {
     }
 }
 
+/// A driver stays as it was, but for how many volumes it can have.
+pub(super) fn update_node(object: &Json, old: &Json, causes: &mut Causes) {
+    node(object, causes);
+    let drivers = |object: &'_ Json| items(get(object, "spec"), "drivers").to_vec();
+    let fixed = |driver: &Json| ["nodeID", "topologyKeys"].map(|name| get(driver, name).clone());
+    for before in drivers(old) {
+        for driver in drivers(object).iter().filter(|driver| text(driver, "name") == text(&before, "name")) {
+            if fixed(driver) != fixed(&before) {
+                let value = json!({
+                    "Name": text(driver, "name"), "NodeID": text(driver, "nodeID"),
+                    "TopologyKeys": get(driver, "topologyKeys"), "Allocatable": Json::Null,
+                });
+                causes.invalid("spec.drivers", value, "field is immutable");
+            }
+        }
+    }
+}
+
 /// A volume that is, or is to be, on a node.
 pub(super) fn attachment(object: &Json, causes: &mut Causes) {
-    metadata::create(object, false, Name::Subdomain, causes);
     let spec = get(object, "spec");
     check_driver(text(spec, "attacher"), "spec.attacher", causes);
     let source = get(spec, "source");
@@ -75,9 +92,25 @@ pub(super) fn attachment(object: &Json, causes: &mut Causes) {
     }
 }
 
+pub(super) fn update_attachment(object: &Json, old: &Json, causes: &mut Causes) {
+    attachment(object, causes);
+    let spec = get(object, "spec");
+    if spec != get(old, "spec") {
+        let source = get(spec, "source");
+        let value = json!({
+            "Attacher": text(spec, "attacher"),
+            "Source": {
+                "PersistentVolumeName": get(source, "persistentVolumeName"),
+                "InlineVolumeSpec": get(source, "inlineVolumeSpec"),
+            },
+            "NodeName": text(spec, "nodeName"),
+        });
+        causes.invalid("spec", value, "field is immutable");
+    }
+}
+
 /// What can be changed of a driver's volumes.
 pub(super) fn attributes(object: &Json, causes: &mut Causes) {
-    metadata::create(object, false, Name::Subdomain, causes);
     match text(object, "driverName").to_lowercase() {
         name if name.is_empty() => causes.required("driverName", ""),
         name => causes.each("driverName", &name, names::qualified(&name)),
@@ -87,9 +120,15 @@ pub(super) fn attributes(object: &Json, causes: &mut Causes) {
     }
 }
 
+pub(super) fn update_attributes(object: &Json, old: &Json, causes: &mut Causes) {
+    for name in ["driverName", "parameters"].into_iter().filter(|name| get(object, name) != get(old, name)) {
+        causes.forbidden(name, &format!("updates to {name} are forbidden."));
+    }
+    attributes(object, causes);
+}
+
 /// How much room a driver has somewhere.
 pub(super) fn capacity(object: &Json, causes: &mut Causes) {
-    metadata::create(object, true, Name::Subdomain, causes);
     if let Some(of) = object.get("nodeTopology") {
         selector::check(of, "nodeTopology", causes);
     }
@@ -98,5 +137,16 @@ pub(super) fn capacity(object: &Json, causes: &mut Causes) {
     let room = get(object, "capacity").as_str().and_then(|room| Quantity::parse(room).ok());
     if let Some(room) = room {
         causes.quantity_not_negative("capacity", room);
+    }
+}
+
+/// What was asked of the driver does not change.
+pub(super) fn update_capacity(object: &Json, old: &Json, causes: &mut Causes) {
+    capacity(object, causes);
+    for name in ["nodeTopology", "storageClassName"] {
+        let value = if name == "storageClassName" { text(object, name).into() } else { get(object, name).clone() };
+        if get(object, name) != get(old, name) {
+            causes.invalid(name, value, "field is immutable");
+        }
     }
 }

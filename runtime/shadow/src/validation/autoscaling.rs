@@ -1,14 +1,12 @@
 //! HorizontalPodAutoscalers, in both versions.
 
 use super::causes::Causes;
-use super::metadata::{self, Name};
 use super::names;
 use crate::Json;
 use crate::defaults::fields::{get, items, number, text};
 use crate::quantity::Quantity;
 
 pub(super) fn create(object: &Json, causes: &mut Causes) {
-    metadata::create(object, true, Name::Subdomain, causes);
     check(object, causes);
 }
 

@@ -1,15 +1,15 @@
 //! Jobs and CronJobs.
 
+use serde_json::json;
+
 use super::causes::Causes;
-use super::metadata::{self, Name};
-use super::{names, pod, selector};
+use super::{job_policies, names, pod, selector};
 use crate::Json;
 use crate::cron::Schedule;
-use crate::defaults::fields::{get, items, number, text, truth};
+use crate::defaults::fields::{drop, get, items, items_mut, number, set, text, truth};
 use crate::schema::internal::printed;
 
 pub(super) fn create_job(job: &Json, causes: &mut Causes) {
-    metadata::create(job, true, Name::Subdomain, causes);
     let spec = get(job, "spec");
     generated_selector(job, causes);
     check_job(spec, causes);
@@ -31,15 +31,14 @@ pub(super) fn update_job(job: &Json, old: &Json, causes: &mut Causes) {
     if text(spec, "completionMode") != "Indexed" {
         causes.immutable("spec.completions", get(spec, "completions"), get(before, "completions"));
     } else if get(spec, "completions") != get(before, "completions")
+        && spec.get("completions").is_some()
         && get(spec, "completions") != get(spec, "parallelism")
     {
         let words = "can only be modified in tandem with spec.parallelism";
         causes.invalid("spec.completions", get(spec, "completions").clone(), words);
     }
     causes.immutable("spec.selector", get(spec, "selector"), get(before, "selector"));
-    if get(spec, "template") != get(before, "template") {
-        causes.invalid("spec.template", printed("PodTemplateSpec", get(spec, "template")), "field is immutable");
-    }
+    template(job, old, causes);
     for (name, of) in [
         ("completionMode", "*s"),
         ("podFailurePolicy", "*PodFailurePolicy"),
@@ -49,6 +48,54 @@ pub(super) fn update_job(job: &Json, old: &Json, causes: &mut Causes) {
     ] {
         if get(spec, name) != get(before, name) {
             causes.invalid(&format!("spec.{name}"), printed(of, get(spec, name)), "field is immutable");
+        }
+    }
+}
+
+/// The template of a job that is held may change in where its pods go and what they ask for; others' may not.
+fn template(job: &Json, old: &Json, causes: &mut Causes) {
+    let (now, before) = (get(get(job, "spec"), "template"), get(get(old, "spec"), "template"));
+    let status = get(old, "status");
+    let held = truth(get(old, "spec"), "suspend");
+    let paused =
+        items(status, "conditions").iter().any(|c| text(c, "type") == "Suspended" && text(c, "status") == "True");
+    let free = (get(status, "startTime").is_null() || paused) && number(status, "active").unwrap_or_default() == 0;
+    if !held || !free {
+        if now != before {
+            causes.invalid("spec.template", printed("PodTemplateSpec", now), "field is immutable");
+        }
+        return;
+    }
+    let (spec, mut fixed) = (get(now, "spec"), get(before, "spec").clone());
+    take(&mut fixed, spec, "nodeSelector");
+    take(&mut fixed, spec, "tolerations");
+    take(&mut fixed, spec, "schedulingGates");
+    let mut affinity = get(&fixed, "affinity").as_object().cloned().map_or_else(|| json!({}), Json::Object);
+    take(&mut affinity, get(spec, "affinity"), "nodeAffinity");
+    if affinity.as_object().is_some_and(|affinity| !affinity.is_empty()) || spec.get("affinity").is_some() {
+        set(&mut fixed, "affinity", affinity);
+    } else {
+        drop(&mut fixed, "affinity");
+    }
+    for list in ["containers", "initContainers"] {
+        if items(spec, list).len() == items(&fixed, list).len() {
+            let pairs = items_mut(&mut fixed, list).zip(items(spec, list));
+            for (fixed, now) in pairs.filter(|(fixed, now)| text(fixed, "name") == text(now, "name")) {
+                take(fixed, now, "resources");
+            }
+        }
+    }
+    if *spec != fixed {
+        causes.invalid("spec.template.spec", printed("PodSpec", spec), "field is immutable");
+    }
+}
+
+/// Makes a field what it is in another object.
+fn take(object: &mut Json, from: &Json, name: &str) {
+    match from.get(name) {
+        Some(value) => set(object, name, value.clone()),
+        None => {
+            drop(object, name);
         }
     }
 }
@@ -68,17 +115,18 @@ fn generated_selector(job: &Json, causes: &mut Causes) {
         ("job-name", name),
     ];
     for (label, expected) in expected {
-        let given = labels.get(label).and_then(Json::as_str);
-        if given.is_some_and(|given| given != expected) {
-            let words = format!("must be '{expected}'");
-            causes.invalid(&format!("spec.template.metadata.labels[{label}]"), labels.clone(), &words);
+        let field = format!("spec.template.metadata.labels[{label}]");
+        let words = format!("must be '{expected}'");
+        match labels.get(label).and_then(Json::as_str) {
+            None => causes.required(&field, &words),
+            Some(given) if given != expected => causes.invalid(&field, labels.clone(), &words),
+            Some(_) => {}
         }
     }
-    let selected = get(get(spec, "selector"), "matchLabels");
-    let chosen = selected.get("batch.kubernetes.io/controller-uid").and_then(Json::as_str) == Some(uid);
-    let alone = selected.as_object().is_some_and(|labels| labels.len() == 1);
-    if !chosen || !alone {
-        causes.invalid("spec.selector", get(spec, "selector").clone(), "`selector` not auto-generated");
+    let of = get(spec, "selector");
+    let generated = expected.iter().map(|(label, value)| ((*label).to_owned(), Json::from(*value))).collect();
+    if selector::is_readable(of) && !selector::matches(of, &Json::Object(generated)) {
+        causes.invalid("spec.selector", of.clone(), "`selector` not auto-generated");
     }
 }
 
@@ -136,6 +184,7 @@ fn check_job_spec(spec: &Json, path: &str, causes: &mut Causes) {
             }
         }
     }
+    job_policies::check(spec, path, causes);
     if let Some(replacement) = get(spec, "podReplacementPolicy").as_str() {
         let field = format!("{path}.podReplacementPolicy");
         if spec.get("podFailurePolicy").is_some() {
@@ -265,7 +314,6 @@ fn job_status_update(job: &Json, old: &Json, is: &dyn Fn(&Json, &str) -> bool, c
 }
 
 pub(super) fn create_cron_job(object: &Json, causes: &mut Causes) {
-    metadata::create(object, true, Name::Subdomain, causes);
     check_cron_job(object, true, causes);
     let name = crate::object::name(object);
     if name.len() > 52 {

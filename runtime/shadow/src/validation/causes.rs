@@ -64,6 +64,13 @@ impl Causes {
         self.add("FieldValueNotSupported", field, with(head, &detail));
     }
 
+    /// More items than there may be.
+    pub(crate) fn not_more_than(&mut self, field: &str, count: usize, most: usize) {
+        if count > most {
+            self.add("FieldValueTooMany", field, format!("Too many: {count}: must have at most {most} items"));
+        }
+    }
+
     /// Longer than so many bytes.
     pub(crate) fn too_long(&mut self, field: &str, most: usize) {
         let bytes = if most == 1 { "byte" } else { "bytes" };

@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::causes::Causes;
-use super::metadata::{self, Name};
+use super::metadata;
 use super::{names, pod, selector, workload};
 use crate::Json;
 use crate::defaults::fields::{entries, get, items, number, text};
 use crate::quantity::Quantity;
+use crate::schema::internal::printed;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
 pub(super) fn namespace(object: &Json, causes: &mut Causes) {
-    metadata::create(object, false, Name::Label, causes);
     for finalizer in items(get(object, "spec"), "finalizers").iter().filter_map(Json::as_str) {
         causes.each("spec.finalizers", finalizer, names::qualified(finalizer));
         if !finalizer.contains('/') && !matches!(finalizer, "kubernetes" | "orphan" | "foregroundDeletion") {
@@ -25,7 +25,6 @@ pub(super) fn namespace(object: &Json, causes: &mut Causes) {
 }
 
 pub(super) fn node(object: &Json, causes: &mut Causes) {
-    metadata::create(object, false, Name::Subdomain, causes);
     taints(object, causes);
 }
 
@@ -68,7 +67,6 @@ pub(super) fn update_node(object: &Json, old: &Json, causes: &mut Causes) {
 }
 
 pub(super) fn resource_quota(object: &Json, causes: &mut Causes) {
-    metadata::create(object, true, Name::Subdomain, causes);
     quota_spec(object, causes);
 }
 
@@ -123,17 +121,27 @@ fn scope_selector(selector: &Json, causes: &mut Causes) {
 
 /// A class of runtimes.
 pub(super) fn runtime_class(object: &Json, causes: &mut Causes) {
-    metadata::create(object, false, Name::Subdomain, causes);
     match text(object, "handler") {
         "" => causes.required("handler", ""),
         handler => causes.each("handler", handler, names::dns_label(handler)),
     }
-    for (name, quantity) in entries(get(object, "overhead"), "podFixed") {
-        pod::check_quantity(name, quantity, &format!("overhead.limits[{name}]"), causes);
+    if let Some(fixed) = get(object, "overhead").get("podFixed") {
+        pod::resources::check(&json!({"limits": fixed}), "overhead", causes);
     }
     let scheduling = get(object, "scheduling");
     metadata::labels(get(scheduling, "nodeSelector"), "scheduling.nodeSelector", causes);
     pod::check_tolerations(scheduling, "scheduling.tolerations", causes);
+    let mut seen = BTreeSet::new();
+    for (at, toleration) in items(scheduling, "tolerations").iter().enumerate() {
+        if !seen.insert(["key", "operator", "value", "effect"].map(|name| text(toleration, name))) {
+            causes.duplicate(&format!("scheduling.tolerations[{at}]"), printed("Toleration", toleration));
+        }
+    }
+}
+
+pub(super) fn update_runtime_class(object: &Json, old: &Json, causes: &mut Causes) {
+    runtime_class(object, causes);
+    causes.immutable("handler", get(object, "handler"), get(old, "handler"));
 }
 
 /// What still keeps a namespace.
@@ -197,7 +205,6 @@ pub(super) fn update_resource_quota(object: &Json, old: &Json, causes: &mut Caus
 }
 
 pub(super) fn limit_range(object: &Json, causes: &mut Causes) {
-    metadata::create(object, true, Name::Subdomain, causes);
     let mut seen = BTreeSet::new();
     for (at, limit) in items(get(object, "spec"), "limits").iter().enumerate() {
         let path = format!("spec.limits[{at}]");
@@ -264,7 +271,6 @@ fn limit_values(limit: &Json, path: &str, causes: &mut Causes) {
 }
 
 pub(super) fn role(object: &Json, namespaced: bool, causes: &mut Causes) {
-    metadata::create(object, namespaced, Name::PathSegment, causes);
     for (at, rule) in items(object, "rules").iter().enumerate() {
         let path = format!("rules[{at}]");
         if items(rule, "verbs").is_empty() {
@@ -302,7 +308,6 @@ pub(super) fn role(object: &Json, namespaced: bool, causes: &mut Causes) {
 }
 
 pub(super) fn binding(object: &Json, namespaced: bool, causes: &mut Causes) {
-    metadata::create(object, namespaced, Name::PathSegment, causes);
     let role = get(object, "roleRef");
     causes.one_of("roleRef.apiGroup", text(role, "apiGroup"), &[RBAC]);
     let kinds: &[&str] = if namespaced { &["Role", "ClusterRole"] } else { &["ClusterRole"] };
@@ -347,11 +352,6 @@ pub(super) fn update_binding(object: &Json, old: &Json, namespaced: bool, causes
 }
 
 pub(super) fn disruption_budget(object: &Json, causes: &mut Causes) {
-    metadata::create(object, true, Name::Subdomain, causes);
-    disruption_budget_spec(object, causes);
-}
-
-pub(super) fn disruption_budget_spec(object: &Json, causes: &mut Causes) {
     let spec = get(object, "spec");
     let (least, most) = (spec.get("minAvailable"), spec.get("maxUnavailable"));
     if least.is_some() && most.is_some() {
@@ -375,7 +375,6 @@ pub(super) fn disruption_budget_spec(object: &Json, causes: &mut Causes) {
 
 /// A count that is told by its field's own name.
 pub(super) fn lease(object: &Json, causes: &mut Causes) {
-    metadata::create(object, true, Name::Subdomain, causes);
     let spec = get(object, "spec");
     if let Some(seconds) = number(spec, "leaseDurationSeconds").filter(|seconds| *seconds <= 0) {
         causes.invalid("spec.leaseDurationSeconds", seconds, "must be greater than 0");

@@ -3,7 +3,7 @@
 use base64::Engine;
 
 use super::causes::Causes;
-use super::metadata::{self, Name};
+use super::metadata;
 use super::names;
 use crate::Json;
 use crate::apply::printed::go_kind;
@@ -13,7 +13,6 @@ const MOST: usize = 1024 * 1024;
 const FIXED: &str = "field is immutable when `immutable` is set";
 
 pub(super) fn config_map(object: &Json, causes: &mut Causes) {
-    metadata::create(object, true, Name::Subdomain, causes);
     let binary = get(object, "binaryData");
     let mut size = 0;
     for (key, value) in metadata::texts(object, "data") {
@@ -38,7 +37,6 @@ fn decoded(text: &str) -> Vec<u8> {
 }
 
 pub(super) fn secret(object: &Json, causes: &mut Causes) {
-    metadata::create(object, true, Name::Subdomain, causes);
     let mut size = 0;
     for (key, value) in metadata::texts(object, "data") {
         causes.each(&format!("data[{key}]"), key, names::config_key(key));
@@ -115,7 +113,6 @@ pub(super) fn event(object: &Json, causes: &mut Causes) {
 /// An Event as those who write the newer version have to.
 pub(super) fn strict_event(object: &Json, causes: &mut Causes) {
     check_event(object, "reportingController", causes);
-    metadata::create(object, true, Name::Subdomain, causes);
     if let Some(series) = object.get("series") {
         if number(series, "count").unwrap_or_default() < 2 {
             causes.invalid("series.count", "", "should be at least 2");

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 
 use super::causes::Causes;
-use super::metadata::{self, Name};
 use super::{names, pod};
 use crate::Json;
 use crate::defaults::fields::{get, items, number, text};
@@ -12,7 +11,6 @@ const PROTOCOLS: [&str; 3] = ["SCTP", "TCP", "UDP"];
 
 /// Endpoints; subsets that were there before are not judged again.
 pub(super) fn endpoints(object: &Json, old: Option<&Json>, causes: &mut Causes) {
-    metadata::create(object, true, Name::Subdomain, causes);
     if old.is_some_and(|old| get(old, "subsets") == get(object, "subsets")) {
         return;
     }
@@ -95,7 +93,6 @@ fn reachable(ip: &str, field: &str, causes: &mut Causes) {
 
 /// An EndpointSlice; endpoints that were there before are not judged again.
 pub(super) fn slice(object: &Json, old: Option<&Json>, causes: &mut Causes) {
-    metadata::create(object, true, Name::Subdomain, causes);
     let kind = text(object, "addressType");
     if kind.is_empty() {
         causes.required("addressType", "");

@@ -10,6 +10,7 @@ mod claim;
 mod cluster;
 mod config;
 mod endpoints;
+mod job_policies;
 mod metadata;
 pub(crate) mod names;
 mod networking;
@@ -19,12 +20,13 @@ mod server;
 mod service;
 mod status;
 mod storage;
+mod volume_source;
 pub(crate) mod warnings;
 mod webhooks;
 mod workload;
 
 use causes::Causes;
-use metadata::Name;
+use metadata::Own;
 
 use crate::Json;
 use crate::error::Cause;
@@ -33,9 +35,10 @@ use crate::error::Cause;
 pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json, namespaced: bool) -> Vec<Cause> {
     let mut causes = Causes::default();
     let all = &mut causes;
+    Own::of(short(group), kind).create(object, namespaced, all);
     match (short(group), kind) {
         ("core", "Pod") => pod::create(object, all),
-        ("core", "Service") => service::create(object, all),
+        ("core", "Service") => service::check(object, all),
         ("core", "ConfigMap") => config::config_map(object, all),
         ("core", "Secret") => config::secret(object, all),
         ("core", "PersistentVolumeClaim") => storage::claim(object, all),
@@ -48,7 +51,6 @@ pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json, nam
             workload::create(kind, object, all);
         }
         ("core", "PodTemplate") => {
-            metadata::create(object, true, Name::Subdomain, all);
             pod::check_template(object.get("template").unwrap_or(&Json::Null), "template", &[], all);
         }
         ("batch", "Job") => batch::create_job(object, all),
@@ -65,14 +67,14 @@ pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json, nam
         ("scheduling", "PriorityClass") => storage::priority_class(object, all),
         ("storage", "StorageClass") => storage::class(object, all),
         ("coordination", "Lease") => cluster::lease(object, all),
-        ("apiregistration", "APIService") => server::api_service(object, true, all),
+        ("apiregistration", "APIService") => server::api_service(object, all),
         ("admissionregistration", "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration") => {
-            webhooks::webhooks(object, true, all);
+            webhooks::webhooks(object, all);
         }
-        ("admissionregistration", "ValidatingAdmissionPolicy") => webhooks::policy(object, true, all),
-        ("admissionregistration", "ValidatingAdmissionPolicyBinding") => webhooks::policy_binding(object, true, all),
-        ("flowcontrol", "FlowSchema") => server::flow_schema(object, true, all),
-        ("flowcontrol", "PriorityLevelConfiguration") => server::priority_level(object, true, all),
+        ("admissionregistration", "ValidatingAdmissionPolicy") => webhooks::policy(object, all),
+        ("admissionregistration", "ValidatingAdmissionPolicyBinding") => webhooks::policy_binding(object, all),
+        ("flowcontrol", "FlowSchema") => server::flow_schema(object, all),
+        ("flowcontrol", "PriorityLevelConfiguration") => server::priority_level(object, all),
         ("certificates", "CertificateSigningRequest") => server::signing_request(object, all),
         ("networking", "IPAddress") => networking::ip_address(object, all),
         ("networking", "ServiceCIDR") => networking::service_cidr(object, all),
@@ -87,11 +89,7 @@ pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json, nam
         ("storage", "CSIDriver") => storage::driver(object, None, all),
         ("core", "Event") => config::event(object, all),
         ("events", "Event") => config::strict_event(object, all),
-        _ => metadata::create(object, namespaced, Name::Subdomain, all),
-    }
-    // These two go by the rules of any object's metadata.
-    if !matches!(kind, "Lease" | "Event") {
-        metadata::kube_finalizers(object, all);
+        _ => {}
     }
     causes.0
 }
@@ -112,6 +110,7 @@ pub(crate) fn update(group: &str, _version: &str, kind: &str, object: &Json, old
             config::update(object, old, &["type", "data"], all);
             config::secret(object, all);
         }
+        ("core", "Namespace") => cluster::namespace(object, all),
         ("core", "PersistentVolumeClaim") => storage::update_claim(object, old, all),
         ("core", "PersistentVolume") => storage::update_volume(object, old, all),
         ("core", "Node") => cluster::update_node(object, old, all),
@@ -123,7 +122,7 @@ pub(crate) fn update(group: &str, _version: &str, kind: &str, object: &Json, old
         ("batch", "Job") => batch::update_job(object, old, all),
         ("batch", "CronJob") => batch::update_cron_job(object, old, all),
         ("autoscaling", "HorizontalPodAutoscaler") => autoscaling::check(object, all),
-        ("policy", "PodDisruptionBudget") => cluster::disruption_budget_spec(object, all),
+        ("policy", "PodDisruptionBudget") => cluster::disruption_budget(object, all),
         ("networking", "Ingress") => networking::ingress(object, all),
         ("networking", "IngressClass") => networking::ingress_class(object, Some(old), all),
         ("networking", "NetworkPolicy") => networking::network_policy(object, all),
@@ -133,11 +132,13 @@ pub(crate) fn update(group: &str, _version: &str, kind: &str, object: &Json, old
             pod::check_template(object.get("template").unwrap_or(&Json::Null), "template", &[], all);
         }
         ("apps", "ControllerRevision") => workload::revision(object, Some(old), all),
-        ("node", "RuntimeClass") => all.immutable(
-            "handler",
-            object.get("handler").unwrap_or(&Json::Null),
-            old.get("handler").unwrap_or(&Json::Null),
-        ),
+        ("node", "RuntimeClass") => cluster::update_runtime_class(object, old, all),
+        ("storage", "CSINode") => attachment::update_node(object, old, all),
+        ("storage", "VolumeAttachment") => attachment::update_attachment(object, old, all),
+        ("storage", "VolumeAttributesClass") => attachment::update_attributes(object, old, all),
+        ("storage", "CSIStorageCapacity") => attachment::update_capacity(object, old, all),
+        ("networking", "IPAddress") => networking::update_ip_address(object, old, all),
+        ("networking", "ServiceCIDR") => networking::update_service_cidr(object, old, all),
         ("storage", "CSIDriver") => storage::driver(object, Some(old), all),
         ("coordination", "Lease") => cluster::lease(object, all),
         ("rbac", "Role") => cluster::role(object, true, all),
@@ -146,14 +147,14 @@ pub(crate) fn update(group: &str, _version: &str, kind: &str, object: &Json, old
         ("rbac", "ClusterRoleBinding") => cluster::update_binding(object, old, false, all),
         ("scheduling", "PriorityClass") => storage::update_priority_class(object, old, all),
         ("storage", "StorageClass") => storage::update_class(object, old, all),
-        ("apiregistration", "APIService") => server::api_service(object, false, all),
+        ("apiregistration", "APIService") => server::api_service(object, all),
         ("admissionregistration", "ValidatingWebhookConfiguration" | "MutatingWebhookConfiguration") => {
-            webhooks::webhooks(object, false, all);
+            webhooks::webhooks(object, all);
         }
-        ("admissionregistration", "ValidatingAdmissionPolicy") => webhooks::policy(object, false, all),
-        ("admissionregistration", "ValidatingAdmissionPolicyBinding") => webhooks::policy_binding(object, false, all),
-        ("flowcontrol", "FlowSchema") => server::flow_schema(object, false, all),
-        ("flowcontrol", "PriorityLevelConfiguration") => server::priority_level(object, false, all),
+        ("admissionregistration", "ValidatingAdmissionPolicy") => webhooks::policy(object, all),
+        ("admissionregistration", "ValidatingAdmissionPolicyBinding") => webhooks::policy_binding(object, all),
+        ("flowcontrol", "FlowSchema") => server::flow_schema(object, all),
+        ("flowcontrol", "PriorityLevelConfiguration") => server::priority_level(object, all),
         _ => {}
     }
     causes.0
@@ -166,31 +167,35 @@ pub(crate) fn service_addresses(spec: &Json) -> Vec<Cause> {
     causes.0
 }
 
-/// What is wrong with the metadata of a new object of any kind: after its own judgement, a name that fits a path; for
-/// custom resources, this is all that is judged here, besides [`custom_metadata`].
-pub(crate) fn metadata(object: &Json) -> Vec<Cause> {
+/// What the registry finds in the metadata of a new object of any kind, once its own rules have found nothing.
+pub(crate) fn metadata(object: &Json, namespaced: bool) -> Vec<Cause> {
     let mut causes = Causes::default();
-    metadata::path_name(object, &mut causes);
+    metadata::any(object, namespaced, &mut causes);
     causes.0
 }
 
 /// What is wrong with the metadata of a new custom resource.
 pub(crate) fn custom_metadata(object: &Json, namespaced: bool) -> Vec<Cause> {
     let mut causes = Causes::default();
-    metadata::create(object, namespaced, Name::Subdomain, &mut causes);
+    Own::CUSTOM.create(object, namespaced, &mut causes);
     causes.0
 }
 
-/// What is wrong with the metadata of a changed object of any kind, and then, for a built-in kind, what its own rules say of
-/// it: the same again, and more.
-pub(crate) fn metadata_update(object: &Json, old: &Json, namespaced: bool, built_in: bool) -> Vec<Cause> {
+/// What is wrong with the metadata of a changed object: what the registry finds, and then what its kind does, which tells
+/// the same again. `group` is nothing for custom kinds; `part` is what was changed of it, if not the object itself.
+pub(crate) fn metadata_update(
+    group: Option<&str>,
+    kind: &str,
+    part: &str,
+    object: &Json,
+    old: &Json,
+    namespaced: bool,
+) -> Vec<Cause> {
     let mut causes = Causes::default();
     metadata::any(object, namespaced, &mut causes);
     metadata::update(object, old, &mut causes);
-    metadata::update(object, old, &mut causes);
-    if built_in {
-        metadata::kube_finalizers(object, &mut causes);
-    }
+    let own = group.map_or(Own::CUSTOM, |group| Own::of(short(group), kind));
+    own.update(object, old, namespaced, part, &mut causes);
     causes.0
 }
 

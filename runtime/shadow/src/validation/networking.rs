@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
+use serde_json::json;
+
 use super::causes::Causes;
-use super::metadata::{self, Name};
 use super::{names, pod, selector, service};
 use crate::Json;
 use crate::defaults::fields::{get, items, number, text};
@@ -21,7 +22,6 @@ pub(super) fn create_ingress(object: &Json, causes: &mut Causes) {
 }
 
 pub(super) fn ingress(object: &Json, causes: &mut Causes) {
-    metadata::create(object, true, Name::Subdomain, causes);
     let spec = get(object, "spec");
     let rules = items(spec, "rules");
     if rules.is_empty() && spec.get("defaultBackend").is_none() {
@@ -143,9 +143,7 @@ pub(super) fn ingress_class(object: &Json, old: Option<&Json>, causes: &mut Caus
     let controller = text(spec, "controller");
     if let Some(old) = old {
         causes.immutable("spec.controller", get(spec, "controller"), get(get(old, "spec"), "controller"));
-        return class_parameters(spec, causes);
     }
-    metadata::create(object, false, Name::Subdomain, causes);
     if controller.is_empty() {
         causes.required("spec.controller", "");
     } else if !controller.split_once('/').is_some_and(|(host, rest)| !host.is_empty() && !rest.is_empty()) {
@@ -187,7 +185,6 @@ fn class_parameters(spec: &Json, causes: &mut Causes) {
 }
 
 pub(super) fn network_policy(object: &Json, causes: &mut Causes) {
-    metadata::create(object, true, Name::Subdomain, causes);
     let spec = get(object, "spec");
     selector::check(get(spec, "podSelector"), "spec.podSelector", causes);
     for (rules, peers) in [("ingress", "from"), ("egress", "to")] {
@@ -294,7 +291,6 @@ fn read(range: &str) -> Option<(u128, u32, u32)> {
 
 /// An address that belongs to somebody.
 pub(super) fn ip_address(object: &Json, causes: &mut Causes) {
-    metadata::create(object, false, Name::PathSegment, causes);
     pod::check_address(&crate::object::name(object).into(), "metadata.name", causes);
     let Some(parent) = get(object, "spec").get("parentRef") else {
         return causes.required("spec.parentRef", "");
@@ -316,7 +312,6 @@ pub(super) fn ip_address(object: &Json, causes: &mut Causes) {
 /// The networks from which Services get their addresses.
 pub(super) fn service_cidr(object: &Json, causes: &mut Causes) {
     const FIELD: &str = "spec.cidrs";
-    metadata::create(object, false, Name::Subdomain, causes);
     let all = items(get(object, "spec"), "cidrs");
     if all.is_empty() {
         return causes.required(FIELD, "at least one CIDR required");
@@ -350,4 +345,31 @@ fn is_network(network: &str) -> bool {
         })
     });
     read.unwrap_or_default()
+}
+
+pub(super) fn update_ip_address(object: &Json, old: &Json, causes: &mut Causes) {
+    ip_address(object, causes);
+    let parent = |object: &Json| get(get(object, "spec"), "parentRef").clone();
+    if parent(object) != parent(old) {
+        let now = parent(object);
+        let value = json!({
+            "Group": text(&now, "group"), "Resource": text(&now, "resource"), "Namespace": text(&now, "namespace"),
+            "Name": text(&now, "name"),
+        });
+        causes.invalid("spec.parentRef", value, "field is immutable");
+    }
+}
+
+/// One network may come to the one that is there.
+pub(super) fn update_service_cidr(object: &Json, old: &Json, causes: &mut Causes) {
+    let (now, before) = (items(get(object, "spec"), "cidrs"), items(get(old, "spec"), "cidrs"));
+    if now.len() != before.len() && (now.len(), before.len()) != (2, 1) {
+        return causes.invalid("spec.cidrs", now, "field is immutable");
+    }
+    for (at, (now, before)) in now.iter().zip(before).enumerate() {
+        causes.immutable(&format!("spec.cidrs[{at}]"), now, before);
+    }
+    if now.len() != before.len() {
+        service_cidr(object, causes);
+    }
 }

@@ -5,20 +5,16 @@ use std::collections::BTreeSet;
 use base64::Engine;
 
 use super::causes::Causes;
-use super::metadata::{self, Name};
 use super::names;
 use crate::Json;
 use crate::defaults::fields::{get, items, number, text, truth};
 
 /// A version of a group, and who serves it.
-pub(super) fn api_service(object: &Json, new: bool, causes: &mut Causes) {
+pub(super) fn api_service(object: &Json, causes: &mut Causes) {
     let spec = get(object, "spec");
     let (group, version) = (text(spec, "group"), text(spec, "version"));
-    if new {
-        metadata::create(object, false, Name::PathSegment, causes);
-    }
     let (name, wanted) = (crate::object::name(object), format!("{version}.{group}"));
-    if new && names::path_segment(name).is_empty() && name != wanted {
+    if names::path_segment(name).is_empty() && name != wanted {
         let words = format!("must be `spec.version+\".\"+spec.group`: {wanted:?}");
         causes.invalid("metadata.name", name, &words);
     }
@@ -63,10 +59,7 @@ pub(super) fn api_service(object: &Json, new: bool, causes: &mut Causes) {
 }
 
 /// Which requests belong to which share.
-pub(super) fn flow_schema(object: &Json, new: bool, causes: &mut Causes) {
-    if new {
-        metadata::create(object, false, Name::Subdomain, causes);
-    }
+pub(super) fn flow_schema(object: &Json, causes: &mut Causes) {
     let spec = get(object, "spec");
     let rank = number(spec, "matchingPrecedence").unwrap_or_default();
     const RANK: &str = "spec.matchingPrecedence";
@@ -124,10 +117,7 @@ fn check_subject(subject: &Json, path: &str, causes: &mut Causes) {
 }
 
 /// A share of the API server's attention.
-pub(super) fn priority_level(object: &Json, new: bool, causes: &mut Causes) {
-    if new {
-        metadata::create(object, false, Name::Subdomain, causes);
-    }
+pub(super) fn priority_level(object: &Json, causes: &mut Causes) {
     let spec = get(object, "spec");
     let kind = text(spec, "type");
     if (crate::object::name(object) == "exempt") != (kind == "Exempt") {
@@ -180,7 +170,6 @@ fn check_limited(limited: &Json, causes: &mut Causes) {
 
 /// A certificate to be signed; of the request itself, only its wrapping is judged.
 pub(super) fn signing_request(object: &Json, causes: &mut Causes) {
-    metadata::create(object, false, Name::Subdomain, causes);
     let spec = get(object, "spec");
     let request = text(spec, "request");
     let bytes = base64::engine::general_purpose::STANDARD.decode(request).unwrap_or_default();

@@ -6,15 +6,9 @@ use std::net::IpAddr;
 use serde_json::json;
 
 use super::causes::Causes;
-use super::metadata::{self, Name};
-use super::{names, pod};
+use super::{metadata, names, pod};
 use crate::Json;
 use crate::defaults::fields::{get, items, number, text};
-
-pub(super) fn create(service: &Json, causes: &mut Causes) {
-    metadata::create(service, true, Name::Label, causes);
-    check(service, causes);
-}
 
 pub(super) fn update(service: &Json, old: &Json, causes: &mut Causes) {
     let (spec, before) = (get(service, "spec"), get(old, "spec"));
@@ -60,7 +54,7 @@ fn needs_health_port(spec: &Json) -> bool {
     text(spec, "type") == "LoadBalancer" && text(spec, "externalTrafficPolicy") == "Local"
 }
 
-fn check(service: &Json, causes: &mut Causes) {
+pub(super) fn check(service: &Json, causes: &mut Causes) {
     let spec = get(service, "spec");
     let kind = text(spec, "type");
     let ports = items(spec, "ports");

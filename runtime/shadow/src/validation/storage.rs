@@ -1,15 +1,14 @@
 //! Claims, volumes and classes of storage.
 
 use super::causes::Causes;
-use super::metadata::{self, Name};
-use super::{claim, names, pod};
+use super::metadata;
+use super::{claim, names, pod, volume_source};
 use crate::Json;
 use crate::defaults::fields::{drop, entries, get, items, number, set, text};
 use crate::quantity::Quantity;
-use crate::schema::internal::difference;
+use crate::schema::internal::{difference, printed};
 
 pub(super) fn claim(object: &Json, causes: &mut Causes) {
-    metadata::create(object, true, Name::Subdomain, causes);
     claim::check(get(object, "spec"), "spec", causes);
 }
 
@@ -84,7 +83,6 @@ const SOURCES: [&str; 22] = [
 ];
 
 pub(super) fn volume(object: &Json, causes: &mut Causes) {
-    metadata::create(object, false, Name::Subdomain, causes);
     let spec = get(object, "spec");
     if items(spec, "accessModes").is_empty() {
         causes.required("spec.accessModes", "");
@@ -118,11 +116,13 @@ pub(super) fn volume(object: &Json, causes: &mut Causes) {
     for kind in SOURCES {
         let Some(source) = spec.get(kind) else { continue };
         let field = format!("spec.{kind}");
-        if std::mem::replace(&mut found, true) {
-            causes.forbidden(&field, "may not specify more than 1 volume type");
+        // One more is always let pass here.
+        if std::mem::replace(&mut found, true) && kind != "flexVolume" {
+            let named = if kind == "cephfs" { "spec.cephFS" } else { &field };
+            causes.forbidden(named, "may not specify more than 1 volume type");
             continue;
         }
-        pod::check_shared_volume(kind, source, &field, causes);
+        volume_source::check(kind, source, &field, causes);
         if kind == "local" && spec.get("nodeAffinity").is_none() {
             causes.required("spec.nodeAffinity", "Local volume requires node affinity");
         }
@@ -141,23 +141,80 @@ pub(super) fn volume(object: &Json, causes: &mut Causes) {
     if let Some(mode) = get(spec, "volumeMode").as_str() {
         causes.one_of("spec.volumeMode", mode, &["Block", "Filesystem"]);
     }
+    if let Some(class) = get(spec, "volumeAttributesClassName").as_str() {
+        const FIELD: &str = "spec.volumeAttributesClassName";
+        if class.is_empty() {
+            causes.required(FIELD, "an empty string is disallowed");
+        } else {
+            causes.each(FIELD, class, names::dns_subdomain(class));
+        }
+        if spec.get("csi").is_none() {
+            causes.required("spec.csi", "has to be specified when using volumeAttributesClassName");
+        }
+    }
 }
 
 pub(super) fn update_volume(object: &Json, old: &Json, causes: &mut Causes) {
     // It is judged as a new one, and then again beside the old one.
     volume(object, causes);
     volume(object, causes);
-    let (spec, before) = (get(object, "spec"), get(old, "spec"));
+    let (spec, before) = (&with_new_secret(get(object, "spec"), get(old, "spec")), get(old, "spec"));
     if SOURCES.iter().any(|kind| get(spec, kind) != get(before, kind)) {
         let how = difference("PersistentVolumeSource", before, spec);
         let words = format!("spec.persistentvolumesource is immutable after creation\n{how}");
         causes.forbidden("spec.persistentvolumesource", &words);
     }
     causes.immutable("volumeMode", get(spec, "volumeMode"), get(before, "volumeMode"));
+    if let Some(affinity) = before.get("nodeAffinity")
+        && !is_same_affinity(get(spec, "nodeAffinity"), affinity)
+    {
+        let now = printed("*VolumeNodeAffinity", get(spec, "nodeAffinity"));
+        causes.invalid("nodeAffinity", now, "field is immutable, except for updating from beta label to GA");
+    }
+    if before.get("volumeAttributesClassName").is_some() && spec.get("volumeAttributesClassName").is_none() {
+        causes.forbidden("spec.volumeAttributesClassName", "update from non-nil value to nil is forbidden");
+    }
+}
+
+/// A changed spec, beside the old one: a driver may be given the secret by which it makes volumes larger, if it had none.
+fn with_new_secret(spec: &Json, before: &Json) -> Json {
+    const SECRET: &str = "controllerExpandSecretRef";
+    let mut spec = spec.clone();
+    if let (Some(driver), Some(had)) = (spec.get_mut("csi"), before.get("csi"))
+        && had.get(SECRET).is_none()
+    {
+        drop(driver, SECRET);
+    }
+    spec
+}
+
+/// Whether volumes are on the same nodes, but for labels that have other names now.
+fn is_same_affinity(now: &Json, before: &Json) -> bool {
+    const RENAMED: [(&str, &str); 5] = [
+        ("failure-domain.beta.kubernetes.io/zone", "topology.kubernetes.io/zone"),
+        ("failure-domain.beta.kubernetes.io/region", "topology.kubernetes.io/region"),
+        ("beta.kubernetes.io/os", "kubernetes.io/os"),
+        ("beta.kubernetes.io/arch", "kubernetes.io/arch"),
+        ("beta.kubernetes.io/instance-type", "node.kubernetes.io/instance-type"),
+    ];
+    match (now, before) {
+        (Json::Object(one), Json::Object(other)) => {
+            one.len() == other.len()
+                && one.iter().all(|(key, now)| {
+                    other.get(key).is_some_and(|before| {
+                        let renamed = || RENAMED.iter().any(|(old, new)| before == old && now == new);
+                        is_same_affinity(now, before) || key == "key" && renamed()
+                    })
+                })
+        }
+        (Json::Array(one), Json::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(now, before)| is_same_affinity(now, before))
+        }
+        (now, before) => now == before,
+    }
 }
 
 pub(super) fn class(object: &Json, causes: &mut Causes) {
-    metadata::create(object, false, Name::Subdomain, causes);
     match text(object, "provisioner") {
         "" => causes.required("provisioner", ""),
         name => {
@@ -174,13 +231,13 @@ pub(super) fn class(object: &Json, causes: &mut Causes) {
 }
 
 pub(super) fn update_class(object: &Json, old: &Json, causes: &mut Causes) {
+    class(object, causes);
     for name in ["parameters", "provisioner", "reclaimPolicy", "volumeBindingMode"] {
         causes.immutable(name, get(object, name), get(old, name));
     }
 }
 
 pub(super) fn priority_class(object: &Json, causes: &mut Causes) {
-    metadata::create(object, false, Name::Subdomain, causes);
     let value = number(object, "value").unwrap_or_default();
     let name = crate::object::name(object);
     let known =
@@ -209,9 +266,6 @@ pub(super) fn update_priority_class(object: &Json, old: &Json, causes: &mut Caus
 
 /// A driver of storage: what it can do is fixed, for the most part.
 pub(super) fn driver(object: &Json, old: Option<&Json>, causes: &mut Causes) {
-    if old.is_none() {
-        metadata::create(object, false, Name::Subdomain, causes);
-    }
     let spec = get(object, "spec");
     if let Some(policy) = get(spec, "fsGroupPolicy").as_str() {
         causes.one_of("spec.fsGroupPolicy", policy, &["File", "None", "ReadWriteOnceWithFSType"]);

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::causes::Causes;
-use super::metadata::{self, Name};
 use super::{names, selector};
 use crate::Json;
 use crate::defaults::fields::{get, items, number, text};
@@ -13,10 +12,7 @@ const FAILURES: [&str; 2] = ["Fail", "Ignore"];
 const MATCHES: [&str; 2] = ["Equivalent", "Exact"];
 
 /// Webhooks of either kind.
-pub(super) fn webhooks(object: &Json, new: bool, causes: &mut Causes) {
-    if new {
-        metadata::create(object, false, Name::Subdomain, causes);
-    }
+pub(super) fn webhooks(object: &Json, causes: &mut Causes) {
     let mut taken = BTreeSet::new();
     for (at, hook) in items(object, "webhooks").iter().enumerate() {
         let path = format!("webhooks[{at}]");
@@ -211,10 +207,7 @@ fn check_service(service: &Json, path: &str, causes: &mut Causes) {
 }
 
 /// A policy of admission. Its expressions are not judged here.
-pub(super) fn policy(object: &Json, new: bool, causes: &mut Causes) {
-    if new {
-        metadata::create(object, false, Name::Subdomain, causes);
-    }
+pub(super) fn policy(object: &Json, causes: &mut Causes) {
     let spec = get(object, "spec");
     one_of_given(spec, "failurePolicy", "spec", &FAILURES, causes);
     match spec.get("matchConstraints") {
@@ -252,10 +245,7 @@ fn match_resources(of: &Json, path: &str, causes: &mut Causes) {
 }
 
 /// Where a policy counts.
-pub(super) fn policy_binding(object: &Json, new: bool, causes: &mut Causes) {
-    if new {
-        metadata::create(object, false, Name::Subdomain, causes);
-    }
+pub(super) fn policy_binding(object: &Json, causes: &mut Causes) {
     let spec = get(object, "spec");
     match text(spec, "policyName") {
         "" => causes.required("spec.policyName", ""),

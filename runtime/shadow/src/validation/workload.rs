@@ -3,14 +3,12 @@
 use serde_json::json;
 
 use super::causes::Causes;
-use super::metadata::{self, Name};
+use super::metadata;
 use super::{claim, names, pod, selector};
 use crate::Json;
 use crate::defaults::fields::{drop, entries, get, items, number, text};
 
 pub(super) fn create(kind: &str, object: &Json, causes: &mut Causes) {
-    let name = if kind == "StatefulSet" { Name::Label } else { Name::Subdomain };
-    metadata::create(object, true, name, causes);
     check(kind, object, false, causes);
 }
 
@@ -54,17 +52,18 @@ pub(super) fn update(kind: &str, object: &Json, old: &Json, causes: &mut Causes)
 
 /// A state that a workload was in, which never changes.
 pub(super) fn revision(object: &Json, old: Option<&Json>, causes: &mut Causes) {
-    if old.is_none() {
-        metadata::create(object, true, Name::Subdomain, causes);
-    }
     causes.not_negative("revision", number(object, "revision"));
-    match object.get("data").filter(|data| !data.is_null()) {
-        None => causes.required("data", "data is mandatory"),
-        Some(data) => {
-            if let Some(old) = old {
-                causes.immutable("data", data, get(old, "data"));
-            }
+    let data = get(object, "data");
+    match old.map(|old| get(old, "data")) {
+        Some(before) if data != before => {
+            // Its fields in the order of their names, as in what patches make, and clients written in Go.
+            let mut shown = data.clone();
+            shown.sort_all_objects();
+            causes.invalid("data", shown, "field is immutable");
         }
+        None if data.is_null() => causes.required("data", "data is mandatory"),
+        None if !data.is_object() => causes.required("data", "data must be a valid JSON object"),
+        _ => {}
     }
 }
 

@@ -201,9 +201,9 @@ fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, obje
     // Events of the newer group are judged more strictly, though they are stored alike.
     let (group, version, kind) = (&*target.kind.group, &*stored.version, &*stored.kind);
     if let Some(live) = live {
-        let any = [DEFINITIONS, "leases.coordination.k8s.io", "events"].contains(&&*stored.name);
-        let built_in = stored.definition.is_none() && !any;
-        verdict.causes = validation::metadata_update(object, live, stored.namespaced, built_in);
+        let built_in = stored.definition.is_none() && &*stored.name != DEFINITIONS;
+        let (group, part) = (built_in.then_some(group), target.subresource);
+        verdict.causes = validation::metadata_update(group, kind, part, object, live, stored.namespaced);
     }
     if live.is_none() && (target.kind.definition.is_some() || &*stored.name == DEFINITIONS) {
         verdict.causes = validation::custom_metadata(object, stored.namespaced);
@@ -225,7 +225,7 @@ fn verdict(target: &Target<'_>, stored: &ResourceType, live: Option<&Json>, obje
         verdict.causes.extend(validation::update_part(group, kind, target.subresource, object, live));
     }
     if live.is_none() && verdict.causes.is_empty() {
-        verdict.causes = validation::metadata(object);
+        verdict.causes = validation::metadata(object, stored.namespaced);
     }
     verdict
 }

@@ -97,6 +97,13 @@ impl World {
             (None, Edit::Apply { intent, .. }) if target.subresource.is_empty() => {
                 self.insert(target, writer, intent, true, warnings)
             }
+            (None, Edit::Replace(mut object)) => {
+                // What is sent is read before anything is looked up.
+                warnings.extend(parts::decode(target.kind, &mut object, writer.field_validation)?);
+                meta::settle(&mut object, target.kind, target.namespace)?;
+                meta::same_name(&object, target.name)?;
+                Err(target.not_found())
+            }
             (None, _) => Err(target.not_found()),
         }
     }

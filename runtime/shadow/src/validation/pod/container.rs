@@ -23,9 +23,7 @@ pub(super) fn check_all(spec: &Json, field: &str, volumes: &Volumes<'_>, causes:
         name_is_free(container, &path, &mut taken, causes);
         probe::check_lifecycle(container, &path, spec, causes);
         probe::check_probes(container, &path, causes);
-        if let Some(policy) = get(container, "restartPolicy").as_str() {
-            causes.one_of(&format!("{path}.restartPolicy"), policy, &["Always", "Never", "OnFailure"]);
-        }
+        check_restarts(container, &path, false, causes);
     }
     host_ports(containers.iter().enumerate(), &path, causes);
     check_init(spec, field, volumes, &mut taken, causes);
@@ -44,9 +42,7 @@ fn check_init<'a>(
         let at_path = format!("{path}[{at}]");
         check(container, &at_path, volumes, text(spec, "restartPolicy"), causes);
         let policy = get(container, "restartPolicy").as_str();
-        if let Some(policy) = policy {
-            causes.one_of(&format!("{at_path}.restartPolicy"), policy, &["Always", "Never", "OnFailure"]);
-        }
+        check_restarts(container, &at_path, true, causes);
         name_is_free(container, &at_path, taken, causes);
         host_ports(std::iter::once((0, container)), &path, causes);
         if policy == Some("Always") {
@@ -175,5 +171,37 @@ fn host_ports<'a>(containers: impl Iterator<Item = (usize, &'a Json)>, path: &st
                 causes.duplicate(&format!("{path}[{at}].ports[{port_at}].hostPort"), key);
             }
         }
+    }
+}
+
+/// When a container is restarted by rules of its own.
+fn check_restarts(container: &Json, path: &str, init: bool, causes: &mut Causes) {
+    const MOST_RULES: usize = 20;
+    const MOST_CODES: usize = 255;
+    let rules = items(container, "restartPolicyRules");
+    let field = format!("{path}.restartPolicy");
+    match get(container, "restartPolicy").as_str() {
+        Some(policy) => {
+            causes.one_of(&field, policy, &["Always", "Never", "OnFailure"]);
+        }
+        None if !rules.is_empty() => {
+            causes.required(&field, "must specify restartPolicy when restart rules are used");
+            if init {
+                return;
+            }
+        }
+        None => {}
+    }
+    let list = format!("{path}.restartPolicyRules");
+    causes.not_more_than(&list, rules.len(), MOST_RULES);
+    for (at, rule) in rules.iter().enumerate() {
+        let path = format!("{list}[{at}]");
+        causes.one_of(&format!("{path}.action"), text(rule, "action"), &["Restart", "RestartAllContainers"]);
+        let Some(codes) = rule.get("exitCodes") else {
+            causes.required(&format!("{path}.exitCodes"), "must be specified");
+            continue;
+        };
+        causes.one_of(&format!("{path}.exitCodes.operator"), text(codes, "operator"), &["In", "NotIn"]);
+        causes.not_more_than(&format!("{path}.exitCodes.values"), items(codes, "values").len(), MOST_CODES);
     }
 }

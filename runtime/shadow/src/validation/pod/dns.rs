@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use super::super::causes::Causes;
 use super::super::names;
 use crate::Json;
-use crate::defaults::fields::{get, items, text};
+use crate::defaults::fields::{get, items, text, truth};
 
 const ADDRESS: &str = "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)";
 
@@ -68,4 +68,17 @@ pub(super) fn check_host_aliases(spec: &Json, field: &str, causes: &mut Causes) 
             causes.each(&format!("{path}.hostnames[{name_at}]"), name, names::dns_subdomain(name));
         }
     }
+}
+
+/// The name that a pod has instead of its own.
+pub(super) fn check_host_name(spec: &Json, field: &str, causes: &mut Causes) {
+    let Some(name) = get(spec, "hostnameOverride").as_str() else { return };
+    let field = format!("{field}.hostnameOverride");
+    for other in ["setHostnameAsFQDN", "hostNetwork"].into_iter().filter(|other| truth(spec, other)) {
+        causes.forbidden(&field, &format!("may not be specified when {other} is true"));
+    }
+    if name.len() > 64 {
+        causes.too_long(&field, 64);
+    }
+    causes.each(&field, name, names::dns_subdomain(name));
 }

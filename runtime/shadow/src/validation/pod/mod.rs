@@ -23,7 +23,7 @@ pub(super) use update::update;
 pub(super) use volume::check_shared as check_shared_volume;
 
 use super::causes::Causes;
-use super::metadata::{self, Name};
+use super::metadata;
 use super::names;
 use crate::Json;
 use crate::defaults::fields::{get, items, number, text, truth};
@@ -33,7 +33,6 @@ pub(super) type Volumes<'a> = BTreeMap<&'a str, &'a Json>;
 
 /// A new pod.
 pub(super) fn create(pod: &Json, causes: &mut Causes) {
-    metadata::create(pod, true, Name::Subdomain, causes);
     check(pod, causes);
     let spec = get(pod, "spec");
     if !items(spec, "ephemeralContainers").is_empty() {
@@ -49,12 +48,16 @@ fn check(pod: &Json, causes: &mut Causes) {
     let spec = get(pod, "spec");
     check_spec(spec, "spec", &[], true, causes);
     for list in ["containers", "initContainers"] {
-        for (at, container) in items(spec, list).iter().enumerate() {
-            let image = text(container, "image");
-            if image.trim() != image {
-                let words = "must not have leading or trailing whitespace";
-                causes.invalid(&format!("spec.{list}[{at}].image"), image, words);
-            }
+        trimmed_images(spec, list, causes);
+    }
+}
+
+fn trimmed_images(spec: &Json, list: &str, causes: &mut Causes) {
+    for (at, container) in items(spec, list).iter().enumerate() {
+        let image = text(container, "image");
+        if image.trim() != image {
+            let words = "must not have leading or trailing whitespace";
+            causes.invalid(&format!("spec.{list}[{at}].image"), image, words);
         }
     }
 }
@@ -75,6 +78,7 @@ pub(super) fn check_template(template: &Json, field: &str, claims: &[Json], caus
 fn check_spec(spec: &Json, field: &str, claims: &[Json], is_pod: bool, causes: &mut Causes) {
     let mut volumes: Volumes<'_> = claims.iter().map(|claim| (crate::object::name(claim), claim)).collect();
     volume::check(spec, &format!("{field}.volumes"), &mut volumes, causes);
+    resources::check_claims(spec, field, causes);
     container::check_all(spec, field, &volumes, causes);
     host_network(spec, field, is_pod, causes);
     let policy = text(spec, "restartPolicy");
@@ -98,6 +102,7 @@ fn check_spec(spec: &Json, field: &str, claims: &[Json], is_pod: bool, causes: &
             causes.each(&format!("{field}.{name}"), value, names::dns_label(value));
         }
     }
+    dns::check_host_name(spec, field, causes);
     check_tolerations(spec, &format!("{field}.tolerations"), causes);
     dns::check_host_aliases(spec, field, causes);
     for name in ["priorityClassName", "runtimeClassName"] {

@@ -5,6 +5,7 @@ use super::super::names;
 use crate::Json;
 use crate::defaults::fields::{entries, get, items, text};
 use crate::quantity::Quantity;
+use crate::schema::internal::printed;
 
 fn read(quantity: &Json) -> Quantity {
     quantity.as_str().and_then(|text| Quantity::parse(text).ok()).unwrap_or(Quantity::ZERO)
@@ -24,7 +25,7 @@ fn may_overcommit(name: &str) -> bool {
 }
 
 /// The requests and limits of a container.
-pub(super) fn check(resources: &Json, path: &str, causes: &mut Causes) {
+pub(in crate::validation) fn check(resources: &Json, path: &str, causes: &mut Causes) {
     let limits = get(resources, "limits");
     let mut basic = false;
     let mut huge = false;
@@ -162,6 +163,37 @@ pub(super) fn check_resize(container: &Json, path: &str, restart: &str, causes: 
         {
             let words = "must be 'NotRequired' when `restartPolicy` is 'Never'";
             causes.invalid(&field, then, words);
+        }
+    }
+}
+
+/// The claims of devices that a pod makes.
+pub(super) fn check_claims(spec: &Json, field: &str, causes: &mut Causes) {
+    let mut taken = vec![];
+    for (at, claim) in items(spec, "resourceClaims").iter().enumerate() {
+        let path = format!("{field}.resourceClaims[{at}]");
+        let name = text(claim, "name");
+        if name.is_empty() {
+            causes.required(&format!("{path}.name"), "");
+        } else if taken.contains(&name) {
+            causes.duplicate(&format!("{path}.name"), name);
+        } else {
+            causes.each(&format!("{path}.name"), name, names::dns_label(name));
+            taken.push(name);
+        }
+        let sources = ["resourceClaimName", "resourceClaimTemplateName"].map(|name| (name, get(claim, name).as_str()));
+        let words = match sources.iter().filter(|(_, source)| source.is_some()).count() {
+            0 => "must specify one of: `resourceClaimName`, `resourceClaimTemplateName`",
+            1 => "",
+            _ => "at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified",
+        };
+        if !words.is_empty() {
+            causes.invalid(&path, printed("PodResourceClaim", claim), words);
+        }
+        for (name, source) in sources {
+            if let Some(source) = source {
+                causes.each(&format!("{path}.{name}"), source, names::dns_subdomain(source));
+            }
         }
     }
 }

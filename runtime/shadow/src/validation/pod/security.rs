@@ -34,6 +34,9 @@ pub(super) fn check_pod(spec: &Json, field: &str, causes: &mut Causes) {
     if let Some(policy) = get(context, "supplementalGroupsPolicy").as_str() {
         causes.one_of(&format!("{path}.supplementalGroupsPolicy"), policy, &["Merge", "Strict"]);
     }
+    if let Some(policy) = get(context, "seLinuxChangePolicy").as_str() {
+        causes.one_of(&format!("{path}.seLinuxChangePolicy"), policy, &["Recursive"]);
+    }
 }
 
 pub(super) fn check_container(container: &Json, path: &str, causes: &mut Causes) {

@@ -13,6 +13,13 @@ pub(in crate::validation) fn update(pod: &Json, old: &Json, causes: &mut Causes)
         if items(spec, list).len() != items(before, list).len() {
             return causes.forbidden(&format!("spec.{list}"), "pod updates may not add or remove containers");
         }
+        // Images are judged once more.
+        for (at, container) in items(spec, list).iter().enumerate() {
+            if text(container, "image").is_empty() {
+                causes.required(&format!("spec.{list}[{at}].image"), "");
+            }
+        }
+        super::trimmed_images(spec, list, causes);
     }
     let field = "spec.activeDeadlineSeconds";
     if let Some(now) = number(spec, "activeDeadlineSeconds").filter(|now| !(0..=i64::from(i32::MAX)).contains(now)) {

@@ -1,11 +1,15 @@
 //! The metadata of objects.
 
+mod own;
+
 use std::collections::BTreeSet;
 
 use super::causes::Causes;
 use super::names;
 use crate::Json;
 use crate::defaults::fields::{entries, get, items, number, text, truth};
+
+pub(crate) use own::Own;
 
 /// What a name has to look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +40,7 @@ impl Name {
     }
 }
 
-pub(crate) fn create(object: &Json, namespaced: bool, name: Name, causes: &mut Causes) {
+fn create(object: &Json, namespaced: bool, name: Name, causes: &mut Causes) {
     let metadata = get(object, "metadata");
     let (prefix, own) = (text(metadata, "generateName"), text(metadata, "name"));
     if !prefix.is_empty() {
@@ -137,7 +141,7 @@ fn finalizers(metadata: &Json, causes: &mut Causes) {
 }
 
 /// What built-in kinds ask of finalizers besides: a name with a domain, but for Kubernetes' own.
-pub(crate) fn kube_finalizers(object: &Json, causes: &mut Causes) {
+fn kube_finalizers(object: &Json, causes: &mut Causes) {
     let all = items(get(object, "metadata"), "finalizers").iter().filter_map(Json::as_str).enumerate();
     for (at, name) in all.filter(|(_, name)| !name.contains('/')) {
         if !matches!(name, "kubernetes" | "orphan" | "foregroundDeletion") {
