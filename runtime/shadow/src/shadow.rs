@@ -22,7 +22,8 @@ use crate::fault::{Fault, Scene};
 use crate::recording::{Loaded, Recording};
 use crate::store::Key;
 use crate::topology::Topology;
-use crate::world::World;
+use crate::world::{Objects as _, World};
+use crate::{Json, object};
 
 /// Who is told of each request, with what it was answered.
 type Observer = Arc<dyn Fn(&Request<Bytes>, StatusCode) + Send + Sync>;
@@ -113,6 +114,10 @@ impl Builder {
         };
         let mut world = World::new(self.seed, self.clock.clone(), catalog, base);
         world.begin();
+        // What was on its way when it was recorded arrives.
+        for pod in world.list("pods", None).iter().filter(|pod| is_on_its_way(pod)) {
+            world.store.bring_up(&Key::new("pods", object::namespace(pod), object::name(pod)));
+        }
         let now = self.clock.wall();
         for node in self.topology.objects(now) {
             // A machine that the API refuses is none: `Topology::check` tells.
@@ -122,6 +127,21 @@ impl Builder {
         shadow.with(|_| ());
         shadow
     }
+}
+
+/// Whether a pod starts on its node, or ends there.
+fn is_on_its_way(pod: &Json) -> bool {
+    if pod["spec"]["nodeName"].as_str().is_none_or(str::is_empty) {
+        return false;
+    }
+    let lists = ["initContainerStatuses", "containerStatuses"].into_iter();
+    let mut containers = lists.filter_map(|list| pod["status"][list].as_array()).flatten();
+    let starts = |container: &Json| match container["state"]["waiting"]["reason"].as_str() {
+        None => true,
+        Some(reason) => matches!(reason, "ContainerCreating" | "PodInitializing"),
+    };
+    let is_leaving = pod["metadata"]["deletionTimestamp"].is_string();
+    is_leaving || (pod["status"]["phase"] == "Pending" && containers.all(starts))
 }
 
 impl Shadow {

@@ -136,6 +136,22 @@ fn what_is_deleted_stays_deleted() {
 }
 
 #[test]
+fn what_was_on_its_way_when_it_was_recorded_arrives() {
+    let source = source();
+    let template = json!({"spec": {"containers": [{"name": "c", "image": "y"}]}});
+    source.merge(DEPLOYMENT, &json!({"spec": {"template": template}}));
+    let recording = source.record();
+    assert!(names(&source.get(PODS)).len() > 2, "in the middle of a rollout");
+    let shadow = over(&recording);
+    shadow.wait(Duration::from_secs(60));
+    source.wait(Duration::from_secs(60));
+    let pods = shadow.get(PODS);
+    assert_eq!((names(&pods).len(), ready(&pods)), (2, 2), "{pods:#}");
+    let now = |cluster: &Cluster| cluster.get(DEPLOYMENT)["status"]["updatedReplicas"].clone();
+    assert_eq!(now(&shadow), now(&source));
+}
+
+#[test]
 fn a_pod_of_the_base_is_replaced() {
     let shadow = over(&source().record());
     let pods = names(&shadow.get(PODS));
