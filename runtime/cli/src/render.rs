@@ -167,7 +167,15 @@ fn write_details(text: &mut String, details: &Json, style: Style) {
         }
         Json::Array(items) => {
             for item in items.iter().take(20) {
-                write_details(text, item, style);
+                let mut inner = String::new();
+                write_details(&mut inner, item, style);
+                // Where an item has several lines, one must see where the next begins.
+                let mark = |(index, line): (usize, &str)| match (item.is_object(), index) {
+                    (false, _) => format!("{line}\n"),
+                    (true, 0) => format!("    - {}\n", line.trim_start()),
+                    (true, _) => format!("  {line}\n"),
+                };
+                text.push_str(&inner.lines().enumerate().map(mark).collect::<String>());
             }
         }
         Json::Object(map) => {
@@ -176,6 +184,7 @@ fn write_details(text: &mut String, details: &Json, style: Style) {
                     Json::Null => {}
                     Json::Array(items) if items.is_empty() => {}
                     Json::Object(items) if items.is_empty() => {}
+                    Json::String(text) if text.is_empty() => {}
                     Json::Object(_) | Json::Array(_) => {
                         let _ = writeln!(text, "    {}", style.dim(format!("{}:", line(key))));
                         let mut inner = String::new();
@@ -233,5 +242,29 @@ mod tests {
         assert_eq!(place("a:b.rhai:3:9"), Some(Place { source: "a:b.rhai".into(), line: 3, column: 9 }));
         assert_eq!(place("stock:x.rhai:3"), Some(Place { source: "stock:x.rhai".into(), line: 3, column: 0 }));
         assert_eq!(place("stock:x.rhai"), Some(Place { source: "stock:x.rhai".into(), line: 0, column: 0 }));
+    }
+
+    #[test]
+    fn items_of_several_lines_are_told_apart() {
+        let details = serde_json::json!({
+            "status": "0 of 1",
+            "pods": [{"name": "a", "message": "", "events": [{"reason": "x", "count": 1}]}, {"name": "b"}],
+            "lines": ["one", "two"],
+        });
+        let mut text = String::new();
+        write_details(&mut text, &details, Style::off());
+        let wanted = [
+            "    status: 0 of 1",
+            "    pods:",
+            "      - name: a",
+            "        events:",
+            "          - reason: x",
+            "            count: 1",
+            "      - name: b",
+            "    lines:",
+            "      one",
+            "      two",
+        ];
+        assert_eq!(text.lines().collect::<Vec<_>>(), wanted);
     }
 }

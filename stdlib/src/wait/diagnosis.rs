@@ -11,7 +11,7 @@ use windlass_runtime::{Clock, Error, Kind, duration};
 
 use super::aim::Aim;
 use super::evidence::{self, Evidence, PODS};
-use super::fields::{int, is_going, list, name, text};
+use super::fields::{int, is_going, list, name, text, uid};
 use super::trouble::{self, Trouble};
 use super::vigil::{End, Vigil, Watched};
 
@@ -61,9 +61,11 @@ pub(crate) fn error_of(watched: &Watched, evidence: &Evidence, others: &[&Watche
     };
     let blocked = troubles.first().cloned().or_else(|| evidence.pods.iter().find_map(trouble::of_pod));
     let error = Error::new(if hopeless { Kind::Hopeless } else { Kind::Timeout }, message).resource(&goal.id);
-    let error = match blocked {
-        Some(trouble) => error.hint(trouble.hint()),
-        None => error.hint(hint(watched, evidence)),
+    let claim = evidence.claims.first().filter(|_| blocked.as_ref().is_none_or(Trouble::is_unscheduled));
+    let error = match (claim, blocked) {
+        (Some(claim), _) => error.hint(claim_hint(claim, evidence)),
+        (None, Some(trouble)) => error.hint(trouble.hint()),
+        (None, None) => error.hint(hint(watched, evidence)),
     };
     error.details(details(watched, evidence, others))
 }
@@ -91,6 +93,19 @@ fn hint(watched: &Watched, evidence: &Evidence) -> String {
     }
 }
 
+/// Why a claim is not bound, as far as somebody has said so.
+fn claim_hint(claim: &Json, evidence: &Evidence) -> String {
+    let said = newest_about(claim, evidence).and_then(|event| text(event, "/message"));
+    let class = text(claim, "/spec/storageClassName").filter(|class| !class.is_empty());
+    let of = class.map_or_else(|| "which names no StorageClass".to_owned(), |class| format!("of StorageClass {class}"));
+    let why = said.map_or_else(|| "nobody says why: look at what provisions its volumes".to_owned(), str::to_owned);
+    format!("its pod waits for PersistentVolumeClaim/{}, {of}, to be bound: {why}", name(claim))
+}
+
+fn newest_about<'a>(object: &Json, evidence: &'a Evidence) -> Option<&'a Json> {
+    evidence.events.iter().rev().find(|event| text(event, "/involvedObject/uid") == Some(uid(object)))
+}
+
 fn details(watched: &Watched, evidence: &Evidence, others: &[&Watched]) -> Json {
     let pods: Vec<Json> = evidence.pods.iter().take(PODS).map(describe).collect();
     let mut details = json!({
@@ -99,6 +114,9 @@ fn details(watched: &Watched, evidence: &Evidence, others: &[&Watched]) -> Json 
         "pods": pods,
         "events": evidence.events.iter().map(event).collect::<Vec<Json>>(),
     });
+    if !evidence.claims.is_empty() {
+        details["claims"] = evidence.claims.iter().map(|claim| describe_claim(claim, evidence)).collect();
+    }
     if let Some(log) = &evidence.log {
         details["log"] = json!({ "pod": log.pod, "container": log.container, "lines": log.lines });
     }
@@ -110,6 +128,17 @@ fn details(watched: &Watched, evidence: &Evidence, others: &[&Watched]) -> Json 
         details["others"] = others.iter().map(other).collect();
     }
     details
+}
+
+fn describe_claim(claim: &Json, evidence: &Evidence) -> Json {
+    let event = newest_about(claim, evidence);
+    json!({
+        "name": name(claim),
+        "phase": text(claim, "/status/phase"),
+        "class": text(claim, "/spec/storageClassName"),
+        "reason": event.and_then(|event| text(event, "/reason")),
+        "message": event.and_then(|event| text(event, "/message")),
+    })
 }
 
 /// A pod in short.

@@ -24,6 +24,8 @@ pub(crate) const PODS: usize = 5;
 pub(crate) struct Evidence {
     /// The object's pods, those in trouble first.
     pub pods: Vec<Json>,
+    /// The claims that its pods wait for.
+    pub claims: Vec<Json>,
     /// The newest events about it and them, the newest last.
     pub events: Vec<Json>,
     /// What the container that failed has written last.
@@ -54,7 +56,9 @@ pub(crate) async fn gather(watched: &Watched, cluster: &Cluster, known: Option<V
         let ready = holds(pod, "Ready");
         (trouble::of_pod(pod).is_none(), ready, name(pod).to_owned())
     });
+    let claims = open_claims(&pods, id, cluster).await;
     let mut about = vec![uid(object).to_owned()];
+    about.extend(claims.iter().map(|claim| uid(claim).to_owned()));
     about.extend(pods.iter().take(PODS).map(|pod| uid(pod).to_owned()));
     let owner = pods.first().and_then(|pod| text(pod, "/metadata/ownerReferences/0/uid"));
     about.extend(owner.map(str::to_owned));
@@ -62,7 +66,31 @@ pub(crate) async fn gather(watched: &Watched, cluster: &Cluster, known: Option<V
     about.dedup();
     let lists = about.iter().map(|uid| events_about(cluster, id, uid));
     let (lists, log) = futures::join!(join_all(lists), last_lines(cluster, id, &pods));
-    Evidence { events: newest(lists.into_iter().flatten().collect()), log, pods, ..Evidence::default() }
+    Evidence { events: newest(lists.into_iter().flatten().collect()), claims, log, pods, ..Evidence::default() }
+}
+
+/// The claims of pods that have not started, as far as they are not bound.
+async fn open_claims(pods: &[Json], id: &ResourceId, cluster: &Cluster) -> Vec<Json> {
+    let collection = beside(id, "v1", "PersistentVolumeClaim", "persistentvolumeclaims");
+    let waiting = pods.iter().filter(|pod| text(pod, "/status/phase") == Some("Pending")).take(PODS);
+    let mut names: Vec<String> = waiting.flat_map(claim_names).collect();
+    names.sort();
+    names.dedup();
+    let asked = names.iter().map(|name| {
+        let claim = collection.member(name);
+        async move { cluster.get(&claim).await.ok().flatten() }
+    });
+    let claims = join_all(asked).await.into_iter().flatten();
+    claims.filter(|claim| text(claim, "/status/phase") != Some("Bound")).collect()
+}
+
+fn claim_names(pod: &Json) -> Vec<String> {
+    let of = |volume: &Json| match text(volume, "/persistentVolumeClaim/claimName") {
+        Some(claim) => Some(claim.to_owned()),
+        // Made for the pod, under this name.
+        None => volume.get("ephemeral").and_then(|_| Some(format!("{}-{}", name(pod), text(volume, "/name")?))),
+    };
+    list(pod, "/spec/volumes").iter().filter_map(of).collect()
 }
 
 async fn of_nothing(watched: &Watched, cluster: &Cluster) -> Evidence {

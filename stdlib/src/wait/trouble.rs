@@ -63,6 +63,11 @@ impl Trouble {
         format!("{whose}{}{colon}{}", self.reason, self.message)
     }
 
+    /// Whether no node took the pod.
+    pub fn is_unscheduled(&self) -> bool {
+        self.reason == "Unschedulable"
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self.reason.as_str() {

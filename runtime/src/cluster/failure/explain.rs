@@ -105,7 +105,15 @@ fn rejected(status: &ApiStatus, said: &str, subject: &Subject) -> Error {
         [one] => format!("{head}: {one}"),
         many => many.iter().fold(format!("{head}:"), |text, line| text + "\n  - " + line.as_str()),
     };
-    Error::new(Kind::Rejected, message).details(json!({ "causes": lines }))
+    let unquoted = |line: &String| {
+        line.split_once("expected string, got ").is_some_and(|(_, what)| [A_BOOLEAN, A_NUMBER].contains(&what))
+    };
+    let error = Error::new(Kind::Rejected, message);
+    let error = match lines.iter().any(unquoted) {
+        true => error.hint("put it in quotes: without them, 5 is a number, and true, yes and on are booleans"),
+        false => error,
+    };
+    error.details(json!({ "causes": lines }))
 }
 
 const UNTYPED: &str = "failed to create typed patch object";
@@ -122,12 +130,20 @@ fn listed_faults(said: &str) -> Vec<String> {
 
 /// `got &value.valueUnstructured{Value:map[string]interface {}{…}}`, as the server's own types print.
 fn without_go(fault: &str) -> String {
-    match fault.split_once(", got &value.valueUnstructured{Value:") {
-        Some((head, value)) if value.starts_with("map[") => format!("{head}, got a map"),
-        Some((head, _)) => format!("{head}, got a list"),
-        None => fault.to_owned(),
-    }
+    let Some((head, value)) = fault.split_once(", got &value.valueUnstructured{Value:") else {
+        return fault.to_owned();
+    };
+    let what = match value {
+        _ if value.starts_with("map[") => "a map",
+        _ if value.starts_with('[') => "a list",
+        "true}" | "false}" => A_BOOLEAN,
+        _ => A_NUMBER,
+    };
+    format!("{head}, got {what}")
 }
+
+const A_BOOLEAN: &str = "a boolean";
+const A_NUMBER: &str = "a number";
 
 /// The user in `deployments.apps "web" is forbidden: User "jane" cannot patch resource "deployments" …`, the words of
 /// the API server's authorizer; admission rules use others.

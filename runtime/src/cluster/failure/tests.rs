@@ -149,3 +149,19 @@ fn what_a_credential_program_printed_is_not_shown_when_a_token_is_renewed() {
     assert!(error.message().contains("log in first") && error.hint_text().unwrap().contains("renew"), "{error:?}");
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
 }
+
+#[test]
+fn what_needs_quotes_is_told_so() {
+    let said = "failed to create typed patch object (default/c; /v1, Kind=ConfigMap): errors:\n  \
+                .data.x: expected string, got &value.valueUnstructured{Value:5}\n  \
+                .metadata.labels.a: expected string, got &value.valueUnstructured{Value:true}\n  \
+                .data.l: expected string, got &value.valueUnstructured{Value:[]interface {}{1}}";
+    let e = error("apply", json!({ "code": 500, "message": said }));
+    let lines = [
+        ".data.x: expected string, got a number",
+        ".metadata.labels.a: expected string, got a boolean",
+        ".data.l: expected string, got a list",
+    ];
+    assert!(lines.iter().all(|line| e.message().contains(line)), "{}", e.message());
+    assert!(e.hint_text().is_some_and(|hint| hint.contains("quotes")));
+}
