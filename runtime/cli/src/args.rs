@@ -158,7 +158,8 @@ pub(crate) struct Rehearse {
     /// Answer the question of this key with yes, and refuse every other; without it, every question is answered with yes
     #[arg(long, value_name = "KEY", value_delimiter = ',')]
     pub(crate) yes_to: Vec<String>,
-    /// So many nodes that are alike; without it, those of the base, of the customer folder's hosts.yaml, or three
+    /// So many nodes that are alike, beside those of the base; without it, those of the base, of the customer folder's
+    /// hosts.yaml, or three
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5000))]
     pub(crate) nodes: Option<u16>,
     /// Begin with the cluster in this file, which `windlass shadow record` has written
@@ -175,6 +176,9 @@ pub(crate) struct Rehearse {
     pub(crate) twice: bool,
     /// Break something, from the start or when a step begins: node/NAME, image/PATTERN, crash/PATTERN, pvc/NAME,
     /// start/PATTERN=10m, never-ready/PATTERN
+    ///
+    /// A PATTERN is an image, a workload or a pod: mongo, registry.example.com/mongo:*, shop/web. NAME is that of a node or a
+    /// claim: node-2, data-db-0, shop/data-db-0. A * stands for anything. STEP is a step's key.
     #[arg(long, value_name = "FAULT[@STEP]")]
     pub(crate) fail: Vec<String>,
     #[command(flatten)]
@@ -187,7 +191,7 @@ pub(crate) struct Rehearse {
 pub(crate) struct Shadow {
     #[command(subcommand)]
     pub(crate) command: Option<ShadowCommand>,
-    /// So many nodes that are alike; three without it, or those of the base
+    /// So many nodes that are alike, beside those of the base; three without it, or those of the base
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=5000))]
     pub(crate) nodes: Option<u16>,
     /// Begin with the cluster in this file, which `windlass shadow record` has written

@@ -217,8 +217,9 @@ impl Reading {
         let mut kinds: Vec<(String, Arc<ApiKind>)> = Vec::new();
         for kind in discovery.kinds() {
             let resource = name(kind);
-            // Components' statuses are computed when they are asked for.
-            let kept = kind.has_verb("list") && kind.has_verb("get") && resource != "componentstatuses";
+            // Components' statuses are computed when they are asked for, and the newer group of events serves the same ones.
+            let twice = ["componentstatuses", "events.events.k8s.io"].contains(&&*resource);
+            let kept = kind.has_verb("list") && kind.has_verb("get") && !twice;
             if !kept || resource == DEFINITIONS || elsewhere.contains(&kind.group) {
                 continue;
             }
@@ -229,7 +230,6 @@ impl Reading {
                 Some(_) => {}
             }
         }
-        // The core group first: events are served by another as well.
         kinds.sort_by(|(a, x), (b, y)| (&x.group, a).cmp(&(&y.group, b)));
         Ok(kinds)
     }

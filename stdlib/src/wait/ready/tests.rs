@@ -108,6 +108,27 @@ fn a_pod_that_no_node_takes_is_hopeless_after_the_patience_and_not_before(bed: B
 }
 
 #[on(shadow, live)]
+fn a_claim_that_nobody_fulfils_is_named_with_what_was_said_of_it(bed: Bed) {
+    let ns = bed.namespace();
+    let claim = json!({
+        "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data"},
+        "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "golden", "resources": {"requests": {"storage": "1Gi"}}}
+    });
+    apply(&bed, &ns, claim);
+    let volume = json!({"name": "data", "persistentVolumeClaim": {"claimName": "data"}});
+    apply(&bed, &ns, deployment("web", 1, &json!({"spec": {"volumes": [volume]}})));
+    let script =
+        format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?}, timeout: \"60s\", patience: \"3s\" }})");
+    let error = bed.run(&script).error();
+    let hint = error["hint"].as_str().unwrap();
+    assert!(hint.starts_with("its pod waits for PersistentVolumeClaim/data, of StorageClass golden"), "{error:#}");
+    let claim = &error["details"]["claims"][0];
+    assert_eq!((&claim["name"], &claim["phase"]), (&json!("data"), &json!("Pending")), "{error:#}");
+    assert_eq!(claim["message"], "storageclass.storage.k8s.io \"golden\" not found", "{error:#}");
+    assert!(hint.ends_with("\"golden\" not found"), "{hint}");
+}
+
+#[on(shadow, live)]
 fn blocked_containers_are_hopeless_with_their_reason_image_and_log(bed: Bed) {
     let ns = bed.namespace();
     for (fault, reason) in [("image-not-found", "ImagePullBackOff"), ("crash-loop", "CrashLoopBackOff")] {
