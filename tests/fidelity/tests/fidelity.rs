@@ -48,7 +48,8 @@ fn answers_are_those_of_the_real_api_server() {
         report
     });
     // Another seed need not show all that is known.
-    let usual = ["FIDELITY_CASES", "FIDELITY_SEED", "FIDELITY_SEQUENCES"].iter().all(|name| std::env::var(name).is_err());
+    let usual =
+        ["FIDELITY_CASES", "FIDELITY_SEED", "FIDELITY_SEQUENCES"].iter().all(|name| std::env::var(name).is_err());
     judge(&report, usual);
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::causes::Causes;
 use super::metadata;
-use super::{names, pod, selector, workload};
+use super::{names, pod, selector, service, workload};
 use crate::Json;
 use crate::defaults::fields::{entries, get, items, number, text};
 use crate::quantity::Quantity;
@@ -26,6 +26,9 @@ pub(super) fn namespace(object: &Json, causes: &mut Causes) {
 
 pub(super) fn node(object: &Json, causes: &mut Causes) {
     taints(object, causes);
+    for (at, network) in items(get(object, "spec"), "podCIDRs").iter().filter_map(Json::as_str).enumerate() {
+        service::check_range(network, &format!("spec.podCIDRs[{at}]"), causes);
+    }
 }
 
 fn taints(node: &Json, causes: &mut Causes) {
@@ -53,7 +56,7 @@ fn taints(node: &Json, causes: &mut Causes) {
 
 pub(super) fn update_node(object: &Json, old: &Json, causes: &mut Causes) {
     // A changed node is judged as a new one, and then beside the old one.
-    taints(object, causes);
+    node(object, causes);
     let (spec, before) = (get(object, "spec"), get(old, "spec"));
     if !items(before, "podCIDRs").is_empty() && items(before, "podCIDRs") != items(spec, "podCIDRs") {
         let words = "node updates may not change podCIDR except from \"\" to valid";
@@ -62,6 +65,9 @@ pub(super) fn update_node(object: &Json, old: &Json, causes: &mut Causes) {
     if !text(before, "providerID").is_empty() && text(before, "providerID") != text(spec, "providerID") {
         let words = "node updates may not change providerID except from \"\" to valid";
         causes.forbidden("spec.providerID", words);
+    }
+    if text(before, "externalID") != text(spec, "externalID") {
+        causes.forbidden("spec.externalID", "may not be updated");
     }
     taints(object, causes);
 }
@@ -221,6 +227,19 @@ pub(super) fn limit_range(object: &Json, causes: &mut Causes) {
         if kind == "Pod" {
             for name in ["default", "defaultRequest"].into_iter().filter(|name| entries(limit, name).next().is_some()) {
                 causes.forbidden(&format!("{path}.{name}"), "may not be specified when `type` is 'Pod'");
+            }
+        }
+        for list in ["max", "min", "default", "defaultRequest", "maxLimitRequestRatio"] {
+            if kind == "Pod" && list.starts_with("default") {
+                continue;
+            }
+            for (name, _) in entries(limit, list) {
+                let field = format!("{path}.{list}[{name}]");
+                if matches!(kind, "Pod" | "Container") {
+                    pod::resources::check_name(name, &field, causes);
+                } else {
+                    pod::check_any_name(name, &field, causes);
+                }
             }
         }
         let has = |name: &str| get(limit, name).get("storage").is_some();

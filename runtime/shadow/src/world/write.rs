@@ -121,7 +121,7 @@ impl World {
         let now = self.clock().wall();
         if applied {
             object = parts::apply(self, target, None, &object, writer, now, false)?;
-            parts::decode(kind, &mut object, FieldValidation::Ignore)?;
+            parts::decode_applied(kind, &mut object)?;
             meta::same_name(&object, target.name)?;
         } else {
             warnings.extend(parts::decode(kind, &mut object, writer.field_validation)?);
