@@ -41,11 +41,11 @@ pub(super) fn decode_applied(kind: &ResourceType, object: &mut Json) -> Result<(
     if kind.definition.is_some() {
         return decode(kind, object, FieldValidation::Ignore).map(drop);
     }
-    let (namespace, name) = (object::namespace(object).to_owned(), object::name(object).to_owned());
+    let name = object::name(object).to_owned();
     read(kind, object, schema::check_given).map(drop).map_err(|words| {
         let of = format!("{}/{}, Kind={}", kind.group, kind.version, kind.kind);
         let said = format!(
-            "failed to convert new object ({namespace}/{name}; {of}) to proper version: unable to convert unstructured \
+            "failed to convert new object (/{name}; {of}) to proper version: unable to convert unstructured \
              object to {of}: {words}"
         );
         ApiError::new(500, "", said)
