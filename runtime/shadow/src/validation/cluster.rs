@@ -10,7 +10,6 @@ use super::{names, pod, selector, service, workload};
 use crate::Json;
 use crate::defaults::fields::{entries, get, items, number, text};
 use crate::quantity::Quantity;
-use crate::schema::internal::printed;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
@@ -123,31 +122,6 @@ fn scope_selector(selector: &Json, causes: &mut Causes) {
             other => causes.invalid(&format!("{FIELD}.operator"), other, "not a valid selector operator"),
         }
     }
-}
-
-/// A class of runtimes.
-pub(super) fn runtime_class(object: &Json, causes: &mut Causes) {
-    match text(object, "handler") {
-        "" => causes.required("handler", ""),
-        handler => causes.each("handler", handler, names::dns_label(handler)),
-    }
-    if let Some(fixed) = get(object, "overhead").get("podFixed") {
-        pod::resources::check(&json!({"limits": fixed}), "overhead", causes);
-    }
-    let scheduling = get(object, "scheduling");
-    metadata::labels(get(scheduling, "nodeSelector"), "scheduling.nodeSelector", causes);
-    pod::check_tolerations(scheduling, "scheduling.tolerations", causes);
-    let mut seen = BTreeSet::new();
-    for (at, toleration) in items(scheduling, "tolerations").iter().enumerate() {
-        if !seen.insert(["key", "operator", "value", "effect"].map(|name| text(toleration, name))) {
-            causes.duplicate(&format!("scheduling.tolerations[{at}]"), printed("Toleration", toleration));
-        }
-    }
-}
-
-pub(super) fn update_runtime_class(object: &Json, old: &Json, causes: &mut Causes) {
-    runtime_class(object, causes);
-    causes.immutable("handler", get(object, "handler"), get(old, "handler"));
 }
 
 /// What still keeps a namespace.
