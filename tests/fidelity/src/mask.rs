@@ -212,15 +212,15 @@ fn entry(entry: &Json) -> String {
     [text("operation"), text("manager"), text("subresource"), text("apiVersion")].join(" ")
 }
 
-/// In a table, how long ago something was.
+/// In a table, how long ago something was. Tables in a watch do not name their columns again.
 fn mask_ages(table: &mut Map<String, Json>) {
     let columns = table.get("columnDefinitions").and_then(Json::as_array).cloned().unwrap_or_default();
     let Some(rows) = table.get_mut("rows").and_then(Json::as_array_mut) else { return };
     for row in rows {
         let cells = row.get_mut("cells").and_then(Json::as_array_mut).into_iter().flatten();
-        for (cell, column) in cells.zip(&columns) {
+        for (cell, column) in cells.zip(columns.iter().chain(std::iter::repeat(&Json::Null))) {
             let named = column.get("name").and_then(Json::as_str).unwrap_or_default();
-            let ages = ["Age", "Last Schedule", "Last Seen", "First Seen", "Duration"].contains(&named);
+            let ages = ["", "Age", "Last Schedule", "Last Seen", "First Seen", "Duration"].contains(&named);
             if ages && cell.as_str().is_some_and(|text| AGE.is_match(text)) {
                 *cell = "<age>".into();
             }

@@ -33,6 +33,11 @@ impl Report {
         mistaken.map(say).collect()
     }
 
+    /// The cases, once for each of their exchanges.
+    pub fn cases(&self) -> impl Iterator<Item = &str> + Clone {
+        self.exchanges.iter().map(|exchange| exchange.case.as_str())
+    }
+
     /// The share of equal answers, by verb and in total, as a table.
     #[must_use]
     pub fn shares(&self) -> String {

@@ -73,7 +73,7 @@ fn cases(kinds: &Kinds) -> Vec<Case> {
 fn judge(report: &Report, whole: bool) {
     let known = Known::read(&folder().join("known.yaml"), "requests").unwrap();
     let (mistaken, unknown) = (report.mistaken(), report.unknown(&known));
-    let unused = if whole { known.unused() } else { Vec::new() };
+    let unused = if whole { known.unused(report.cases()) } else { Vec::new() };
     let written = Path::new(env!("CARGO_TARGET_TMPDIR")).join("fidelity.txt");
     let all = format!("{}\n{}\n{}\n{}", report.shares(), report.places(), mistaken.join("\n"), unknown.join("\n"));
     std::fs::write(&written, all).unwrap();

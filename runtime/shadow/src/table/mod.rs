@@ -82,6 +82,9 @@ pub(crate) fn table<'a>(
             assemble(object, cells, conditions(resource, &row), include)
         })
         .collect();
+    // Where there are the default columns only, the API server makes no list for nothing.
+    let none = rows.is_empty() && custom.is_none() && built_in.is_none();
+    let rows = if none { Json::Null } else { rows.into() };
     json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "columnDefinitions": Json::Array(columns), "rows": rows})
 }
 

@@ -6,11 +6,10 @@ use serde_json::json;
 
 use super::causes::Causes;
 use super::metadata;
-use super::{names, pod, selector, workload};
+use super::{names, pod, selector, service, workload};
 use crate::Json;
 use crate::defaults::fields::{entries, get, items, number, text};
 use crate::quantity::Quantity;
-use crate::schema::internal::printed;
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
@@ -26,6 +25,9 @@ pub(super) fn namespace(object: &Json, causes: &mut Causes) {
 
 pub(super) fn node(object: &Json, causes: &mut Causes) {
     taints(object, causes);
+    for (at, network) in items(get(object, "spec"), "podCIDRs").iter().filter_map(Json::as_str).enumerate() {
+        service::check_range(network, &format!("spec.podCIDRs[{at}]"), causes);
+    }
 }
 
 fn taints(node: &Json, causes: &mut Causes) {
@@ -53,7 +55,7 @@ fn taints(node: &Json, causes: &mut Causes) {
 
 pub(super) fn update_node(object: &Json, old: &Json, causes: &mut Causes) {
     // A changed node is judged as a new one, and then beside the old one.
-    taints(object, causes);
+    node(object, causes);
     let (spec, before) = (get(object, "spec"), get(old, "spec"));
     if !items(before, "podCIDRs").is_empty() && items(before, "podCIDRs") != items(spec, "podCIDRs") {
         let words = "node updates may not change podCIDR except from \"\" to valid";
@@ -62,6 +64,9 @@ pub(super) fn update_node(object: &Json, old: &Json, causes: &mut Causes) {
     if !text(before, "providerID").is_empty() && text(before, "providerID") != text(spec, "providerID") {
         let words = "node updates may not change providerID except from \"\" to valid";
         causes.forbidden("spec.providerID", words);
+    }
+    if text(before, "externalID") != text(spec, "externalID") {
+        causes.forbidden("spec.externalID", "may not be updated");
     }
     taints(object, causes);
 }
@@ -117,31 +122,6 @@ fn scope_selector(selector: &Json, causes: &mut Causes) {
             other => causes.invalid(&format!("{FIELD}.operator"), other, "not a valid selector operator"),
         }
     }
-}
-
-/// A class of runtimes.
-pub(super) fn runtime_class(object: &Json, causes: &mut Causes) {
-    match text(object, "handler") {
-        "" => causes.required("handler", ""),
-        handler => causes.each("handler", handler, names::dns_label(handler)),
-    }
-    if let Some(fixed) = get(object, "overhead").get("podFixed") {
-        pod::resources::check(&json!({"limits": fixed}), "overhead", causes);
-    }
-    let scheduling = get(object, "scheduling");
-    metadata::labels(get(scheduling, "nodeSelector"), "scheduling.nodeSelector", causes);
-    pod::check_tolerations(scheduling, "scheduling.tolerations", causes);
-    let mut seen = BTreeSet::new();
-    for (at, toleration) in items(scheduling, "tolerations").iter().enumerate() {
-        if !seen.insert(["key", "operator", "value", "effect"].map(|name| text(toleration, name))) {
-            causes.duplicate(&format!("scheduling.tolerations[{at}]"), printed("Toleration", toleration));
-        }
-    }
-}
-
-pub(super) fn update_runtime_class(object: &Json, old: &Json, causes: &mut Causes) {
-    runtime_class(object, causes);
-    causes.immutable("handler", get(object, "handler"), get(old, "handler"));
 }
 
 /// What still keeps a namespace.
@@ -221,6 +201,19 @@ pub(super) fn limit_range(object: &Json, causes: &mut Causes) {
         if kind == "Pod" {
             for name in ["default", "defaultRequest"].into_iter().filter(|name| entries(limit, name).next().is_some()) {
                 causes.forbidden(&format!("{path}.{name}"), "may not be specified when `type` is 'Pod'");
+            }
+        }
+        for list in ["max", "min", "default", "defaultRequest", "maxLimitRequestRatio"] {
+            if kind == "Pod" && list.starts_with("default") {
+                continue;
+            }
+            for (name, _) in entries(limit, list) {
+                let field = format!("{path}.{list}[{name}]");
+                if matches!(kind, "Pod" | "Container") {
+                    pod::resources::check_name(name, &field, causes);
+                } else {
+                    pod::check_any_name(name, &field, causes);
+                }
             }
         }
         let has = |name: &str| get(limit, name).get("storage").is_some();

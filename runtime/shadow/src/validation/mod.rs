@@ -15,6 +15,7 @@ mod metadata;
 pub(crate) mod names;
 mod networking;
 mod pod;
+mod runtime;
 pub(crate) mod selector;
 mod server;
 mod service;
@@ -85,7 +86,7 @@ pub(crate) fn create(group: &str, _version: &str, kind: &str, object: &Json, nam
         ("core", "Endpoints") => endpoints::endpoints(object, None, all),
         ("discovery", "EndpointSlice") => endpoints::slice(object, None, all),
         ("apps", "ControllerRevision") => workload::revision(object, None, all),
-        ("node", "RuntimeClass") => cluster::runtime_class(object, all),
+        ("node", "RuntimeClass") => runtime::runtime_class(object, all),
         ("storage", "CSIDriver") => storage::driver(object, None, all),
         ("core", "Event") => config::event(object, all),
         ("events", "Event") => config::strict_event(object, all),
@@ -132,7 +133,7 @@ pub(crate) fn update(group: &str, _version: &str, kind: &str, object: &Json, old
             pod::check_template(object.get("template").unwrap_or(&Json::Null), "template", &[], all);
         }
         ("apps", "ControllerRevision") => workload::revision(object, Some(old), all),
-        ("node", "RuntimeClass") => cluster::update_runtime_class(object, old, all),
+        ("node", "RuntimeClass") => runtime::update_runtime_class(object, old, all),
         ("storage", "CSINode") => attachment::update_node(object, old, all),
         ("storage", "VolumeAttachment") => attachment::update_attachment(object, old, all),
         ("storage", "VolumeAttributesClass") => attachment::update_attributes(object, old, all),

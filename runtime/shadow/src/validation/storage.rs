@@ -19,7 +19,14 @@ fn size(spec: &Json) -> Quantity {
 
 pub(super) fn update_claim(object: &Json, old: &Json, causes: &mut Causes) {
     claim(object, causes);
-    let (spec, before) = (get(object, "spec"), get(old, "spec"));
+    let (spec, mut before) = (get(object, "spec"), get(old, "spec").clone());
+    // It may be bound, once.
+    if text(&before, "volumeName").is_empty()
+        && let Some(name) = spec.get("volumeName")
+    {
+        set(&mut before, "volumeName", name.clone());
+    }
+    let before = &before;
     let bound = text(get(object, "status"), "phase") == "Bound";
     // What may change is taken to be as it was.
     let mut fixed = spec.clone();
@@ -29,9 +36,6 @@ pub(super) fn update_claim(object: &Json, old: &Json, causes: &mut Causes) {
             drop(&mut fixed, name);
         }
     };
-    if text(before, "volumeName").is_empty() {
-        as_before("volumeName");
-    }
     if before.get("storageClassName").is_none() {
         as_before("storageClassName");
     }
@@ -254,7 +258,11 @@ pub(super) fn priority_class(object: &Json, causes: &mut Causes) {
         causes.forbidden("value", "maximum allowed value of a user defined priority is 1000000000");
     }
     let policy = text(object, "preemptionPolicy");
-    causes.one_of("preemptionPolicy", policy, &["PreemptLowerPriority", "Never"]);
+    if policy.is_empty() {
+        causes.required("preemptionPolicy", "");
+    } else {
+        causes.one_of("preemptionPolicy", policy, &["PreemptLowerPriority", "Never"]);
+    }
 }
 
 pub(super) fn update_priority_class(object: &Json, old: &Json, causes: &mut Causes) {

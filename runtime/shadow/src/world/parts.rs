@@ -36,6 +36,22 @@ pub(crate) fn decode(
     }
 }
 
+/// Does the same with what has been made of an applied configuration.
+pub(super) fn decode_applied(kind: &ResourceType, object: &mut Json) -> Result<(), ApiError> {
+    if kind.definition.is_some() {
+        return decode(kind, object, FieldValidation::Ignore).map(drop);
+    }
+    let name = object::name(object).to_owned();
+    read(kind, object, schema::check_given).map(drop).map_err(|words| {
+        let of = format!("{}/{}, Kind={}", kind.group, kind.version, kind.kind);
+        let said = format!(
+            "failed to convert new object (/{name}; {of}) to proper version: unable to convert unstructured \
+             object to {of}: {words}"
+        );
+        ApiError::new(500, "", said)
+    })
+}
+
 /// How an object is read.
 type Check = fn(&schema::Schemas, schema::Id, &mut Json) -> Result<Vec<String>, String>;
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{FieldValidation, World, Writer, meta, parts, reach, strategy};
+use super::{World, Writer, meta, parts, reach, strategy};
 use crate::catalog::ResourceType;
 use crate::error::ApiError;
 use crate::store::{Key, Stored};
@@ -121,7 +121,7 @@ impl World {
         let now = self.clock().wall();
         if applied {
             object = parts::apply(self, target, None, &object, writer, now, false)?;
-            parts::decode(kind, &mut object, FieldValidation::Ignore)?;
+            parts::decode_applied(kind, &mut object)?;
             meta::same_name(&object, target.name)?;
         } else {
             warnings.extend(parts::decode(kind, &mut object, writer.field_validation)?);
@@ -195,9 +195,12 @@ impl World {
                 object
             }
         };
-        let validation = if applied { FieldValidation::Ignore } else { writer.field_validation };
         let forgets = object.pointer("/metadata/managedFields").and_then(Json::as_array).is_some_and(Vec::is_empty);
-        warnings.extend(parts::decode(kind, &mut object, validation)?);
+        if applied {
+            parts::decode_applied(kind, &mut object)?;
+        } else {
+            warnings.extend(parts::decode(kind, &mut object, writer.field_validation)?);
+        }
         meta::settle(&mut object, kind, target.namespace)?;
         if forgets {
             // An empty list ends the tracking of owners, as does one with an empty entry; none at all does not.

@@ -5,7 +5,7 @@ pub(crate) mod service;
 
 use serde_json::json;
 
-use super::fields::{drop, fill, get, items, map, object, set, text};
+use super::fields::{drop, fill, get, items, items_mut, map, object, set, text};
 use crate::Json;
 
 pub(crate) use pod::qos_class;
@@ -16,6 +16,8 @@ pub(crate) use pod::qos_class;
 pub(crate) fn create(group: &str, kind: &str, of: &mut Json, now: &str, labelled: bool) {
     match (group, kind) {
         ("", "Pod") => pod::create(of, now),
+        ("", "ServiceAccount") => named_secrets(of),
+        ("coordination.k8s.io", "Lease") => elections(of, None),
         ("", "Namespace") => namespace(of),
         ("", "PersistentVolume") => {
             if let Some(status) = object(of, "status") {
@@ -54,6 +56,8 @@ pub(crate) fn update(group: &str, kind: &str, old: &Json, new: &mut Json) {
             }
         }
         ("", "Service") => service::drop_by_type(old, new),
+        ("", "ServiceAccount") => named_secrets(new),
+        ("coordination.k8s.io", "Lease") => elections(new, Some(old)),
         ("apps", "StatefulSet") => unavailable(new),
         ("certificates.k8s.io", "CertificateSigningRequest") => keep(old, new, "spec"),
         ("apps", "DaemonSet") => {
@@ -62,6 +66,23 @@ pub(crate) fn update(group: &str, kind: &str, old: &Json, new: &mut Json) {
             set_template_generation(new, if same { before } else { before + 1 });
         }
         _ => {}
+    }
+}
+
+/// Of the secrets of a ServiceAccount, their names stay.
+fn named_secrets(of: &mut Json) {
+    for secret in items_mut(of, "secrets") {
+        *secret = json!({"name": text(secret, "name")});
+    }
+}
+
+/// How a Lease's holder is elected is behind a gate that is closed.
+fn elections(of: &mut Json, old: Option<&Json>) {
+    let before = old.map_or(&Json::Null, |old| get(old, "spec"));
+    if let Some(spec) = object(of, "spec") {
+        for name in ["strategy", "preferredHolder"].into_iter().filter(|name| before.get(name).is_none()) {
+            drop(spec, name);
+        }
     }
 }
 

@@ -43,7 +43,9 @@ fn check_init<'a>(
         check(container, &at_path, volumes, text(spec, "restartPolicy"), causes);
         let policy = get(container, "restartPolicy").as_str();
         check_restarts(container, &at_path, true, causes);
-        name_is_free(container, &at_path, taken, causes);
+        if !text(container, "name").is_empty() {
+            name_is_free(container, &at_path, taken, causes);
+        }
         host_ports(std::iter::once((0, container)), &path, causes);
         if policy == Some("Always") {
             probe::check_lifecycle(container, &at_path, spec, causes);

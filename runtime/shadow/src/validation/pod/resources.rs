@@ -65,7 +65,7 @@ pub(in crate::validation) fn check(resources: &Json, path: &str, causes: &mut Ca
 }
 
 /// The name of a resource of a container.
-fn check_name(name: &str, field: &str, causes: &mut Causes) {
+pub(in crate::validation) fn check_name(name: &str, field: &str, causes: &mut Causes) {
     check_any_name(name, field, causes);
     if !name.contains('/') {
         if !matches!(name, "cpu" | "memory" | "ephemeral-storage") && !is_huge(name) {
@@ -149,20 +149,22 @@ pub(super) fn check_overhead(spec: &Json, field: &str, causes: &mut Causes) {
 pub(super) fn check_resize(container: &Json, path: &str, restart: &str, causes: &mut Causes) {
     let mut seen = vec![];
     for (at, policy) in items(container, "resizePolicy").iter().enumerate() {
-        let field = format!("{path}.resizePolicy[{at}]");
+        let field = format!("{path}.resizePolicy");
         let name = text(policy, "resourceName");
         if seen.contains(&name) {
-            causes.duplicate(&field, name);
+            causes.duplicate(&format!("{field}[{at}]"), name);
         }
         seen.push(name);
-        causes.one_of(&field, name, &["cpu", "memory"]);
         let then = text(policy, "restartPolicy");
-        if causes.one_of(&field, then, &["NotRequired", "RestartContainer"])
-            && restart == "Never"
-            && then != "NotRequired"
-        {
-            let words = "must be 'NotRequired' when `restartPolicy` is 'Never'";
-            causes.invalid(&field, then, words);
+        for (value, known) in [(name, ["cpu", "memory"]), (then, ["NotRequired", "RestartContainer"])] {
+            if value.is_empty() {
+                causes.required(&field, "");
+            } else {
+                causes.one_of(&field, value, &known);
+            }
+        }
+        if restart == "Never" && then != "NotRequired" {
+            causes.invalid(&field, then, "must be 'NotRequired' when pod `restartPolicy` is 'Never'");
         }
     }
 }

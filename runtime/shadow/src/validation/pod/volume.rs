@@ -76,9 +76,11 @@ fn check_source(volume: &Json, path: &str, causes: &mut Causes) {
     let mut found = false;
     for kind in KINDS {
         let Some(source) = volume.get(kind) else { continue };
-        let path = format!("{path}.{kind}");
+        let at = path;
+        let path = format!("{at}.{kind}");
         if std::mem::replace(&mut found, true) {
-            causes.forbidden(&path, "may not specify more than 1 volume type");
+            let named = if kind == "cephfs" { format!("{at}.cephFS") } else { path };
+            causes.forbidden(&named, "may not specify more than 1 volume type");
             continue;
         }
         check_kind(kind, source, &path, causes);
