@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::causes::Causes;
-use super::metadata;
 use super::{names, pod, selector, service, workload};
 use crate::Json;
 use crate::defaults::fields::{entries, get, items, number, text};
