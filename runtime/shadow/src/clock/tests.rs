@@ -164,6 +164,14 @@ fn tokios_own_timers_are_not_there() {
     assert!(waited.is_err(), "a timer of tokio's would be real time in a simulation");
 }
 
+/// Waits until it is so, for a long time on a busy machine.
+fn until(is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() && begun.elapsed() < Duration::from_secs(60) {
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
 #[test]
 fn while_somebody_is_outside_only_events_happen_and_none_past_a_limit() {
     let simulation = start();
@@ -177,7 +185,14 @@ fn while_somebody_is_outside_only_events_happen_and_none_past_a_limit() {
         });
     }
     let turn = simulation.enter().unwrap();
-    let (turn, ()) = simulation.outside(turn, || std::thread::park_timeout(Duration::from_millis(100))).unwrap();
+    let both = || until(|| happened.lock().unwrap().len() == 2);
+    let (turn, ()) = simulation
+        .outside(turn, || {
+            both();
+            // As long again as anything more would take.
+            std::thread::park_timeout(Duration::from_millis(100));
+        })
+        .unwrap();
     assert_eq!(*happened.lock().unwrap(), [2, 5]);
     assert_eq!(clock.now(), SECOND * 5);
     drop(turn);
@@ -198,6 +213,7 @@ fn what_repeats_for_ever_does_not_use_up_years_while_somebody_is_outside() {
     });
     let outside = clock.outside();
     let begun = Instant::now();
+    until(|| clock.now() >= SECOND * 60);
     std::thread::park_timeout(Duration::from_millis(500));
     let (real, virtual_) = (begun.elapsed(), clock.now());
     drop(outside);
