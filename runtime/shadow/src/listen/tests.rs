@@ -46,7 +46,8 @@ fn who_shows_no_token_or_another_is_refused_in_the_words_of_the_real_one() {
         let text = listener.kubeconfig();
         let (before, token) = text.split_once("token: ").unwrap();
         let (token, after) = token.split_at(48);
-        for token in [format!("{}0", &token[..47]), format!("{token}0"), "x".to_owned()] {
+        let other = if token.ends_with('0') { '1' } else { '0' };
+        for token in [format!("{}{other}", &token[..47]), format!("{token}0"), "x".to_owned()] {
             let refused = client(&format!("{before}token: {token}{after}")).await;
             let error = refused.request::<crate::Json>(get("/version")).await.unwrap_err();
             let kube::Error::Api(status) = error else { panic!("{error}") };
