@@ -36,7 +36,8 @@ fn set_and_its_like() {
         session.ok("create rolebinding readers --clusterrole=view --user=u");
         for line in [
             "set image deployment/web *=nginx:2",
-            "set env deployment/web --from=configmap/settings --prefix=S_",
+            // Of several keys, kubectl takes now this and now that one first.
+            "set env deployment/web --from=configmap/settings --keys=a --prefix=S_",
             "set env deployment/web --list",
             "set resources deployment web --requests=cpu=10m,memory=1Mi",
             "set serviceaccount deployment web robot",
