@@ -37,6 +37,12 @@ fn eventually(testbed: &Testbed, arguments: &[&str], wanted: &str, limit: Durati
     }
 }
 
+/// Those of a test's own namespace: other tests write at the same time, elsewhere.
+fn within<'a>(namespace: &str, events: Vec<&'a Event>) -> Vec<&'a Event> {
+    let is_within = |event: &&Event| event.object.as_ref().is_some_and(|object| object.namespace == namespace);
+    events.into_iter().filter(is_within).collect()
+}
+
 #[test]
 fn a_deployment_becomes_ready_and_the_audit_log_tells_who_made_it() {
     let Some(testbed) = shared() else { return };
@@ -52,10 +58,9 @@ fn a_deployment_becomes_ready_and_the_audit_log_tells_who_made_it() {
     eventually(testbed, &addresses, "true true true", Duration::from_secs(5));
 
     let audit = testbed.audit_since(mark).unwrap();
-    let written: Vec<_> = audit.mutating_by(TESTER).into_iter().filter_map(|event| event.object.clone()).collect();
-    // Other tests write at the same time, elsewhere.
-    let written: Vec<_> = written.into_iter().filter(|object| object.namespace == namespace).collect();
-    let names: Vec<_> = written.iter().map(|object| (object.resource.as_str(), object.namespace.as_str())).collect();
+    let written = within(&namespace, audit.mutating_by(TESTER));
+    let written = written.into_iter().filter_map(|event| event.object.as_ref());
+    let names: Vec<_> = written.map(|object| (object.resource.as_str(), object.namespace.as_str())).collect();
     assert_eq!(names, [("deployments", namespace.as_str()), ("services", namespace.as_str())]);
     assert!(
         audit.events.iter().any(|event| event.user.starts_with("system:") && event.is_write()),
@@ -71,16 +76,11 @@ fn dry_runs_are_told_from_changes() {
     let mark = testbed.audit_mark().unwrap();
     testbed.kubectl_ok(&["create", "-n", &namespace, "configmap", "tried", "--dry-run=server"], "").unwrap();
     testbed.kubectl_ok(&["delete", "-n", &namespace, "configmap", "kept", "--dry-run=server"], "").unwrap();
-    // Other tests write at the same time, elsewhere.
-    let here = |events: Vec<&Event>| {
-        let is_here = |event: &&&Event| event.object.as_ref().is_some_and(|object| object.namespace == namespace);
-        events.iter().filter(is_here).count()
-    };
     let audit = testbed.audit_since(mark).unwrap();
-    assert_eq!(here(audit.mutating_by(TESTER)), 0, "{audit:?}");
-    assert_eq!(here(audit.dry_runs_by(TESTER)), 2, "{audit:?}");
+    assert_eq!(within(&namespace, audit.mutating_by(TESTER)).len(), 0, "{audit:?}");
+    assert_eq!(within(&namespace, audit.dry_runs_by(TESTER)).len(), 2, "{audit:?}");
     testbed.kubectl_ok(&["delete", "-n", &namespace, "configmap", "kept"], "").unwrap();
-    assert_eq!(here(testbed.audit_since(mark).unwrap().mutating_by(TESTER)), 1);
+    assert_eq!(within(&namespace, testbed.audit_since(mark).unwrap().mutating_by(TESTER)).len(), 1);
 }
 
 #[test]
