@@ -16,7 +16,7 @@ use super::{CONNECTIONS, LAST_ANSWERS};
 use crate::clock::{Outside, VirtualClock};
 
 /// How long a client may take until it has said who it talks to, then to send the head of a request, and to show the token.
-const GREETING: Duration = Duration::from_secs(if cfg!(test) { 2 } else { 10 });
+const GREETING: Duration = Duration::from_secs(if cfg!(test) { 5 } else { 10 });
 
 /// Pause after an accept that failed, such as for want of file descriptors.
 const PAUSE: Duration = Duration::from_millis(50);
