@@ -82,6 +82,12 @@ pub struct Live {
 }
 
 impl Live {
+    /// The cluster of this context, from `KUBECONFIG` or `~/.kube/config`. Nothing is opened before it is used.
+    #[must_use]
+    pub fn context(name: impl Into<String>) -> Self {
+        Self::builder().context(name).build()
+    }
+
     /// Starts to set one up.
     #[must_use]
     pub fn builder() -> LiveBuilder {

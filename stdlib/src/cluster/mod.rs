@@ -76,24 +76,3 @@ pub fn primitives() -> Vec<Primitive> {
 pub(crate) fn with_handlers(package: Package) -> Package {
     package.handler(objects::Objects)
 }
-
-#[cfg(test)]
-mod tests {
-    use crate::testing::{Bed, Scripting as _, bare, on};
-
-    /// The examples of what edits and reads; those that need files or packages of their own run beside their primitives.
-    #[on(shadow, live)]
-    fn examples_run_as_they_stand(bed: Bed) {
-        bed.create("", bare("Namespace", "expertflow"));
-        let names = ["annotate", "delete", "exists", "get", "label", "list", "namespace", "patch", "scale", "taint"];
-        for name in names {
-            let primitive = super::primitives().into_iter().find(|p| p.name == name).unwrap();
-            let examples: Vec<&str> = primitive.doc.split("```rhai\n").skip(1).collect();
-            assert!(!examples.is_empty(), "{name} has no example");
-            for example in examples {
-                let ran = bed.run(example.split("```").next().unwrap());
-                assert_eq!(ran.report.steps[0].error, None, "{name}: {example}");
-            }
-        }
-    }
-}
