@@ -4,17 +4,25 @@ mod annotate;
 mod apply;
 pub mod applying;
 mod config_map;
+mod copy_from;
+mod copy_to;
+mod copying;
 mod delete;
 mod delta;
 pub mod edit;
+mod exec;
 mod exists;
 mod get;
+mod in_pod;
 mod label;
 mod labels;
 mod list;
+mod logs;
 mod namespace;
 pub mod objects;
 mod patch;
+mod pods;
+mod port_forward;
 mod registry_secret;
 mod scale;
 mod secret;
@@ -36,13 +44,18 @@ pub fn primitives() -> Vec<Primitive> {
         annotate::primitive(),
         apply::primitive(),
         config_map::primitive(),
+        copy_from::primitive(),
+        copy_to::primitive(),
         delete::primitive(),
+        exec::primitive(),
         exists::primitive(),
         get::primitive(),
         label::primitive(),
         list::primitive(),
+        logs::primitive(),
         namespace::primitive(),
         patch::primitive(),
+        port_forward::primitive(),
         registry_secret::primitive(),
         scale::primitive(),
         secret::primitive(),
@@ -53,7 +66,7 @@ pub fn primitives() -> Vec<Primitive> {
 
 /// Adds the handlers of this module's changes.
 pub(crate) fn with_handlers(package: Package) -> Package {
-    package.handler(objects::Objects)
+    package.handler(objects::Objects).handler(in_pod::InPod)
 }
 
 #[cfg(test)]
@@ -64,7 +77,20 @@ mod tests {
     #[on(shadow, live)]
     fn examples_run_as_they_stand(bed: Bed) {
         bed.create("", bare("Namespace", "expertflow"));
-        let names = ["annotate", "delete", "exists", "get", "label", "list", "namespace", "patch", "scale", "taint"];
+        let names = [
+            "annotate",
+            "delete",
+            "exists",
+            "get",
+            "label",
+            "list",
+            "logs",
+            "namespace",
+            "patch",
+            "port_forward",
+            "scale",
+            "taint",
+        ];
         for name in names {
             let primitive = super::primitives().into_iter().find(|p| p.name == name).unwrap();
             let examples: Vec<&str> = primitive.doc.split("```rhai\n").skip(1).collect();
