@@ -1,5 +1,7 @@
 //! What a simulated container answers to a command.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use bytes::Bytes;
 use serde::Deserialize;
@@ -16,6 +18,8 @@ pub(crate) struct Answer {
     pub(crate) code: i32,
     pub(crate) stdout: Vec<u8>,
     pub(crate) stderr: Vec<u8>,
+    /// How long it takes until then.
+    pub(crate) takes: Duration,
 }
 
 impl Answer {
@@ -42,6 +46,9 @@ struct Said {
     stderr: String,
     #[serde(default)]
     code: i32,
+    /// How many seconds it takes.
+    #[serde(default)]
+    takes: u32,
 }
 
 /// A command: word by word, or as a pattern of all its words in a row.
@@ -107,6 +114,7 @@ pub(crate) fn task(pod: &Json, container: &str, command: &[String], files: &File
                 code: said.code,
                 stdout,
                 stderr: said.stderr.clone().into_bytes(),
+                takes: Duration::from_secs(said.takes.into()),
             })));
         }
     }

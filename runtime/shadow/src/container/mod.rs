@@ -43,7 +43,7 @@ pub(crate) use session::{Session, Streams, What};
 ///     code: 1
 /// ```
 ///
-/// `stdout_base64` is for what is no text.
+/// `stdout_base64` is for what is no text; `takes` is how many seconds it takes.
 pub const EXEC: &str = "shadow.windlass.dev/exec";
 
 /// The reason of the cause in a refusal of a command whose answer cannot be known.

@@ -1,5 +1,6 @@
 //! A command that runs in a container, spoken over a websocket: `v4.channel.k8s.io` and `v5.channel.k8s.io`.
 
+use futures::future::{Either, select};
 use futures::{SinkExt as _, StreamExt as _};
 use http::HeaderMap;
 use http::header::{
@@ -11,7 +12,8 @@ use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::command::{Answer, Task, run};
@@ -93,7 +95,9 @@ impl Session {
             What::Run { whose, task, streams } => self.talk(&shadow, &mut socket, (whose, task, *streams)).await,
             What::Ports(ports) => listen(ports, &mut socket).await,
         };
-        let _ = socket.close(None).await;
+        // client-go takes any other end for a fault.
+        let normal = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+        let _ = socket.close(Some(normal)).await;
         // Until the client has left, or what was sent last may not arrive.
         while let Some(Ok(_)) = socket.next().await {}
     }
@@ -135,6 +139,14 @@ impl Session {
             true => Answer::failed(1, "the simulated container takes no more\n"),
             false => shadow.with(|world| run(task, stdin, &mut Inside::of(world, whose).files)),
         };
+        if !answer.takes.is_zero() {
+            let clock = shadow.clock();
+            let end = clock.sleep_until(clock.now() + answer.takes);
+            // A client that leaves meanwhile is not answered.
+            if let Either::Left(_) = select(std::pin::pin!(gone(socket)), end).await {
+                return Ok(());
+            }
+        }
         for (wanted, channel, bytes) in
             [(streams.stdout, STDOUT, &answer.stdout), (streams.stderr, STDERR, &answer.stderr)]
         {
@@ -156,6 +168,15 @@ impl Session {
     }
 }
 
+/// Ends when the client does.
+async fn gone<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<S>) {
+    while let Some(Ok(message)) = socket.next().await {
+        if message.is_close() {
+            return;
+        }
+    }
+}
+
 /// Names each port on its channels, and takes what is sent.
 async fn listen<S: AsyncRead + AsyncWrite + Unpin>(
     ports: &[u16],
@@ -165,11 +186,7 @@ async fn listen<S: AsyncRead + AsyncWrite + Unpin>(
         let [low, high] = port.to_le_bytes();
         socket.send(Message::binary(vec![channel, low, high])).await?;
     }
-    while let Some(message) = socket.next().await {
-        if message?.is_close() {
-            break;
-        }
-    }
+    gone(socket).await;
     Ok(())
 }
 

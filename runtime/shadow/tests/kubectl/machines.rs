@@ -51,7 +51,8 @@ fn what_needs_a_machine_is_refused_and_says_so() {
             assert_eq!(session.ok("logs one"), "ready\n");
             assert!(session.fails("attach one").contains("the simulated cluster has no "));
             // It tunnels another protocol through its websocket.
-            assert!(session.fails("port-forward one 0:80").contains("the simulated cluster speaks"));
+            let said = session.fails("port-forward one 0:80");
+            assert!(said.contains("the simulated cluster speaks"), "{said}");
             let said = session.fails("exec one -- ls");
             assert!(said.contains("what `ls` answers in container one of pod one cannot be known"), "{said}");
         });

@@ -2,7 +2,7 @@ use serde_json::{Value as Json, json};
 use windlass_runtime::change::{Probed, ResultWord};
 use windlass_runtime::journal::Journal as _;
 
-use crate::testing::{Bed, Scripting as _, deployment, merged, on, runtime};
+use crate::testing::{Bed, Scripting as _, deployment, merged, on, run_on, runtime};
 
 /// What the containers of these tests answer.
 const ANSWERS: &str = "
@@ -11,6 +11,7 @@ const ANSWERS: &str = "
 - { command: \"sh -c echo $HOME*\", stdout: \"/root\\n\" }
 - { command: [migrate], stdout: done }
 - { command: [whoami], container: side, stdout: nobody }
+- { command: [slow], takes: 600, stdout: late }
 ";
 
 fn workload(name: &str, replicas: u32) -> Json {
@@ -162,4 +163,23 @@ fn nothing_runs_in_a_container_that_does_not(bed: Bed) {
         "{message}"
     );
     bed.mend();
+}
+
+#[on(shadow, because = "the test bed's nodes run no containers")]
+fn a_command_has_as_much_time_as_it_is_given(bed: Bed) {
+    let ns = web(&bed);
+    let begun = bed.now();
+    let error = bed.run(&exec(&ns, r#"["slow"]"#, "timeout: \"90s\"")).error();
+    assert_eq!(error["kind"], "timeout", "{error}");
+    assert_eq!(error["message"], "the command did not end within 1m30s");
+    assert!((89..=95).contains(&(bed.now() - begun).as_secs()));
+    assert_eq!(bed.run(&exec(&ns, r#"["slow"]"#, "timeout: \"15m\"")).value()["stdout"], "late");
+}
+
+#[on(shadow, because = "it is about the simulated cluster's listener")]
+fn it_is_spoken_over_the_wire_as_in_memory(bed: Bed) {
+    let ns = web(&bed);
+    let live = windlass_runtime::target::Live::builder().kubeconfig(bed.kubeconfig()).build();
+    let ran = run_on(live, &exec(&ns, r#"["cat"]"#, "stdin: \"over the wire\""), |b| b);
+    assert_eq!(ran.value()["stdout"], "over the wire");
 }
