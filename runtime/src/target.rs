@@ -32,6 +32,9 @@ pub trait Target: Send + Sync + 'static {
     /// Opens a cluster: the one that is meant without a name, or the one of that name. Called once for each name.
     fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>>;
 
+    /// Opens a cluster that a script has found by itself, under this name.
+    fn connect(&self, name: &str, by: &ClusterSource) -> BoxFuture<Result<Cluster>>;
+
     /// The clock that everything on this target goes by.
     fn clock(&self) -> Arc<dyn Clock>;
 
@@ -45,6 +48,15 @@ pub trait Target: Send + Sync + 'static {
 
     /// The network as the target sees it.
     fn network(&self) -> Arc<dyn Network>;
+}
+
+/// How a script finds a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterSource {
+    /// The kubeconfig; the session's own without it.
+    pub kubeconfig: Option<std::path::PathBuf>,
+    /// The context in it; the current one without it.
+    pub context: Option<String>,
 }
 
 /// A target that is chosen at run time.
@@ -63,6 +75,10 @@ impl<T: Target + ?Sized> Target for Arc<T> {
 
     fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>> {
         (**self).cluster(name)
+    }
+
+    fn connect(&self, name: &str, by: &ClusterSource) -> BoxFuture<Result<Cluster>> {
+        (**self).connect(name, by)
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
@@ -216,6 +232,10 @@ impl Target for NoTarget {
         Box::pin(async {
             Err(Error::usage("this session has no cluster").hint("name one with --context, or set KUBECONFIG"))
         })
+    }
+
+    fn connect(&self, _: &str, _: &ClusterSource) -> BoxFuture<Result<Cluster>> {
+        self.cluster(None)
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 use windlass_runtime::cancel::{Cancel, Deadline};
 use windlass_runtime::playbook::{Playbook, Selection};
-use windlass_runtime::primitive::{Effect, Primitive};
 use windlass_runtime::secret::Prompter as AsksSecrets;
 use windlass_runtime::session::{AfterFailure, Prompter};
 use windlass_runtime::target::{Live, NoTarget, Target};
@@ -43,19 +42,6 @@ fn runtime() -> Runtime {
     Runtime::builder().with(windlass_stdlib::all()).build().unwrap()
 }
 
-/// The examples in a doc comment.
-fn examples(primitive: &Primitive) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut lines = primitive.doc.lines();
-    while let Some(line) = lines.next() {
-        if line.trim() == "```rhai" {
-            let example: Vec<&str> = lines.by_ref().take_while(|line| line.trim() != "```").collect();
-            found.push(example.join("\n"));
-        }
-    }
-    found
-}
-
 /// The folder that an example is run in.
 fn home() -> tempfile::TempDir {
     fn copy(from: &Path, to: &Path) {
@@ -80,11 +66,17 @@ fn home() -> tempfile::TempDir {
     folder
 }
 
+/// What an example finds in `values`.
+fn values() -> Json {
+    json!({ "fqdn": "cx.example.com" })
+}
+
 /// Runs a script; the error of its first step that failed.
 fn run(runtime: &Runtime, target: impl Target, script: &Path) -> std::result::Result<(), Json> {
     let clock = RealClock::new();
     let deadline = Deadline { at: clock.now() + LIMIT, limit: LIMIT, what: "the example".to_owned() };
-    let session = runtime.session(target).cancel(Cancel::root_until(deadline)).prompter(Arc::new(Person)).open();
+    let session =
+        runtime.session(target).cancel(Cancel::root_until(deadline)).prompter(Arc::new(Person)).values(values()).open();
     let report = Playbook::script(script)
         .and_then(|playbook| session.prepare(&playbook)?.start(&Selection::default())?.wait())
         .map_err(|e| e.to_json())?;
@@ -108,10 +100,14 @@ fn target(bed: &Bed, folder: &Path) -> Arc<dyn Target> {
 
 #[test]
 fn every_primitive_has_an_example() {
-    let runtime = runtime();
-    let bare: Vec<String> = runtime.primitives().iter().filter(|p| examples(p).is_empty()).map(Primitive::id).collect();
+    let reference = runtime().reference();
+    let bare = reference.entries.iter().filter(|e| e.text.examples.is_empty());
+    let bare: Vec<&str> = bare.map(|e| e.id.as_str()).collect();
     assert!(bare.is_empty(), "without an example: {}", bare.join(", "));
 }
+
+/// What reaches into containers, of which the test bed's nodes run none.
+const IN_CONTAINERS: [&str; 3] = ["cluster::copy_from", "cluster::copy_to", "cluster::exec"];
 
 /// Runs the example test that is named again, with an environment that the example of `secret::env` finds; true where this
 /// is that environment already.
@@ -130,14 +126,17 @@ fn with_password(test: &str) -> bool {
 fn run_all(bed: Option<&Bed>) {
     let runtime = runtime();
     let (mut ran, mut failed) = (0, Vec::new());
-    for primitive in runtime.primitives() {
-        for example in examples(primitive) {
+    let is_live = bed.is_some_and(|bed| bed.testbed().is_some());
+    for entry in runtime.reference().entries {
+        if is_live && IN_CONTAINERS.contains(&entry.id.as_str()) {
+            continue;
+        }
+        for example in &entry.text.examples {
             let folder = home();
             let script = folder.path().join("example.rhai");
-            std::fs::write(&script, &example).unwrap();
+            std::fs::write(&script, example).unwrap();
             let mut result = run(&runtime, NoTarget::new(), &script);
-            let needs_cluster = primitive.effect != Effect::Pure
-                && result.as_ref().is_err_and(|e| e["message"] == "this session has no cluster");
+            let needs_cluster = result.as_ref().is_err_and(|e| e["message"] == "this session has no cluster");
             match bed {
                 Some(bed) if needs_cluster => result = run(&runtime, target(bed, folder.path()), &script),
                 None if !needs_cluster => {}
@@ -145,7 +144,7 @@ fn run_all(bed: Option<&Bed>) {
             }
             ran += 1;
             if let Err(error) = result {
-                failed.push(format!("{}: {error}\n{example}", primitive.id()));
+                failed.push(format!("{}: {error}\n{example}", entry.id));
             }
         }
     }

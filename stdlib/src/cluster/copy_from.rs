@@ -49,10 +49,8 @@ pub struct CopyFromOptions {
 /// cluster::apply(#{ apiVersion: "v1", kind: "Pod", metadata: #{ name: "db" },
 ///     spec: #{ containers: [#{ name: "db", image: "busybox", command: ["sleep", "3600"] }] } });
 /// wait::ready("Pod/db");
-/// if cluster::get("Pod/db").metadata.name == "not this one" {
-///     cluster::exec("Pod/db", ["pg_dump", "-f", "/tmp/dump.sql", "orders"]);
-///     cluster::copy_from("Pod/db", "/tmp/dump.sql", "backup/orders.sql", #{ plan: true });
-/// }
+/// cluster::exec("Pod/db", ["cp", "/etc/hosts", "/tmp/dump"], #{ plan: "" });
+/// cluster::copy_from("Pod/db", "/tmp/dump", "backup/hosts", #{ plan: true });
 /// ```
 #[primitive(module = "cluster", effect = Change)]
 pub fn copy_from(

@@ -42,9 +42,7 @@ pub struct CopyToOptions {
 /// cluster::apply(#{ apiVersion: "v1", kind: "Pod", metadata: #{ name: "tools" },
 ///     spec: #{ containers: [#{ name: "tools", image: "busybox", command: ["sleep", "3600"] }] } });
 /// wait::ready("Pod/tools");
-/// if cluster::get("Pod/tools").metadata.name == "not this one" {
-///     cluster::copy_to("Pod/tools", "certs", "/etc/certs");
-/// }
+/// cluster::copy_to("Pod/tools", "certs", "/etc/certs");
 /// ```
 #[primitive(module = "cluster", effect = Change)]
 pub fn copy_to(

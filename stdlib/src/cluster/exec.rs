@@ -165,16 +165,12 @@ impl IntoValue for Ran {
 ///
 /// # Example
 /// ```rhai
-/// cluster::apply(#{ apiVersion: "v1", kind: "Pod", metadata: #{ name: "db", annotations: #{
-///     "shadow.windlass.dev/exec": "[{ command: [sh, -c, 'echo $((6 * 7))'], stdout: \"42\" }]" } },
+/// cluster::apply(#{ apiVersion: "v1", kind: "Pod", metadata: #{ name: "db" },
 ///     spec: #{ containers: [#{ name: "db", image: "busybox", command: ["sleep", "3600"] }] } });
 /// wait::ready("Pod/db");
-/// let r = cluster::exec("Pod/db", ["touch", "/tmp/initialised"], #{ creates: "/tmp/initialised" });
-/// log::info(`${r.code}`);
-/// if cluster::get("Pod/db").spec.nodeName == "no-such-node" {
-///     let r = cluster::exec("Pod/db", "echo $((6 * 7))", #{ shell: true, timeout: "30s" });
-///     log::info(`the answer is ${r.stdout}`);
-/// }
+/// cluster::exec("Pod/db", ["touch", "/tmp/initialised"], #{ creates: "/tmp/initialised" });
+/// let r = cluster::exec("Pod/db", "echo $((6 * 7))", #{ shell: true, timeout: "30s", plan: "42" });
+/// log::info(`the answer is ${r.stdout}`);
 /// ```
 #[primitive(module = "cluster", effect = Change)]
 pub fn exec(call: &Call<'_>, target: Target, command: Words, options: ExecOptions) -> Result<Ran> {
