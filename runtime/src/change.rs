@@ -132,6 +132,8 @@ pub enum Acted {
     NotTried,
     /// Sent, and its answer not seen.
     Unknown,
+    /// Not done, because nothing can do it here; what the script says is taken to be so. With the reason.
+    Assumed(String),
 }
 
 /// Runs the change; gives one [`Acted`] for each part that acts, in their order.
@@ -161,7 +163,7 @@ pub enum ResultWord {
     Unvalidated,
     /// The chart's objects are not known, because there is no Helm.
     NotRendered,
-    /// A value given by a person in place of a failed change.
+    /// A value given by a person, or by the script for a simulation, in place of a change.
     Assumed,
     /// It was tried and refused.
     Failed,

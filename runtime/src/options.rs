@@ -2,6 +2,7 @@
 //! expected, what was found, and the nearest key.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -81,6 +82,9 @@ macro_rules! from_value {
 
 from_value!(bool, "true or false", Value::Bool(b) => Ok(b));
 from_value!(i64, "a whole number", Value::Int(i) => Ok(i));
+from_value!(NonZeroU16, "a port: a number from 1 to 65535", Value::Int(i) => {
+    u16::try_from(i).ok().and_then(NonZeroU16::new).ok_or_else(|| Mismatch::Sort(format!("the number {i}")))
+});
 from_value!(u32, "a whole number from 0 up", Value::Int(i) => u32::try_from(i).map_err(|_| Mismatch::Sort(format!("the number {i}"))));
 from_value!(u64, "a whole number from 0 up", Value::Int(i) => u64::try_from(i).map_err(|_| Mismatch::Sort(format!("the number {i}"))));
 from_value!(f64, "a number", Value::Float(x) => Ok(x), Value::Int(i) => Ok(i as f64));

@@ -25,6 +25,11 @@ pub trait Target: Send + Sync + 'static {
         true
     }
 
+    /// Whether what is done here may write files on this machine: a rehearsal may not.
+    fn writes_files(&self) -> bool {
+        self.is_live()
+    }
+
     /// Opens a cluster: the one that is meant without a name, or the one of that name. Called once for each name.
     fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>>;
 
@@ -63,6 +68,10 @@ impl<T: Target + ?Sized> Target for Arc<T> {
 
     fn is_live(&self) -> bool {
         (**self).is_live()
+    }
+
+    fn writes_files(&self) -> bool {
+        (**self).writes_files()
     }
 
     fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>> {
@@ -109,6 +118,59 @@ pub trait Network: Send + Sync + 'static {
 
     /// Connects to a port.
     fn dial(&self, host: &str, port: u16) -> BoxFuture<Result<Dialed>>;
+
+    /// Lets a free port of this machine's loopback interface lead elsewhere, until the result is dropped.
+    fn forward(&self, connect: Connect) -> BoxFuture<Result<Forward>> {
+        drop(connect);
+        Box::pin(std::future::ready(Err(Error::new(Kind::Unavailable, "no port can be forwarded on this target"))))
+    }
+}
+
+/// Makes a connection to where a forwarded port leads.
+pub type Connect = Arc<dyn Fn() -> BoxFuture<Result<Box<dyn Connection>>> + Send + Sync>;
+
+/// A forwarded port: it ends when this is dropped, and with it the connections through it.
+pub struct Forward {
+    port: u16,
+    _end: Box<dyn std::any::Any + Send>,
+}
+
+impl Forward {
+    /// A port that leads elsewhere until `end` is dropped.
+    #[must_use]
+    pub fn new(port: u16, end: impl std::any::Any + Send) -> Self {
+        Self { port, _end: Box::new(end) }
+    }
+
+    /// The port on this machine.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+/// A task that ends with this.
+struct Ends(tokio::task::JoinHandle<()>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Lets everybody who connects to this socket reach the other side, and forgets those that have left.
+async fn forward_all(socket: tokio::net::TcpListener, connect: Connect) {
+    let mut clients = tokio::task::JoinSet::new();
+    while let Ok((mut stream, _)) = socket.accept().await {
+        while clients.try_join_next().is_some() {}
+        let connecting = connect();
+        clients.spawn(async move {
+            match connecting.await {
+                Ok(mut other) => drop(tokio::io::copy_bidirectional(&mut stream, &mut other).await),
+                Err(error) => tracing::warn!(%error, "a forwarded connection failed"),
+            }
+        });
+    }
 }
 
 /// The machine's own network.
@@ -138,6 +200,15 @@ impl Network for RealNetwork {
                 Error::new(Kind::Unavailable, format!("{host}:{port} does not accept a connection")).source(e)
             })?;
             Ok(Dialed::Connection(Box::new(stream)))
+        })
+    }
+
+    fn forward(&self, connect: Connect) -> BoxFuture<Result<Forward>> {
+        Box::pin(async move {
+            let unopened = |e| Error::new(Kind::System, "no port of 127.0.0.1 can be opened").source(e);
+            let socket = tokio::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.map_err(unopened)?;
+            let port = socket.local_addr().map_err(unopened)?.port();
+            Ok(Forward::new(port, Ends(tokio::spawn(forward_all(socket, connect)))))
         })
     }
 }

@@ -8,6 +8,7 @@ mod apply;
 mod catalog;
 mod census;
 pub mod clock;
+pub mod container;
 mod controllers;
 mod crd;
 mod cron;

@@ -11,12 +11,17 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures::FutureExt;
 use http::{Request, Response, StatusCode};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1 as client;
+use hyper::server::conn::http1 as server;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
 use tokio::sync::watch;
 
 use crate::api::{self, Body};
 use crate::catalog::Catalog;
 use crate::clock::Clock;
+use crate::container::Session;
 use crate::controllers::driver::{Engine, Idle};
 use crate::fault::{Fault, Scene};
 use crate::recording::{Loaded, Recording};
@@ -24,6 +29,9 @@ use crate::store::Key;
 use crate::topology::Topology;
 use crate::world::{Objects as _, World};
 use crate::{Json, object};
+
+/// How much of a connection in memory is under way.
+const UPGRADED_BUFFER: usize = 64 << 10;
 
 /// Who is told of each request, with what it was answered.
 type Observer = Arc<dyn Fn(&Request<Bytes>, StatusCode) + Send + Sync>;
@@ -225,6 +233,10 @@ impl Shadow {
         self.lock().endless.iter().cloned().collect()
     }
 
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.inner.clock
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -236,18 +248,22 @@ impl Shadow {
     }
 
     /// Answers a request. Whoever asks may do anything.
-    pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
+    ///
+    /// Where a connection is to be upgraded, the request must come from a server of hyper's that does that.
+    pub async fn handle<B>(&self, mut request: Request<B>) -> Response<Body>
     where
         B: http_body::Body,
     {
+        let upgrade = hyper::upgrade::on(&mut request);
         let (parts, body) = request.into_parts();
         let Ok(body) = body.collect().await else {
-            let mut response = Response::new(Body::whole(Bytes::new()));
-            *response.status_mut() = StatusCode::BAD_REQUEST;
-            return response;
+            return empty(StatusCode::BAD_REQUEST);
         };
         let request = Request::from_parts(parts, body.to_bytes());
-        let response = self.with(|world| api::handle(world, &request));
+        let mut response = self.with(|world| api::handle(world, &request));
+        if let Some(session) = response.extensions_mut().remove::<Session>() {
+            tokio::spawn(session.serve(self.clone(), upgrade));
+        }
         let observer = self.inner.observer.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(observer) = observer {
             observer(&request, response.status());
@@ -328,6 +344,41 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let shadow = self.shadow.clone();
-        Box::pin(async move { Ok(shadow.handle(request).await) })
+        Box::pin(async move {
+            if request.headers().contains_key(http::header::UPGRADE) {
+                return Ok(upgraded(shadow, request).await.unwrap_or_else(|_| empty(StatusCode::BAD_GATEWAY)));
+            }
+            Ok(shadow.handle(request).await)
+        })
     }
+}
+
+fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::whole(Bytes::new()));
+    *response.status_mut() = status;
+    response
+}
+
+/// Answers a request that turns its connection into another one. Only hyper can hand such a connection over, so there is
+/// one, in memory.
+async fn upgraded<B>(shadow: Shadow, request: Request<B>) -> Result<Response<Body>, hyper::Error>
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+{
+    let (parts, body) = request.into_parts();
+    let Ok(body) = body.collect().await else { return Ok(empty(StatusCode::BAD_REQUEST)) };
+    let request = Request::from_parts(parts, Full::new(body.to_bytes()));
+    let (near, far) = tokio::io::duplex(UPGRADED_BUFFER);
+    let answer = service_fn(move |request| {
+        let shadow = shadow.clone();
+        async move { Ok::<_, Infallible>(shadow.handle(request).await) }
+    });
+    tokio::spawn(server::Builder::new().serve_connection(TokioIo::new(far), answer).with_upgrades());
+    let (mut sender, connection) = client::handshake(TokioIo::new(near)).await?;
+    tokio::spawn(connection.with_upgrades());
+    let (parts, body) = sender.send_request(request).await?.into_parts();
+    let body =
+        if parts.status == StatusCode::SWITCHING_PROTOCOLS { Bytes::new() } else { body.collect().await?.to_bytes() };
+    Ok(Response::from_parts(parts, Body::whole(body)))
 }

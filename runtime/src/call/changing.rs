@@ -140,6 +140,7 @@ impl Call<'_> {
                         Acted::Failed(error) => item.reason = Some(error.to_string()),
                         Acted::NotTried => item.reason = Some("not tried".into()),
                         Acted::Unknown => item.reason = Some("its answer was not seen".into()),
+                        Acted::Assumed(why) => item.reason = Some(why.clone()),
                     }
                 }
             }
@@ -167,6 +168,7 @@ impl Became {
             Acted::Failed(error) if Failure::of(error).is_some_and(Failure::is_unknown_outcome) => ResultWord::Unknown,
             Acted::Failed(_) | Acted::NotTried => ResultWord::Failed,
             Acted::Unknown => ResultWord::Unknown,
+            Acted::Assumed(_) => ResultWord::Assumed,
         }
     }
 

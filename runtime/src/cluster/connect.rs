@@ -79,9 +79,10 @@ impl Cluster {
         config.headers.push((HeaderName::from_static("user-agent"), agent));
         let (server, namespace) = (config.cluster_url.to_string(), config.default_namespace.clone());
         // A credential program that is allowed runs while the client is made, and blocks.
+        let upgrading = transport::Upgrading::of(config.clone());
         let built = blocking(move || transport::client(config)).await?;
         let client = built.map_err(|e| unbuilt(&name, e))?;
-        Ok(Cluster::assemble(name, Some(server), client, namespace, clock, options.retry))
+        Ok(Cluster::assemble(name, Some(server), (client, upgrading), namespace, clock, options.retry))
     }
 
     /// Asks the API server for its version, once: says early whether it can be reached, is who it should be, and
@@ -113,7 +114,7 @@ impl Cluster {
     }
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     let cut = |e| Error::internal("opening the cluster was cut short").source(e);
     tokio::task::spawn_blocking(work).await.map_err(cut)
 }
@@ -158,7 +159,7 @@ fn environment_proxy(server: &Uri) -> Result<Option<Uri>> {
         .map_err(|e| Error::new(Kind::Malformed, format!("{variable} is no address of a proxy")).source(e))
 }
 
-fn unbuilt(context: &str, error: kube::Error) -> Error {
+pub(super) fn unbuilt(context: &str, error: kube::Error) -> Error {
     match &error {
         kube::Error::Auth(auth) => Error::new(Kind::System, format!("context {context}: {}", credentials_fault(auth)))
             .hint("if a program gives them, run it by hand: its command and arguments are in the kubeconfig"),

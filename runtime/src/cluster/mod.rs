@@ -41,8 +41,10 @@ mod connect;
 pub mod diff;
 pub mod discovery;
 mod exchange;
+mod exec;
 mod failure;
 pub mod fields;
+mod forward;
 mod kubeconfig;
 mod list;
 mod note;
@@ -65,6 +67,7 @@ use tokio::sync::OnceCell;
 
 pub use connect::OpenOptions;
 pub use discovery::ApiKind;
+pub use exec::{Command, Executed};
 pub use failure::{ApiStatus, Cause, Failure, FieldConflict};
 pub use fields::{FieldPath, Segment};
 pub use kubeconfig::ContextInfo;
@@ -82,6 +85,7 @@ use crate::clock::Clock;
 use crate::error::{Error, Result};
 use discovery::DiscoveryCache;
 use schema::SchemaCache;
+use transport::Upgrading;
 use watch::WatchRegistry;
 
 /// An object, or any part of one, as the API sends it; the order of fields is kept.
@@ -99,6 +103,7 @@ struct Shared {
     server: Option<String>,
     namespace: String,
     client: kube::Client,
+    upgrading: Upgrading,
     clock: Arc<dyn Clock>,
     retry: RetryPolicy,
     discovery: DiscoveryCache,
@@ -117,13 +122,14 @@ impl Cluster {
         namespace: impl Into<String>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self::assemble(name.into(), None, client, namespace.into(), clock, RetryPolicy::default())
+        let upgrading = Upgrading::Made(client.clone());
+        Self::assemble(name.into(), None, (client, upgrading), namespace.into(), clock, RetryPolicy::default())
     }
 
     fn assemble(
         name: String,
         server: Option<String>,
-        client: kube::Client,
+        (client, upgrading): (kube::Client, Upgrading),
         namespace: String,
         clock: Arc<dyn Clock>,
         retry: RetryPolicy,
@@ -133,6 +139,7 @@ impl Cluster {
             server,
             namespace,
             client,
+            upgrading,
             clock,
             retry,
             discovery: DiscoveryCache::default(),
@@ -167,10 +174,16 @@ impl Cluster {
         &self.shared.namespace
     }
 
-    /// The client underneath, for what this module does not cover (exec, attach, port-forward).
+    /// The client underneath, for what this module does not cover.
     #[must_use]
     pub fn client(&self) -> &kube::Client {
         &self.shared.client
+    }
+
+    /// The client for connections that become something else than HTTP.
+    async fn upgrading_client(&self) -> Result<kube::Client> {
+        let client = self.shared.upgrading.client().await;
+        client.map_err(|e| connect::unbuilt(self.name(), e))
     }
 
     /// The clock that its retries, timeouts and watches go by.

@@ -177,6 +177,10 @@ pub struct LogOptions {
     pub previous: bool,
     /// The last lines only.
     pub tail_lines: Option<u32>,
+    /// Only what was written in so many seconds before now.
+    pub since_seconds: Option<u64>,
+    /// Before each line, when it was written.
+    pub timestamps: bool,
     /// At most so many bytes.
     pub limit_bytes: Option<u32>,
 }

@@ -50,9 +50,12 @@ impl Cluster {
     /// What the cluster or the connection says.
     pub async fn pod_log(&self, pod: &ResourceId, options: &LogOptions) -> Result<String> {
         let (tail, limit) = (options.tail_lines.map(|n| n.to_string()), options.limit_bytes.map(|n| n.to_string()));
+        let since = options.since_seconds.map(|n| n.to_string());
         let mut query: Vec<(&str, &str)> = Vec::new();
         query.extend(options.container.as_deref().map(|c| ("container", c)));
         query.extend(options.previous.then_some(("previous", "true")));
+        query.extend(options.timestamps.then_some(("timestamps", "true")));
+        query.extend(since.as_deref().map(|n| ("sinceSeconds", n)));
         query.extend(tail.as_deref().map(|n| ("tailLines", n)));
         query.extend(limit.as_deref().map(|n| ("limitBytes", n)));
         let mut exchange = Exchange::get(uri(&format!("{}/log", pod.path()), &query), pod.subject("get"));

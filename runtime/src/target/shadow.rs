@@ -93,7 +93,8 @@ impl ShadowBuilder {
             .map_err(|e| Error::new(Kind::System, "the simulation's thread cannot be started").source(e))?;
         let clock: Arc<dyn Clock> = Arc::new(clock::Simulated(simulation.clock().clone()));
         let (scene, clusters) = (Mutex::new(self.scene.clone()), Mutex::default());
-        Ok(Shadow { inner: Arc::new(Inner { options: self, simulation, clock, scene, clusters }) })
+        let forwards = network::Forwards::default();
+        Ok(Shadow { inner: Arc::new(Inner { options: self, simulation, clock, scene, clusters, forwards }) })
     }
 }
 
@@ -110,6 +111,7 @@ struct Inner {
     /// As it is now: faults may have been added since the start.
     scene: Mutex<Scene>,
     clusters: Mutex<BTreeMap<String, Begun>>,
+    forwards: network::Forwards,
 }
 
 /// A cluster, and what there was in it from the start.
@@ -247,7 +249,7 @@ impl Target for Shadow {
 
     fn network(&self) -> Arc<dyn Network> {
         match self.simulated(None) {
-            Ok(cluster) => Arc::new(network::Services(cluster)),
+            Ok(cluster) => Arc::new(network::Services(cluster, self.inner.forwards.clone())),
             Err(_) => Arc::new(network::Nothing),
         }
     }

@@ -5,23 +5,31 @@ mod apply;
 pub mod applying;
 mod config_map;
 mod connect;
+mod copy_from;
+mod copy_to;
+mod copying;
 mod cordon;
 mod delete;
 mod delta;
 mod drain;
 pub mod edit;
 mod events;
+mod exec;
 mod exists;
 mod get;
+mod in_pod;
 mod kinds;
 mod label;
 mod labels;
 mod list;
+mod logs;
 mod namespace;
 mod node_name;
 mod nodes;
 pub mod objects;
 mod patch;
+mod pods;
+mod port_forward;
 mod registry_secret;
 mod restart;
 mod rollback;
@@ -51,18 +59,23 @@ pub fn primitives() -> Vec<Primitive> {
         apply::primitive(),
         config_map::primitive(),
         connect::primitive(),
+        copy_from::primitive(),
+        copy_to::primitive(),
         cordon::primitive(),
         delete::primitive(),
         drain::primitive(),
         events::primitive(),
+        exec::primitive(),
         exists::primitive(),
         get::primitive(),
         kinds::primitive(),
         label::primitive(),
         list::primitive(),
+        logs::primitive(),
         namespace::primitive(),
         nodes::primitive(),
         patch::primitive(),
+        port_forward::primitive(),
         registry_secret::primitive(),
         restart::primitive(),
         rollback::primitive(),
@@ -79,5 +92,5 @@ pub fn primitives() -> Vec<Primitive> {
 
 /// Adds the handlers of this module's changes.
 pub(crate) fn with_handlers(package: Package) -> Package {
-    package.handler(objects::Objects)
+    package.handler(objects::Objects).handler(in_pod::InPod)
 }

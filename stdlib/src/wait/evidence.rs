@@ -157,7 +157,8 @@ async fn last_lines(cluster: &Cluster, about: &ResourceId, pods: &[Json]) -> Opt
     let container = text(status, "/name")?.to_owned();
     let id = beside(about, "v1", "Pod", "pods").member(name(pod));
     let (tail_lines, limit_bytes) = (Some(LOG_LINES), Some(LOG_BYTES));
-    let options = LogOptions { container: Some(container.clone()), previous, tail_lines, limit_bytes };
+    let options =
+        LogOptions { container: Some(container.clone()), previous, tail_lines, limit_bytes, ..LogOptions::default() };
     let log = cluster.pod_log(&id, &options).await.ok()?;
     Some(Log { pod: name(pod).to_owned(), container, lines: log.lines().map(str::to_owned).collect() })
 }

@@ -32,6 +32,9 @@ mod vigil;
 
 use windlass_runtime::primitive::Primitive;
 
+pub(crate) use around::label_selector;
+pub(crate) use fields::{entry, holds, list, name, text};
+
 /// The primitives of this module.
 #[must_use]
 pub fn primitives() -> Vec<Primitive> {

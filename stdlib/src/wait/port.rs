@@ -1,5 +1,7 @@
 //! `wait::port`.
 
+use std::num::NonZeroU16;
+
 use serde_json::{Value as Json, json};
 use windlass_runtime::target::Dialed;
 use windlass_runtime::{Call, Error, Result, primitive};
@@ -23,13 +25,11 @@ use super::attempts::Attempts;
 /// try { wait::port(node.internal_ip, 30443, #{ timeout: "2s" }); } catch (e) { log::info(e.message); }
 /// ```
 #[primitive(module = "wait", effect = Wait)]
-pub fn port(call: &Call<'_>, host: String, port: u16, options: Attempts) -> Result<Json> {
+pub fn port(call: &Call<'_>, host: String, port: NonZeroU16, options: Attempts) -> Result<Json> {
     if host.trim().is_empty() || host.contains(['/', ' ']) {
         return Err(Error::usage(format!("{host:?} is no name of a host")).hint("write the name or address alone"));
     }
-    if port == 0 {
-        return Err(Error::usage("0 is no port: a port is a number from 1 to 65535"));
-    }
+    let port = port.get();
     let network = call.session().target().network();
     let (subject, named) = (format!("{host}:{port}"), host.clone());
     let assumed = options.until(call, &subject, move || {
@@ -84,8 +84,8 @@ mod tests {
     #[test]
     fn what_is_no_port_is_refused() {
         for (call, said) in [
-            ("\"h\", 0", "0 is no port"),
-            ("\"h\", 70000", "must be"),
+            ("\"h\", 0", "a port: a number from 1 to 65535, not the number 0"),
+            ("\"h\", 70000", "not the number 70000"),
             ("\"http://h\", 80", "is no name of a host"),
             ("\"h\", 80, #{ evry: 1 }", "no option `evry`"),
         ] {

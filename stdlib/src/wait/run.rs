@@ -15,6 +15,7 @@ use super::board::SourceId;
 use super::contact::Question;
 use super::vigil::{End, Goal, Vigil};
 use super::{diagnosis, discovery};
+use crate::cluster::secret_data;
 
 /// How often a wait says that it still waits.
 const HEARTBEAT: Duration = Duration::from_secs(1);
@@ -44,7 +45,11 @@ pub(crate) fn wait_for_one(call: &Call<'_>, goal: (Cluster, Goal)) -> Result<Jso
 /// Waits for all goals, or for the first of them; gives the objects of those that were reached.
 pub(crate) fn wait_for(call: &Call<'_>, goals: Vec<(Cluster, Goal)>, mode: Mode) -> Result<Vec<Json>> {
     let (clock, tell) = (call.clock(), call.teller());
-    call.wait(async move { keep(goals, mode, clock, tell).await })
+    let mut found = call.wait(async move { keep(goals, mode, clock, tell).await })?;
+    for object in &mut found {
+        secret_data::hide(call, object)?;
+    }
+    Ok(found)
 }
 
 async fn keep(goals: Vec<(Cluster, Goal)>, mode: Mode, clock: Arc<dyn Clock>, tell: Tell) -> Result<Vec<Json>> {

@@ -64,6 +64,11 @@ impl Target for Through {
         self.target.is_live()
     }
 
+    /// A test's files are its own.
+    fn writes_files(&self) -> bool {
+        true
+    }
+
     fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>> {
         self.between(self.target.cluster(name))
     }

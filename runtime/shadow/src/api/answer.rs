@@ -11,6 +11,7 @@ use super::body::{Body, Form};
 use super::list::Page;
 use crate::Json;
 use crate::catalog::ResourceType;
+use crate::container::Session;
 use crate::error::ApiError;
 use crate::store::Stored;
 use crate::world::{World, is_outdated, refreshed};
@@ -30,6 +31,8 @@ pub(crate) enum Content {
     /// Of this content type, as it is.
     Typed(&'static str, Bytes),
     Lines(Body),
+    /// The connection becomes one to a container.
+    Session(Session),
 }
 
 impl Answer {
@@ -68,6 +71,10 @@ impl Answer {
         Self { code: 200, content: Content::Lines(body), warnings: Vec::new(), retry_after: None }
     }
 
+    pub(crate) fn session(session: Session) -> Self {
+        Self { code: 101, content: Content::Session(session), warnings: Vec::new(), retry_after: None }
+    }
+
     fn bytes(code: u16, bytes: Vec<u8>) -> Self {
         Self { code, content: Content::Json(bytes), warnings: Vec::new(), retry_after: None }
     }
@@ -79,7 +86,12 @@ impl Answer {
 
     /// The response, in the form that the client accepts.
     pub(crate) fn into_response(self, form: Form) -> Response<Body> {
+        let mut session = None;
         let (content_type, body) = match self.content {
+            Content::Session(agreed) => {
+                session = Some(agreed);
+                ("", Body::whole(Bytes::new()))
+            }
             Content::Json(bytes) if form == Form::Yaml => ("application/yaml", Body::whole(yaml(&bytes))),
             Content::Json(mut bytes) => {
                 bytes.push(b'\n');
@@ -102,6 +114,10 @@ impl Answer {
             if let Ok(value) = HeaderValue::from_str(&format!("299 - \"{quoted}\"")) {
                 headers.append(http::header::WARNING, value);
             }
+        }
+        if let Some(session) = session {
+            response.headers_mut().extend(session.headers());
+            response.extensions_mut().insert(session);
         }
         response
     }

@@ -13,11 +13,12 @@ use super::answer::Answer;
 use super::request::{Kind, Request};
 use super::words::{method_not_allowed, plain};
 use super::{objects, reviews};
+use crate::Json;
 use crate::catalog::{ResourceType, Subresource};
+use crate::container::{self, Session, Streams, What};
 use crate::error::ApiError;
 use crate::object::{name, namespace, text, uid};
 use crate::world::{Objects, World};
-use crate::{Json, object};
 
 /// Answers a request to a subresource.
 pub(crate) fn answer(
@@ -34,6 +35,8 @@ pub(crate) fn answer(
         "eviction" => evict::evict(world, request, kind),
         "binding" => bind(world, request, &request.path.name),
         "log" => log(world, request, kind),
+        "exec" => exec(world, request, kind),
+        "portforward" => forward(world, request, kind),
         "token" => token(world, request, kind),
         _ if subresource.kind == kind.kind => objects::answer(world, request, kind),
         other => Err(plain(501, "NotImplemented", &format!("the simulated cluster has no {other}"))),
@@ -84,67 +87,61 @@ fn created() -> Answer {
 fn log(world: &World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
     let target = request.target(kind);
     let pod = world.store.get(&target.key()).ok_or_else(|| target.not_found())?.json();
-    let names = |list: &str| -> Vec<String> {
-        let list = pod.pointer(&format!("/spec/{list}")).and_then(Json::as_array).into_iter().flatten();
-        list.map(|container| text(container, "/name").unwrap_or_default().to_owned()).collect()
+    let query = &request.query;
+    let since_time = query.given("sinceTime").filter(|time| !time.is_empty()).map(str::parse).transpose();
+    let wanted = container::Wanted {
+        container: query.text("container"),
+        previous: query.flag("previous"),
+        timestamps: query.flag("timestamps"),
+        tail: query.number("tailLines")?,
+        since_seconds: query.number("sinceSeconds")?,
+        since_time: since_time.map_err(|error| ApiError::bad_request(format!("sinceTime: {error}")))?,
+        limit_bytes: query.number("limitBytes")?,
     };
-    let (containers, init) = (names("containers"), names("initContainers"));
-    let wanted = match (request.query.text("container"), containers.as_slice()) {
-        ("", [only]) => only.clone(),
-        ("", _) => {
-            let default = object::annotation(&pod, "kubectl.kubernetes.io/default-container").unwrap_or_default();
-            let among = containers.join(" ");
-            let init = if init.is_empty() {
-                String::new()
-            } else {
-                format!(" or one of the init containers: [{}]", init.join(" "))
-            };
-            if default.is_empty() {
-                return Err(ApiError::bad_request(format!(
-                    "a container name must be specified for pod {}, choose one of: [{among}]{init}",
-                    name(&pod)
-                )));
-            }
-            default.to_owned()
-        }
-        (given, _) => given.to_owned(),
-    };
-    if !containers.contains(&wanted) && !init.contains(&wanted) {
-        return Err(ApiError::bad_request(format!("container {wanted} is not valid for pod {}", name(&pod))));
+    Ok(Answer::typed("text/plain", container::log(&pod, &wanted, world.wall())?))
+}
+
+/// A command in a container.
+fn exec(world: &mut World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
+    let target = request.target(kind);
+    let (key, query) = (target.key(), &request.query);
+    let pod = world.store.get(&key).ok_or_else(|| target.not_found())?.json();
+    let command: Vec<String> = query.all("command").map(str::to_owned).collect();
+    let streams = Streams { stdin: query.flag("stdin"), stdout: query.flag("stdout"), stderr: query.flag("stderr") };
+    if !(streams.stdin || streams.stdout || streams.stderr) {
+        return Err(ApiError::bad_request("you must specify at least 1 of stdin, stdout, stderr"));
     }
+    if query.flag("tty") {
+        return Err(plain(501, "NotImplemented", "the simulated cluster has no terminals"));
+    }
+    let (whose, task) = container::exec(world, &key, &pod, query.text("container"), &command)?;
+    Ok(Answer::session(Session::new(What::Run { whose, task, streams }, request.headers)?))
+}
+
+/// Connections to ports of a pod. Only what each side of kubelet and client says is simulated: nothing answers there.
+fn forward(world: &World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
+    let target = request.target(kind);
+    let pod = world.store.get(&target.key()).ok_or_else(|| target.not_found())?.json();
     if text(&pod, "/spec/nodeName").unwrap_or_default().is_empty() {
-        return Ok(Answer::typed("text/plain", ""));
+        return Err(ApiError::bad_request(format!("pod {} does not have a host assigned", name(&pod))));
     }
-    let statuses = ["containerStatuses", "initContainerStatuses"]
-        .iter()
-        .filter_map(|list| pod.pointer(&format!("/status/{list}"))?.as_array())
-        .flatten();
-    let status = statuses.into_iter().find(|status| text(status, "/name") == Some(wanted.as_str()));
-    let waiting = status.and_then(|status| text(status, "/state/waiting/reason"));
-    if let Some(reason) = waiting.filter(|reason| *reason != "CrashLoopBackOff") {
-        let why = match reason {
-            "ContainerCreating" | "PodInitializing" => "ContainerCreating".to_owned(),
-            _ => format!("trying and failing to pull image ({reason})"),
-        };
-        return Err(ApiError::bad_request(format!(
-            "container {wanted:?} in pod {:?} is waiting to start: {why}",
-            name(&pod)
-        )));
+    if text(&pod, "/status/phase") != Some("Running") {
+        let said = format!(
+            "unable to forward port because pod is not running. Current status={}",
+            text(&pod, "/status/phase").unwrap_or_default()
+        );
+        return Err(ApiError::bad_request(said));
     }
-    let mut lines: Vec<String> = Vec::new();
-    let state = |pointer: &str| status.and_then(|status| text(status, pointer)).map(str::to_owned);
-    if let Some(started) = state("/state/running/startedAt").or_else(|| state("/state/terminated/startedAt")) {
-        lines.push(format!("{started} {wanted}: started"));
+    let given: Vec<&str> = request.query.all("ports").flat_map(|ports| ports.split(',')).collect();
+    let read = |port: &&str| match port.parse() {
+        Ok(0) | Err(_) => Err(ApiError::bad_request(format!("unable to parse {port:?} as a port"))),
+        Ok(port) => Ok(port),
+    };
+    let ports: Vec<u16> = given.iter().map(read).collect::<Result<_, _>>()?;
+    if ports.is_empty() || ports.len() > 100 {
+        return Err(ApiError::bad_request("query parameter \"ports\" is required"));
     }
-    if let Some(ended) = state("/state/terminated/finishedAt").or_else(|| state("/lastState/terminated/finishedAt")) {
-        let reason = state("/state/terminated/reason").or_else(|| state("/lastState/terminated/reason"));
-        lines.push(format!("{ended} {wanted}: ended ({})", reason.unwrap_or_default()));
-    }
-    if let Some(count) = request.query.number("tailLines")?.and_then(|count| usize::try_from(count).ok()) {
-        lines.drain(..lines.len().saturating_sub(count));
-    }
-    let text: String = lines.into_iter().map(|line| line + "\n").collect();
-    Ok(Answer::typed("text/plain", text))
+    Ok(Answer::session(Session::new(What::Ports(ports), request.headers)?))
 }
 
 /// A token for a ServiceAccount: it looks like one, and opens nothing.

@@ -84,8 +84,9 @@ impl Client {
         let mut builder = Builder::new(TokioExecutor::new());
         builder.http1().timer(TokioTimer::new()).header_read_timeout(GREETING);
         builder.http2().timer(TokioTimer::new()).max_concurrent_streams(1000);
-        let mut connection =
-            std::pin::pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(answer)));
+        let mut connection = std::pin::pin!(
+            builder.serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(answer))
+        );
         tokio::select! {
             // The client's faults are its own.
             _ = connection.as_mut() => return,

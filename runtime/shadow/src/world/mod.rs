@@ -26,6 +26,7 @@ use sha2::{Digest, Sha256};
 use crate::Json;
 use crate::catalog::{Catalog, ResourceName, ResourceType};
 use crate::clock::Clock;
+use crate::container::Insides;
 use crate::error::ApiError;
 use crate::schema::documents::Documents;
 use crate::store::{Base, Key, Store, Stored};
@@ -125,6 +126,8 @@ pub(crate) struct World {
     said: events::Said,
     /// What could not be judged about objects that are there.
     pub(crate) unvalidated: BTreeMap<Key, Vec<String>>,
+    /// What is in containers.
+    pub(crate) insides: Insides,
 }
 
 impl World {
@@ -133,7 +136,19 @@ impl World {
         let (graves, generated) = (BTreeMap::new(), BTreeMap::new());
         let (documents, unvalidated) = (Arc::default(), BTreeMap::new());
         let (store, said) = (Store::new(base), events::Said::default());
-        Self { store, catalog, documents, clock, seed, graves, dry_runs: 0, generated, said, unvalidated }
+        Self {
+            store,
+            catalog,
+            documents,
+            clock,
+            seed,
+            graves,
+            dry_runs: 0,
+            generated,
+            said,
+            unvalidated,
+            insides: Insides::new(),
+        }
     }
 
     /// The same once more: what happens in one no longer shows in the other. The clock stays shared.
@@ -149,6 +164,7 @@ impl World {
             generated: self.generated.clone(),
             said: self.said.clone(),
             unvalidated: self.unvalidated.clone(),
+            insides: self.insides.clone(),
         }
     }
 

@@ -46,11 +46,42 @@ fn what_needs_a_machine_is_refused_and_says_so() {
         assert!(session.fails("exec none -- ls").contains("pods \"none\" not found"));
         assert!(session.fails("logs one -c none").contains("container none is not valid for pod one"));
         session.alone("the test bed refuses in other words", |session| {
-            assert!(session.ok("logs one").contains("started"));
-            for line in ["exec one -- ls", "attach one", "port-forward one 0:80", "cp one:/etc/hosts hosts"] {
-                let said = session.fails(line);
-                assert!(said.contains("the simulated cluster has no "), "{line}: {said}");
-            }
+            assert_eq!(session.ok("logs one"), "");
+            session.ok("annotate pod one shadow.windlass.dev/logs=ready");
+            assert_eq!(session.ok("logs one"), "ready\n");
+            assert!(session.fails("attach one").contains("the simulated cluster has no "));
+            // It tunnels another protocol through its websocket.
+            let said = session.fails("port-forward one 0:80");
+            assert!(said.contains("the simulated cluster speaks"), "{said}");
+            let said = session.fails("exec one -- ls");
+            assert!(said.contains("what `ls` answers in container one of pod one cannot be known"), "{said}");
         });
+    });
+}
+
+#[test]
+fn commands_run_and_files_are_copied_where_it_is_said_what_comes_of_it() {
+    with_kubectl("exec", Time::Virtual, reaching_in);
+    crate::session::with_kubectl_of_the_system("exec-system", reaching_in);
+}
+
+fn reaching_in(session: &mut crate::session::Session) {
+    session.alone("the test bed's nodes run no containers", |session| {
+        session.ok("run one --image=nginx");
+        session.waits("wait --for=condition=Ready pod/one --timeout=60s");
+        session.ok(r#"annotate pod one 'shadow.windlass.dev/exec=[{command: [psql, -l], stdout: "db", stderr: "a notice"}, {command: "pg_isready *", code: 3}]'"#);
+        let said = session.ok("exec one -- psql -l");
+        assert!(said.contains("db") , "{said}");
+        assert!(session.fails("exec one -- pg_isready -q").contains("command terminated with exit code 3"));
+        let folder = session.file("copied");
+        std::fs::create_dir_all(folder.join("deep")).unwrap();
+        std::fs::write(folder.join("a.txt"), "one").unwrap();
+        std::fs::write(folder.join("deep/b.bin"), vec![7_u8; 200_000]).unwrap();
+        let shown = folder.display().to_string();
+        session.ok(&format!("cp {shown} one:/data"));
+        assert_eq!(session.ok("exec one -- cat /data/a.txt"), "one");
+        session.ok(&format!("cp one:/data {shown}-back"));
+        let back = std::fs::read(folder.with_file_name("copied-back").join("deep/b.bin")).unwrap();
+        assert_eq!(back, vec![7_u8; 200_000]);
     });
 }

@@ -1,7 +1,9 @@
 //! The network of a simulated cluster: what stands behind its Services, Ingresses and nodes answers while a pod that belongs
 //! to it is ready. What is outside of the cluster is taken to answer.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
@@ -9,7 +11,8 @@ use serde_json::Value as Json;
 use windlass_shadow::Shadow as Simulated;
 
 use crate::clock::BoxFuture;
-use crate::target::{Dialed, Network};
+use crate::sync::lock;
+use crate::target::{Connect, Dialed, Forward, Network};
 use crate::{Error, Kind, Result};
 
 /// Why it is not known what a container says.
@@ -17,7 +20,33 @@ const CONTAINER: &str = "what containers answer is not simulated";
 /// Why it is not known what somebody else says.
 const OUTSIDE: &str = "what is outside of the cluster is not simulated";
 
-pub(super) struct Services(pub(super) Simulated);
+pub(super) struct Services(pub(super) Simulated, pub(super) Forwards);
+
+/// The ports of the loopback interface that lead elsewhere. In a simulation they are no real ones.
+#[derive(Clone, Default)]
+pub(super) struct Forwards(Arc<Mutex<BTreeMap<u16, Connect>>>);
+
+/// The first port that is given out.
+const FIRST_PORT: u16 = 40_000;
+
+impl Forwards {
+    fn open(&self, connect: Connect) -> Result<Forward> {
+        let mut open = lock(&self.0);
+        let free = (FIRST_PORT..=u16::MAX).find(|port| !open.contains_key(port));
+        let port = free.ok_or_else(|| Error::new(Kind::System, "no port of 127.0.0.1 is free"))?;
+        open.insert(port, connect);
+        Ok(Forward::new(port, Closes(self.clone(), port)))
+    }
+}
+
+/// A port that is closed with this.
+struct Closes(Forwards, u16);
+
+impl Drop for Closes {
+    fn drop(&mut self) {
+        lock(&self.0.0).remove(&self.1);
+    }
+}
 
 /// Where there is no cluster, there is no network: never the real one.
 pub(super) struct Nothing;
@@ -49,7 +78,17 @@ impl Network for Services {
         })
     }
 
+    fn forward(&self, connect: Connect) -> BoxFuture<Result<Forward>> {
+        Box::pin(std::future::ready(self.1.open(connect)))
+    }
+
     fn dial(&self, host: &str, port: u16) -> BoxFuture<Result<Dialed>> {
+        if matches!(host, "127.0.0.1" | "localhost")
+            && let Some(connect) = lock(&self.1.0).get(&port)
+        {
+            let connecting = connect();
+            return Box::pin(async move { Ok(Dialed::Connection(connecting.await?)) });
+        }
         let (cluster, host) = (self.0.clone(), host.trim_end_matches('.').to_owned());
         Box::pin(async move {
             let refused = |why: &str| {

@@ -1,0 +1,185 @@
+use serde_json::{Value as Json, json};
+use windlass_runtime::change::{Probed, ResultWord};
+use windlass_runtime::journal::Journal as _;
+
+use crate::testing::{Bed, Scripting as _, deployment, merged, on, run_on, runtime};
+
+/// What the containers of these tests answer.
+const ANSWERS: &str = "
+- { command: [psql, -c, select 1], stdout: \"1\\n\" }
+- { command: [pg_isready], code: 2, stderr: \"one\\ntwo\\nthree\\nfour\\nfive\\nno response\\n\" }
+- { command: \"sh -c echo $HOME*\", stdout: \"/root\\n\" }
+- { command: [migrate], stdout: done }
+- { command: [whoami], container: side, stdout: nobody }
+- { command: [slow], takes: 600, stdout: late }
+";
+
+fn workload(name: &str, replicas: u32) -> Json {
+    let template = json!({"metadata": {"annotations": {"shadow.windlass.dev/exec": ANSWERS}},
+        "spec": {"containers": [{"name": "main", "image": "example.invalid/web:1"}, {"name": "side", "image": "example.invalid/side:1"}]}});
+    merged(deployment(name, replicas), &json!({"spec": {"template": template}}))
+}
+
+fn web(bed: &Bed) -> String {
+    let ns = bed.namespace();
+    bed.apply_as("kubectl", &ns, workload("web", 2));
+    bed.until_rolled_out("deployment/web", &ns);
+    ns
+}
+
+fn exec(ns: &str, command: &str, options: &str) -> String {
+    format!("cluster::exec(\"Deployment/web\", {command}, #{{ namespace: {ns:?}, {options} }})")
+}
+
+#[on(shadow, because = "the test bed's nodes run no containers")]
+fn a_command_gives_its_exit_code_and_what_it_wrote(bed: Bed) {
+    let ns = web(&bed);
+    let ran = bed.run(&exec(&ns, r#"["psql", "-c", "select 1"]"#, ""));
+    let value = ran.value();
+    assert_eq!((&value["code"], &value["stdout"], &value["stderr"]), (&json!(0), &json!("1\n"), &json!("")));
+    assert_eq!((&value["changed"], &value["reason"]), (&json!(true), &json!("a command always changes")));
+    assert_eq!(bed.run(&exec(&ns, r#"["whoami"]"#, "container: \"side\"")).value()["stdout"], "nobody");
+    assert_eq!(bed.run(&exec(&ns, r#""echo $HOME 'a b'""#, "shell: true")).value()["stdout"], "/root\n");
+    let failed = bed.run(&exec(&ns, r#"["pg_isready"]"#, "check: false")).value();
+    assert_eq!(failed["code"], 2);
+    let pod = bed.list("Pod", &ns)[0]["metadata"]["name"].as_str().unwrap().to_owned();
+    let script = format!("cluster::exec(\"Pod/{pod}\", [\"echo\", \"a  b\"], #{{ namespace: {ns:?} }}).stdout");
+    assert_eq!(bed.run(&script).value(), "a  b\n");
+}
+
+#[on(shadow, because = "the test bed's nodes run no containers")]
+fn what_it_reads_may_be_a_secret_which_shows_nowhere(bed: Bed) {
+    let ns = web(&bed);
+    let script = format!(
+        "let s = secret::generate(\"db\"); let r = {}; log::info(r.stdout); r.stdout.len()",
+        exec(&ns, r#"["cat"]"#, "stdin: `password: ${s}`")
+    );
+    let ran = bed.run(&script);
+    assert!(ran.value().as_i64().unwrap() > 20);
+    assert!(ran.everything().contains("[secret db]"), "{}", ran.everything());
+    let refused =
+        bed.run(&format!("let s = secret::generate(\"db\"); {}", exec(&ns, "[\"echo\", `${s}`]", ""))).error();
+    assert_eq!(refused["kind"], "secret", "{refused}");
+}
+
+#[on(shadow, because = "the test bed's nodes run no containers")]
+fn a_guard_says_when_a_command_is_not_needed(bed: Bed) {
+    let ns = bed.namespace();
+    bed.apply_as("kubectl", &ns, workload("web", 1));
+    bed.until_rolled_out("deployment/web", &ns);
+    let touch = exec(&ns, r#"["touch", "/data/initialised"]"#, r#"creates: "/data/initialised""#);
+    let first = bed.run(&touch);
+    assert_eq!(first.value()["changed"], true);
+    let second = bed.run(&touch).value();
+    assert_eq!((&second["changed"], &second["code"]), (&json!(false), &Json::Null));
+    assert_eq!(second["reason"], "/data/initialised is there already");
+    for (guard, reason) in
+        [(r#"unless: ["true"]"#, "`true` succeeds"), (r#"only_if: ["pg_isready"]"#, "`pg_isready` does not succeed")]
+    {
+        let ran = bed.run(&exec(&ns, r#"["migrate"]"#, guard)).value();
+        assert_eq!((&ran["changed"], &ran["reason"]), (&json!(false), &json!(reason)), "{ran}");
+    }
+    for guard in [r#"unless: ["false"]"#, r#"only_if: ["true"]"#, r#"creates: "/elsewhere""#] {
+        assert_eq!(bed.run(&exec(&ns, r#"["migrate"]"#, guard)).value()["stdout"], "done", "{guard}");
+    }
+    // Cut between intent and result: what it makes tells.
+    let cut = |ran: &crate::testing::Ran| {
+        let (intent, _) = ran.journal.entries().unwrap().pop().unwrap();
+        windlass_runtime::undo::probe(&runtime().session(bed.target()).open(), &intent).unwrap()
+    };
+    assert_eq!(cut(&first), [Probed::TookEffect]);
+    let elsewhere = bed.run(&exec(&ns, r#"["migrate"]"#, r#"creates: "/data/initialised/not""#));
+    assert!(matches!(cut(&elsewhere).as_slice(), [Probed::Unclear(_)]));
+    let plain = bed.run(&exec(&ns, r#"["migrate"]"#, ""));
+    assert!(matches!(cut(&plain).as_slice(), [Probed::Unclear(why)] if why.contains("leaves nothing")));
+    let undone = bed.undo(&plain).unwrap();
+    assert!(format!("{:?}", undone[0].result).contains("is not known"), "{undone:?}");
+}
+
+#[on(shadow, because = "only there it cannot be known what a command answers")]
+fn what_cannot_be_known_is_undecided_or_assumed(bed: Bed) {
+    let ns = web(&bed);
+    let script = exec(&ns, r#"["kcadm.sh", "get", "realms"]"#, "");
+    let error = bed.run(&format!("try {{ {script} }} catch (e) {{ \"caught\" }}")).error();
+    assert_eq!(error["kind"], "undecided", "{error}");
+    let message = error["message"].as_str().unwrap();
+    assert!(message.starts_with("what `kcadm.sh get realms` answers in Pod/web-"), "{message}");
+    assert!(error["hint"].as_str().unwrap().contains("option `plan`"), "{error}");
+    let ran = bed.run(&exec(&ns, r#"["kcadm.sh", "get", "realms"]"#, r#"plan: "[]""#));
+    assert_eq!((&ran.value()["stdout"], &ran.value()["code"]), (&json!("[]"), &json!(0)));
+    assert_eq!(ran.report.steps[0].outcome[0].result, ResultWord::Assumed);
+    let made = exec(&ns, r#"["initdb"]"#, r#"plan: #{ stderr: "ok" }, creates: "/data/db""#);
+    assert_eq!(bed.run(&made).value()["stderr"], "ok");
+    assert_eq!(bed.run(&made).value()["reason"], "/data/db is there already");
+    let error = bed.run(&exec(&ns, r#"["initdb"]"#, "plan: #{ code: 3 }")).error();
+    assert_eq!(error["details"]["code"], 3, "{error}");
+}
+
+#[on(shadow, because = "the test bed's nodes run no containers")]
+fn what_fails_says_where_and_why(bed: Bed) {
+    let ns = web(&bed);
+    let error = bed.run(&exec(&ns, r#"["pg_isready"]"#, "")).error();
+    assert_eq!((&error["kind"], &error["details"]["code"]), (&json!("system"), &json!(2)));
+    let message = error["message"].as_str().unwrap();
+    assert!(message.starts_with("`pg_isready` in container main of Pod/web-"), "{message}");
+    assert!(message.ends_with("ended with exit code 2: two\nthree\nfour\nfive\nno response"), "{message}");
+    for (command, options, kind, said) in [
+        (r#""ls""#, "", "usage", "which only a shell takes apart"),
+        (r#"["ls"]"#, "shell: true", "usage", "with `shell: true`, a command is a text"),
+        ("[]", "", "usage", "the name of a program"),
+        (r#"["ls"]"#, "container: \"none\"", "not_found", "has no container none"),
+        (r#"["true"]"#, "plan: #{ output: 1 }", "usage", "no option `output`"),
+        (r#"["true"]"#, "unless: \"ls\"", "usage", "which only a shell takes apart"),
+    ] {
+        let error = bed.run(&exec(&ns, command, options)).error();
+        assert_eq!(error["kind"], kind, "{command}: {error}");
+        assert!(error["message"].as_str().unwrap().contains(said), "{command}: {error}");
+    }
+    let denied = bed.run_with(&exec(&ns, r#"["true"]"#, "unless: [\"true\"]"), |b| {
+        b.access(windlass_runtime::access::Access::read_only())
+    });
+    assert_eq!(denied.error()["kind"], "denied");
+}
+
+#[on(shadow, live)]
+fn nothing_runs_in_a_container_that_does_not(bed: Bed) {
+    let ns = bed.namespace();
+    let faulty = bed.faulty(&ns, workload("web", 1), "image-not-found");
+    bed.apply_as("kubectl", &ns, faulty);
+    let (other, at) = (bed.other(), ns.clone());
+    bed.wait(async move {
+        while other.list("Pod", &at).await.iter().all(|pod| {
+            pod.pointer("/status/containerStatuses/0/state/waiting/reason")
+                .is_none_or(|reason| reason == "ContainerCreating")
+        }) {
+            other.sleep(std::time::Duration::from_millis(100)).await;
+        }
+    });
+    let error = bed.run(&exec(&ns, r#"["true"]"#, "")).error();
+    assert_eq!(error["kind"], "unavailable", "{error}");
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.contains("does not run: ErrImagePull") || message.contains("does not run: ImagePullBackOff"),
+        "{message}"
+    );
+    bed.mend();
+}
+
+#[on(shadow, because = "the test bed's nodes run no containers")]
+fn a_command_has_as_much_time_as_it_is_given(bed: Bed) {
+    let ns = web(&bed);
+    let begun = bed.now();
+    let error = bed.run(&exec(&ns, r#"["slow"]"#, "timeout: \"90s\"")).error();
+    assert_eq!(error["kind"], "timeout", "{error}");
+    assert_eq!(error["message"], "the command did not end within 1m30s");
+    assert!((89..=95).contains(&(bed.now() - begun).as_secs()));
+    assert_eq!(bed.run(&exec(&ns, r#"["slow"]"#, "timeout: \"15m\"")).value()["stdout"], "late");
+}
+
+#[on(shadow, because = "it is about the simulated cluster's listener")]
+fn it_is_spoken_over_the_wire_as_in_memory(bed: Bed) {
+    let ns = web(&bed);
+    let live = windlass_runtime::target::Live::builder().kubeconfig(bed.kubeconfig()).build();
+    let ran = run_on(live, &exec(&ns, r#"["cat"]"#, "stdin: \"over the wire\""), |b| b);
+    assert_eq!(ran.value()["stdout"], "over the wire");
+}
