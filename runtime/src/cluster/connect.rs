@@ -86,6 +86,15 @@ impl Cluster {
     /// # Errors
     /// [`Kind::Unavailable`] or [`Kind::Forbidden`], with what to do.
     pub async fn check(&self) -> Result<String> {
+        let answer = self.version().await?;
+        Ok(answer.get("gitVersion").and_then(Json::as_str).unwrap_or("unknown").to_owned())
+    }
+
+    /// What the API server says of its version, as it says it: `gitVersion`, `major`, `minor`, `platform` and others.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] or [`Kind::Forbidden`], with what to do.
+    pub async fn version(&self) -> Result<Json> {
         let subject = Subject {
             verb: "read",
             resource: self.server().map_or_else(|| "the version".to_owned(), |s| format!("the version of {s}")),
@@ -96,8 +105,7 @@ impl Cluster {
         };
         let mut exchange = Exchange::get("/version".into(), subject);
         exchange.repeat = Repeat::Never;
-        let answer = self.exchange_json(&exchange).await.map_err(|f| f.into_error(&exchange.subject))?;
-        Ok(answer.get("gitVersion").and_then(Json::as_str).unwrap_or("unknown").to_owned())
+        self.exchange_json(&exchange).await.map_err(|f| f.into_error(&exchange.subject))
     }
 }
 

@@ -4,24 +4,35 @@ mod annotate;
 mod apply;
 pub mod applying;
 mod config_map;
+mod cordon;
 mod delete;
 mod delta;
+mod drain;
 pub mod edit;
+mod events;
 mod exists;
 mod get;
+mod kinds;
 mod label;
 mod labels;
 mod list;
 mod namespace;
+mod node_name;
+mod nodes;
 pub mod objects;
 mod patch;
 mod registry_secret;
+mod restart;
+mod rollback;
 mod scale;
 mod secret;
 mod secret_data;
 mod taint;
 mod target;
 mod tls_secret;
+mod uncordon;
+mod untaint;
+mod version;
 mod whole;
 
 use windlass_runtime::Package;
@@ -36,18 +47,28 @@ pub fn primitives() -> Vec<Primitive> {
         annotate::primitive(),
         apply::primitive(),
         config_map::primitive(),
+        cordon::primitive(),
         delete::primitive(),
+        drain::primitive(),
+        events::primitive(),
         exists::primitive(),
         get::primitive(),
+        kinds::primitive(),
         label::primitive(),
         list::primitive(),
         namespace::primitive(),
+        nodes::primitive(),
         patch::primitive(),
         registry_secret::primitive(),
+        restart::primitive(),
+        rollback::primitive(),
         scale::primitive(),
         secret::primitive(),
         taint::primitive(),
         tls_secret::primitive(),
+        uncordon::primitive(),
+        untaint::primitive(),
+        version::primitive(),
     ]
 }
 
