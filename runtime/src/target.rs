@@ -27,6 +27,9 @@ pub trait Target: Send + Sync + 'static {
     /// Opens a cluster: the one that is meant without a name, or the one of that name. Called once for each name.
     fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>>;
 
+    /// Opens a cluster that a script has found by itself, under this name.
+    fn connect(&self, name: &str, by: &ClusterSource) -> BoxFuture<Result<Cluster>>;
+
     /// The clock that everything on this target goes by.
     fn clock(&self) -> Arc<dyn Clock>;
 
@@ -42,6 +45,15 @@ pub trait Target: Send + Sync + 'static {
     fn network(&self) -> Arc<dyn Network>;
 }
 
+/// How a script finds a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterSource {
+    /// The kubeconfig; the session's own without it.
+    pub kubeconfig: Option<std::path::PathBuf>,
+    /// The context in it; the current one without it.
+    pub context: Option<String>,
+}
+
 /// A target that is chosen at run time.
 impl<T: Target + ?Sized> Target for Arc<T> {
     fn name(&self) -> String {
@@ -54,6 +66,10 @@ impl<T: Target + ?Sized> Target for Arc<T> {
 
     fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>> {
         (**self).cluster(name)
+    }
+
+    fn connect(&self, name: &str, by: &ClusterSource) -> BoxFuture<Result<Cluster>> {
+        (**self).connect(name, by)
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
@@ -145,6 +161,10 @@ impl Target for NoTarget {
         Box::pin(async {
             Err(Error::usage("this session has no cluster").hint("name one with --context, or set KUBECONFIG"))
         })
+    }
+
+    fn connect(&self, _: &str, _: &ClusterSource) -> BoxFuture<Result<Cluster>> {
+        self.cluster(None)
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -20,6 +20,8 @@ use crate::error::{Error, Kind, Result};
 /// Which cluster to open, and what its kubeconfig may do.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
+    /// What it is called; none for the context's name.
+    pub name: Option<String>,
     /// The kubeconfig files, merged in this order; none for `KUBECONFIG`, else `~/.kube/config`, else the service
     /// account of the pod that this runs in.
     pub kubeconfig: Vec<PathBuf>,
@@ -40,6 +42,7 @@ pub struct OpenOptions {
 impl Default for OpenOptions {
     fn default() -> Self {
         Self {
+            name: None,
             kubeconfig: Vec::new(),
             context: None,
             namespace: None,
@@ -66,6 +69,7 @@ impl Cluster {
             }
             read => configured(&read?, &options).await?,
         };
+        let name = options.name.clone().unwrap_or(name);
         if let Some(namespace) = &options.namespace {
             config.default_namespace.clone_from(namespace);
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::clock::{BoxFuture, Clock, RealClock};
 use crate::cluster::{Cluster, ContextInfo, OpenOptions};
-use crate::target::{Network, RealNetwork, Target};
+use crate::target::{ClusterSource, Network, RealNetwork, Target};
 use crate::{Error, Kind, Result};
 
 /// Sets up a [`Live`] target.
@@ -58,6 +58,16 @@ impl LiveBuilder {
     #[must_use]
     pub fn build(self) -> Live {
         Live { options: Arc::new(self), clock: Arc::new(RealClock::new()), name: Arc::default() }
+    }
+
+    fn to_open(&self, kubeconfig: Option<PathBuf>, context: Option<String>) -> OpenOptions {
+        OpenOptions {
+            kubeconfig: kubeconfig.into_iter().collect(),
+            context,
+            allow_programs: self.exec_plugins.clone(),
+            allow_insecure_tls: self.insecure,
+            ..OpenOptions::default()
+        }
     }
 
     /// The context that is meant; what people say of it where that cannot be told.
@@ -117,15 +127,14 @@ impl Target for Live {
                     }
                 },
             };
-            let connect = OpenOptions {
-                kubeconfig: options.kubeconfig.clone().into_iter().collect(),
-                context,
-                allow_programs: options.exec_plugins.clone(),
-                allow_insecure_tls: options.insecure,
-                ..OpenOptions::default()
-            };
-            Cluster::open(connect, clock).await
+            Cluster::open(options.to_open(options.kubeconfig.clone(), context), clock).await
         })
+    }
+
+    fn connect(&self, name: &str, by: &ClusterSource) -> BoxFuture<Result<Cluster>> {
+        let kubeconfig = by.kubeconfig.clone().or_else(|| self.options.kubeconfig.clone());
+        let open = OpenOptions { name: Some(name.to_owned()), ..self.options.to_open(kubeconfig, by.context.clone()) };
+        Box::pin(Cluster::open(open, self.clock.clone()))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -4,6 +4,7 @@ mod annotate;
 mod apply;
 pub mod applying;
 mod config_map;
+mod connect;
 mod cordon;
 mod delete;
 mod delta;
@@ -32,6 +33,7 @@ mod target;
 mod tls_secret;
 mod uncordon;
 mod untaint;
+mod using;
 mod version;
 mod whole;
 
@@ -47,6 +49,7 @@ pub fn primitives() -> Vec<Primitive> {
         annotate::primitive(),
         apply::primitive(),
         config_map::primitive(),
+        connect::primitive(),
         cordon::primitive(),
         delete::primitive(),
         drain::primitive(),
@@ -68,6 +71,7 @@ pub fn primitives() -> Vec<Primitive> {
         tls_secret::primitive(),
         uncordon::primitive(),
         untaint::primitive(),
+        using::primitive(),
         version::primitive(),
     ]
 }

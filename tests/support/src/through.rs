@@ -9,7 +9,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use kube::client::Body;
 use tower::BoxError;
 use windlass_runtime::cluster::Cluster;
-use windlass_runtime::target::{Network, Target};
+use windlass_runtime::target::{ClusterSource, Network, Target};
 use windlass_runtime::{BoxFuture, Clock, Result};
 use windlass_shadow::clock::Simulation;
 
@@ -42,6 +42,19 @@ impl Through {
     }
 }
 
+impl Through {
+    fn between(&self, opening: BoxFuture<Result<Cluster>>) -> BoxFuture<Result<Cluster>> {
+        let pass = self.pass.clone();
+        Box::pin(async move {
+            let cluster = opening.await?;
+            let client = cluster.client().clone();
+            let service = tower::service_fn(move |request| pass(request, client.clone()));
+            let (namespace, clock) = (cluster.default_namespace(), cluster.clock().clone());
+            Ok(Cluster::with_client(cluster.name(), kube::Client::new(service, namespace), namespace, clock))
+        })
+    }
+}
+
 impl Target for Through {
     fn name(&self) -> String {
         self.target.name()
@@ -52,14 +65,11 @@ impl Target for Through {
     }
 
     fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>> {
-        let (opening, pass) = (self.target.cluster(name), self.pass.clone());
-        Box::pin(async move {
-            let cluster = opening.await?;
-            let client = cluster.client().clone();
-            let service = tower::service_fn(move |request| pass(request, client.clone()));
-            let (namespace, clock) = (cluster.default_namespace(), cluster.clock().clone());
-            Ok(Cluster::with_client(cluster.name(), kube::Client::new(service, namespace), namespace, clock))
-        })
+        self.between(self.target.cluster(name))
+    }
+
+    fn connect(&self, name: &str, by: &ClusterSource) -> BoxFuture<Result<Cluster>> {
+        self.between(self.target.connect(name, by))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
