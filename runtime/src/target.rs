@@ -1,5 +1,6 @@
 //! What a session acts on: clusters, a network, a clock. Opening it is one place.
 
+pub mod http;
 mod live;
 mod shadow;
 
@@ -89,6 +90,14 @@ impl<T: Target + ?Sized> Target for Arc<T> {
     }
 }
 
+/// What is found behind a name and a port.
+pub enum Dialed {
+    /// A connection.
+    Connection(Box<dyn Connection>),
+    /// It is taken to answer, and nothing more can be said: for this reason.
+    Assumed(&'static str),
+}
+
 /// A stream of bytes to a port.
 pub trait Connection: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin {}
 impl<T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin> Connection for T {}
@@ -98,8 +107,8 @@ pub trait Network: Send + Sync + 'static {
     /// The addresses of a name.
     fn resolve(&self, host: &str) -> BoxFuture<Result<Vec<std::net::IpAddr>>>;
 
-    /// A connection to a port.
-    fn dial(&self, host: &str, port: u16) -> BoxFuture<Result<Box<dyn Connection>>>;
+    /// Connects to a port.
+    fn dial(&self, host: &str, port: u16) -> BoxFuture<Result<Dialed>>;
 }
 
 /// The machine's own network.
@@ -122,13 +131,13 @@ impl Network for RealNetwork {
         })
     }
 
-    fn dial(&self, host: &str, port: u16) -> BoxFuture<Result<Box<dyn Connection>>> {
+    fn dial(&self, host: &str, port: u16) -> BoxFuture<Result<Dialed>> {
         let host = host.to_owned();
         Box::pin(async move {
             let stream = tokio::net::TcpStream::connect((host.as_str(), port)).await.map_err(|e| {
                 Error::new(Kind::Unavailable, format!("{host}:{port} does not accept a connection")).source(e)
             })?;
-            Ok(Box::new(stream) as Box<dyn Connection>)
+            Ok(Dialed::Connection(Box::new(stream)))
         })
     }
 }

@@ -31,7 +31,8 @@ pub struct Labels(String);
 
 impl Labels {
     /// As the API server takes it.
-    pub(super) fn into_selector(self) -> String {
+    #[must_use]
+    pub fn into_selector(self) -> String {
         self.0
     }
 }

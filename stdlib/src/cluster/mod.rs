@@ -27,7 +27,7 @@ mod restart;
 mod rollback;
 mod scale;
 mod secret;
-mod secret_data;
+pub(crate) mod secret_data;
 mod taint;
 mod target;
 mod tls_secret;
@@ -40,6 +40,7 @@ mod whole;
 use windlass_runtime::Package;
 use windlass_runtime::primitive::Primitive;
 
+pub use list::Labels;
 pub use target::{OnCluster, Target};
 
 /// The primitives of this module.

@@ -5,9 +5,11 @@ mod all;
 mod any;
 mod around;
 mod ask;
+mod attempts;
 mod board;
 mod condition;
 mod contact;
+mod count;
 mod deleted;
 mod description;
 mod diagnosis;
@@ -16,7 +18,9 @@ mod evidence;
 mod exists;
 mod field;
 pub(crate) mod fields;
+mod http;
 mod lookup;
+mod port;
 mod readiness;
 mod ready;
 mod rollout;
@@ -35,9 +39,12 @@ pub fn primitives() -> Vec<Primitive> {
         all::primitive(),
         any::primitive(),
         condition::primitive(),
+        count::primitive(),
         deleted::primitive(),
         exists::primitive(),
         field::primitive(),
+        http::primitive(),
+        port::primitive(),
         ready::primitive(),
         rollout::primitive(),
         until::primitive(),

@@ -1,4 +1,5 @@
-//! The network of a simulated cluster: its Services answer on their ports while they have ready endpoints.
+//! The network of a simulated cluster: what stands behind its Services, Ingresses and nodes answers while a pod that belongs
+//! to it is ready. What is outside of the cluster is taken to answer.
 
 use std::net::IpAddr;
 
@@ -8,11 +9,13 @@ use serde_json::Value as Json;
 use windlass_shadow::Shadow as Simulated;
 
 use crate::clock::BoxFuture;
-use crate::target::{Connection, Network};
+use crate::target::{Dialed, Network};
 use crate::{Error, Kind, Result};
 
-/// What is given to somebody who connects: it accepts, and says nothing.
-const BUFFER: usize = 4096;
+/// Why it is not known what a container says.
+const CONTAINER: &str = "what containers answer is not simulated";
+/// Why it is not known what somebody else says.
+const OUTSIDE: &str = "what is outside of the cluster is not simulated";
 
 pub(super) struct Services(pub(super) Simulated);
 
@@ -25,7 +28,7 @@ impl Network for Nothing {
         Box::pin(std::future::ready(Err(error.hint("there is no simulated cluster behind it"))))
     }
 
-    fn dial(&self, host: &str, port: u16) -> BoxFuture<Result<Box<dyn Connection>>> {
+    fn dial(&self, host: &str, port: u16) -> BoxFuture<Result<Dialed>> {
         let error = Error::new(Kind::Unavailable, format!("{host}:{port} does not accept a connection"));
         Box::pin(std::future::ready(Err(error.hint("there is no simulated cluster behind it"))))
     }
@@ -46,32 +49,84 @@ impl Network for Services {
         })
     }
 
-    fn dial(&self, host: &str, port: u16) -> BoxFuture<Result<Box<dyn Connection>>> {
-        let (cluster, host) = (self.0.clone(), host.to_owned());
+    fn dial(&self, host: &str, port: u16) -> BoxFuture<Result<Dialed>> {
+        let (cluster, host) = (self.0.clone(), host.trim_end_matches('.').to_owned());
         Box::pin(async move {
             let refused = |why: &str| {
                 let message = format!("{host}:{port} does not accept a connection");
                 Error::new(Kind::Unavailable, message).hint(why.to_owned())
             };
-            let service = service(&cluster, &host).await?;
-            let ports = service.pointer("/spec/ports").and_then(Json::as_array).cloned().unwrap_or_default();
-            if !ports.iter().any(|known| known.get("port").and_then(Json::as_u64) == Some(port.into())) {
-                return Err(refused("its Service does not have this port"));
+            if is_inside(&host) {
+                let service = service(&cluster, &host).await?;
+                if !ports(&service).any(|known| number(known, "port") == Some(port)) {
+                    return Err(refused("its Service does not have this port"));
+                }
+                return match is_ready(&cluster, &service).await {
+                    true => Ok(Dialed::Assumed(CONTAINER)),
+                    false => Err(refused("no pod behind its Service is ready")),
+                };
             }
-            let text = |pointer: &str| service.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
-            let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
-            let path = format!(
-                "/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?labelSelector=kubernetes.io/service-name%3D{name}"
-            );
-            let slices = get(&cluster, &path).await.unwrap_or_default();
-            let slices = slices.get("items").and_then(Json::as_array).into_iter().flatten();
-            let mut endpoints = slices.filter_map(|slice| slice.get("endpoints")?.as_array()).flatten();
-            if !endpoints.any(|e| e.pointer("/conditions/ready").and_then(Json::as_bool) == Some(true)) {
-                return Err(refused("no pod behind its Service is ready"));
+            let published = published(&cluster, &host, port).await;
+            if published.is_empty() {
+                return Ok(Dialed::Assumed(OUTSIDE));
             }
-            Ok(Box::new(tokio::io::duplex(BUFFER).0) as Box<dyn Connection>)
+            for service in &published {
+                if is_ready(&cluster, service).await {
+                    return Ok(Dialed::Assumed(CONTAINER));
+                }
+            }
+            Err(refused("no pod behind it is ready"))
         })
     }
+}
+
+/// Whether a name can only be that of a Service.
+fn is_inside(host: &str) -> bool {
+    host.trim_end_matches(".cluster.local").ends_with(".svc")
+}
+
+fn ports(service: &Json) -> impl Iterator<Item = &Json> {
+    service.pointer("/spec/ports").and_then(Json::as_array).into_iter().flatten()
+}
+
+fn number(port: &Json, key: &str) -> Option<u16> {
+    port.get(key).and_then(Json::as_u64).and_then(|number| u16::try_from(number).ok())
+}
+
+/// Whether a pod behind a Service is ready.
+async fn is_ready(cluster: &Simulated, service: &Json) -> bool {
+    let text = |pointer: &str| service.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
+    let (namespace, name) = (text("/metadata/namespace"), text("/metadata/name"));
+    let path = format!(
+        "/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices?labelSelector=kubernetes.io/service-name%3D{name}"
+    );
+    let slices = items(cluster, &path).await;
+    let mut endpoints = slices.iter().filter_map(|slice| slice.get("endpoints")?.as_array()).flatten();
+    endpoints.any(|e| e.pointer("/conditions/ready").and_then(Json::as_bool) == Some(true))
+}
+
+/// The Services that are to be had from outside under a name: through an Ingress of this host, or by their port on a node.
+async fn published(cluster: &Simulated, host: &str, port: u16) -> Vec<Json> {
+    let mut found = Vec::new();
+    if matches!(port, 80 | 443) {
+        for ingress in items(cluster, "/apis/networking.k8s.io/v1/ingresses").await {
+            let namespace = ingress.pointer("/metadata/namespace").and_then(Json::as_str).unwrap_or_default();
+            let rules = ingress.pointer("/spec/rules").and_then(Json::as_array).into_iter().flatten();
+            let own = rules.filter(|rule| rule.get("host").and_then(Json::as_str) == Some(host));
+            let paths = own.filter_map(|rule| rule.pointer("/http/paths")?.as_array()).flatten();
+            let names: Vec<&str> = paths.filter_map(|path| path.pointer("/backend/service/name")?.as_str()).collect();
+            for name in names {
+                found.extend(get(cluster, &format!("/api/v1/namespaces/{namespace}/services/{name}")).await);
+            }
+        }
+    }
+    let nodes = items(cluster, "/api/v1/nodes").await;
+    let addresses = nodes.iter().filter_map(|node| node.pointer("/status/addresses")?.as_array()).flatten();
+    if addresses.filter_map(|address| address.get("address")?.as_str()).any(|address| address == host) {
+        let services = items(cluster, "/api/v1/services").await.into_iter();
+        found.extend(services.filter(|service| ports(service).any(|known| number(known, "nodePort") == Some(port))));
+    }
+    found
 }
 
 /// The Service that a host's name means: `name.namespace`, with or without `.svc.cluster.local`.
@@ -87,6 +142,11 @@ async fn service(cluster: &Simulated, host: &str) -> Result<Json> {
         Error::new(Kind::Unavailable, format!("the name {host} cannot be resolved"))
             .hint("in a simulation, only the names of Services are known: name.namespace.svc.cluster.local")
     })
+}
+
+async fn items(cluster: &Simulated, path: &str) -> Vec<Json> {
+    let list = get(cluster, path).await.unwrap_or_default();
+    list.get("items").and_then(Json::as_array).cloned().unwrap_or_default()
 }
 
 async fn get(cluster: &Simulated, path: &str) -> Option<Json> {
