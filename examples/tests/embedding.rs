@@ -46,7 +46,7 @@ fn event_sink() {
         "event_sink",
         &[
             "Deploy the web server …",
-            "  Deployment/default/web: Changed",
+            "  Deployment/web in default: Changed",
             "  the web server answers",
             "Deploy the web server: Ok",
         ],

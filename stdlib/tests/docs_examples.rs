@@ -1,5 +1,6 @@
-//! Every primitive has an example, and every example runs: those that need a cluster on the simulated one and on the real
-//! one. On the real one, each has a namespace of its own, which is the context's default.
+//! Everything that scripts can call or read has an example, and every example runs: those that need a cluster on the
+//! simulated one and on the real one. Simulated, each has a cluster of its own; on the real one, a namespace of its own,
+//! which is the context's default.
 //!
 //! The folder of an example is a copy of `tests/examples`, with a certificate in `certs/`; its environment has `DB_PASSWORD`.
 
@@ -13,7 +14,7 @@ use windlass_runtime::cancel::{Cancel, Deadline};
 use windlass_runtime::playbook::{Playbook, Selection};
 use windlass_runtime::secret::Prompter as AsksSecrets;
 use windlass_runtime::session::{AfterFailure, Prompter};
-use windlass_runtime::target::{Live, NoTarget, Target};
+use windlass_runtime::target::{Live, NoTarget, Shadow, Target};
 use windlass_runtime::{Clock, Error, RealClock, Result, Runtime, yaml};
 use windlass_support::{Bed, on};
 
@@ -83,10 +84,10 @@ fn run(runtime: &Runtime, target: impl Target, script: &Path) -> std::result::Re
     report.steps.into_iter().find_map(|step| step.error).map_or(Ok(()), Err)
 }
 
-/// The bed's cluster as a session opens it: on the real one, with a namespace of its own as the default.
+/// A cluster as a session opens it: a new one where it is simulated; a new namespace as the default where it is real.
 fn target(bed: &Bed, folder: &Path) -> Arc<dyn Target> {
     if bed.testbed().is_none() {
-        return bed.target();
+        return Arc::new(Shadow::builder().build().unwrap());
     }
     let namespace = bed.namespace();
     let mut config = yaml::read_file(&bed.kubeconfig()).unwrap().remove(0).value;

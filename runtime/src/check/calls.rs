@@ -188,6 +188,9 @@ impl Calls<'_> {
             }
             None => {
                 let error = script(format!("there is no method {name}"));
+                if let Some(primitive) = self.runtime.primitives().iter().find(|p| p.name == name) {
+                    return self.problem(error.hint(format!("call it as {}", primitive.signature())), position);
+                }
                 let own = self.unit.functions.keys().map(String::as_str).filter(|n| is_name(n));
                 let known = own.chain(self.names.globals());
                 self.problem(hinted(error, name, known, || NO_SUCH_FUNCTION.to_owned()), position);

@@ -241,3 +241,75 @@ fn every_script_of_a_playbook_is_looked_at_and_all_is_said_at_once() {
     ];
     assert_eq!(places, expected);
 }
+
+#[test]
+fn calls_are_looked_at_wherever_they_stand() {
+    let wrong = "wait::ready(\"a\", #{ namespace: \"n\", timout: 5 })";
+    for around in [
+        "log(CALL);",
+        "let x = [1, #{ a: CALL }];",
+        "let x = `${CALL} and more`;",
+        "if CALL { 1 } else { 2 }",
+        "if 1 == 2 { 1 } else { CALL }",
+        "for x in CALL { print(x); }",
+        "while CALL { }",
+        "loop { if CALL { break; } }",
+        "switch 1 { 1 => CALL, _ => 2 }",
+        "try { 1 } catch { CALL }",
+        "let f = |x| x + CALL; f.call(1);",
+        "[1].map(|x| [2].map(|y| CALL));",
+        "fn inner() { return CALL; } inner();",
+        "let x = CALL ?? 1;",
+        "let x = 1 + CALL.status;",
+        "CALL.status.len();",
+        "let x = #{}; x[CALL] = 1;",
+        "throw CALL;",
+        "cluster::delete(CALL);",
+        "wait::ready(CALL, #{ namespace: CALL });",
+    ] {
+        let script = format!("fn log(x) {{ debug(x) }}\n{}", around.replace("CALL", wrong));
+        let calls = around.matches("CALL").count();
+        let found = problems(&script);
+        assert_eq!(found.len(), calls, "{script}: {found:?}");
+        assert!(found.iter().all(|p| p.contains("has no option `timout` (did you mean \"timeout\"?)")), "{found:?}");
+    }
+}
+
+#[test]
+fn methods_are_known_with_their_arguments() {
+    one(
+        "\"a\".annotate().nothing_like_it()",
+        "t.rhai:1:16 there is no method nothing_like_it (nothing like it is known: a primitive is called with its module, such as cluster::apply)",
+    );
+    one("\"a\".annotate(1)", "t.rhai:1:5 .annotate is given 1 argument (it takes 0 arguments)");
+    one("\"a\".anotate()", "t.rhai:1:5 there is no method anotate (did you mean \"annotate\"?)");
+    one("\"a\".delete()", "t.rhai:1:5 there is no method delete (call it as cluster::delete(target))");
+    let lift = Primitive { method: true, ..primitive("crane", "lift", Effect::Pure) };
+    let runtime = Runtime::builder().with(Package::new(vec![lift])).build().unwrap();
+    let check = |script: &str| {
+        let found = runtime.session(NoTarget::new()).open().check(&Playbook::text("t.rhai", script), None);
+        found.iter().map(|e| format!("{e} ({})", e.hint_text().unwrap_or_default())).collect::<Vec<_>>()
+    };
+    let option = ["crane::lift has no option `timout` (did you mean \"timeout\"?)"];
+    assert_eq!(check("\"a\".lift(#{ namespace: \"n\", timout: 5 })"), option);
+    assert_eq!(check("\"a\".to_upper().lift(#{ namespace: \"n\", timout: 5 })"), option);
+    assert_eq!(check("\"a\".lift(#{ namespace: \"n\" }).lift(#{ namespace: \"n\", timout: 5 })"), option);
+    assert_eq!(check("lift(\"a\", #{ namespace: \"n\", timout: 5 })"), option);
+    assert_eq!(check("crane::lift(\"a\", #{ namespace: \"n\", timout: 5 })"), option);
+    let missing = ["crane::lift needs the option `namespace` (add `namespace: …`, a text)"];
+    assert_eq!(check("\"a\".lift(#{ timeout: 5 })"), missing);
+}
+
+#[test]
+fn the_engines_own_functions_are_known_too() {
+    let fine =
+        "step(\"a\", #{ timeout: \"5s\" }, || { always(|| 1, || 2); confirm(\"k\", \"t\"); sleep(1); timestamp() });";
+    assert_eq!(problems(fine), [""; 0]);
+    one("always(|| 1)", "t.rhai:1:1 always takes other arguments than these 1 (call it as always(work, cleanup))");
+    one(
+        "step(\"a\", || 1); include_steps()",
+        "t.rhai:1:18 include_steps takes other arguments than these 0 (call it as include_steps(name))",
+    );
+    let soon = problems("sleep(\"soon\")");
+    assert!(soon.len() == 1 && soon[0].starts_with("t.rhai:1:7 argument `duration` of sleep"), "{soon:?}");
+}
