@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use zeroize::Zeroizing;
+
 use crate::clock::{BoxFuture, Clock, RealClock};
 use crate::cluster::{Cluster, ContextInfo, OpenOptions};
 use crate::target::{Network, RealNetwork, Target};
@@ -60,6 +62,29 @@ impl LiveBuilder {
         Live { options: Arc::new(self), clock: Arc::new(RealClock::new()), name: Arc::default() }
     }
 
+    /// How the cluster of this name is opened.
+    fn connect(&self, name: Option<&str>) -> Result<OpenOptions> {
+        let context = match name {
+            None => self.context.clone(),
+            Some(name) => match self.clusters.get(name) {
+                Some(context) => context.clone().or_else(|| self.context.clone()),
+                None if self.clusters.is_empty() => Some(name.to_owned()),
+                None => {
+                    let known: Vec<&str> = self.clusters.keys().map(String::as_str).collect();
+                    return Err(Error::new(Kind::NotFound, format!("there is no cluster named {name}"))
+                        .hint(format!("customer.yaml names: {}", known.join(", "))));
+                }
+            },
+        };
+        Ok(OpenOptions {
+            kubeconfig: self.kubeconfig.clone().into_iter().collect(),
+            context,
+            allow_programs: self.exec_plugins.clone(),
+            allow_insecure_tls: self.insecure,
+            ..OpenOptions::default()
+        })
+    }
+
     /// The context that is meant; what people say of it where that cannot be told.
     fn context_name(&self) -> String {
         let current = || {
@@ -95,31 +120,14 @@ impl Target for Live {
     }
 
     fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>> {
-        let options = self.options.clone();
         let clock: Arc<dyn Clock> = self.clock.clone();
-        let name = name.map(str::to_owned);
-        Box::pin(async move {
-            let context = match &name {
-                None => options.context.clone(),
-                Some(name) => match options.clusters.get(name) {
-                    Some(context) => context.clone().or_else(|| options.context.clone()),
-                    None if options.clusters.is_empty() => Some(name.clone()),
-                    None => {
-                        let known: Vec<&str> = options.clusters.keys().map(String::as_str).collect();
-                        return Err(Error::new(Kind::NotFound, format!("there is no cluster named {name}"))
-                            .hint(format!("customer.yaml names: {}", known.join(", "))));
-                    }
-                },
-            };
-            let connect = OpenOptions {
-                kubeconfig: options.kubeconfig.clone().into_iter().collect(),
-                context,
-                allow_programs: options.exec_plugins.clone(),
-                allow_insecure_tls: options.insecure,
-                ..OpenOptions::default()
-            };
-            Cluster::open(connect, clock).await
-        })
+        let connect = self.options.connect(name);
+        Box::pin(async move { Cluster::open(connect?, clock).await })
+    }
+
+    fn kubeconfig(&self, cluster: Option<&str>) -> BoxFuture<Result<Zeroizing<String>>> {
+        let connect = self.options.connect(cluster);
+        Box::pin(async move { Cluster::kubeconfig(connect?).await })
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -1,5 +1,7 @@
 //! The simulated target: a cluster in process, whose time costs nothing.
 
+#[cfg(feature = "listen")]
+mod door;
 mod network;
 
 use std::collections::BTreeMap;
@@ -93,7 +95,16 @@ impl ShadowBuilder {
             .map_err(|e| Error::new(Kind::System, "the simulation's thread cannot be started").source(e))?;
         let clock: Arc<dyn Clock> = Arc::new(clock::Simulated(simulation.clock().clone()));
         let (scene, clusters) = (Mutex::new(self.scene.clone()), Mutex::default());
-        Ok(Shadow { inner: Arc::new(Inner { options: self, simulation, clock, scene, clusters }) })
+        let inner = Inner {
+            options: self,
+            simulation,
+            clock,
+            scene,
+            clusters,
+            #[cfg(feature = "listen")]
+            doors: Mutex::default(),
+        };
+        Ok(Shadow { inner: Arc::new(inner) })
     }
 }
 
@@ -110,6 +121,9 @@ struct Inner {
     /// As it is now: faults may have been added since the start.
     scene: Mutex<Scene>,
     clusters: Mutex<BTreeMap<String, Begun>>,
+    /// Where the clusters listen for other programs.
+    #[cfg(feature = "listen")]
+    doors: Mutex<BTreeMap<String, door::Door>>,
 }
 
 /// A cluster, and what there was in it from the start.
@@ -235,6 +249,12 @@ impl Target for Shadow {
         for begun in lock(&self.inner.clusters).values() {
             begun.cluster.interrupt();
         }
+    }
+
+    #[cfg(feature = "listen")]
+    fn kubeconfig(&self, cluster: Option<&str>) -> BoxFuture<Result<zeroize::Zeroizing<String>>> {
+        let (target, cluster) = (self.clone(), cluster.map(str::to_owned));
+        Box::pin(async move { door::kubeconfig(&target, cluster.as_deref()).await })
     }
 
     fn network(&self) -> Arc<dyn Network> {
