@@ -5,8 +5,8 @@
 
 #![allow(clippy::unwrap_used, reason = "this is how a test fails")]
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value as Json, json};
 use windlass_runtime::cancel::{Cancel, Deadline};
@@ -80,11 +80,23 @@ fn home() -> tempfile::TempDir {
     folder
 }
 
+/// The newest Helm, if it may be had here.
+fn helm() -> Option<&'static Path> {
+    static HELM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    HELM.get_or_init(|| windlass_testbed::helms().pop().map(|(_, path)| path)).as_deref()
+}
+
 /// Runs a script; the error of its first step that failed.
 fn run(runtime: &Runtime, target: impl Target, script: &Path) -> std::result::Result<(), Json> {
     let clock = RealClock::new();
     let deadline = Deadline { at: clock.now() + LIMIT, limit: LIMIT, what: "the example".to_owned() };
-    let session = runtime.session(target).cancel(Cancel::root_until(deadline)).prompter(Arc::new(Person)).open();
+    let state = script.with_file_name("state");
+    let mut session = runtime.session(target).cancel(Cancel::root_until(deadline)).prompter(Arc::new(Person));
+    session = session.state_folder(state);
+    if let Some(helm) = helm() {
+        session = session.program("helm", helm);
+    }
+    let session = session.open();
     let report = Playbook::script(script)
         .and_then(|playbook| session.prepare(&playbook)?.start(&Selection::default())?.wait())
         .map_err(|e| e.to_json())?;
@@ -131,6 +143,9 @@ fn run_all(bed: Option<&Bed>) {
     let runtime = runtime();
     let (mut ran, mut failed) = (0, Vec::new());
     for primitive in runtime.primitives() {
+        if primitive.module == "helm" && helm().is_none() {
+            continue;
+        }
         for example in examples(primitive) {
             let folder = home();
             let script = folder.path().join("example.rhai");

@@ -111,3 +111,6 @@ fn fetch_index(call: &Call<'_>, helm: &Helm, alias: &str, url: &str, update: boo
 fn hash(path: &Path) -> Option<String> {
     chart::file_hash(path).ok()
 }
+
+#[cfg(test)]
+mod tests;
