@@ -18,6 +18,7 @@ use crate::event::{Level, What};
 use crate::scope::Scope;
 use crate::session::Session;
 use crate::sync::lock;
+use crate::target::ClusterSource;
 use crate::value::Value;
 use crate::{Clock, Error, Kind, Place, Result, bridge, script_error};
 
@@ -108,6 +109,14 @@ impl<'a> Call<'a> {
     /// Where it cannot be reached or is not known.
     pub fn cluster(&self, name: Option<&str>) -> Result<Cluster> {
         self.session().cluster(name.or(self.scope.cluster.as_deref()), &self.scope.cancel)
+    }
+
+    /// Opens a cluster that the script has found by itself, and gives it a name in this session.
+    ///
+    /// # Errors
+    /// Where it cannot be opened; [`Kind::Usage`] where the name is another cluster's already.
+    pub fn connect(&self, name: &str, by: ClusterSource) -> Result<Cluster> {
+        self.session().connect(name, by, &self.scope.cancel)
     }
 
     /// The cluster that a change recorded as [`crate::change::Resource::at`].

@@ -2,6 +2,7 @@
 
 mod boundary;
 mod builtin;
+mod given;
 mod modules;
 mod waiting;
 
@@ -18,6 +19,7 @@ use crate::script_error::Uncatchable;
 
 pub(crate) use boundary::{impure, place_of};
 pub(crate) use builtin::{own_primitives, seal};
+pub(crate) use given::{Given, given};
 pub(crate) use modules::{check_import, find_module};
 
 /// How deeply functions may call each other: the same in debug and release builds.

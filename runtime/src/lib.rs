@@ -13,6 +13,7 @@ pub mod clock;
 pub mod closure;
 pub mod cluster;
 pub mod customer;
+pub mod docs;
 pub mod duration;
 mod engine;
 pub mod error;
@@ -42,6 +43,8 @@ pub use call::Call;
 pub use clock::{BoxFuture, Clock, Moment, RealClock};
 pub use error::{Error, Kind, Place, Result};
 pub use runtime::{Package, RegisterType, Runtime, RuntimeBuilder};
+/// Values for a session, without a dependency of one's own.
+pub use serde_json::json;
 pub use session::{Session, SessionBuilder};
 pub use undo::undo;
 pub use value::{IntoValue, Value};

@@ -17,6 +17,8 @@ pub enum Effect {
     Change,
     /// It waits for something.
     Wait,
+    /// None of its own: it directs the script, by declaring steps or running closures. Allowed at the top level.
+    Control,
 }
 
 impl Effect {
@@ -28,7 +30,14 @@ impl Effect {
             Effect::Read => "read",
             Effect::Change => "change",
             Effect::Wait => "wait",
+            Effect::Control => "control",
         }
+    }
+
+    /// Whether it touches the world: not allowed at the top level of a script that declares steps.
+    #[must_use]
+    pub fn acts(self) -> bool {
+        matches!(self, Effect::Read | Effect::Change | Effect::Wait)
     }
 }
 
@@ -65,8 +74,8 @@ pub struct Primitive {
     pub options_at: Option<usize>,
     /// The options.
     pub options: Vec<OptionField>,
-    /// What it returns, in Rust's words.
-    pub returns: &'static str,
+    /// What it returns.
+    pub returns: String,
     /// The function.
     pub invoke: Invoke,
 }
@@ -84,7 +93,10 @@ impl Primitive {
         let mut words: Vec<String> = self.parameters.iter().map(|p| p.name.to_owned()).collect();
         if let Some(at) = self.options_at {
             let required = self.options.iter().any(|o| o.required);
-            words.insert(at.min(words.len()), if required { "#{ … }".into() } else { "[#{ … }]".into() });
+            match words.get_mut(at) {
+                Some(next) if !required => *next = format!("[#{{ … }},] {next}"),
+                _ => words.insert(at.min(words.len()), if required { "#{ … }".into() } else { "[#{ … }]".into() }),
+            }
         }
         format!("{}({})", self.id(), words.join(", "))
     }
@@ -100,10 +112,10 @@ impl Primitive {
         }
     }
 
-    /// The first sentence of the doc comment.
+    /// The first sentence of the doc comment, in one line.
     #[must_use]
-    pub fn summary(&self) -> &'static str {
-        self.doc.trim().split("\n\n").next().unwrap_or_default()
+    pub fn summary(&self) -> String {
+        crate::docs::Parts::of(self.doc).summary
     }
 }
 

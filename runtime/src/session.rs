@@ -16,7 +16,7 @@ use crate::access::Access;
 use crate::bridge::Bridge;
 use crate::cancel::Cancel;
 use crate::change::{Handler, OutcomeItem, Recipe};
-use crate::clock::Clock;
+use crate::clock::{BoxFuture, Clock};
 use crate::cluster::Cluster;
 use crate::customer::Conflicts;
 use crate::event::{Event, Level, Sinks, What};
@@ -26,7 +26,7 @@ use crate::runtime::Runtime;
 use crate::scope::{Scope, Writer};
 use crate::secret::{Registry, Vault};
 use crate::sync::lock;
-use crate::target::Target;
+use crate::target::{ClusterSource, Target};
 use crate::value::Value;
 use crate::{Error, Kind, Place, Result};
 use warnings::Warnings;
@@ -64,6 +64,7 @@ struct Inner {
 struct Gathered {
     files: Files,
     clusters: Mutex<HashMap<Option<String>, Cluster>>,
+    connections: Mutex<HashMap<String, ClusterSource>>,
     claims: Mutex<HashMap<String, (String, Place)>>,
     outcomes: Mutex<Vec<OutcomeItem>>,
     warnings: Mutex<Warnings>,
@@ -236,7 +237,31 @@ impl Session {
         if let Some(cluster) = lock(&self.0.gathered.clusters).get(&key) {
             return Ok(cluster.clone());
         }
-        let opening = self.0.target.cluster(name);
+        self.open(key, self.0.target.cluster(name), cancel)
+    }
+
+    /// Opens a cluster that a script has found by itself, and gives it a name in this session.
+    ///
+    /// # Errors
+    /// Where it cannot be opened; [`Kind::Usage`] where the name is another cluster's already.
+    pub(crate) fn connect(&self, name: &str, by: ClusterSource, cancel: &Cancel) -> Result<Cluster> {
+        let key = Some(name.to_owned());
+        let known = lock(&self.0.gathered.clusters).get(&key).cloned();
+        if let Some(cluster) = known {
+            return match lock(&self.0.gathered.connections).get(name) {
+                Some(before) if *before == by => Ok(cluster),
+                _ => {
+                    Err(Error::usage(format!("the name {name} is another cluster's already"))
+                        .hint("choose another one"))
+                }
+            };
+        }
+        let cluster = self.open(key, self.0.target.connect(name, &by), cancel)?;
+        lock(&self.0.gathered.connections).insert(name.to_owned(), by);
+        Ok(cluster)
+    }
+
+    fn open(&self, key: Option<String>, opening: BoxFuture<Result<Cluster>>, cancel: &Cancel) -> Result<Cluster> {
         let cluster = self.bridge().wait(cancel, &self.0.clock, opening)?;
         let session = Arc::downgrade(&self.0);
         let cluster = cluster.observed(Arc::new(move |note| {

@@ -28,6 +28,9 @@ pub trait Target: Send + Sync + 'static {
     /// Opens a cluster: the one that is meant without a name, or the one of that name. Called once for each name.
     fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>>;
 
+    /// Opens a cluster that a script has found by itself, under this name.
+    fn connect(&self, name: &str, by: &ClusterSource) -> BoxFuture<Result<Cluster>>;
+
     /// The clock that everything on this target goes by.
     fn clock(&self) -> Arc<dyn Clock>;
 
@@ -43,14 +46,23 @@ pub trait Target: Send + Sync + 'static {
     fn network(&self) -> Arc<dyn Network>;
 
     /// A kubeconfig by which other programs, such as Helm, work on a cluster: the one that is meant without a name, or the one
-    /// of that name. It holds credentials. To be waited for where sockets are.
-    fn kubeconfig(&self, cluster: Option<&str>) -> BoxFuture<Result<Zeroizing<String>>> {
+    /// of that name, which a script may have found by itself. It holds credentials. To be waited for where sockets are.
+    fn kubeconfig(&self, cluster: Option<&str>, _by: Option<&ClusterSource>) -> BoxFuture<Result<Zeroizing<String>>> {
         let name = cluster.map_or_else(|| self.name(), str::to_owned);
         Box::pin(async move {
             Err(Error::new(Kind::System, format!("there is no kubeconfig of {name} for other programs"))
                 .hint("only a live cluster, or a simulated one that listens, can be used by other programs"))
         })
     }
+}
+
+/// How a script finds a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterSource {
+    /// The kubeconfig; the session's own without it.
+    pub kubeconfig: Option<std::path::PathBuf>,
+    /// The context in it; the current one without it.
+    pub context: Option<String>,
 }
 
 /// A target that is chosen at run time.
@@ -65,6 +77,10 @@ impl<T: Target + ?Sized> Target for Arc<T> {
 
     fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>> {
         (**self).cluster(name)
+    }
+
+    fn connect(&self, name: &str, by: &ClusterSource) -> BoxFuture<Result<Cluster>> {
+        (**self).connect(name, by)
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
@@ -83,8 +99,8 @@ impl<T: Target + ?Sized> Target for Arc<T> {
         (**self).network()
     }
 
-    fn kubeconfig(&self, cluster: Option<&str>) -> BoxFuture<Result<Zeroizing<String>>> {
-        (**self).kubeconfig(cluster)
+    fn kubeconfig(&self, cluster: Option<&str>, by: Option<&ClusterSource>) -> BoxFuture<Result<Zeroizing<String>>> {
+        (**self).kubeconfig(cluster, by)
     }
 }
 
@@ -160,6 +176,10 @@ impl Target for NoTarget {
         Box::pin(async {
             Err(Error::usage("this session has no cluster").hint("name one with --context, or set KUBECONFIG"))
         })
+    }
+
+    fn connect(&self, _: &str, _: &ClusterSource) -> BoxFuture<Result<Cluster>> {
+        self.cluster(None)
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

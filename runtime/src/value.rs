@@ -271,6 +271,15 @@ impl From<Json> for Value {
 pub trait IntoValue {
     /// As a value.
     fn into_value(self) -> Value;
+
+    /// What it is, in the words of the reference: `a text`.
+    #[must_use]
+    fn describes() -> String
+    where
+        Self: Sized,
+    {
+        "a value".to_owned()
+    }
 }
 
 impl IntoValue for Value {
@@ -282,40 +291,72 @@ impl IntoValue for () {
     fn into_value(self) -> Value {
         Value::Null
     }
+    fn describes() -> String {
+        "nothing".to_owned()
+    }
 }
 impl IntoValue for bool {
     fn into_value(self) -> Value {
         Value::Bool(self)
+    }
+    fn describes() -> String {
+        "true or false".to_owned()
     }
 }
 impl IntoValue for i64 {
     fn into_value(self) -> Value {
         Value::Int(self)
     }
+    fn describes() -> String {
+        "a whole number".to_owned()
+    }
+}
+impl IntoValue for f64 {
+    fn into_value(self) -> Value {
+        Value::Float(self)
+    }
+    fn describes() -> String {
+        "a number".to_owned()
+    }
 }
 impl IntoValue for String {
     fn into_value(self) -> Value {
         Value::Text(self)
+    }
+    fn describes() -> String {
+        "a text".to_owned()
     }
 }
 impl IntoValue for Json {
     fn into_value(self) -> Value {
         self.into()
     }
+    fn describes() -> String {
+        "data: a map, a list, a text, a number".to_owned()
+    }
 }
 impl<T: IntoValue> IntoValue for Vec<T> {
     fn into_value(self) -> Value {
         Value::List(self.into_iter().map(IntoValue::into_value).collect())
+    }
+    fn describes() -> String {
+        format!("a list, each item {}", T::describes())
     }
 }
 impl<T: IntoValue> IntoValue for Option<T> {
     fn into_value(self) -> Value {
         self.map_or(Value::Null, IntoValue::into_value)
     }
+    fn describes() -> String {
+        format!("{}, or ()", T::describes())
+    }
 }
 impl IntoValue for Placeholder {
     fn into_value(self) -> Value {
         Value::Handle(Dynamic::from(self))
+    }
+    fn describes() -> String {
+        "a secret, or rather its stand-in".to_owned()
     }
 }
 impl IntoValue for crate::change::Outcome {
@@ -332,5 +373,8 @@ impl IntoValue for crate::change::Outcome {
         let object = if objects.len() == 1 { objects.remove(0) } else { Value::List(objects) };
         map.insert("object".to_owned(), object);
         Value::Map(map)
+    }
+    fn describes() -> String {
+        "an outcome: a map with `changed`, `reason`, `diff`, `items`, `object`".to_owned()
     }
 }

@@ -11,7 +11,6 @@ use std::sync::{Arc, OnceLock};
 use serde_json::{Value as Json, json};
 use windlass_runtime::cancel::{Cancel, Deadline};
 use windlass_runtime::playbook::{Playbook, Selection};
-use windlass_runtime::primitive::{Effect, Primitive};
 use windlass_runtime::secret::Prompter as AsksSecrets;
 use windlass_runtime::session::{AfterFailure, Prompter};
 use windlass_runtime::target::{Live, NoTarget, Target};
@@ -41,19 +40,6 @@ impl Prompter for Person {
 
 fn runtime() -> Runtime {
     Runtime::builder().with(windlass_stdlib::all()).build().unwrap()
-}
-
-/// The examples in a doc comment.
-fn examples(primitive: &Primitive) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut lines = primitive.doc.lines();
-    while let Some(line) = lines.next() {
-        if line.trim() == "```rhai" {
-            let example: Vec<&str> = lines.by_ref().take_while(|line| line.trim() != "```").collect();
-            found.push(example.join("\n"));
-        }
-    }
-    found
 }
 
 /// The folder that an example is run in.
@@ -86,12 +72,18 @@ fn helm() -> Option<&'static Path> {
     HELM.get_or_init(|| windlass_testbed::helms().pop().map(|(_, path)| path)).as_deref()
 }
 
+/// What an example finds in `values`.
+fn values() -> Json {
+    json!({ "fqdn": "cx.example.com" })
+}
+
 /// Runs a script; the error of its first step that failed.
 fn run(runtime: &Runtime, target: impl Target, script: &Path) -> std::result::Result<(), Json> {
     let clock = RealClock::new();
     let deadline = Deadline { at: clock.now() + LIMIT, limit: LIMIT, what: "the example".to_owned() };
     let state = script.with_file_name("state");
-    let mut session = runtime.session(target).cancel(Cancel::root_until(deadline)).prompter(Arc::new(Person));
+    let mut session =
+        runtime.session(target).cancel(Cancel::root_until(deadline)).prompter(Arc::new(Person)).values(values());
     session = session.state_folder(state);
     if let Some(helm) = helm() {
         session = session.program("helm", helm);
@@ -120,8 +112,9 @@ fn target(bed: &Bed, folder: &Path) -> Arc<dyn Target> {
 
 #[test]
 fn every_primitive_has_an_example() {
-    let runtime = runtime();
-    let bare: Vec<String> = runtime.primitives().iter().filter(|p| examples(p).is_empty()).map(Primitive::id).collect();
+    let reference = runtime().reference();
+    let bare = reference.entries.iter().filter(|e| e.text.examples.is_empty());
+    let bare: Vec<&str> = bare.map(|e| e.id.as_str()).collect();
     assert!(bare.is_empty(), "without an example: {}", bare.join(", "));
 }
 
@@ -142,17 +135,16 @@ fn with_password(test: &str) -> bool {
 fn run_all(bed: Option<&Bed>) {
     let runtime = runtime();
     let (mut ran, mut failed) = (0, Vec::new());
-    for primitive in runtime.primitives() {
-        if primitive.module == "helm" && helm().is_none() {
+    for entry in runtime.reference().entries {
+        if entry.module == "helm" && helm().is_none() {
             continue;
         }
-        for example in examples(primitive) {
+        for example in &entry.text.examples {
             let folder = home();
             let script = folder.path().join("example.rhai");
-            std::fs::write(&script, &example).unwrap();
+            std::fs::write(&script, example).unwrap();
             let mut result = run(&runtime, NoTarget::new(), &script);
-            let needs_cluster = primitive.effect != Effect::Pure
-                && result.as_ref().is_err_and(|e| e["message"] == "this session has no cluster");
+            let needs_cluster = result.as_ref().is_err_and(|e| e["message"] == "this session has no cluster");
             match bed {
                 Some(bed) if needs_cluster => result = run(&runtime, target(bed, folder.path()), &script),
                 None if !needs_cluster => {}
@@ -160,7 +152,7 @@ fn run_all(bed: Option<&Bed>) {
             }
             ran += 1;
             if let Err(error) = result {
-                failed.push(format!("{}: {error}\n{example}", primitive.id()));
+                failed.push(format!("{}: {error}\n{example}", entry.id));
             }
         }
     }

@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Evaluate an expression, for real, and print its value: what it changes is changed
     Eval(Eval),
+    /// Show what scripts can call and read: all of it, one function, or what has all these words
+    Docs(Docs),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -286,6 +288,20 @@ pub(crate) struct Check {
     /// What goes to stdout
     #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub(crate) output: Format,
+}
+
+/// `windlass docs`.
+#[derive(Debug, Args)]
+pub(crate) struct Docs {
+    /// A function such as cluster::scale, a module such as wait, or words to look for
+    #[arg(value_name = "WORDS")]
+    pub(crate) words: Vec<String>,
+    /// What goes to stdout
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) output: Format,
+    /// Write definitions for editors (.d.rhai, for the Rhai language server) into this folder
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["words", "output"])]
+    pub(crate) definitions: Option<PathBuf>,
 }
 
 /// `windlass eval`.

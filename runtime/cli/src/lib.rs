@@ -54,6 +54,7 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>, io
         Command::Show(show) => commands::show::run(&show, &ui),
         Command::Check(check) => commands::check::run(&check, &ui),
         Command::Eval(eval) => commands::eval::run(&eval, &ui),
+        Command::Docs(docs) => commands::docs::run(&docs, &ui),
         Command::Completions { shell } => commands::completions::run(shell, &ui),
     };
     let code = match result {

@@ -1,9 +1,9 @@
 //! `#[primitive]`.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 use syn::parse::{Parse, ParseStream};
-use syn::{Error, FnArg, Ident, ItemFn, LitStr, Pat, Result, ReturnType, Token, Type};
+use syn::{Error, FnArg, GenericArgument, Ident, ItemFn, LitStr, Pat, PathArguments, Result, ReturnType, Token, Type};
 
 struct Attribute {
     module: LitStr,
@@ -42,17 +42,16 @@ impl Parse for Attribute {
     }
 }
 
-/// The type inside a returned `Result<…>`, in readable form.
-fn returned(output: &ReturnType) -> String {
-    let ReturnType::Type(_, ty) = output else { return "()".to_owned() };
-    let text = match &**ty {
-        Type::Path(path) => match path.path.segments.last().map(|s| &s.arguments) {
-            Some(syn::PathArguments::AngleBracketed(inner)) => inner.args.first().to_token_stream().to_string(),
-            _ => ty.to_token_stream().to_string(),
-        },
-        _ => ty.to_token_stream().to_string(),
-    };
-    text.replace(' ', "")
+/// The type inside a returned `Result<…>`.
+fn returned(output: &ReturnType) -> Result<&Type> {
+    if let ReturnType::Type(_, ty) = output
+        && let Type::Path(path) = &**ty
+        && let Some(PathArguments::AngleBracketed(inside)) = path.path.segments.last().map(|s| &s.arguments)
+        && let Some(GenericArgument::Type(inner)) = inside.args.first()
+    {
+        return Ok(inner);
+    }
+    Err(Error::new_spanned(output, "a primitive returns a `Result`"))
 }
 
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> {
@@ -98,7 +97,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
         }
         _ => (quote!(::std::option::Option::None), quote!(::std::vec::Vec::new())),
     };
-    let returns = returned(&function.sig.output);
+    let returns = returned(&function.sig.output)?;
     let unused = if reads.is_empty() { quote!(let _ = arguments;) } else { quote!(let mut arguments = arguments;) };
     Ok(quote! {
         #function
@@ -115,7 +114,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
                 parameters: ::std::vec![#(#parameters),*],
                 options_at: #options_at,
                 options: #option_fields,
-                returns: #returns,
+                returns: <#returns as ::windlass_runtime::IntoValue>::describes(),
                 invoke: |call, arguments| {
                     #unused
                     #(#reads)*

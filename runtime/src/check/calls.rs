@@ -10,9 +10,8 @@ use super::units::{Script, Units};
 use super::{Problems, hinted, script};
 use crate::Error;
 use crate::analysis::{call_in, visit};
-use crate::options::{FromValue, Mismatch, OptionField, Options, unknown_option};
-use crate::playbook::StepOptions;
-use crate::primitive::{Effect, Primitive};
+use crate::options::{Mismatch, OptionField, unknown_option};
+use crate::primitive::Primitive;
 use crate::runtime::Runtime;
 use crate::suggest::nearest;
 use crate::value::Value;
@@ -52,7 +51,7 @@ impl Calls<'_> {
                 let Some((call, position, false)) = path.last().and_then(call_in) else { return };
                 let module = module_of(call).unwrap_or_default();
                 if let Some(primitive) = self.runtime.primitive(&module, &call.name)
-                    && primitive.effect != Effect::Pure
+                    && primitive.effect.acts()
                     && !unit.functions.contains_key(call.name.as_str())
                 {
                     self.problem(crate::engine::impure(primitive), position);
@@ -140,9 +139,6 @@ impl Calls<'_> {
                 self.problem(wrong_count(name, call.args.len(), &counts), position);
             }
             return;
-        }
-        if name == "step" {
-            return self.step(call, position);
         }
         if let Some(primitive) = self.runtime.primitive("", name) {
             return self.primitive(primitive, call, position, 0);
@@ -280,28 +276,6 @@ impl Calls<'_> {
             }
         }
     }
-
-    /// `step(key, [options,] closure)`.
-    fn step(&mut self, call: &FnCallExpr, position: Position) {
-        if !matches!(call.args.len(), 2 | 3) {
-            let error = Error::usage(format!("step takes other arguments than these {}", call.args.len()));
-            return self.problem(error.hint("call it as step(key, [#{ … },] closure)"), position);
-        }
-        if let Some(key) = call.args.first() {
-            self.fits(key, |value| String::from_value(value).map(|_| ()), "argument `key` of step", &String::expects());
-        }
-        if let Some(body) = call.args.last()
-            && let Some(value) = literal(body).filter(|v| !matches!(v, Value::Closure(_)))
-        {
-            let error = Mismatch::sort(&value).into_error("the last argument of step", "a closure such as || { … }");
-            self.problem(error, begin(body));
-        }
-        if call.args.len() == 3
-            && let Some(options) = call.args.get(1)
-        {
-            self.options("step", &StepOptions::fields(), options);
-        }
-    }
 }
 
 /// Whether a script calls what needs a cluster, as far as its calls are written out.
@@ -329,7 +303,7 @@ pub(super) fn uses_cluster(runtime: &Runtime, names: &Names, unit: &Script) -> b
 
 fn needs_cluster(primitive: &Primitive) -> bool {
     match primitive.module {
-        "cluster" => primitive.effect != Effect::Pure,
+        "cluster" => primitive.effect.acts(),
         // The others wait for what a closure says.
         "wait" => primitive.parameters.iter().any(|parameter| parameter.name == "target"),
         _ => false,

@@ -35,7 +35,7 @@ fn primitive(module: &'static str, name: &'static str, effect: Effect) -> Primit
         parameters: vec![Parameter { name: "target", expects: String::expects(), check: fits::<String> }],
         options_at: Some(1),
         options: WaitOptions::fields(),
-        returns: "()",
+        returns: "nothing".to_owned(),
         invoke: |_, _| Ok(Value::Null),
     }
 }

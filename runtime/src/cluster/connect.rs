@@ -21,6 +21,8 @@ use crate::error::{Error, Kind, Result};
 /// Which cluster to open, and what its kubeconfig may do.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
+    /// What it is called; none for the context's name.
+    pub name: Option<String>,
     /// The kubeconfig files, merged in this order; none for `KUBECONFIG`, else `~/.kube/config`, else the service
     /// account of the pod that this runs in.
     pub kubeconfig: Vec<PathBuf>,
@@ -41,6 +43,7 @@ pub struct OpenOptions {
 impl Default for OpenOptions {
     fn default() -> Self {
         Self {
+            name: None,
             kubeconfig: Vec::new(),
             context: None,
             namespace: None,
@@ -67,6 +70,7 @@ impl Cluster {
             }
             read => configured(&read?, &options).await?,
         };
+        let name = options.name.clone().unwrap_or(name);
         if let Some(namespace) = &options.namespace {
             config.default_namespace.clone_from(namespace);
         }
@@ -99,6 +103,15 @@ impl Cluster {
     /// # Errors
     /// [`Kind::Unavailable`] or [`Kind::Forbidden`], with what to do.
     pub async fn check(&self) -> Result<String> {
+        let answer = self.version().await?;
+        Ok(answer.get("gitVersion").and_then(Json::as_str).unwrap_or("unknown").to_owned())
+    }
+
+    /// What the API server says of its version, as it says it: `gitVersion`, `major`, `minor`, `platform` and others.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] or [`Kind::Forbidden`], with what to do.
+    pub async fn version(&self) -> Result<Json> {
         let subject = Subject {
             verb: "read",
             resource: self.server().map_or_else(|| "the version".to_owned(), |s| format!("the version of {s}")),
@@ -109,8 +122,7 @@ impl Cluster {
         };
         let mut exchange = Exchange::get("/version".into(), subject);
         exchange.repeat = Repeat::Never;
-        let answer = self.exchange_json(&exchange).await.map_err(|f| f.into_error(&exchange.subject))?;
-        Ok(answer.get("gitVersion").and_then(Json::as_str).unwrap_or("unknown").to_owned())
+        self.exchange_json(&exchange).await.map_err(|f| f.into_error(&exchange.subject))
     }
 }
 

@@ -82,7 +82,8 @@ fn merge<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<Kubeconfig> {
     for path in paths {
         let shown = path.display();
         if !path.exists() {
-            return Err(Error::new(Kind::NotFound, format!("there is no kubeconfig {shown}")));
+            return Err(Error::new(Kind::NotFound, format!("there is no kubeconfig {shown}"))
+                .hint("is the path right, and may this user look there?"));
         }
         let unreadable = |e| unreadable(path, e);
         let next = Kubeconfig::read_from(path).map_err(unreadable)?;

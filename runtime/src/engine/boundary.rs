@@ -38,15 +38,21 @@ pub(super) fn cross(
     };
     let place = place_of(context);
     scope.set_place(&place);
-    if primitive.effect != Effect::Pure {
-        if matches!(scope.phase, Phase::Declare(_)) {
+    let declares = matches!(scope.phase, Phase::Declare(_));
+    if primitive.effect.acts() {
+        if declares {
             return Err(terminate(&scope, impure(primitive).at(place)));
         }
         reset_operations();
     }
     match attempt(primitive, context, &scope, &place, arguments) {
         Ok(value) => Ok(value.into_dynamic()),
-        Err(error) => Err(raise(&scope, scope.session.mask_error(error.at(place)))),
+        Err(error) => {
+            let error = scope.session.mask_error(error.at(place));
+            // A declaration that fails cannot be hidden by a `try`, or steps would be missing in silence.
+            let ends = declares && primitive.effect == Effect::Control;
+            Err(if ends { terminate(&scope, error) } else { raise(&scope, error) })
+        }
     }
 }
 
@@ -75,7 +81,9 @@ fn attempt(
     if let Some(reason) = scope.cancel.reason().or_else(|| scope.cancel.check_deadline(&**scope.session.clock())) {
         return Err(reason);
     }
-    let (inside, outermost) = Inside::enter(scope);
+    // What only runs the script's own closures fails as they do: the primitives in them are the outermost ones.
+    let entered = (primitive.effect != Effect::Control).then(|| Inside::enter(scope));
+    let outermost = entered.as_ref().is_some_and(|(_, outermost)| *outermost);
     let registry = scope.session.secrets();
     let values = arguments.iter().map(|a| Value::from_dynamic(a, registry)).collect::<Result<Vec<_>>>()?;
     let mut tries = 0;
@@ -101,7 +109,7 @@ fn attempt(
             Decision::Take(value) => {
                 let text = format!("{} failed and was given a value: {}", primitive.id(), error.message());
                 scope.session.journal().decision(&scope.next_id(), &text)?;
-                drop(inside);
+                drop(entered);
                 return Ok(value);
             }
         }

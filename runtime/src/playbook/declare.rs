@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
-use rhai::{AST, Dynamic, FnPtr, GlobalRuntimeState, NativeCallContext, Scope as RhaiScope};
+use rhai::{AST, Dynamic, GlobalRuntimeState, NativeCallContext, Scope as RhaiScope};
 use windlass_macros::Options;
 
+use crate::call::Call;
 use crate::cancel::Cancel;
 use crate::closure::Closure;
 use crate::engine::{MAX_CALL_LEVELS, check_import, seal};
@@ -233,19 +234,14 @@ pub(crate) fn declaring(session: &Session, cancel: Cancel, collector: &Arc<Colle
 }
 
 /// `step(key, [options,] closure)`.
-pub(crate) fn declare(
-    context: &NativeCallContext<'_>,
-    scope: &Arc<Scope>,
-    key: &str,
-    options: StepOptions,
-    body: &FnPtr,
-) -> Result<()> {
+pub(crate) fn declare(call: &Call<'_>, key: &str, options: StepOptions, closure: Closure) -> Result<()> {
+    let (scope, context) = (&call.scope, in_script(call)?);
     let Phase::Declare(collector) = &scope.phase else {
         return Err(Error::usage(format!("step \"{key}\" is declared inside a step"))
             .hint("steps are declared at the top level, so that they can be listed before anything runs"));
     };
     check_key(key)?;
-    let place = crate::place_of(context);
+    let place = call.place().clone();
     let mut collected = lock(&collector.inner);
     if let Some(first) = collected.places.get(key) {
         let error = Error::usage(format!("step \"{key}\" is declared twice (first at {first})"))
@@ -257,10 +253,15 @@ pub(crate) fn declare(
     let unit = collected.open.last().cloned().ok_or_else(|| Error::internal("a step outside a unit"))?;
     let in_unit = context.call_source() == Some(unit.source.as_str());
     let own = (!in_unit).then(|| Box::new(context.global_runtime_state().clone()));
-    let body = Body::Closure { closure: Closure::take(body), unit, own };
+    let body = Body::Closure { closure, unit, own };
     collected.places.insert(key.to_owned(), place.clone());
     collected.steps.push(Step { key: key.to_owned(), options, body, place });
     Ok(())
+}
+
+/// Where in the script a declaration is called from.
+fn in_script<'a>(call: &Call<'a>) -> Result<&'a NativeCallContext<'a>> {
+    call.context.ok_or_else(|| Error::internal("a step is declared outside a script"))
 }
 
 fn check_key(key: &str) -> Result<()> {
@@ -273,7 +274,8 @@ fn check_key(key: &str) -> Result<()> {
 }
 
 /// `include_steps("solution")`: evaluates `steps/solution.rhai` of the playbook, or else the stock one.
-pub(crate) fn include(context: &NativeCallContext<'_>, scope: &Arc<Scope>, name: &str) -> Result<()> {
+pub(crate) fn include(call: &Call<'_>, name: &str) -> Result<()> {
+    let (scope, context) = (&call.scope, in_script(call)?);
     let Phase::Declare(collector) = &scope.phase else {
         return Err(Error::usage("include_steps stands inside a step").hint("it belongs to the top level"));
     };

@@ -50,7 +50,8 @@ impl Session {
         let is_it = |(_, open): &(&Option<String>, &Cluster)| open.name() == cluster.name();
         let key = lock(&self.0.gathered.clusters).iter().find(is_it).map(|(key, _)| key.clone());
         let key = key.ok_or_else(|| Error::internal(format!("cluster {} is not open", cluster.name())))?;
-        let given = self.0.target.kubeconfig(key.as_deref());
+        let by = key.as_ref().and_then(|name| lock(&self.0.gathered.connections).get(name).cloned());
+        let given = self.0.target.kubeconfig(key.as_deref(), by.as_ref());
         self.bridge().wait_outside(cancel, &self.0.clock, |_| given)
     }
 }

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::clock::{BoxFuture, Clock, RealClock};
 use crate::cluster::{Cluster, ContextInfo, OpenOptions};
-use crate::target::{Network, RealNetwork, Target};
+use crate::target::{ClusterSource, Network, RealNetwork, Target};
 use crate::{Error, Kind, Result};
 
 /// Sets up a [`Live`] target.
@@ -62,27 +62,36 @@ impl LiveBuilder {
         Live { options: Arc::new(self), clock: Arc::new(RealClock::new()), name: Arc::default() }
     }
 
-    /// How the cluster of this name is opened.
-    fn connect(&self, name: Option<&str>) -> Result<OpenOptions> {
-        let context = match name {
-            None => self.context.clone(),
-            Some(name) => match self.clusters.get(name) {
-                Some(context) => context.clone().or_else(|| self.context.clone()),
-                None if self.clusters.is_empty() => Some(name.to_owned()),
-                None => {
-                    let known: Vec<&str> = self.clusters.keys().map(String::as_str).collect();
-                    return Err(Error::new(Kind::NotFound, format!("there is no cluster named {name}"))
-                        .hint(format!("customer.yaml names: {}", known.join(", "))));
-                }
-            },
-        };
-        Ok(OpenOptions {
-            kubeconfig: self.kubeconfig.clone().into_iter().collect(),
+    /// The context of the cluster of this name; none for the current one.
+    fn context_of(&self, name: Option<&str>) -> Result<Option<String>> {
+        let Some(name) = name else { return Ok(self.context.clone()) };
+        match self.clusters.get(name) {
+            Some(context) => Ok(context.clone().or_else(|| self.context.clone())),
+            None if self.clusters.is_empty() => Ok(Some(name.to_owned())),
+            None => {
+                let known: Vec<&str> = self.clusters.keys().map(String::as_str).collect();
+                Err(Error::new(Kind::NotFound, format!("there is no cluster named {name}"))
+                    .hint(format!("customer.yaml names: {}", known.join(", "))))
+            }
+        }
+    }
+
+    /// How the cluster of this name is opened, or the one that a script has found by itself.
+    fn opening(&self, name: Option<&str>, by: Option<&ClusterSource>) -> Result<OpenOptions> {
+        Ok(match by {
+            Some(by) => self.to_open(by.kubeconfig.clone().or_else(|| self.kubeconfig.clone()), by.context.clone()),
+            None => self.to_open(self.kubeconfig.clone(), self.context_of(name)?),
+        })
+    }
+
+    fn to_open(&self, kubeconfig: Option<PathBuf>, context: Option<String>) -> OpenOptions {
+        OpenOptions {
+            kubeconfig: kubeconfig.into_iter().collect(),
             context,
             allow_programs: self.exec_plugins.clone(),
             allow_insecure_tls: self.insecure,
             ..OpenOptions::default()
-        })
+        }
     }
 
     /// The context that is meant; what people say of it where that cannot be told.
@@ -107,6 +116,12 @@ pub struct Live {
 }
 
 impl Live {
+    /// The cluster of this context, from `KUBECONFIG` or `~/.kube/config`. Nothing is opened before it is used.
+    #[must_use]
+    pub fn context(name: impl Into<String>) -> Self {
+        Self::builder().context(name).build()
+    }
+
     /// Starts to set one up.
     #[must_use]
     pub fn builder() -> LiveBuilder {
@@ -121,13 +136,19 @@ impl Target for Live {
 
     fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>> {
         let clock: Arc<dyn Clock> = self.clock.clone();
-        let connect = self.options.connect(name);
-        Box::pin(async move { Cluster::open(connect?, clock).await })
+        let opening = self.options.opening(name, None);
+        Box::pin(async move { Cluster::open(opening?, clock).await })
     }
 
-    fn kubeconfig(&self, cluster: Option<&str>) -> BoxFuture<Result<Zeroizing<String>>> {
-        let connect = self.options.connect(cluster);
-        Box::pin(async move { Cluster::kubeconfig(connect?).await })
+    fn kubeconfig(&self, cluster: Option<&str>, by: Option<&ClusterSource>) -> BoxFuture<Result<Zeroizing<String>>> {
+        let opening = self.options.opening(cluster, by);
+        Box::pin(async move { Cluster::kubeconfig(opening?).await })
+    }
+
+    fn connect(&self, name: &str, by: &ClusterSource) -> BoxFuture<Result<Cluster>> {
+        let (name, clock) = (Some(name.to_owned()), self.clock.clone());
+        let opening = self.options.opening(None, Some(by));
+        Box::pin(async move { Cluster::open(OpenOptions { name, ..opening? }, clock).await })
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

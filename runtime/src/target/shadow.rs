@@ -12,9 +12,9 @@ use windlass_shadow::clock::Simulation;
 use windlass_shadow::fault::{Fault, Scene};
 use windlass_shadow::recording::Recording;
 use windlass_shadow::topology::Topology;
-use windlass_shadow::{Counted, Service, Shadow as Simulated};
+use windlass_shadow::{Counted, Shadow as Simulated};
 
-use super::{Network, Target};
+use super::{ClusterSource, Network, Target};
 use crate::clock::{self, BoxFuture, Clock};
 use crate::cluster::Cluster;
 use crate::sync::lock;
@@ -159,6 +159,12 @@ impl Shadow {
             return Err(Error::new(Kind::NotFound, format!("there is no cluster named {name}"))
                 .hint(format!("customer.yaml names: {}", options.clusters.join(", "))));
         }
+        Ok(self.begun(name))
+    }
+
+    /// The cluster of this name, made at its first use.
+    fn begun(&self, name: Option<&str>) -> Simulated {
+        let options = &self.inner.options;
         let mut clusters = lock(&self.inner.clusters);
         let begun = clusters.entry(name.unwrap_or(NAME).to_owned()).or_insert_with(|| {
             let clock = Arc::new(self.inner.simulation.clock().clone());
@@ -170,7 +176,7 @@ impl Shadow {
             self.inner.simulation.handle().spawn(cluster.run());
             Begun { first: cluster.census(), cluster }
         });
-        Ok(begun.cluster.clone())
+        begun.cluster.clone()
     }
 
     /// Breaks something in all clusters from now on.
@@ -213,10 +219,11 @@ impl Shadow {
         lock(&self.inner.clusters).values().flat_map(|begun| begun.cluster.endless()).collect()
     }
 
-    fn client(&self, service: Service) -> kube::Client {
+    fn open(&self, name: &str, cluster: &Simulated) -> Cluster {
         // The client's worker belongs to the simulation: the clock must see what it does.
         let _entered = self.inner.simulation.handle().enter();
-        kube::Client::new(service, "default")
+        let client = kube::Client::new(cluster.client(), "default");
+        Cluster::with_client(name, client, "default", self.inner.clock.clone())
     }
 }
 
@@ -230,11 +237,12 @@ impl Target for Shadow {
     }
 
     fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>> {
-        let opened = self.simulated(name).map(|cluster| {
-            let client = self.client(cluster.client());
-            Cluster::with_client(name.unwrap_or(NAME), client, "default", self.inner.clock.clone())
-        });
+        let opened = self.simulated(name).map(|cluster| self.open(name.unwrap_or(NAME), &cluster));
         Box::pin(std::future::ready(opened))
+    }
+
+    fn connect(&self, name: &str, _: &ClusterSource) -> BoxFuture<Result<Cluster>> {
+        Box::pin(std::future::ready(Ok(self.open(name, &self.begun(Some(name))))))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
@@ -252,7 +260,11 @@ impl Target for Shadow {
     }
 
     #[cfg(feature = "listen")]
-    fn kubeconfig(&self, cluster: Option<&str>) -> BoxFuture<Result<zeroize::Zeroizing<String>>> {
+    fn kubeconfig(
+        &self,
+        cluster: Option<&str>,
+        _: Option<&ClusterSource>,
+    ) -> BoxFuture<Result<zeroize::Zeroizing<String>>> {
         let (target, cluster) = (self.clone(), cluster.map(str::to_owned));
         Box::pin(async move { door::kubeconfig(&target, cluster.as_deref()).await })
     }

@@ -29,6 +29,13 @@ pub struct ListArguments {
 #[derive(Debug, Clone)]
 pub struct Labels(String);
 
+impl Labels {
+    /// As the API server takes it.
+    pub(super) fn into_selector(self) -> String {
+        self.0
+    }
+}
+
 impl FromValue for Labels {
     fn expects() -> String {
         "a selector such as \"app=web\", or a map such as #{ app: \"web\" }".to_owned()

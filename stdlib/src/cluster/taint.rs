@@ -6,8 +6,9 @@ use windlass_runtime::cluster::FieldPath;
 use windlass_runtime::options::{FromValue, Mismatch, OptionReader, Options as _};
 use windlass_runtime::{Call, Error, Options, Result, Value, primitive, words};
 
+use super::OnCluster;
 use super::edit::{self, Wish};
-use super::{OnCluster, Target};
+use super::node_name::NodeName;
 
 words! {
     /// What a taint does to pods that do not tolerate it.
@@ -82,19 +83,16 @@ impl FromValue for Taints {
 /// # Example
 /// ```rhai
 /// let node = cluster::list("Node", #{ limit: 1 })[0].metadata.name;
-/// cluster::taint(`Node/${node}`, #{ key: "example.com/maintenance", effect: "PreferNoSchedule" });
-/// cluster::taint(`Node/${node}`, #{ key: "example.com/maintenance", remove: true });
+/// cluster::taint(node, #{ key: "example.com/maintenance", effect: "PreferNoSchedule" });
+/// cluster::taint(node, #{ key: "example.com/maintenance", remove: true });
 /// ```
 #[primitive(module = "cluster", effect = Change)]
-pub fn taint(call: &Call<'_>, target: Target, taints: Taints, options: OnCluster) -> Result<Outcome> {
-    let (cluster, id) = options.find(call, &target)?;
-    if id.kind != "Node" || !id.group().is_empty() {
-        return Err(Error::usage(format!("{id} cannot be tainted: only a Node has taints")));
-    }
+pub fn taint(call: &Call<'_>, node: NodeName, taints: Taints, options: OnCluster) -> Result<Outcome> {
+    let (cluster, id) = node.find(call, &options, "tainted")?;
     edit::edit(call, &cluster, &id, |live| wish(live, &taints.0))
 }
 
-fn wish(live: &Json, taints: &[Taint]) -> Result<Wish> {
+pub(super) fn wish(live: &Json, taints: &[Taint]) -> Result<Wish> {
     let path = FieldPath::of(["spec", "taints"]);
     let before = path.get(live).and_then(Json::as_array).cloned().unwrap_or_default();
     let mut after = before.clone();
@@ -213,7 +211,7 @@ mod tests {
             assert!(error["message"].as_str().unwrap().contains(said), "{error}");
         }
         let error = bed.run(r#"cluster::taint("ns/default", #{ key: "a", remove: true })"#).error();
-        assert!(error["message"].as_str().unwrap().contains("only a Node has taints"), "{error}");
+        assert!(error["message"].as_str().unwrap().contains("only a Node can"), "{error}");
         bed.delete("node/taint-3", "");
     }
 

@@ -44,6 +44,9 @@ impl IntoValue for Manifests {
         let mut objects = self.objects.into_iter().map(Value::Map);
         if self.single { objects.next().unwrap_or(Value::Null) } else { Value::List(objects.collect()) }
     }
+    fn describes() -> String {
+        "manifests: a list of maps, or one map where one was given".to_owned()
+    }
 }
 
 impl Manifests {

@@ -114,6 +114,9 @@ impl IntoValue for Certificate {
     fn into_value(self) -> Value {
         Value::Handle(Dynamic::from(self))
     }
+    fn describes() -> String {
+        "a certificate with `pem`, `key`, `fqdns`, `not_after`, `fingerprint`".to_owned()
+    }
 }
 
 /// A time as people write it: `2036-11-19T11:00:00Z`.

@@ -15,7 +15,7 @@ mod discovery;
 mod evidence;
 mod exists;
 mod field;
-mod fields;
+pub(crate) mod fields;
 mod lookup;
 mod readiness;
 mod ready;

@@ -9,7 +9,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use kube::client::Body;
 use tower::BoxError;
 use windlass_runtime::cluster::Cluster;
-use windlass_runtime::target::{Network, Target};
+use windlass_runtime::target::{ClusterSource, Network, Target};
 use windlass_runtime::{BoxFuture, Clock, Result};
 use windlass_shadow::clock::Simulation;
 use zeroize::Zeroizing;
@@ -43,6 +43,19 @@ impl Through {
     }
 }
 
+impl Through {
+    fn between(&self, opening: BoxFuture<Result<Cluster>>) -> BoxFuture<Result<Cluster>> {
+        let pass = self.pass.clone();
+        Box::pin(async move {
+            let cluster = opening.await?;
+            let client = cluster.client().clone();
+            let service = tower::service_fn(move |request| pass(request, client.clone()));
+            let (namespace, clock) = (cluster.default_namespace(), cluster.clock().clone());
+            Ok(Cluster::with_client(cluster.name(), kube::Client::new(service, namespace), namespace, clock))
+        })
+    }
+}
+
 impl Target for Through {
     fn name(&self) -> String {
         self.target.name()
@@ -53,14 +66,11 @@ impl Target for Through {
     }
 
     fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>> {
-        let (opening, pass) = (self.target.cluster(name), self.pass.clone());
-        Box::pin(async move {
-            let cluster = opening.await?;
-            let client = cluster.client().clone();
-            let service = tower::service_fn(move |request| pass(request, client.clone()));
-            let (namespace, clock) = (cluster.default_namespace(), cluster.clock().clone());
-            Ok(Cluster::with_client(cluster.name(), kube::Client::new(service, namespace), namespace, clock))
-        })
+        self.between(self.target.cluster(name))
+    }
+
+    fn connect(&self, name: &str, by: &ClusterSource) -> BoxFuture<Result<Cluster>> {
+        self.between(self.target.connect(name, by))
     }
 
     fn clock(&self) -> Arc<dyn Clock> {
@@ -76,7 +86,7 @@ impl Target for Through {
     }
 
     /// Other programs come in by the cluster's own door.
-    fn kubeconfig(&self, cluster: Option<&str>) -> BoxFuture<Result<Zeroizing<String>>> {
-        self.target.kubeconfig(cluster)
+    fn kubeconfig(&self, cluster: Option<&str>, by: Option<&ClusterSource>) -> BoxFuture<Result<Zeroizing<String>>> {
+        self.target.kubeconfig(cluster, by)
     }
 }

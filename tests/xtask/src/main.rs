@@ -3,6 +3,7 @@
 
 mod bench;
 mod demo;
+mod docs;
 mod schemas;
 mod test;
 mod tool;
@@ -39,6 +40,12 @@ enum Chore {
         /// What is measured
         #[arg(value_enum, default_value_t = bench::Subject::Peers)]
         subject: bench::Subject,
+    },
+    /// Write the reference (docs/reference.md and docs/reference/) from the doc comments of the primitives
+    Docs {
+        /// Only say whether it is up to date
+        #[arg(long)]
+        check: bool,
     },
     /// Write what the shadow knows of Kubernetes' types (runtime/shadow/assets), as a test bed tells it
     Schemas {
@@ -81,6 +88,7 @@ fn main() -> ExitCode {
         Chore::Demo { nodes } => demo::run(nodes),
         Chore::Test { arguments } => test::run(&arguments),
         Chore::Bench { subject } => bench::run(subject),
+        Chore::Docs { check } => docs::run(check),
         Chore::Schemas { check } => schemas::run(check),
         Chore::Testbed(TestbedChore::Build) => up::build(),
         Chore::Testbed(TestbedChore::Up { nodes }) => up::run(nodes),

@@ -12,7 +12,7 @@ pub(super) type Door = Listener;
 
 /// A kubeconfig of a cluster, which listens from now on.
 pub(super) async fn kubeconfig(target: &Shadow, name: Option<&str>) -> Result<Zeroizing<String>> {
-    let cluster = target.simulated(name)?;
+    let cluster = target.begun(name);
     let name = name.unwrap_or(NAME);
     if let Some(door) = lock(&target.inner.doors).get(name) {
         return Ok(Zeroizing::new(door.kubeconfig().to_owned()));

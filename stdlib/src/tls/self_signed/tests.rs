@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use serde_json::Value as Json;
 use windlass_runtime::cluster::Cluster;
 use windlass_runtime::secret::{MemoryVault, Origin, Secret, Vault};
-use windlass_runtime::target::{Network, NoTarget, RealNetwork, Target};
+use windlass_runtime::target::{ClusterSource, Network, NoTarget, RealNetwork, Target};
 use windlass_runtime::{BoxFuture, Clock, Moment, RealClock, Result};
 
 use crate::testing::{Ran, run_on};
@@ -42,6 +42,9 @@ impl Target for On {
     }
     fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>> {
         NoTarget::new().cluster(name)
+    }
+    fn connect(&self, _: &str, _: &ClusterSource) -> BoxFuture<Result<Cluster>> {
+        self.cluster(None)
     }
     fn clock(&self) -> Arc<dyn Clock> {
         Arc::new(self.clone())
