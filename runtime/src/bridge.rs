@@ -144,6 +144,27 @@ impl Bridge {
         }
     }
 
+    /// Runs something where sockets and processes are, for a future that is waited for already. As with
+    /// [`Bridge::wait_outside`], it is given a clock whose time goes on as the machine's does.
+    ///
+    /// # Errors
+    /// The future's own, or [`Kind::Internal`] for a panic inside.
+    pub(crate) async fn beside<T: Send + 'static, F: Future<Output = Result<T>> + Send + 'static>(
+        &self,
+        clock: &Arc<dyn Clock>,
+        begin: impl FnOnce(Arc<dyn Clock>) -> F,
+    ) -> Result<T> {
+        let _outside = self.simulation.as_ref().map(|simulation| simulation.clock().outside());
+        let clock = if self.simulation.is_some() { Arc::new(Elapsing::from(clock)) } else { clock.clone() };
+        // Dropped with this future, and the work with it.
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn_on(guarded(begin(clock)), &self.handle);
+        match tasks.join_next().await {
+            Some(Ok(result)) => result,
+            _ => Err(Error::internal("the worker threads ended before the call did")),
+        }
+    }
+
     /// Runs something that computes for longer than a moment on a thread of its own, and gives its result. When `cancel` is
     /// stopped, the wait ends at once; the computation goes on to its end, and its result is dropped. On a simulated target
     /// it takes no time.

@@ -20,7 +20,7 @@ use crate::session::Session;
 use crate::sync::lock;
 use crate::target::ClusterSource;
 use crate::value::Value;
-use crate::{Clock, Error, Kind, Place, Result, script_error};
+use crate::{Clock, Error, Kind, Place, Result, bridge, script_error};
 
 /// Tells progress from inside a future: the subject, and how far it is.
 pub type Teller = Arc<dyn Fn(&str, &str) + Send + Sync>;
@@ -32,6 +32,8 @@ pub struct Call<'a> {
     pub(crate) primitive: String,
     pub(crate) place: Place,
     permits: Mutex<Vec<String>>,
+    /// How long its changes may go on after a cancel.
+    grace: Mutex<Duration>,
     /// Whether it ran branches, whose time is told of by themselves.
     branched: AtomicBool,
 }
@@ -43,7 +45,15 @@ impl<'a> Call<'a> {
         primitive: String,
         place: Place,
     ) -> Self {
-        Self { scope, context, primitive, place, permits: Mutex::default(), branched: AtomicBool::new(false) }
+        Self {
+            scope,
+            context,
+            primitive,
+            place,
+            permits: Mutex::default(),
+            grace: Mutex::new(bridge::CHANGE_GRACE),
+            branched: AtomicBool::new(false),
+        }
     }
 
     /// The session.
@@ -178,6 +188,24 @@ impl<'a> Call<'a> {
 
     pub(crate) fn has_branched(&self) -> bool {
         self.branched.load(Ordering::Relaxed)
+    }
+
+    /// A kubeconfig for programs that are to work on this cluster, which is one of the session's. It holds credentials: it goes
+    /// into a file that only its owner can read.
+    ///
+    /// # Errors
+    /// [`Kind::System`] where the target gives none.
+    pub fn kubeconfig_of(&self, cluster: &Cluster) -> Result<zeroize::Zeroizing<String>> {
+        self.session().kubeconfig_of(cluster, &self.scope.cancel)
+    }
+
+    /// Lets changes of this call go on for so long after a cancel, so that what they run can end in order.
+    pub fn grant(&self, grace: Duration) {
+        *lock(&self.grace) = grace;
+    }
+
+    pub(crate) fn grace(&self) -> Duration {
+        *lock(&self.grace)
     }
 
     /// Notes something explicitly allowed beyond the ordinary; it goes into the journal with the next change.

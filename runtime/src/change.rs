@@ -71,6 +71,8 @@ impl Op {
 pub enum Plan {
     /// Nothing is to do, for this reason.
     Unchanged(String),
+    /// What is to be done cannot be known here, for this reason, and is not done: a chart without Helm, in a rehearsal.
+    NotRendered(String),
     /// This is to be done, with the difference in readable lines (secrets already hidden).
     Act {
         /// What is done.

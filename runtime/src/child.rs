@@ -13,6 +13,7 @@ use rustix::process::{Pid, Signal, kill_process_group, set_parent_process_death_
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use zeroize::Zeroizing;
 
+use crate::bridge::Bridge;
 use crate::cancel::Cancel;
 use crate::clock::Clock;
 use crate::{Call, Error, Kind, Result};
@@ -211,7 +212,33 @@ impl Drop for Group {
     }
 }
 
+/// Runs programs from inside of a change, see [`Call::programs`].
+#[derive(Clone)]
+pub struct Programs {
+    bridge: Bridge,
+    cancel: Cancel,
+    clock: Arc<dyn Clock>,
+}
+
+impl Programs {
+    /// Runs a program to its end, as [`Call::child`] does. On a simulated target, the time of the cluster goes on meanwhile.
+    ///
+    /// # Errors
+    /// As [`Call::child`].
+    pub async fn run(&self, child: Child) -> Result<Finished> {
+        let cancel = self.cancel.clone();
+        self.bridge.beside(&self.clock, |clock| child.run(cancel, clock)).await
+    }
+}
+
 impl Call<'_> {
+    /// What a change runs programs by. It is to be granted the time that they may take to end: see [`Call::grant`].
+    #[must_use]
+    pub fn programs(&self) -> Programs {
+        let session = self.session();
+        Programs { bridge: session.bridge().clone(), cancel: self.scope.cancel.clone(), clock: session.clock().clone() }
+    }
+
     /// Runs a program and waits for its end. A cancel gives it SIGTERM and its time to end; no wait takes longer.
     ///
     /// # Errors

@@ -1,10 +1,12 @@
 //! A session: one target, one set of values, one journal, and whatever runs under them.
 
 mod builder;
+mod machine;
 mod seams;
 mod warnings;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use rhai::Dynamic;
@@ -52,6 +54,8 @@ struct Inner {
     on_failure: Option<Arc<dyn OnFailure>>,
     change_gate: Option<Arc<dyn ChangeGate>>,
     limits: Limits,
+    programs: BTreeMap<String, PathBuf>,
+    state_folder: Option<PathBuf>,
     gathered: Gathered,
 }
 

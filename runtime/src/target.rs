@@ -7,6 +7,7 @@ mod shadow;
 use std::sync::Arc;
 
 use windlass_shadow::clock::Simulation;
+use zeroize::Zeroizing;
 
 use crate::clock::{BoxFuture, Clock};
 use crate::cluster::Cluster;
@@ -49,6 +50,16 @@ pub trait Target: Send + Sync + 'static {
 
     /// The network as the target sees it.
     fn network(&self) -> Arc<dyn Network>;
+
+    /// A kubeconfig by which other programs, such as Helm, work on a cluster: the one that is meant without a name, or the one
+    /// of that name, which a script may have found by itself. It holds credentials. To be waited for where sockets are.
+    fn kubeconfig(&self, cluster: Option<&str>, _by: Option<&ClusterSource>) -> BoxFuture<Result<Zeroizing<String>>> {
+        let name = cluster.map_or_else(|| self.name(), str::to_owned);
+        Box::pin(async move {
+            Err(Error::new(Kind::System, format!("there is no kubeconfig of {name} for other programs"))
+                .hint("only a live cluster, or a simulated one that listens, can be used by other programs"))
+        })
+    }
 }
 
 /// How a script finds a cluster.
@@ -96,6 +107,10 @@ impl<T: Target + ?Sized> Target for Arc<T> {
 
     fn network(&self) -> Arc<dyn Network> {
         (**self).network()
+    }
+
+    fn kubeconfig(&self, cluster: Option<&str>, by: Option<&ClusterSource>) -> BoxFuture<Result<Zeroizing<String>>> {
+        (**self).kubeconfig(cluster, by)
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod data;
+pub mod helm;
 pub mod log;
 pub mod manifest;
 pub mod path;
@@ -21,6 +22,7 @@ pub fn all() -> Package {
     let modules = [
         cluster::primitives(),
         data::primitives(),
+        helm::primitives(),
         log::primitives(),
         manifest::primitives(),
         secret::primitives(),
@@ -29,5 +31,5 @@ pub fn all() -> Package {
         wait::primitives(),
     ];
     let package = Package::new(modules.into_iter().flatten().collect()).type_of(tls::Certificate::register);
-    cluster::with_handlers(package)
+    helm::with_handlers(cluster::with_handlers(package))
 }

@@ -6,8 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "this is how a test fails")]
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use serde_json::{Value as Json, json};
 use windlass_runtime::cancel::{Cancel, Deadline};
@@ -67,6 +67,12 @@ fn home() -> tempfile::TempDir {
     folder
 }
 
+/// The newest Helm, if it may be had here.
+fn helm() -> Option<&'static Path> {
+    static HELM: OnceLock<Option<PathBuf>> = OnceLock::new();
+    HELM.get_or_init(|| windlass_testbed::helms().pop().map(|(_, path)| path)).as_deref()
+}
+
 /// What an example finds in `values`.
 fn values() -> Json {
     json!({ "fqdn": "cx.example.com" })
@@ -76,8 +82,14 @@ fn values() -> Json {
 fn run(runtime: &Runtime, target: impl Target, script: &Path) -> std::result::Result<(), Json> {
     let clock = RealClock::new();
     let deadline = Deadline { at: clock.now() + LIMIT, limit: LIMIT, what: "the example".to_owned() };
-    let session =
-        runtime.session(target).cancel(Cancel::root_until(deadline)).prompter(Arc::new(Person)).values(values()).open();
+    let state = script.with_file_name("state");
+    let mut session =
+        runtime.session(target).cancel(Cancel::root_until(deadline)).prompter(Arc::new(Person)).values(values());
+    session = session.state_folder(state);
+    if let Some(helm) = helm() {
+        session = session.program("helm", helm);
+    }
+    let session = session.open();
     let report = Playbook::script(script)
         .and_then(|playbook| session.prepare(&playbook)?.start(&Selection::default())?.wait())
         .map_err(|e| e.to_json())?;
@@ -130,6 +142,9 @@ fn run_all(bed: Option<&Bed>) {
     let is_live = bed.is_some_and(|bed| bed.testbed().is_some());
     for entry in runtime.reference().entries {
         if is_live && IN_CONTAINERS.contains(&entry.id.as_str()) {
+            continue;
+        }
+        if entry.module == "helm" && helm().is_none() {
             continue;
         }
         for example in &entry.text.examples {

@@ -5,7 +5,7 @@ use crate::change::{Acted, Change, Outcome, OutcomeItem, Part, PartImage, Plan, 
 use crate::cluster::Failure;
 use crate::journal::{EntryId, Intent, ResultRecord};
 use crate::sync::lock;
-use crate::{Error, Kind, Result, bridge};
+use crate::{Error, Kind, Result};
 
 /// How often a change is looked at anew because somebody else was faster.
 const FRESH_LOOKS: u32 = 10;
@@ -67,8 +67,7 @@ impl Call<'_> {
         session.journal().intent(&self.intent(&id, &change))?;
         let Change { parts, act, .. } = change;
         let acting = parts.iter().filter(|p| p.acts()).count();
-        let answer =
-            session.bridge().wait_with_grace(&self.scope.cancel, session.clock(), bridge::CHANGE_GRACE, (act)());
+        let answer = session.bridge().wait_with_grace(&self.scope.cancel, session.clock(), self.grace(), (act)());
         let (acted, stopped) = match answer {
             Ok(acted) if acted.len() == acting => (acted, None),
             Ok(acted) => {
@@ -99,7 +98,7 @@ impl Call<'_> {
             Plan::Act { op, .. } => {
                 Some(PartImage { resource: p.resource.clone(), op: *op, before: p.before.clone(), after: None })
             }
-            Plan::Unchanged(_) => None,
+            Plan::Unchanged(_) | Plan::NotRendered(_) => None,
         });
         Intent {
             id: id.clone(),
@@ -128,6 +127,10 @@ impl Call<'_> {
             let mut object = part.before.clone();
             match &part.plan {
                 Plan::Unchanged(reason) => item.reason = Some(reason.clone()),
+                Plan::NotRendered(reason) => {
+                    item.result = ResultWord::NotRendered;
+                    item.reason = Some(reason.clone());
+                }
                 Plan::Act { op, diff, note } => {
                     let not_tried = Became { acted: Acted::NotTried, doubt: None };
                     let became = became.next().unwrap_or(&not_tried);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Uri};
 use kube::Config;
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use zeroize::Zeroizing;
 
 use super::exchange::Exchange;
 use super::failure::{Subject, credentials_fault};
@@ -83,6 +84,18 @@ impl Cluster {
         let built = blocking(move || transport::client(config)).await?;
         let client = built.map_err(|e| unbuilt(&name, e))?;
         Ok(Cluster::assemble(name, Some(server), (client, upgrading), namespace, clock, options.retry))
+    }
+
+    /// A kubeconfig with this cluster alone, and with what the options allow, for other programs: it holds the credentials.
+    ///
+    /// # Errors
+    /// As [`Cluster::open`].
+    pub async fn kubeconfig(options: OpenOptions) -> Result<Zeroizing<String>> {
+        let paths = options.kubeconfig.clone();
+        match blocking(move || kubeconfig::read(&paths)).await? {
+            Err(error) if error.kind() == Kind::NotFound && in_pod(&options) => kubeconfig::of_pod(),
+            read => kubeconfig::alone(read?, &options),
+        }
     }
 
     /// Asks the API server for its version, once: says early whether it can be reached, is who it should be, and

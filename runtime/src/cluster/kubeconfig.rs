@@ -6,6 +6,10 @@ use kube::config::{AuthInfo, Kubeconfig, KubeconfigError};
 
 use super::connect::OpenOptions;
 use crate::error::{Error, Kind, Result};
+use zeroize::Zeroizing;
+
+/// Where a pod finds its service account.
+const POD: &str = "/var/run/secrets/kubernetes.io/serviceaccount";
 
 /// One context of the kubeconfig, for lists and choices.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,6 +145,44 @@ pub(super) fn choose(config: &Kubeconfig, options: &OpenOptions) -> Result<Strin
     Ok(name.clone())
 }
 
+/// A kubeconfig with the context that is meant and nothing else; files that it names are absolute already.
+pub(super) fn alone(mut config: Kubeconfig, options: &OpenOptions) -> Result<Zeroizing<String>> {
+    let name = choose(&config, options)?;
+    config.contexts.retain(|context| context.name == name);
+    let context = config.contexts.iter_mut().find_map(|named| named.context.as_mut());
+    let (cluster, user) = context.map_or_else(Default::default, |context| {
+        if options.namespace.is_some() {
+            context.namespace.clone_from(&options.namespace);
+        }
+        (context.cluster.clone(), context.user.clone())
+    });
+    config.clusters.retain(|named| named.name == cluster);
+    config.auth_infos.retain(|named| Some(&named.name) == user.as_ref());
+    config.current_context = Some(name);
+    let text =
+        serde_json::to_string(&config).map_err(|e| Error::internal("a kubeconfig cannot be written").source(e))?;
+    Ok(Zeroizing::new(text))
+}
+
+/// A kubeconfig of the pod that this runs in; the token stays in its file, where it is renewed.
+pub(super) fn of_pod() -> Result<Zeroizing<String>> {
+    let variable = |name: &str| {
+        std::env::var(name).map_err(|e| Error::new(Kind::System, format!("{name} is not set in this pod")).source(e))
+    };
+    let (host, port) = (variable("KUBERNETES_SERVICE_HOST")?, variable("KUBERNETES_SERVICE_PORT")?);
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    let config = serde_json::json!({
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [{ "name": "in-cluster", "cluster": {
+            "server": format!("https://{host}:{port}"), "certificate-authority": format!("{POD}/ca.crt") } }],
+        "users": [{ "name": "in-cluster", "user": { "tokenFile": format!("{POD}/token") } }],
+        "contexts": [{ "name": "in-cluster", "context": { "cluster": "in-cluster", "user": "in-cluster" } }],
+        "current-context": "in-cluster",
+    });
+    Ok(Zeroizing::new(config.to_string()))
+}
+
 /// A kubeconfig may run programs: each must be on the caller's list, as it is written there.
 fn check_programs(context: &str, auth: &AuthInfo, options: &OpenOptions) -> Result<()> {
     let exec = auth.exec.as_ref().map(|e| e.command.clone().unwrap_or_default());
@@ -250,6 +292,19 @@ contexts:
                 && is_loopback("http://127.0.0.2")
                 && !is_loopback("http://127.0.0.1.evil.example")
         );
+    }
+
+    #[test]
+    fn for_other_programs_there_is_the_context_alone_with_its_credentials() {
+        let options = OpenOptions { context: Some("prod".into()), ..OpenOptions::default() };
+        let text = alone(Kubeconfig::from_yaml(CONFIG).unwrap(), &options).unwrap();
+        let read = Kubeconfig::from_yaml(&text).unwrap();
+        assert_eq!((read.contexts.len(), read.clusters.len(), read.auth_infos.len()), (1, 1, 1), "{}", &*text);
+        assert_eq!(read.current_context.as_deref(), Some("prod"));
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["users"][0]["user"]["token"], "abc");
+        let refused = OpenOptions { context: Some("eks".into()), ..OpenOptions::default() };
+        assert_eq!(alone(Kubeconfig::from_yaml(CONFIG).unwrap(), &refused).unwrap_err().kind(), Kind::Denied);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Setting up a session.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -33,6 +34,8 @@ pub struct SessionBuilder {
     on_failure: Option<Arc<dyn OnFailure>>,
     change_gate: Option<Arc<dyn ChangeGate>>,
     limits: Limits,
+    programs: BTreeMap<String, PathBuf>,
+    state_folder: Option<PathBuf>,
 }
 
 impl SessionBuilder {
@@ -53,6 +56,8 @@ impl SessionBuilder {
             on_failure: None,
             change_gate: None,
             limits: Limits::default(),
+            programs: BTreeMap::new(),
+            state_folder: None,
         }
     }
 
@@ -140,6 +145,22 @@ impl SessionBuilder {
         self
     }
 
+    /// Runs this program where a primitive needs one of that name (`helm`), instead of the one that the environment or `PATH`
+    /// give.
+    #[must_use]
+    pub fn program(mut self, name: impl Into<String>, path: impl Into<PathBuf>) -> Self {
+        self.programs.insert(name.into(), path.into());
+        self
+    }
+
+    /// Keeps there what outlives runs and can be had again (charts, indexes of repositories), instead of in the user's state
+    /// folder.
+    #[must_use]
+    pub fn state_folder(mut self, path: impl Into<PathBuf>) -> Self {
+        self.state_folder = Some(path.into());
+        self
+    }
+
     /// Opens the session.
     #[must_use]
     pub fn open(self) -> Session {
@@ -173,6 +194,8 @@ impl SessionBuilder {
             on_failure: self.on_failure,
             change_gate: self.change_gate,
             limits: self.limits,
+            programs: self.programs,
+            state_folder: self.state_folder,
             gathered: super::Gathered::default(),
         }))
     }

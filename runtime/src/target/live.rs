@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use zeroize::Zeroizing;
+
 use crate::clock::{BoxFuture, Clock, RealClock};
 use crate::cluster::{Cluster, ContextInfo, OpenOptions};
 use crate::target::{ClusterSource, Network, RealNetwork, Target};
@@ -60,6 +62,28 @@ impl LiveBuilder {
         Live { options: Arc::new(self), clock: Arc::new(RealClock::new()), name: Arc::default() }
     }
 
+    /// The context of the cluster of this name; none for the current one.
+    fn context_of(&self, name: Option<&str>) -> Result<Option<String>> {
+        let Some(name) = name else { return Ok(self.context.clone()) };
+        match self.clusters.get(name) {
+            Some(context) => Ok(context.clone().or_else(|| self.context.clone())),
+            None if self.clusters.is_empty() => Ok(Some(name.to_owned())),
+            None => {
+                let known: Vec<&str> = self.clusters.keys().map(String::as_str).collect();
+                Err(Error::new(Kind::NotFound, format!("there is no cluster named {name}"))
+                    .hint(format!("customer.yaml names: {}", known.join(", "))))
+            }
+        }
+    }
+
+    /// How the cluster of this name is opened, or the one that a script has found by itself.
+    fn opening(&self, name: Option<&str>, by: Option<&ClusterSource>) -> Result<OpenOptions> {
+        Ok(match by {
+            Some(by) => self.to_open(by.kubeconfig.clone().or_else(|| self.kubeconfig.clone()), by.context.clone()),
+            None => self.to_open(self.kubeconfig.clone(), self.context_of(name)?),
+        })
+    }
+
     fn to_open(&self, kubeconfig: Option<PathBuf>, context: Option<String>) -> OpenOptions {
         OpenOptions {
             kubeconfig: kubeconfig.into_iter().collect(),
@@ -111,30 +135,20 @@ impl Target for Live {
     }
 
     fn cluster(&self, name: Option<&str>) -> BoxFuture<Result<Cluster>> {
-        let options = self.options.clone();
         let clock: Arc<dyn Clock> = self.clock.clone();
-        let name = name.map(str::to_owned);
-        Box::pin(async move {
-            let context = match &name {
-                None => options.context.clone(),
-                Some(name) => match options.clusters.get(name) {
-                    Some(context) => context.clone().or_else(|| options.context.clone()),
-                    None if options.clusters.is_empty() => Some(name.clone()),
-                    None => {
-                        let known: Vec<&str> = options.clusters.keys().map(String::as_str).collect();
-                        return Err(Error::new(Kind::NotFound, format!("there is no cluster named {name}"))
-                            .hint(format!("customer.yaml names: {}", known.join(", "))));
-                    }
-                },
-            };
-            Cluster::open(options.to_open(options.kubeconfig.clone(), context), clock).await
-        })
+        let opening = self.options.opening(name, None);
+        Box::pin(async move { Cluster::open(opening?, clock).await })
+    }
+
+    fn kubeconfig(&self, cluster: Option<&str>, by: Option<&ClusterSource>) -> BoxFuture<Result<Zeroizing<String>>> {
+        let opening = self.options.opening(cluster, by);
+        Box::pin(async move { Cluster::kubeconfig(opening?).await })
     }
 
     fn connect(&self, name: &str, by: &ClusterSource) -> BoxFuture<Result<Cluster>> {
-        let kubeconfig = by.kubeconfig.clone().or_else(|| self.options.kubeconfig.clone());
-        let open = OpenOptions { name: Some(name.to_owned()), ..self.options.to_open(kubeconfig, by.context.clone()) };
-        Box::pin(Cluster::open(open, self.clock.clone()))
+        let (name, clock) = (Some(name.to_owned()), self.clock.clone());
+        let opening = self.options.opening(None, Some(by));
+        Box::pin(async move { Cluster::open(OpenOptions { name, ..opening? }, clock).await })
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

@@ -1,5 +1,7 @@
 //! The simulated target: a cluster in process, whose time costs nothing.
 
+#[cfg(feature = "listen")]
+mod door;
 mod network;
 
 use std::collections::BTreeMap;
@@ -93,8 +95,17 @@ impl ShadowBuilder {
             .map_err(|e| Error::new(Kind::System, "the simulation's thread cannot be started").source(e))?;
         let clock: Arc<dyn Clock> = Arc::new(clock::Simulated(simulation.clock().clone()));
         let (scene, clusters) = (Mutex::new(self.scene.clone()), Mutex::default());
-        let forwards = network::Forwards::default();
-        Ok(Shadow { inner: Arc::new(Inner { options: self, simulation, clock, scene, clusters, forwards }) })
+        let inner = Inner {
+            options: self,
+            simulation,
+            clock,
+            scene,
+            clusters,
+            forwards: network::Forwards::default(),
+            #[cfg(feature = "listen")]
+            doors: Mutex::default(),
+        };
+        Ok(Shadow { inner: Arc::new(inner) })
     }
 }
 
@@ -112,6 +123,9 @@ struct Inner {
     scene: Mutex<Scene>,
     clusters: Mutex<BTreeMap<String, Begun>>,
     forwards: network::Forwards,
+    /// Where the clusters listen for other programs.
+    #[cfg(feature = "listen")]
+    doors: Mutex<BTreeMap<String, door::Door>>,
 }
 
 /// A cluster, and what there was in it from the start.
@@ -245,6 +259,16 @@ impl Target for Shadow {
         for begun in lock(&self.inner.clusters).values() {
             begun.cluster.interrupt();
         }
+    }
+
+    #[cfg(feature = "listen")]
+    fn kubeconfig(
+        &self,
+        cluster: Option<&str>,
+        _: Option<&ClusterSource>,
+    ) -> BoxFuture<Result<zeroize::Zeroizing<String>>> {
+        let (target, cluster) = (self.clone(), cluster.map(str::to_owned));
+        Box::pin(async move { door::kubeconfig(&target, cluster.as_deref()).await })
     }
 
     fn network(&self) -> Arc<dyn Network> {

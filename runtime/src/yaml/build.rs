@@ -315,7 +315,7 @@ impl<'a> Builder<'a> {
                     }
                 }
                 Some(Key::Named(name, at)) => {
-                    if let Some(first) = explicit.get(&name) {
+                    if let Some(first) = explicit.get(&name).filter(|_| !self.limits.twice) {
                         let first = place(*first);
                         return Err(Fault::Duplicate { key: shorten(&name), first }.at(place(at)));
                     }

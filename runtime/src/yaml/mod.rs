@@ -47,11 +47,13 @@ pub struct Limits {
     pub nodes: usize,
     /// The length of all scalars and keys in bytes, after aliases are expanded.
     pub expanded: usize,
+    /// Whether a key may stand twice in a mapping; the last one counts then, as in what a template engine has written.
+    pub twice: bool,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { text: 16 << 20, scalar: 4 << 20, depth: 100, nodes: 2_000_000, expanded: 64 << 20 }
+        Self { text: 16 << 20, scalar: 4 << 20, depth: 100, nodes: 2_000_000, expanded: 64 << 20, twice: false }
     }
 }
 

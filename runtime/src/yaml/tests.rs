@@ -201,7 +201,7 @@ fn files() {
 
 #[test]
 fn every_bound_holds_with_its_place() {
-    let small = Limits { text: 400, scalar: 10, depth: 3, nodes: 20, expanded: 60 };
+    let small = Limits { text: 400, scalar: 10, depth: 3, nodes: 20, expanded: 60, twice: false };
     for (text, place, message) in [
         ("#".repeat(401), "x", "more than 400 bytes"),
         (format!("a: {}", "b".repeat(11)), "x:1:4", "a single value of more than 10 bytes"),

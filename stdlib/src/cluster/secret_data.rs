@@ -5,6 +5,23 @@ use serde_json::Value as Json;
 use windlass_runtime::secret::{Origin, Secret};
 use windlass_runtime::{Call, Result};
 
+/// As [`hide`], for an object that was not read from a cluster: it may have `stringData`, and no namespace yet.
+///
+/// # Errors
+/// As [`hide`].
+pub(crate) fn hide_all(call: &Call<'_>, object: &mut Json, namespace: &str) -> Result<()> {
+    if object.get("kind").and_then(Json::as_str) == Some("Secret") {
+        let name = object.pointer("/metadata/name").and_then(Json::as_str).unwrap_or_default().to_owned();
+        for (key, value) in object.get_mut("stringData").and_then(Json::as_object_mut).into_iter().flatten() {
+            if let Some(text) = value.as_str() {
+                let secret = Secret::new(Origin::Kubernetes(format!("{namespace}/{name}/{key}")), text);
+                *value = call.session().secrets().register(secret)?.to_string().into();
+            }
+        }
+    }
+    hide(call, object)
+}
+
 /// Replaces the values in `data` of a Secret by stand-ins for what they decode to. Applied again, in `data` or
 /// `stringData`, they are the same values. What is not text becomes `()`.
 ///

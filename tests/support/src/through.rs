@@ -12,6 +12,7 @@ use windlass_runtime::cluster::Cluster;
 use windlass_runtime::target::{ClusterSource, Network, Target};
 use windlass_runtime::{BoxFuture, Clock, Result};
 use windlass_shadow::clock::Simulation;
+use zeroize::Zeroizing;
 
 /// What comes of a request.
 type Answer = std::result::Result<Response<UnsyncBoxBody<Bytes, BoxError>>, BoxError>;
@@ -87,5 +88,10 @@ impl Target for Through {
 
     fn network(&self) -> Arc<dyn Network> {
         self.target.network()
+    }
+
+    /// Other programs come in by the cluster's own door.
+    fn kubeconfig(&self, cluster: Option<&str>, by: Option<&ClusterSource>) -> BoxFuture<Result<Zeroizing<String>>> {
+        self.target.kubeconfig(cluster, by)
     }
 }

@@ -73,7 +73,7 @@ pub(crate) fn available() -> Result<(), Missing> {
     if Binaries::built().is_some() { Ok(()) } else { can_build() }
 }
 
-fn can_build() -> Result<(), Missing> {
+pub(crate) fn can_build() -> Result<(), Missing> {
     let missing = |why: String| Missing { tool: "Go", why, hint: GO_HINT };
     let output = match run(command(Path::new("go")).args(["env", "GOVERSION", "GOTOOLCHAIN"]), None) {
         Ok(output) if output.status.success() => output,

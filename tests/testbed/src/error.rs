@@ -38,6 +38,18 @@ pub enum Error {
         /// The last lines of what it printed.
         output: String,
     },
+    /// `go install` of Helm failed.
+    #[error(
+        "build {helm}: go ended with {status}\n{output}\nhint: the Go module proxy must be reachable (see `go env GOPROXY`)"
+    )]
+    BuildHelm {
+        /// Which Helm.
+        helm: crate::Helm,
+        /// How Go ended.
+        status: ExitStatus,
+        /// The last lines of what it printed.
+        output: String,
+    },
     /// A server of the test bed ended by itself.
     #[error("{server} ended with {status}; the end of its log {}:\n{tail}", log.display())]
     Ended {

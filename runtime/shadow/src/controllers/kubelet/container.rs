@@ -77,8 +77,11 @@ pub(super) struct PodContext<'a, 'b> {
     pub(super) now: Duration,
 }
 
-fn is_of_job(pod: &Json) -> bool {
+/// What a Job runs comes to an end, and so does what Helm waits for as a hook or a test; whether anything else would, nobody
+/// can tell.
+fn comes_to_an_end(pod: &Json) -> bool {
     object::controller_of(pod).is_some_and(|owner| owner["kind"] == "Job")
+        || pod["metadata"]["annotations"]["helm.sh/hook"].is_string()
 }
 
 impl PodContext<'_, '_> {
@@ -283,8 +286,7 @@ impl Container {
         let ends_at = match role {
             _ if crashes => Some(at + CRASH),
             Role::Init => Some(at),
-            // What a Job runs comes to an end; whether anything else would, nobody can tell.
-            Role::Main if pod.policy != "Always" && is_of_job(pod.pod) => Some(at + pod.cx.scene.run),
+            Role::Main if pod.policy != "Always" && comes_to_an_end(pod.pod) => Some(at + pod.cx.scene.run),
             _ => None,
         };
         // What crashes before its probe succeeds is never ready.

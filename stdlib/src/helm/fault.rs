@@ -1,0 +1,147 @@
+//! What Helm says when it fails, as an error with a kind and a hint.
+
+use windlass_runtime::child::Finished;
+use windlass_runtime::{Error, Kind};
+
+/// What tells one failure from another, its kind, and what to do; the first that fits counts.
+const KNOWN: &[(&str, Kind, &str)] = &[
+    (
+        "another operation (install/upgrade/rollback) is in progress",
+        Kind::Conflict,
+        "if nobody is at work on it: helm::recover",
+    ),
+    (
+        "cannot be imported into the current release",
+        Kind::Conflict,
+        "the object is there already and belongs to no release, or to another: delete it, or take it over with take_ownership: true",
+    ),
+    (
+        "conflicts with",
+        Kind::Conflict,
+        "somebody else has changed these fields: put them back, or take them with force_conflicts: true",
+    ),
+    (
+        "conflict occurred",
+        Kind::Conflict,
+        "somebody else has changed these fields: put them back, or take them with force_conflicts: true",
+    ),
+    (
+        "Apply failed with",
+        Kind::Conflict,
+        "somebody else has changed these fields: put them back, or take them with force_conflicts: true",
+    ),
+    (
+        "don't meet the specifications of the schema",
+        Kind::Values,
+        "the chart's values.schema.json says what it takes: helm show schema",
+    ),
+    ("release: not found", Kind::NotFound, "is it in another namespace? see helm::list(#{ all_namespaces: true })"),
+    ("no matches for kind", Kind::NotFound, "the definition of that kind is not on the cluster: install it first"),
+    (
+        "ensure CRDs are installed first",
+        Kind::NotFound,
+        "the definition of that kind is not on the cluster: install it first",
+    ),
+    ("cluster unreachable", Kind::Unavailable, "is the API server up, and reachable from here?"),
+    ("is forbidden", Kind::Forbidden, "Helm needs rights on Secrets and on everything that the chart has"),
+    ("chart requires kubeVersion", Kind::Rejected, "take a version of the chart that is made for this Kubernetes"),
+    ("dependencies, but", Kind::NotFound, "fetch them: helm::dependency_build(folder)"),
+    ("missing in charts/ directory", Kind::NotFound, "fetch them: helm::dependency_build(folder)"),
+    ("Chart.yaml file is missing", Kind::NotFound, "is this the folder of a chart? It has a Chart.yaml"),
+    (
+        "failed to verify",
+        Kind::Rejected,
+        "the chart is not what its author has signed, or the keyring lacks the author's key",
+    ),
+    ("openpgp:", Kind::Rejected, "the chart is not what its author has signed, or the keyring lacks the author's key"),
+    ("401 Unauthorized", Kind::Forbidden, "give credentials: helm::repo(name, url, #{ username: …, password: … })"),
+    ("403 Forbidden", Kind::Forbidden, "give credentials: helm::repo(name, url, #{ username: …, password: … })"),
+    ("unauthorized", Kind::Forbidden, "give credentials: helm::repo(name, url, #{ username: …, password: … })"),
+    ("chart version", Kind::NotFound, "does the repository have this version? helm::repo fetches its index again"),
+    ("404 Not Found", Kind::NotFound, "does the repository have this chart in this version?"),
+    (
+        "not found in",
+        Kind::NotFound,
+        "does the repository have this chart in this version? helm::repo fetches its index again",
+    ),
+    (
+        "no such host",
+        Kind::Unavailable,
+        "is the name right, and can this machine resolve it? A proxy is given by `network`",
+    ),
+    (
+        "connection refused",
+        Kind::Unavailable,
+        "is the server up, and reachable from here? A proxy is given by `network`",
+    ),
+    ("x509:", Kind::Unavailable, "give the authority of the server's certificate: ca_bundle in `network`"),
+    (
+        "timed out waiting",
+        Kind::Timeout,
+        "a hook did not end in time: look at its Job and pod, or give more time with `timeout`",
+    ),
+    (
+        "context deadline exceeded",
+        Kind::Timeout,
+        "a hook did not end in time: look at its Job and pod, or give more time with `timeout`",
+    ),
+    ("execution error at", Kind::Values, "the chart asks for other values: see its values.yaml"),
+    ("error calling include", Kind::Malformed, "a template of the chart fails with these values: see its values.yaml"),
+    ("parse error", Kind::Malformed, "a template of the chart is wrong, or does not fit these values"),
+    ("YAML parse error", Kind::Malformed, "a template of the chart is wrong, or does not fit these values"),
+];
+
+/// The error of a run of Helm that failed while `doing` something.
+pub(super) fn of(finished: &Finished, doing: &str) -> Error {
+    let said = said(&String::from_utf8_lossy(&finished.stderr));
+    let said = match (said.is_empty(), finished.code) {
+        (false, _) => said,
+        (true, Some(code)) => format!("helm ended with {code} and said nothing"),
+        (true, None) => "helm was killed".to_owned(),
+    };
+    let known = KNOWN.iter().find(|(mark, ..)| said.contains(mark));
+    let (kind, hint) = known.map_or(
+        (Kind::Rejected, "this is what Helm says; the values and the chart are given as to `helm upgrade`"),
+        |(_, kind, hint)| (*kind, *hint),
+    );
+    Error::new(kind, format!("{doing}: {said}")).hint(hint)
+}
+
+/// What is worth repeating of Helm's standard error: the error itself, without warnings and log lines.
+fn said(stderr: &str) -> String {
+    let lines: Vec<&str> = stderr.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    let begin = lines.iter().position(|line| line.starts_with("Error:"));
+    let lines = match begin {
+        Some(begin) => &lines[begin..],
+        None => &lines[lines.len().saturating_sub(5)..],
+    };
+    let is_log = |line: &str| line.starts_with("level=") || line.contains(" level=") || line.starts_with("WARNING:");
+    let kept: Vec<&str> = lines.iter().filter(|line| !is_log(line)).take(12).copied().collect();
+    kept.join("\n").trim_start_matches("Error:").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_error_itself_is_told_with_what_to_do() {
+        let case = |stderr: &str| {
+            of(
+                &Finished { code: Some(1), stdout: Vec::new(), stderr: stderr.into() },
+                "HelmRelease/web cannot be upgraded",
+            )
+        };
+        let error = case(
+            "WARNING: Kubernetes configuration file is group-readable.\nError: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress\n",
+        );
+        assert_eq!(error.kind(), Kind::Conflict);
+        assert_eq!(
+            error.message(),
+            "HelmRelease/web cannot be upgraded: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress"
+        );
+        assert!(error.hint_text().unwrap().contains("helm::recover"));
+        assert_eq!(case("Error: something new").kind(), Kind::Rejected);
+        assert!(case("").message().contains("ended with 1 and said nothing"));
+    }
+}

@@ -1,0 +1,116 @@
+//! `helm::repo`.
+
+use std::path::Path;
+
+use serde_json::{Value as Json, json};
+use windlass_runtime::options::SecretText;
+use windlass_runtime::{Call, Error, Kind, Options, Result, primitive};
+
+use super::program::{self, Helm};
+use super::repositories::{self, Credentials, Repository};
+use super::{chart, fault, surroundings};
+
+/// The options of `helm::repo`.
+#[derive(Debug, Clone, Options)]
+pub struct RepoOptions {
+    /// Who asks.
+    pub username: Option<SecretText>,
+    /// The password that goes with it. It is kept nowhere.
+    pub password: Option<SecretText>,
+    /// A file with the authority of the server's certificate, PEM; that of `network` if it is not given.
+    pub ca_file: Option<String>,
+    /// Fetch the index of the repository anew, even if one was fetched before.
+    #[option(default = "true")]
+    pub update: bool,
+}
+
+/// Names a repository of charts, so that `name/chart` can be given to `helm::upgrade` and others.
+///
+/// The URL is that of a repository with an index, which is fetched, or that of a registry (`oci://host/path`). Windlass keeps
+/// its own list, in its state folder: the user's Helm is neither used nor changed, and nothing changes on a cluster. A
+/// repository that needs credentials has to be named in each run: those are not kept.
+///
+/// Returns `#{name, url, changed}`: whether it was not known before, or its index has changed.
+///
+/// # Errors
+/// `unavailable` or `not_found` where the index cannot be had, `forbidden` where credentials are wrong.
+///
+/// # Example
+/// ```rhai
+/// let registry = helm::repo("internal", "oci://registry.example.com/charts");
+/// log::info(registry.url);
+/// ```
+#[primitive(module = "helm", effect = Read)]
+pub fn repo(call: &Call<'_>, name: String, url: String, options: RepoOptions) -> Result<Json> {
+    check(&name, &url)?;
+    let credentials = match (options.username, options.password) {
+        (Some(username), Some(password)) => Some(Credentials { username, password }),
+        (None, None) => None,
+        _ => return Err(Error::usage("helm::repo needs `username` and `password` together")),
+    };
+    let ca_file = match &options.ca_file {
+        Some(path) => Some(call.locate_on_disk(path)?),
+        None => surroundings::ca_bundle(call)?,
+    };
+    if let Some(path) = ca_file.as_ref().filter(|path| !path.is_file()) {
+        return Err(Error::new(Kind::NotFound, format!("there is no file {}", path.display())));
+    }
+    let repository = Repository { url: url.trim_end_matches('/').to_owned(), ca_file };
+    let helm = Helm::open(call)?;
+    let fresh = if repository.is_oci() {
+        false
+    } else {
+        repositories::write_with(call, &helm, &name, &repository, credentials.clone())?;
+        fetch_index(call, &helm, &repository.alias(&name), &repository.url, options.update)?
+    };
+    let known = repositories::remember(call, &name, &repository, credentials)?;
+    Ok(json!({ "name": name, "url": repository.url, "changed": fresh || !known }))
+}
+
+fn check(name: &str, url: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
+        return Err(Error::usage(format!("{name:?} cannot be the name of a repository")).hint("letters, digits, - _ ."));
+    }
+    let host =
+        url.split_once("://").filter(|(scheme, _)| matches!(*scheme, "http" | "https" | "oci")).map(|(_, rest)| rest);
+    match host.and_then(|rest| rest.split('/').next()).filter(|host| !host.is_empty()) {
+        None => Err(Error::usage(format!("{url:?} is no URL of a repository")).hint("https://…, http://… or oci://…")),
+        Some(host) if host.contains('@') => Err(Error::usage("the URL of a repository holds no credentials")
+            .hint("give `username` and `password` in the options: they are kept out of sight")),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Fetches the index; says whether it is another one than before.
+fn fetch_index(call: &Call<'_>, helm: &Helm, alias: &str, url: &str, update: bool) -> Result<bool> {
+    let index = program::repository_cache(call)?.join(format!("{alias}-index.yaml"));
+    let before = hash(&index);
+    if before.is_some() && !update {
+        return Ok(false);
+    }
+    // Helm calls a failure a success: the index that is not there tells.
+    let aside = helm.private().join("index.before");
+    let moved = before.is_some() && std::fs::rename(&index, &aside).is_ok();
+    call.progress(url, "fetching the index of the repository");
+    let child = surroundings::through_proxy(call, helm.child(["repo", "update", alias]));
+    let finished = call.child(child);
+    let after = hash(&index);
+    if after.is_none() && moved {
+        std::fs::rename(&aside, &index).map_err(|e| program::unwritable(&index, e))?;
+    }
+    let mut finished = finished?;
+    if after.is_none() || !finished.is_success() {
+        // It says what was wrong on its standard output.
+        finished.stderr.extend(std::mem::take(&mut finished.stdout));
+        return Err(fault::of(&finished, &format!("the repository {url} cannot be read")));
+    }
+    Ok(after != before)
+}
+
+fn hash(path: &Path) -> Option<String> {
+    chart::file_hash(path).ok()
+}
+
+#[cfg(test)]
+mod tests;
