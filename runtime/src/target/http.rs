@@ -1,7 +1,7 @@
 //! One HTTP request over a target's network.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http::header::{HOST, USER_AGENT};
@@ -30,6 +30,7 @@ pub struct Request {
     headers: Vec<(HeaderName, HeaderValue)>,
     authorities: Vec<CertificateDer<'static>>,
     is_checked: bool,
+    tls: OnceLock<Result<Arc<ClientConfig>>>,
 }
 
 /// What was answered.
@@ -82,6 +83,7 @@ impl Request {
             headers: Vec::new(),
             authorities: Vec::new(),
             is_checked: true,
+            tls: OnceLock::new(),
         })
     }
 
@@ -148,7 +150,7 @@ impl Request {
         let stream: Box<dyn Connection> = if self.uri.scheme_str() == Some("https") {
             let name = ServerName::try_from(self.host.clone())
                 .map_err(|e| Error::usage(format!("{} is no name of a server", self.host)).source(e))?;
-            let connector = TlsConnector::from(Arc::new(self.tls()?));
+            let connector = TlsConnector::from(self.tls.get_or_init(|| self.trust().map(Arc::new)).clone()?);
             Box::new(connector.connect(name, stream).await.map_err(|e| self.untrusted(e))?)
         } else {
             stream
@@ -194,7 +196,8 @@ impl Request {
         }
     }
 
-    fn tls(&self) -> Result<ClientConfig> {
+    /// Which certificates are trusted: read once, for what a machine trusts are hundreds.
+    fn trust(&self) -> Result<ClientConfig> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let builder = ClientConfig::builder_with_provider(provider.clone())
             .with_safe_default_protocol_versions()

@@ -225,7 +225,7 @@ mod tests {
         let error = bed.run(&format!("wait::count(\"ConfigMap\", 7, #{{ namespace: \"{namespace}\", timeout: \"1s\", fields: \"metadata.name=one\" }})")).error();
         assert_eq!(error["kind"], "timeout");
         let message = error["message"].as_str().unwrap();
-        assert_eq!(message, format!("configmaps in {namespace}: not 7 within 1.0s: there is 1"));
+        assert_eq!(message, format!("configmaps in {namespace}: not 7 within 1s: there is 1"));
         assert_eq!(error["details"]["objects"], json!(["one"]));
     }
 

@@ -139,7 +139,10 @@ fn forward(world: &World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Re
     };
     let ports: Vec<u16> = given.iter().map(read).collect::<Result<_, _>>()?;
     if ports.is_empty() || ports.len() > 100 {
-        return Err(ApiError::bad_request("query parameter \"ports\" is required"));
+        // Who speaks SPDY, as kubectl does, names them later.
+        return Err(ApiError::bad_request(
+            "the simulated cluster speaks v4.channel.k8s.io to ports: query parameter \"ports\" is required",
+        ));
     }
     Ok(Answer::session(Session::new(What::Ports(ports), request.headers)?))
 }

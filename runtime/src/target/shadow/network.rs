@@ -83,11 +83,12 @@ impl Network for Services {
     }
 
     fn dial(&self, host: &str, port: u16) -> BoxFuture<Result<Dialed>> {
-        if matches!(host, "127.0.0.1" | "localhost")
-            && let Some(connect) = lock(&self.1.0).get(&port)
-        {
-            let connecting = connect();
-            return Box::pin(async move { Ok(Dialed::Connection(connecting.await?)) });
+        if matches!(host, "127.0.0.1" | "::1" | "localhost") {
+            let connecting = lock(&self.1.0).get(&port).map(|connect| connect());
+            let message = format!("{host}:{port} does not accept a connection");
+            let refused =
+                Error::new(Kind::Unavailable, message).hint("in a simulation, only forwarded ports listen here");
+            return Box::pin(async move { Ok(Dialed::Connection(connecting.ok_or(refused)?.await?)) });
         }
         let (cluster, host) = (self.0.clone(), host.trim_end_matches('.').to_owned());
         Box::pin(async move {

@@ -119,7 +119,7 @@ fn certificates_are_checked_unless_the_script_says_otherwise() {
     let ca = folder.path().join("ca.pem");
     std::fs::write(&ca, pem).unwrap();
     let url = format!("https://localhost:{port}/");
-    let error = run(&format!("wait::http(\"{url}\", #{{ every: \"10ms\", timeout: \"200ms\" }})")).error();
+    let error = run(&format!("wait::http(\"{url}\", #{{ every: \"10ms\", timeout: \"2s\" }})")).error();
     assert!(error["message"].as_str().unwrap().contains("no TLS connection"), "{error}");
     assert!(error["hint"].as_str().unwrap().contains("`ca`"), "{error}");
     assert_eq!(wait(&url, &format!("ca: \"{}\"", ca.display())).value()["status"], 200);
