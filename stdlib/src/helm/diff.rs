@@ -17,8 +17,8 @@ use super::upgrade::render;
 ///
 /// # Example
 /// ```rhai
-/// helm::upgrade("web", "charts/web");
-/// for line in helm::diff("web", "charts/web", #{ values: #{ replicas: 3 } }) { log::info(line); }
+/// helm::upgrade("portal", "charts/web");
+/// for line in helm::diff("portal", "charts/web", #{ values: #{ replicas: 3 } }) { log::info(line); }
 /// ```
 #[primitive(module = "helm", effect = Read)]
 pub fn diff(call: &Call<'_>, release: String, chart: String, options: RenderOptions) -> Result<Vec<String>> {

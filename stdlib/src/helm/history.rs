@@ -13,8 +13,8 @@ use super::status::StatusOptions;
 ///
 /// # Example
 /// ```rhai
-/// helm::upgrade("web", "charts/web");
-/// for r in helm::history("web") { log::info(`${r.revision} ${r.status} ${r.version}: ${r.description}`); }
+/// helm::upgrade("portal", "charts/web");
+/// for r in helm::history("portal") { log::info(`${r.revision} ${r.status} ${r.version}: ${r.description}`); }
 /// ```
 #[primitive(module = "helm", effect = Read)]
 pub fn history(call: &Call<'_>, release: String, options: StatusOptions) -> Result<Vec<Json>> {

@@ -28,7 +28,7 @@ pub struct ListOptions {
 ///
 /// # Example
 /// ```rhai
-/// helm::upgrade("web", "charts/web");
+/// helm::upgrade("portal", "charts/web");
 /// for r in helm::list() { log::info(`${r.name} ${r.chart} ${r.version}: ${r.status}`); }
 /// ```
 #[primitive(module = "helm", effect = Read)]

@@ -17,8 +17,8 @@ use crate::cluster::secret_data;
 ///
 /// # Example
 /// ```rhai
-/// helm::upgrade("web", "charts/web");
-/// for object in helm::manifest("web") { log::info(`${object.kind}/${object.metadata.name}`); }
+/// helm::upgrade("portal", "charts/web");
+/// for object in helm::manifest("portal") { log::info(`${object.kind}/${object.metadata.name}`); }
 /// ```
 #[primitive(module = "helm", effect = Read)]
 pub fn manifest(call: &Call<'_>, release: String, options: RevisionOptions) -> Result<Vec<Json>> {

@@ -34,8 +34,8 @@ pub struct RecoverOptions {
 ///
 /// # Example
 /// ```rhai
-/// helm::upgrade("web", "charts/web");
-/// let r = helm::recover("web");
+/// helm::upgrade("portal", "charts/web");
+/// let r = helm::recover("portal");
 /// log::info(r.reason);
 /// ```
 #[primitive(module = "helm", effect = Change)]

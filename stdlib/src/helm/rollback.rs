@@ -39,9 +39,9 @@ pub struct RollbackOptions {
 ///
 /// # Example
 /// ```rhai
-/// helm::upgrade("web", "charts/web");
-/// helm::upgrade("web", "charts/web", #{ values: #{ replicas: 3 } });
-/// helm::rollback("web", #{ revision: 1 });
+/// helm::upgrade("portal", "charts/web");
+/// helm::upgrade("portal", "charts/web", #{ values: #{ replicas: 3 } });
+/// helm::rollback("portal", #{ revision: 1 });
 /// ```
 #[primitive(module = "helm", effect = Change)]
 pub fn rollback(call: &Call<'_>, release: String, options: RollbackOptions) -> Result<Outcome> {

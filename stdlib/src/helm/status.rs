@@ -35,9 +35,9 @@ pub struct StatusOptions {
 ///
 /// # Example
 /// ```rhai
-/// helm::upgrade("web", "charts/web");
-/// let web = helm::status("web");
-/// if web.status != "deployed" { helm::recover("web"); }
+/// helm::upgrade("portal", "charts/web");
+/// let portal = helm::status("portal");
+/// if portal.status != "deployed" { helm::recover("portal"); }
 /// ```
 #[primitive(module = "helm", effect = Read)]
 pub fn status(call: &Call<'_>, release: String, options: StatusOptions) -> Result<Json> {

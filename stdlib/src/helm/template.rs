@@ -34,7 +34,7 @@ pub struct RenderOptions {
 ///
 /// # Example
 /// ```rhai
-/// let objects = helm::template("web", "charts/web", #{ values: #{ replicas: 3 } });
+/// let objects = helm::template("portal", "charts/web", #{ values: #{ replicas: 3 } });
 /// let web = objects.find(|o| o.kind == "Deployment");
 /// log::info(`${web.spec.replicas} replicas`);
 /// ```

@@ -33,8 +33,8 @@ pub struct TestOptions {
 ///
 /// # Example
 /// ```rhai
-/// helm::upgrade("web", "charts/web", #{ wait: true });
-/// helm::test("web", #{ timeout: "2m" });
+/// helm::upgrade("portal", "charts/web", #{ wait: true });
+/// helm::test("portal", #{ timeout: "2m" });
 /// ```
 #[primitive(module = "helm", effect = Change)]
 pub fn test(call: &Call<'_>, release: String, options: TestOptions) -> Result<Outcome> {

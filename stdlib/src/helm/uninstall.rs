@@ -28,8 +28,8 @@ pub struct UninstallOptions {
 ///
 /// # Example
 /// ```rhai
-/// helm::upgrade("web", "charts/web");
-/// helm::uninstall("web", #{ keep_history: true });
+/// helm::upgrade("portal", "charts/web");
+/// helm::uninstall("portal", #{ keep_history: true });
 /// ```
 #[primitive(module = "helm", effect = Change)]
 pub fn uninstall(call: &Call<'_>, release: String, options: UninstallOptions) -> Result<Outcome> {

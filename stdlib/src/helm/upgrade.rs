@@ -86,7 +86,7 @@ pub struct UpgradeOptions {
 ///
 /// # Example
 /// ```rhai
-/// let r = helm::upgrade("web", "charts/web", #{ values: #{ replicas: 2 }, set: #{ "colour": "blue" }, wait: true, timeout: "5m" });
+/// let r = helm::upgrade("portal", "charts/web", #{ values: #{ replicas: 2 }, set: #{ "colour": "blue" }, wait: true, timeout: "5m" });
 /// log::info(`revision ${r.object.revision} of ${r.object.chart} ${r.object.version}`);
 /// ```
 #[primitive(module = "helm", effect = Change)]

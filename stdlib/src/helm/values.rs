@@ -31,9 +31,9 @@ pub struct ValuesOptions {
 ///
 /// # Example
 /// ```rhai
-/// helm::upgrade("web", "charts/web", #{ values: #{ replicas: 2 } });
-/// let replicas = helm::values("web").replicas;
-/// log::info(`${replicas} of them, ${helm::values("web", #{ all: true }).colour}`);
+/// helm::upgrade("portal", "charts/web", #{ values: #{ replicas: 2 } });
+/// let replicas = helm::values("portal").replicas;
+/// log::info(`${replicas} of them, ${helm::values("portal", #{ all: true }).colour}`);
 /// ```
 #[primitive(module = "helm", effect = Read)]
 pub fn values(call: &Call<'_>, release: String, options: ValuesOptions) -> Result<Json> {
