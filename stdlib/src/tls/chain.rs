@@ -61,6 +61,12 @@ impl<'d> Chain<'d> {
         &self.certificates[0]
     }
 
+    /// All certificates, the server's own first.
+    #[must_use]
+    pub fn certificates(&self) -> &[X509Certificate<'d>] {
+        &self.certificates
+    }
+
     /// The key must be that of the first certificate.
     ///
     /// # Errors

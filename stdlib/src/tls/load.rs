@@ -25,6 +25,8 @@ pub struct LoadOptions {
     pub cert: Option<String>,
     /// The file with the private key, not encrypted.
     pub key: Option<String>,
+    /// The name of the request that `tls::csr` made, instead of `key`: the key is the one that it keeps.
+    pub csr: Option<String>,
     /// The file with the rest of the chain, where it is not in that of the certificate.
     pub chain: Option<String>,
     /// A folder with `server.crt` (or `tls.crt`) and `server.key` (or `private.key`, `tls.key`), instead of `cert` and `key`.
@@ -60,7 +62,16 @@ pub fn load(call: &Call<'_>, options: LoadOptions) -> Result<Certificate> {
         Chain::read(&more, &more_file)?;
         blocks.extend(more);
     }
-    let (key_secret, key_file) = read_key(call, &files.key)?;
+    let (key_secret, key_file) = match &files.key {
+        Key::File(path) => read_key(call, path)?,
+        Key::Request(name) => {
+            let missing = || {
+                Error::new(Kind::NotFound, format!("no request {name} is kept"))
+                    .hint("tls::csr makes one, under its name")
+            };
+            (super::csr::key_of(call, name)?.ok_or_else(missing)?, format!("the key of the request {name}"))
+        }
+    };
     let key_blocks = pem::blocks(key_secret.expose(), &key_file)?;
     let chain = Chain::read(&blocks, &file)?;
     let (key_block, key) = chain::key(&key_blocks, &key_file)?;
@@ -78,9 +89,14 @@ pub fn load(call: &Call<'_>, options: LoadOptions) -> Result<Certificate> {
     Ok(Certificate::new(text, chain.server().as_raw(), chain::hosts(chain.server()), ends, key))
 }
 
+enum Key {
+    File(String),
+    Request(String),
+}
+
 struct Files {
     cert: String,
-    key: String,
+    key: Key,
     chain: Option<String>,
 }
 
@@ -90,11 +106,16 @@ impl Files {
             Error::usage(format!("tls::load {what}"))
                 .hint("give cert: and key:, or a folder: that has server.crt and server.key")
         };
-        match (options.folder, options.cert, options.key) {
+        let key = match (options.key, options.csr) {
+            (Some(_), Some(_)) => return Err(wrong("takes `key` or `csr`, not both")),
+            (Some(path), None) => Some(Key::File(path)),
+            (None, name) => name.map(Key::Request),
+        };
+        match (options.folder, options.cert, key) {
             (None, Some(cert), Some(key)) => Ok(Self { cert, key, chain: options.chain }),
             (Some(folder), None, None) => Ok(Self {
                 cert: one_of(call, &folder, &CERTIFICATES, "certificate")?,
-                key: one_of(call, &folder, &KEYS, "private key")?,
+                key: Key::File(one_of(call, &folder, &KEYS, "private key")?),
                 chain: options.chain,
             }),
             (Some(_), ..) => Err(wrong("takes either a folder or files")),

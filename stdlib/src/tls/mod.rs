@@ -1,11 +1,18 @@
 //! `tls::`: certificates of servers, with their keys.
 
+mod ca;
 pub mod certificate;
 mod chain;
+mod csr;
+mod expiry;
 mod load;
+mod made;
 mod names;
+mod parse;
 mod pem;
 mod self_signed;
+mod signed;
+mod source;
 
 use time::OffsetDateTime;
 use windlass_runtime::primitive::Primitive;
@@ -16,7 +23,15 @@ pub use certificate::Certificate;
 /// The primitives of this module.
 #[must_use]
 pub fn primitives() -> Vec<Primitive> {
-    vec![load::primitive(), self_signed::primitive()]
+    vec![
+        ca::primitive(),
+        csr::primitive(),
+        expiry::primitive(),
+        load::primitive(),
+        parse::primitive(),
+        self_signed::primitive(),
+        signed::primitive(),
+    ]
 }
 
 /// Now, by the session's clock.
