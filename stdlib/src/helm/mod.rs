@@ -30,6 +30,7 @@ mod test;
 mod uninstall;
 mod upgrade;
 mod values;
+mod version;
 
 use windlass_runtime::Package;
 use windlass_runtime::primitive::Primitive;
@@ -53,6 +54,7 @@ pub fn primitives() -> Vec<Primitive> {
         uninstall::primitive(),
         upgrade::primitive(),
         values::primitive(),
+        version::primitive(),
     ]
 }
 
