@@ -6,7 +6,7 @@ use windlass_runtime::{Call, Options, Result, primitive};
 
 use super::cordon::is_cordoned;
 use super::list::Labels;
-use crate::wait::fields::{Condition, condition, list, name, text};
+use crate::fields::{Condition, condition, list, name, text};
 
 const ROLE: &str = "node-role.kubernetes.io/";
 /// The conditions that are bad news when they are true.

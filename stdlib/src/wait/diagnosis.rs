@@ -11,9 +11,9 @@ use windlass_runtime::{Clock, Error, Kind, duration};
 
 use super::aim::Aim;
 use super::evidence::{self, Evidence, PODS};
-use super::fields::{int, is_going, list, name, text, uid};
 use super::trouble::{self, Trouble};
 use super::vigil::{End, Vigil, Watched};
+use crate::fields::{int, is_going, list, name, text, uid};
 
 /// How long it may take to find out more about what is over anyway.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -151,7 +151,7 @@ pub(crate) fn describe(pod: &Json) -> Json {
     let about = about.or_else(|| waiting.or(unready.map(|c| (c, ""))).map(|(c, _)| name_of(c)));
     let spec = || list(pod, "/spec/initContainers").iter().chain(list(pod, "/spec/containers"));
     let image = about.as_ref().and_then(|about| spec().find(|c| name_of(c) == *about)).or_else(|| spec().next());
-    let ready = super::fields::condition(pod, "Ready");
+    let ready = crate::fields::condition(pod, "Ready");
     let ended = containers().find_map(|c| {
         let code = int(c, "/state/terminated/exitCode").filter(|code| *code != 0)?;
         let reason = text(c, "/state/terminated/reason").unwrap_or("Error").to_owned();
@@ -194,7 +194,7 @@ fn event(event: &Json) -> Json {
         "message": text(event, "/message"),
         "object": about,
         "count": int(event, "/series/count").or(int(event, "/count")).unwrap_or(1),
-        "last": evidence::when(event),
+        "last": crate::fields::event_time(event),
     })
 }
 

@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 use windlass_runtime::cluster::{Cluster, Collection, ListOptions, LogOptions, ResourceId, Selector};
 
 use super::around::label_selector;
-use super::fields::{holds, int, kind, list, name, text, uid};
 use super::trouble;
 use super::vigil::Watched;
+use crate::fields::{event_time, holds, int, kind, list, name, text, uid};
 
 const NEWEST_EVENTS: usize = 5;
 const LOG_LINES: u32 = 20;
@@ -135,17 +135,10 @@ async fn events_about(cluster: &Cluster, id: &ResourceId, uid: &str) -> Vec<Json
     cluster.list(&events, &ListOptions::from(selector)).await.map(|l| l.items).unwrap_or_default()
 }
 
-/// When an event happened last.
-pub(crate) fn when(event: &Json) -> Option<&str> {
-    ["/series/lastObservedTime", "/lastTimestamp", "/eventTime", "/firstTimestamp", "/metadata/creationTimestamp"]
-        .into_iter()
-        .find_map(|pointer| text(event, pointer))
-}
-
 /// The newest events, the newest last, as `kubectl events` has them.
 fn newest(mut events: Vec<Json>) -> Vec<Json> {
     // With and without fractions of a second, times compare right without the Z.
-    let time = |e: &Json| when(e).unwrap_or_default().trim_end_matches('Z').to_owned();
+    let time = |e: &Json| event_time(e).unwrap_or_default().trim_end_matches('Z').to_owned();
     events.sort_by_cached_key(|e| (time(e), name(e).to_owned()));
     events.split_off(events.len().saturating_sub(NEWEST_EVENTS))
 }
