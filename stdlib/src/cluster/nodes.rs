@@ -51,7 +51,8 @@ pub fn nodes(call: &Call<'_>, options: NodesOptions) -> Result<Vec<Json>> {
     Ok(nodes.iter().map(row).collect())
 }
 
-fn row(node: &Json) -> Json {
+/// A node as it is shown.
+pub(crate) fn row(node: &Json) -> Json {
     let ready = condition(node, "Ready");
     let is_ready = ready.is_some_and(Condition::is_true);
     let why = match ready {

@@ -86,6 +86,11 @@ fn hint(watched: &Watched, evidence: &Evidence) -> String {
                 .into()
         }
         (Aim::Deleted, _) => "delete it with cluster::delete".into(),
+        _ if !evidence.nodes.is_empty() && evidence.nodes.iter().any(|node| node["ready"] == false) => {
+            let lost: Vec<&str> =
+                evidence.nodes.iter().filter(|n| n["ready"] == false).filter_map(|n| n["name"].as_str()).collect();
+            format!("not ready: Node/{}; look at the machine first", lost.join(", Node/"))
+        }
         _ if matches!(watched.end, Some(End::Hopeless(_))) => {
             "e.details has its pods, newest events and log lines".into()
         }
@@ -116,6 +121,17 @@ fn details(watched: &Watched, evidence: &Evidence, others: &[&Watched]) -> Json 
     });
     if !evidence.claims.is_empty() {
         details["claims"] = evidence.claims.iter().map(|claim| describe_claim(claim, evidence)).collect();
+    }
+    if !evidence.nodes.is_empty() {
+        let short = |row: &Json| json!({ "name": row["name"], "ready": row["ready"], "why": row["why"], "cordoned": row["cordoned"], "pressure": row["pressure"] });
+        details["nodes"] = evidence.nodes.iter().map(short).collect();
+    }
+    if !evidence.budgets.is_empty() {
+        let short = |budget: &Json| {
+            let (healthy, desired) = (int(budget, "/status/currentHealthy"), int(budget, "/status/desiredHealthy"));
+            json!({ "name": name(budget), "healthy": healthy, "desired": desired })
+        };
+        details["budgets"] = evidence.budgets.iter().map(short).collect();
     }
     if let Some(log) = &evidence.log {
         details["log"] = json!({ "pod": log.pod, "container": log.container, "lines": log.lines });
