@@ -10,6 +10,7 @@ mod diff;
 mod fault;
 mod given;
 mod history;
+mod images;
 mod lazy;
 mod list;
 mod manifest;
