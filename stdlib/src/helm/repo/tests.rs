@@ -137,8 +137,9 @@ fn registry(name: &str, version: &str, archive: Vec<u8>) -> (String, String) {
             let mut stream = BufReader::new(rustls::StreamOwned::new(connection, stream.unwrap()));
             let mut lines = stream.by_ref().lines().map_while(Result::ok);
             let asked = lines.next().unwrap_or_default();
-            let is_known =
-                lines.take_while(|line| !line.is_empty()).fold(false, |is, line| is || line.ends_with(&known));
+            // All of the head is read: what is left unread would break the connection.
+            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            let is_known = head.iter().any(|line| line.ends_with(&known));
             let path = asked.split([' ', '?']).nth(1).unwrap_or_default();
             let found = served.iter().find(|(at, _)| at == path).map(|(_, content)| content.as_slice());
             let (status, content) = match found {
