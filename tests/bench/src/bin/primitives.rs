@@ -26,6 +26,8 @@ const WAITS: usize = 40;
 /// How long a waiter is given to begin before the change is made.
 const HEAD_START: Duration = Duration::from_millis(1200);
 const UPGRADES: usize = 15;
+/// What our script says when its wait has returned.
+const SAID: &str = "it-has-returned";
 
 fn main() {
     let windlass = PathBuf::from(std::env::var_os("WINDLASS_BIN").expect("run it by `cargo xtask bench primitives`"));
@@ -67,7 +69,7 @@ impl Bench {
         let ours = |name, wait: &str| Waiter {
             name,
             command: self.windlass(&format!(
-                "wait::{wait}, #{{ namespace: \"{namespace}\", timeout: \"60s\" }}); print(\"there\");"
+                "wait::{wait}, #{{ namespace: \"{namespace}\", timeout: \"60s\" }}); print(\"{SAID}\");"
             )),
         };
         let mut kubectl = Command::new(self.bed.kubectl_path());
@@ -103,20 +105,23 @@ impl Bench {
     /// Lets a waiter begin, makes the change, and says how long after it the waiter said so and had ended. The change is made
     /// when its request is sent: nobody can know of it earlier.
     fn gap(&self, pods: &Api<DynamicObject>, command: &mut Command) -> (Duration, Duration) {
-        let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("the command starts");
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (output, writer) = std::io::pipe().unwrap();
+        command.stdin(Stdio::null()).stdout(writer.try_clone().unwrap()).stderr(writer);
+        let mut child = command.spawn().expect("the command starts");
+        // The output ends when nobody holds it any more.
+        command.stdout(Stdio::null()).stderr(Stdio::null());
         let reader = std::thread::spawn(move || {
-            let line =
-                lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("there") || line.contains("met")));
-            (line.map(|_| Instant::now()), lines)
+            let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+            let said = lines.find(|line| line.contains(SAID) || line.contains("condition met"));
+            (said.map(|_| Instant::now()), lines.collect::<Vec<_>>())
         });
         std::thread::sleep(HEAD_START);
         let changed = Instant::now();
         self.runtime.block_on(set_ready(pods, true));
-        let (said, rest) = reader.join().unwrap();
-        rest.for_each(drop);
-        assert!(child.wait().unwrap().success(), "{command:?}");
+        let status = child.wait().unwrap();
         let ended = changed.elapsed();
+        let (said, rest) = reader.join().unwrap();
+        assert!(status.success(), "{command:?}: {rest:?}");
         (said.expect("it says that it has waited") - changed, ended)
     }
 
