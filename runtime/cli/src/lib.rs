@@ -45,11 +45,7 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>, io
 }
 
 /// The same with other programs and another state folder than the machine's own.
-pub fn run_on<A: Into<OsString> + Clone>(
-    arguments: impl IntoIterator<Item = A>,
-    io: &Io,
-    machine: &Machine,
-) -> u8 {
+pub fn run_on<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>, io: &Io, machine: &Machine) -> u8 {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => return args::refused(&error, io),

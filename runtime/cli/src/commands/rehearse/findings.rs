@@ -165,7 +165,12 @@ impl Findings {
         if self.not_rendered.is_empty() {
             return;
         }
-        head(text, style, "not rendered", "whose charts' objects, and the waits for them, are not part of this rehearsal");
+        head(
+            text,
+            style,
+            "not rendered",
+            "whose charts' objects, and the waits for them, are not part of this rehearsal",
+        );
         let mut reasons: Vec<&str> = self.not_rendered.iter().map(|(_, reason)| reason.as_str()).collect();
         reasons.dedup();
         for (resource, _) in &self.not_rendered {
