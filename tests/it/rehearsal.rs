@@ -177,7 +177,7 @@ fn values_reach_the_charts_of_the_external_components() {
     .unwrap();
     let mine = "
 external:
-  redis: { values_files: [redis.yaml], values: { auth: { existingSecret: mine } } }
+  redis: { values_files: [redis.yaml], values: { auth: { existingSecret: ef-mongodb-credentials } } }
   keycloak: { replicas: 2 }
   superset: { enabled: false }
 images: { registry: 'mirror.local:5000' }
@@ -200,7 +200,7 @@ images: { registry: 'mirror.local:5000' }
     assert_eq!(container["image"], "mirror.local:5000/external/redis:4.2");
     assert_eq!(
         container["env"][0]["valueFrom"]["secretKeyRef"],
-        serde_json::json!({ "name": "mine", "key": "password" })
+        serde_json::json!({ "name": "ef-mongodb-credentials", "key": "password" })
     );
     assert_eq!(redis["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"], "5Gi");
     assert_eq!(redis["volumeClaimTemplates"][0]["spec"]["storageClassName"], "openebs-hostpath");
