@@ -1,9 +1,10 @@
 // Command controlplane is a whole test bed in one binary: etcd, the Kubernetes
-// control plane, kwok (which plays the nodes) and kubectl. It acts as the part
-// whose name it is called by.
+// control plane, kwok (which plays nodes), a real node and kubectl. It acts as the
+// part whose name it is called by.
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -23,6 +24,7 @@ import (
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 	kwokconfig "sigs.k8s.io/kwok/pkg/config"
 	kwok "sigs.k8s.io/kwok/pkg/kwok/cmd"
 	kwoklog "sigs.k8s.io/kwok/pkg/log"
@@ -34,7 +36,9 @@ func main() {
 	// starter ends, in whatever way, the pipe closes and the server ends too.
 	// One of the servers, not etcd, also removes the folder that they all worked
 	// in, when the others had time to end.
-	if os.Getenv("WINDLASS_TESTBED_LIFELINE") == "stdin" {
+	// A node has more to do at its end.
+	name := filepath.Base(os.Args[0])
+	if os.Getenv("WINDLASS_TESTBED_LIFELINE") == "stdin" && name != "node" {
 		go func() {
 			_, _ = io.Copy(io.Discard, os.Stdin)
 			if folder := os.Getenv("WINDLASS_TESTBED_REMOVE"); folder != "" {
@@ -44,7 +48,7 @@ func main() {
 			os.Exit(1)
 		}()
 	}
-	switch name := filepath.Base(os.Args[0]); name {
+	switch name {
 	case "etcd":
 		etcdmain.Main(os.Args)
 	case "kube-apiserver":
@@ -53,6 +57,12 @@ func main() {
 		os.Exit(cli.Run(controllermanager.NewControllerManagerCommand()))
 	case "kube-scheduler":
 		os.Exit(cli.Run(scheduler.NewSchedulerCommand()))
+	case "kubelet":
+		os.Exit(cli.Run(kubelet.NewKubeletCommand(context.Background())))
+	case "node":
+		os.Exit(runNode())
+	case "node-init":
+		os.Exit(runNodeInit())
 	case "kwok":
 		os.Exit(runKwok())
 	case "kubectl":
@@ -62,7 +72,7 @@ func main() {
 		}
 	default:
 		fmt.Fprintf(os.Stderr, "controlplane: called as %q; "+
-			"link it as etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok or kubectl\n", name)
+			"link it as etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kubelet, node, kwok or kubectl\n", name)
 		os.Exit(2)
 	}
 }

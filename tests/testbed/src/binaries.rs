@@ -12,15 +12,23 @@ use crate::error::{Error, Missing};
 use crate::process::{command, run, run_watched, tail};
 
 /// What is built. It is part of this library, so that the hash below is of what will be built.
-const SOURCES: [(&str, &str); 3] = [
+const SOURCES: [(&str, &str); 10] = [
     ("go.mod", include_str!("../controlplane/go.mod")),
     ("go.sum", include_str!("../controlplane/go.sum")),
     ("main.go", include_str!("../controlplane/main.go")),
+    ("node_linux.go", include_str!("../controlplane/node_linux.go")),
+    ("node_init_linux.go", include_str!("../controlplane/node_init_linux.go")),
+    ("node_other.go", include_str!("../controlplane/node_other.go")),
+    ("image_linux.go", include_str!("../controlplane/image_linux.go")),
+    ("containerd.toml", include_str!("../controlplane/containerd.toml")),
+    ("kubelet.yaml", include_str!("../controlplane/kubelet.yaml")),
+    ("network.conflist", include_str!("../controlplane/network.conflist")),
 ];
 /// Helm and kubectl read the version from the API server.
 const LINKER_FLAGS: &str = "-s -w -X k8s.io/component-base/version.gitVersion=v1.36.3 \
     -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=36";
-const NAMES: [&str; 6] = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "kubectl"];
+const NAMES: [&str; 7] =
+    ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "node", "kubectl"];
 const GO_HINT: &str = "install Go 1.26 or later (https://go.dev/dl) and put `go` into PATH";
 
 /// The built programs.

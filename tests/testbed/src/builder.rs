@@ -17,6 +17,7 @@ pub struct Builder {
     pub(crate) unreachable_after: Option<Duration>,
     pub(crate) evict_after: Option<Duration>,
     pub(crate) controllers: bool,
+    pub(crate) real_node: bool,
     progress: Option<Progress>,
 }
 
@@ -29,6 +30,7 @@ impl Default for Builder {
             unreachable_after: None,
             evict_after: None,
             controllers: true,
+            real_node: false,
             progress: None,
         }
     }
@@ -72,11 +74,21 @@ impl Builder {
         self
     }
 
+    /// A node beside the simulated ones that is real: pods on it run. Its name is [`crate::REAL_NODE`]; only pods of
+    /// namespaces that are made by [`Testbed::namespace_on_real_node`] go there by themselves. It needs Linux, root, and
+    /// what [`Testbed::real_node_available`] asks for.
+    #[must_use]
+    pub fn real_node(mut self) -> Builder {
+        self.real_node = true;
+        self
+    }
+
     /// Only etcd and the API server: nothing happens but what is asked for. There are no nodes then.
     #[must_use]
     pub fn without_controllers(mut self) -> Builder {
         self.controllers = false;
         self.nodes = 0;
+        self.real_node = false;
         self
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::builder::Builder;
 use crate::error::Error;
 use crate::pki::Pki;
+use crate::real_node;
 use crate::{NOBODY, OTHER, TESTER, VIEWER};
 
 /// The user that the test bed itself asks as.
@@ -31,6 +32,8 @@ pub(crate) struct Ports {
     pub(crate) api_server: u16,
     /// Where kwok answers for the kubelets of all nodes.
     pub(crate) kubelet: u16,
+    /// Where the real node's kubelet answers.
+    pub(crate) real_kubelet: u16,
 }
 
 /// The arguments of each server.
@@ -41,6 +44,7 @@ pub(crate) struct Config {
     pub(crate) controller_manager: Vec<String>,
     pub(crate) scheduler: Vec<String>,
     pub(crate) kwok: Vec<String>,
+    pub(crate) real_node: Vec<String>,
     pub(crate) audit_log: PathBuf,
     pub(crate) pod_log: PathBuf,
     pub(crate) kubeconfigs: PathBuf,
@@ -64,6 +68,9 @@ impl Config {
             (VIEWER, vec![]),
             (NOBODY, vec![]),
         ];
+        if builder.real_node {
+            users.push((real_node::USER, vec![real_node::GROUP]));
+        }
         users.extend(
             builder.users.iter().map(|(name, groups)| (name.as_str(), groups.iter().map(String::as_str).collect())),
         );
@@ -106,6 +113,7 @@ impl Config {
                 "--kube-api-burst=2000".to_owned(),
             ],
             kwok,
+            real_node: real_node::arguments(ports, pki, &kubeconfig(real_node::USER)),
             audit_log,
             pod_log,
             kubeconfigs,
@@ -177,15 +185,21 @@ fn api_server(ports: Ports, pki: &Pki, tokens: &str, policy: &str, audit_log: &P
         format!("--service-account-signing-key-file={}", pki.path("accounts.key")),
         "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
         format!("--token-auth-file={tokens}"),
-        "--authorization-mode=RBAC".to_owned(),
+        "--authorization-mode=Node,RBAC".to_owned(),
         "--allow-privileged=true".to_owned(),
         // Only the name leads to kwok; the address is for show.
         "--kubelet-preferred-address-types=InternalDNS".to_owned(),
+        format!("--kubelet-client-certificate={}", pki.path("kubelet-client.crt")),
+        format!("--kubelet-client-key={}", pki.path("kubelet-client.key")),
         format!("--audit-policy-file={policy}"),
         format!("--audit-log-path={}", audit_log.display()),
         // Never rotated: marks are places in this one file.
         "--audit-log-maxsize=100000".to_owned(),
     ];
+    if builder.real_node {
+        // They send the pods of a namespace where its annotations say.
+        arguments.push("--enable-admission-plugins=PodNodeSelector,PodTolerationRestriction".to_owned());
+    }
     if let Some(time) = builder.evict_after {
         arguments.push(format!("--default-unreachable-toleration-seconds={}", time.as_secs()));
         arguments.push(format!("--default-not-ready-toleration-seconds={}", time.as_secs()));
@@ -249,13 +263,13 @@ omitStages: [RequestReceived]
 omitManagedFields: true
 rules:
 - level: None
-  users: ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "kwok"]
+  users: ["system:apiserver", "system:kube-controller-manager", "system:kube-scheduler", "system:node:real-1", "kwok"]
   verbs: [get, list, watch]
 - level: None
   userGroups: ["system:serviceaccounts"]
   verbs: [get, list, watch]
 - level: None
-  users: ["system:apiserver", "kwok"]
+  users: ["system:apiserver", "system:node:real-1", "kwok"]
   resources: [{group: coordination.k8s.io, resources: [leases]}]
 - level: Request
   verbs: [delete, deletecollection]

@@ -38,13 +38,13 @@ pub enum Error {
         /// The last lines of what it printed.
         output: String,
     },
-    /// `go install` of Helm failed.
+    /// `go install` failed.
     #[error(
-        "build {helm}: go ended with {status}\n{output}\nhint: the Go module proxy must be reachable (see `go env GOPROXY`)"
+        "build {what}: go ended with {status}\n{output}\nhint: the Go module proxy must be reachable (see `go env GOPROXY`)"
     )]
-    BuildHelm {
-        /// Which Helm.
-        helm: crate::Helm,
+    Install {
+        /// What was to be installed.
+        what: String,
         /// How Go ended.
         status: ExitStatus,
         /// The last lines of what it printed.

@@ -1,12 +1,10 @@
 //! Helm, in the versions that are supported: built from their Go modules once, and kept beside the control plane.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::binaries::{cache_dir, can_build};
 use crate::error::Error;
-use crate::process::{command, run, tail};
+use crate::install::Install;
 use crate::skip;
 
 /// A version of Helm.
@@ -31,21 +29,24 @@ impl Helm {
         }
     }
 
-    fn module(self) -> &'static str {
-        match self {
+    fn install(self) -> Install {
+        let version = self.version();
+        let module = match self {
             Helm::Three => "helm.sh/helm/v3",
             Helm::Four => "helm.sh/helm/v4",
+        };
+        let flags = format!("-s -w -X {module}/internal/version.version={version}");
+        Install {
+            what: self.to_string(),
+            folder: format!("helm-{version}"),
+            runs: vec![vec!["-ldflags".to_owned(), flags, format!("{module}/cmd/helm@{version}")]],
         }
-    }
-
-    fn folder(self) -> PathBuf {
-        cache_dir().join(format!("helm-{}", self.version()))
     }
 
     /// The program, if it is built.
     #[must_use]
     pub fn built(self) -> Option<PathBuf> {
-        Some(self.folder().join("helm")).filter(|path| path.is_file())
+        self.install().built().map(|folder| folder.join("helm"))
     }
 
     /// The program, built now if it is not there. Processes that build at the same time wait for one another.
@@ -53,38 +54,7 @@ impl Helm {
     /// # Errors
     /// If Go is missing, or the build fails.
     pub fn ensure(self) -> Result<PathBuf, Error> {
-        if let Some(built) = self.built() {
-            return Ok(built);
-        }
-        can_build()?;
-        let cache = cache_dir();
-        fs::create_dir_all(&cache).map_err(Error::file("create", &cache))?;
-        let lock_path = cache.join("build-helm.lock");
-        let lock = File::create(&lock_path).map_err(Error::file("create", &lock_path))?;
-        lock.lock().map_err(Error::file("lock", &lock_path))?;
-        match self.built() {
-            Some(built) => Ok(built),
-            None => self.build(&cache),
-        }
-    }
-
-    fn build(self, cache: &Path) -> Result<PathBuf, Error> {
-        let fresh = cache.join("helm.new");
-        fs::create_dir_all(&fresh).map_err(Error::file("create", &fresh))?;
-        let (module, version) = (self.module(), self.version());
-        let flags = format!("-s -w -X {module}/internal/version.version={version}");
-        let mut go = command(Path::new("go"));
-        go.args(["install", "-trimpath", "-ldflags", &flags, &format!("{module}/cmd/helm@{version}")])
-            .env("GOBIN", &fresh)
-            .env("GOWORK", "off")
-            .env("GOFLAGS", "");
-        let output = run(&mut go, None)?;
-        if !output.status.success() {
-            return Err(Error::BuildHelm { helm: self, status: output.status, output: tail(&output.stderr, 20) });
-        }
-        let folder = self.folder();
-        fs::rename(&fresh, &folder).map_err(Error::file("move into place", &folder))?;
-        Ok(folder.join("helm"))
+        self.install().ensure().map(|folder| folder.join("helm"))
     }
 }
 

@@ -23,11 +23,13 @@ mod builder;
 mod config;
 mod error;
 mod helm;
+mod install;
 mod nodes;
 mod pause;
 mod pki;
 mod ports;
 mod process;
+mod real_node;
 mod run_dir;
 mod skip;
 mod testbed;
@@ -39,7 +41,8 @@ pub use builder::Builder;
 pub use error::{Error, Missing};
 pub use helm::{Helm, helms};
 pub use process::Output;
-pub use skip::{ASKED, asked, ci, shared, skip_or_fail, skipped};
+pub use real_node::REAL_NODE;
+pub use skip::{ASKED, asked, ci, shared, shared_with_real_node, skip_or_fail, skipped};
 pub use testbed::Testbed;
 
 /// The user of [`Testbed::kubeconfig`]: a cluster administrator that no component of the test bed uses.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::KUBERNETES_VERSION;
+use crate::real_node::{self, REAL_NODE};
 
 /// The object of a node, as a kubelet would register it.
 pub(crate) fn node<'a>(
@@ -39,6 +40,32 @@ pub(crate) fn node<'a>(
                 "osImage": "Simulated", "kernelVersion": "6.1.0", "containerRuntimeVersion": "containerd://2.2.1",
                 "machineID": name, "systemUUID": name, "bootID": name,
             },
+        },
+    })
+}
+
+/// The object of the real node, as a cloud provider would make it; the rest is its kubelet's.
+pub(crate) fn real_node(kubelet: u16) -> Value {
+    let architecture = match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    };
+    json!({
+        "metadata": {"name": REAL_NODE, "labels": {
+            real_node::KEY: "real",
+            "kubernetes.io/hostname": REAL_NODE,
+            "kubernetes.io/os": "linux",
+            "kubernetes.io/arch": architecture,
+        }},
+        "spec": {"taints": [{"key": real_node::KEY, "value": "real", "effect": "NoSchedule"}]},
+        "status": {
+            "addresses": [
+                {"type": "InternalIP", "address": "10.10.128.1"},
+                {"type": "Hostname", "address": REAL_NODE},
+                {"type": "InternalDNS", "address": "localhost"},
+            ],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": kubelet}},
         },
     })
 }

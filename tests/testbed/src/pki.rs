@@ -20,7 +20,7 @@ pub(crate) struct Pki {
 }
 
 impl Pki {
-    /// Makes the authority, the API server's certificate and the key that signs service account tokens.
+    /// Makes the authority, the API server's certificates, for others and for kubelets, and the key that signs service account tokens.
     pub(crate) fn make(folder: PathBuf) -> Result<Pki, Error> {
         fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
         let authority_key = KeyPair::generate()?;
@@ -40,11 +40,19 @@ impl Pki {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let server = params.signed_by(&server_key, &issuer)?;
 
+        let client_key = KeyPair::generate()?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "kube-apiserver-kubelet-client");
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let client = params.signed_by(&client_key, &issuer)?;
+
         let accounts_key = KeyPair::generate()?;
         write(&folder, "ca.crt", &authority.pem())?;
         write(&folder, "ca.key", &authority_key.serialize_pem())?;
         write(&folder, "apiserver.crt", &server.pem())?;
         write(&folder, "apiserver.key", &server_key.serialize_pem())?;
+        write(&folder, "kubelet-client.crt", &client.pem())?;
+        write(&folder, "kubelet-client.key", &client_key.serialize_pem())?;
         write(&folder, "accounts.key", &accounts_key.serialize_pem())?;
         write(&folder, "accounts.pub", &accounts_key.public_key_pem())?;
         Ok(Pki { folder, authority: authority.pem(), authority_der: authority.der().to_vec() })

@@ -47,6 +47,8 @@ pub(crate) struct Server {
     name: &'static str,
     child: Child,
     log: PathBuf,
+    /// How long it has to end by itself.
+    patience: Duration,
 }
 
 impl Server {
@@ -75,7 +77,7 @@ impl Server {
             .process_group(0)
             .spawn()
             .map_err(|source| Error::Start { program: program.display().to_string(), source })?;
-        Ok(Server { name, child, log })
+        Ok(Server { name, child, log, patience: Duration::ZERO })
     }
 
     /// An error if the server has ended by itself.
@@ -104,8 +106,20 @@ impl Server {
         Err(Error::Usage(format!("kill {signal} {}: {}", self.name, output.stderr.trim())))
     }
 
-    /// SIGKILL: nothing here has anything to save, and the API server's own end takes a minute once etcd is gone.
+    /// Lets it clean up first when it is stopped, for so long at most.
+    pub(crate) fn with_patience(mut self, patience: Duration) -> Server {
+        self.patience = patience;
+        self
+    }
+
+    /// SIGKILL: nothing here has anything to save, and the API server's own end takes a minute once etcd is gone. Only one
+    /// with patience gets the chance to end by itself.
     pub(crate) fn kill(&mut self) {
+        drop(self.child.stdin.take());
+        let start = Instant::now();
+        while start.elapsed() < self.patience && matches!(self.child.try_wait(), Ok(None)) {
+            pause(Duration::from_millis(10));
+        }
         // Both fail only if the process is gone already.
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -68,14 +68,37 @@ fn say(reason: &str) {
 ///
 /// # Panics
 /// If it cannot be started.
-#[expect(clippy::panic, reason = "this is how a test fails")]
 pub fn shared() -> Option<&'static Testbed> {
     static SHARED: OnceLock<Result<Testbed, Error>> = OnceLock::new();
     if skipped() {
         return None;
     }
-    match SHARED.get_or_init(|| Testbed::builder().nodes(3).start()) {
-        Ok(testbed) => Some(testbed),
+    Some(started(&SHARED, |builder| builder))
+}
+
+/// The same with a real node too ([`crate::Builder::real_node`]); `None` also where that cannot be had.
+///
+/// # Panics
+/// If it cannot be started; in a CI run also if something is missing for it.
+pub fn shared_with_real_node() -> Option<&'static Testbed> {
+    static SHARED: OnceLock<Result<Testbed, Error>> = OnceLock::new();
+    if skipped() {
+        return None;
+    }
+    if let Err(missing) = Testbed::real_node_available() {
+        skip_or_fail(&missing.to_string());
+        return None;
+    }
+    Some(started(&SHARED, crate::Builder::real_node))
+}
+
+#[expect(clippy::panic, reason = "this is how a test fails")]
+fn started(
+    shared: &'static OnceLock<Result<Testbed, Error>>,
+    describe: impl FnOnce(crate::Builder) -> crate::Builder,
+) -> &'static Testbed {
+    match shared.get_or_init(|| describe(Testbed::builder().nodes(3)).start()) {
+        Ok(testbed) => testbed,
         Err(error) => panic!("the shared test bed: {error}"),
     }
 }

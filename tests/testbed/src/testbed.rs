@@ -15,10 +15,11 @@ use crate::binaries::{self, Binaries, cache_dir};
 use crate::builder::{Builder, node_name};
 use crate::config::{Config, Ports, SELF, kubeconfig_name, log_lines, token};
 use crate::error::{Error, Missing};
-use crate::nodes::{is_ready, items, node};
+use crate::nodes::{is_ready, items, node, real_node as real_node_object};
 use crate::pki::Pki;
 use crate::ports::free_port;
 use crate::process::{Output, Server, command, run, until};
+use crate::real_node;
 use crate::run_dir::RunDir;
 use crate::{TESTER, VIEWER};
 
@@ -40,6 +41,7 @@ pub struct Testbed {
 /// In the order in which they are to end: the API server before etcd.
 #[derive(Debug, Default)]
 pub(crate) struct Servers {
+    real_node: Option<Server>,
     kwok: Option<Server>,
     scheduler: Option<Server>,
     controller_manager: Option<Server>,
@@ -49,8 +51,14 @@ pub(crate) struct Servers {
 
 impl Servers {
     fn running(&mut self) -> impl Iterator<Item = &mut Server> {
-        let all =
-            [&mut self.kwok, &mut self.scheduler, &mut self.controller_manager, &mut self.api_server, &mut self.etcd];
+        let all = [
+            &mut self.real_node,
+            &mut self.kwok,
+            &mut self.scheduler,
+            &mut self.controller_manager,
+            &mut self.api_server,
+            &mut self.etcd,
+        ];
         all.into_iter().flatten()
     }
 
@@ -90,8 +98,13 @@ impl Testbed {
 
     fn start_once(binaries: &Binaries, builder: &mut Builder) -> Result<Testbed, Error> {
         let run = RunDir::create(&cache_dir().join("run"))?;
-        let ports =
-            Ports { etcd: free_port()?, etcd_peer: free_port()?, api_server: free_port()?, kubelet: free_port()? };
+        let ports = Ports {
+            etcd: free_port()?,
+            etcd_peer: free_port()?,
+            api_server: free_port()?,
+            kubelet: free_port()?,
+            real_kubelet: free_port()?,
+        };
         let pki = Pki::make(run.path().join("pki"))?;
         let config = Config::write(run.path(), ports, &pki, builder)?;
         let testbed = Testbed {
@@ -121,7 +134,7 @@ impl Testbed {
             servers.scheduler = Some(testbed.spawn("kube-scheduler", &testbed.config.scheduler)?);
             servers.kwok = Some(testbed.spawn("kwok", &testbed.config.kwok)?);
         }
-        testbed.populate(builder, ports.kubelet)?;
+        testbed.populate(builder, ports)?;
         Ok(testbed)
     }
 
@@ -137,11 +150,15 @@ impl Testbed {
     }
 
     /// Makes the nodes and the viewer's binding, and waits until pods could be made.
-    fn populate(&self, builder: &Builder, kubelet: u16) -> Result<(), Error> {
+    fn populate(&self, builder: &mut Builder, ports: Ports) -> Result<(), Error> {
+        if builder.real_node {
+            self.api.post("/api/v1/nodes", &real_node_object(ports.real_kubelet))?;
+            self.start_real_node(builder)?;
+        }
         for number in 1..=builder.nodes {
             let name = node_name(number);
             let labels = builder.labels.iter().filter(|(node, _)| *node == name).flat_map(|(_, labels)| labels);
-            self.api.post("/api/v1/nodes", &node(number, &name, labels, kubelet))?;
+            self.api.post("/api/v1/nodes", &node(number, &name, labels, ports.kubelet))?;
         }
         let bindings = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings";
         self.api.post(
@@ -156,7 +173,8 @@ impl Testbed {
             self.servers().check()?;
             let list = self.api.get("/api/v1/nodes")?;
             let ready = items(&list).filter(|node| is_ready(node)).count();
-            Ok(if ready == builder.nodes { Ok(()) } else { Err(format!("{ready} of {} are ready", builder.nodes)) })
+            let wanted = builder.nodes + usize::from(builder.real_node);
+            Ok(if ready == wanted { Ok(()) } else { Err(format!("{ready} of {wanted} are ready")) })
         })?;
         until("the rules of the cluster role view", STARTING, || {
             // A controller puts them together from other roles.
@@ -165,6 +183,18 @@ impl Testbed {
             Ok(if filled { Ok(()) } else { Err("there are none".to_owned()) })
         })?;
         self.wait_for_account("default")
+    }
+
+    fn start_real_node(&self, builder: &mut Builder) -> Result<(), Error> {
+        let programs = real_node::programs();
+        if programs.built().is_none() {
+            builder.report(&format!("building {} (a minute or two the first time)", programs.what));
+        }
+        let mut arguments = real_node::local_arguments(&programs.ensure()?)?.to_vec();
+        arguments.extend(self.config.real_node.iter().cloned());
+        let server = self.spawn("node", &arguments)?;
+        self.servers().real_node = Some(server.with_patience(Duration::from_secs(10)));
+        Ok(())
     }
 
     /// A pod needs its namespace's service account; the controller manager makes it.
@@ -367,7 +397,12 @@ impl Testbed {
     /// # Errors
     /// If it cannot be made.
     pub fn fresh_namespace(&self, prefix: &str) -> Result<String, Error> {
-        let made = self.api.post("/api/v1/namespaces", &json!({"metadata": {"generateName": format!("{prefix}-")}}))?;
+        self.fresh_namespace_with(prefix, &json!({}))
+    }
+
+    pub(crate) fn fresh_namespace_with(&self, prefix: &str, annotations: &Value) -> Result<String, Error> {
+        let metadata = json!({"generateName": format!("{prefix}-"), "annotations": annotations});
+        let made = self.api.post("/api/v1/namespaces", &json!({ "metadata": metadata }))?;
         let name = made.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
         self.wait_for_account(&name)?;
         Ok(name)
