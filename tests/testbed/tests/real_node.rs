@@ -1,5 +1,4 @@
 //! The real node of the test bed: that pods run on it, and that nothing of it is left.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails so")]
 
 use std::fs;
 use std::path::PathBuf;
