@@ -130,12 +130,25 @@ pub enum Acted {
     Done(Option<Json>),
     /// Not done, for this reason.
     Failed(Error),
+    /// It ended with this error in the middle, or its answer was lost: what was done has to be looked up.
+    Broken(Error),
     /// Not tried, because something before it failed or the work was stopped.
     NotTried,
     /// Sent, and its answer not seen.
     Unknown,
     /// Not done, because nothing can do it here; what the script says is taken to be so. With the reason.
     Assumed(String),
+}
+
+impl Acted {
+    /// What an error of something says that runs by itself once it has begun: without its end, nobody knows what it did.
+    #[must_use]
+    pub fn unless_ended(error: Error) -> Self {
+        match error.kind() {
+            crate::Kind::Timeout | crate::Kind::Unavailable => Self::Broken(error),
+            _ => Self::Failed(error),
+        }
+    }
 }
 
 /// Runs the change; gives one [`Acted`] for each part that acts, in their order.

@@ -140,7 +140,7 @@ impl Call<'_> {
                     item.result = became.word();
                     match &became.acted {
                         Acted::Done(after) => object = after.clone(),
-                        Acted::Failed(error) => item.reason = Some(error.to_string()),
+                        Acted::Failed(error) | Acted::Broken(error) => item.reason = Some(error.to_string()),
                         Acted::NotTried => item.reason = Some("not tried".into()),
                         Acted::Unknown => item.reason = Some("its answer was not seen".into()),
                         Acted::Assumed(why) => item.reason = Some(why.clone()),
@@ -170,13 +170,13 @@ impl Became {
             // The answer was lost, and with it the knowledge of what was done.
             Acted::Failed(error) if Failure::of(error).is_some_and(Failure::is_unknown_outcome) => ResultWord::Unknown,
             Acted::Failed(_) | Acted::NotTried => ResultWord::Failed,
-            Acted::Unknown => ResultWord::Unknown,
+            Acted::Unknown | Acted::Broken(_) => ResultWord::Unknown,
             Acted::Assumed(_) => ResultWord::Assumed,
         }
     }
 
     fn failure(&self) -> Option<&Error> {
-        if let Acted::Failed(error) = &self.acted { Some(error) } else { None }
+        if let Acted::Failed(error) | Acted::Broken(error) = &self.acted { Some(error) } else { None }
     }
 }
 

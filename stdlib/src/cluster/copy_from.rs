@@ -104,7 +104,7 @@ pub fn copy_from(
                 }
                 let cluster = work.place.cluster.clone();
                 let done = within(&cluster, work.run(writes), options.timeout).await;
-                Ok(vec![done.unwrap_or_else(Acted::Failed)])
+                Ok(vec![done.unwrap_or_else(Acted::unless_ended)])
             })
         }),
         probe: trace.recipe(),

@@ -80,7 +80,7 @@ pub fn copy_to(
             Box::pin(async move {
                 let cluster = work.place.cluster.clone();
                 let done = within(&cluster, work.run(), options.timeout).await;
-                Ok(vec![done.map_or_else(Acted::Failed, |()| Acted::Done(None))])
+                Ok(vec![done.map_or_else(Acted::unless_ended, |()| Acted::Done(None))])
             })
         }),
         probe: trace.recipe(),

@@ -194,7 +194,7 @@ pub fn exec(call: &Call<'_>, target: Target, command: Words, options: ExecOption
     let work = Work { place: place.clone(), words, stdin, options, executed: executed.clone() };
     let outcome = call.change(Change {
         parts: vec![Part { resource: place.resource(), before: None, plan }],
-        act: Box::new(move || Box::pin(async move { Ok(vec![work.run().await.unwrap_or_else(Acted::Failed)]) })),
+        act: Box::new(move || Box::pin(async move { Ok(vec![work.run().await.unwrap_or_else(Acted::unless_ended)]) })),
         probe: trace.recipe(),
         inverse: Inverse::Cannot("what a command has done in a container is not known".to_owned()),
     })?;

@@ -26,6 +26,8 @@ pub(super) struct Operation {
     pub child: Child,
     /// What is not done if it fails: `HelmRelease/web in shop cannot be upgraded`.
     pub doing: String,
+    /// The revision that it makes, if it makes one.
+    to: Option<i64>,
 }
 
 impl Operation {
@@ -36,6 +38,7 @@ impl Operation {
             helm: helm.clone(),
             child: helm.child(words).argument("--namespace").argument(at.namespace.as_str()),
             doing: format!("{} cannot be {done}", at.resource()),
+            to: None,
         }
     }
 
@@ -58,7 +61,7 @@ impl Operation {
     }
 
     async fn run(self, programs: &Programs) -> Result<Acted> {
-        let Self { at, helm, child, doing } = self;
+        let Self { at, helm, child, doing, to } = self;
         let ended = programs.run(child).await;
         // Values and credentials are gone before anything else is done.
         drop(helm);
@@ -68,23 +71,29 @@ impl Operation {
                 _ => None,
             })),
             Err(error) => {
-                let error = standing(&at, error).await;
-                if error.kind().is_final() { Err(error) } else { Ok(Acted::Failed(error)) }
+                let (error, reached) = standing(&at, error).await;
+                match error.kind().is_final() {
+                    true => Err(error),
+                    // It has left a revision, and with it whatever it had applied by then.
+                    false if to.is_some() && reached >= to => Ok(Acted::Broken(error)),
+                    false => Ok(Acted::Failed(error)),
+                }
             }
         }
     }
 }
 
-/// An error, with what has become of the release.
-async fn standing(at: &At, error: Error) -> Error {
+/// An error, with what has become of the release, and the revision that it has come to.
+async fn standing(at: &At, error: Error) -> (Error, Option<i64>) {
     let release = at.resource();
-    let (state, recover) = match at.last().await {
+    let (state, recover, reached) = match at.last().await {
         Ok(Some(last)) => (
             format!("it is {} now, in revision {}", last.status, last.number),
             last.is_pending() || last.status == "failed",
+            Some(last.number),
         ),
-        Ok(None) => ("it is not there".to_owned(), false),
-        Err(unknown) => (format!("how it is cannot be read: {unknown}"), false),
+        Ok(None) => ("it is not there".to_owned(), false, None),
+        Err(unknown) => (format!("how it is cannot be read: {unknown}"), false, None),
     };
     let error = if error.kind().is_final() {
         error.context(format!("{release} was being changed; {state}"))
@@ -94,7 +103,8 @@ async fn standing(at: &At, error: Error) -> Error {
         hint.into_iter().fold(told, Error::hint)
     };
     let error = error.resource(&release);
-    if recover { error.hint(format!("put it right with helm::recover(\"{}\")", at.name)) } else { error }
+    let error = if recover { error.hint(format!("put it right with helm::recover(\"{}\")", at.name)) } else { error };
+    (error, reached)
 }
 
 /// What the journal keeps of a revision.
@@ -212,6 +222,9 @@ fn found(step: &Step, part: &PartImage, revisions: &[Revision]) -> Probed {
             part.resource, part.resource.name
         ))
     };
+    if part.op == Op::Run {
+        return Probed::Unclear("whether it ran to its end is written down nowhere".to_owned());
+    }
     if part.op == Op::Delete {
         return match revisions.last().map(|last| last.status.as_str()) {
             None | Some("uninstalled") => Probed::TookEffect,
@@ -286,7 +299,8 @@ pub(super) fn rollback(call: &Call<'_>, at: &At, last: &Revision, to: i64) -> Re
             diff: [vec![format!("revision: {} → {}, as {to} was", last.number, last.number + 1)], diff].concat(),
             from: Some(last.number),
             to: Some(last.number + 1),
-            cannot: None,
+            cannot: (last.status != "deployed")
+                .then(|| format!("revision {} was {}: nobody wants it back", last.number, last.status)),
         },
     ))
 }
@@ -323,8 +337,9 @@ pub(super) struct Intended {
 }
 
 /// The change that a run of Helm is.
-pub(super) fn change(call: &Call<'_>, operation: Operation, intended: Intended) -> Change {
+pub(super) fn change(call: &Call<'_>, mut operation: Operation, intended: Intended) -> Change {
     let Intended { op, before, diff, from, to, cannot } = intended;
+    operation.to = to;
     let recipe = recipe(from, to);
     let part = Part { resource: operation.at.resource(), before, plan: Plan::Act { op, diff, note: None } };
     Change {

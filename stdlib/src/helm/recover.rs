@@ -45,7 +45,8 @@ pub fn recover(call: &Call<'_>, release: String, options: RecoverOptions) -> Res
         return call.change(not_rendered);
     }
     let mut revisions = at.known(call)?;
-    if let Some(last) = revisions.last().filter(|last| last.is_pending())
+    // A new one that stands there afterwards is somebody's who is at work.
+    while let Some(last) = revisions.last().filter(|last| last.is_pending())
         && let Some(rest) = too_young(call, last, options.after)
     {
         call.progress(at.resource().to_string(), format!("{}: waiting whether somebody is at work on it", last.status));

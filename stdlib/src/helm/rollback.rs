@@ -31,8 +31,9 @@ pub struct RollbackOptions {
 
 /// Takes a release back to an earlier revision: a new revision is made with the objects of that one.
 ///
-/// With a `revision` that the release is at already, or that has the same objects, nothing changes. Without one, each call
-/// goes back once more. Undo goes back to the revision before.
+/// With a `revision` that the release is at already, or that has the same objects, nothing changes. Without one, it goes
+/// back to the last that was deployed before; a release that has been rolled back already is left alone, or a second run
+/// would bring back what the first one took away. Undo goes back to the revision before, unless that had failed.
 ///
 /// # Errors
 /// `not_found` if there is no such release or revision, `conflict` for a release on which somebody is at work.
@@ -58,6 +59,14 @@ pub fn rollback(call: &Call<'_>, release: String, options: RollbackOptions) -> R
         )
         .hint(format!("if nobody is, put it right with helm::recover(\"{}\")", at.name))
         .resource(at.resource()));
+    }
+    if options.revision.is_none() && last.status == "deployed" {
+        let summary = last.summary()?;
+        let description = summary["description"].as_str().unwrap_or_default();
+        if let Some(number) = description.strip_prefix("Rollback to ") {
+            let reason = format!("it has been rolled back already, to revision {number}; name another with `revision`");
+            return Ok(operation::shown(call.change(operation::unchanged(&at, Some(summary.clone()), reason))?));
+        }
     }
     let target = match options.revision {
         Some(_) => at.revision(call, options.revision)?.number,

@@ -213,7 +213,8 @@ fn decide(call: &Call<'_>, at: &At, helm: &Lazy, wanted: &Wanted, options: &Upgr
             op: if gone { Op::Create } else { Op::Update },
             before,
             diff,
-            from: last.filter(|_| !gone).map(|last| last.number),
+            // What a failed revision was, nobody wants back.
+            from: revisions.iter().rev().filter(|_| !gone).find(|r| r.status == "deployed").map(|r| r.number),
             to: Some(next),
             cannot: None,
         },
