@@ -109,6 +109,12 @@ impl Testbed {
         available()
     }
 
+    /// Whether it was started with a real node.
+    #[must_use]
+    pub fn has_real_node(&self) -> bool {
+        self.servers().real_node.is_some()
+    }
+
     /// Makes a namespace with a new name that begins with `prefix`, whose pods all go to the real node.
     ///
     /// # Errors
