@@ -1,6 +1,7 @@
 //! A session: one target, one set of values, one journal, and whatever runs under them.
 
 mod builder;
+mod clusters;
 mod machine;
 mod seams;
 mod warnings;
@@ -16,7 +17,7 @@ use crate::access::Access;
 use crate::bridge::Bridge;
 use crate::cancel::Cancel;
 use crate::change::{Handler, OutcomeItem, Recipe};
-use crate::clock::{BoxFuture, Clock};
+use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::customer::Conflicts;
 use crate::event::{Event, Level, Sinks, What};
@@ -226,90 +227,6 @@ impl Session {
     /// The outcomes since this was last asked.
     pub(crate) fn take_outcomes(&self) -> Vec<OutcomeItem> {
         std::mem::take(&mut lock(&self.0.gathered.outcomes))
-    }
-
-    /// The cluster of this name, opened at its first use.
-    ///
-    /// # Errors
-    /// Where it cannot be opened.
-    pub fn cluster(&self, name: Option<&str>, cancel: &Cancel) -> Result<Cluster> {
-        let key = name.map(str::to_owned);
-        if let Some(cluster) = lock(&self.0.gathered.clusters).get(&key) {
-            return Ok(cluster.clone());
-        }
-        self.open(key, self.0.target.cluster(name), cancel)
-    }
-
-    /// Opens a cluster that a script has found by itself, and gives it a name in this session.
-    ///
-    /// # Errors
-    /// Where it cannot be opened; [`Kind::Usage`] where the name is another cluster's already.
-    pub(crate) fn connect(&self, name: &str, by: ClusterSource, cancel: &Cancel) -> Result<Cluster> {
-        let key = Some(name.to_owned());
-        let known = lock(&self.0.gathered.clusters).get(&key).cloned();
-        if let Some(cluster) = known {
-            return match lock(&self.0.gathered.connections).get(name) {
-                Some(before) if *before == by => Ok(cluster),
-                _ => {
-                    Err(Error::usage(format!("the name {name} is another cluster's already"))
-                        .hint("choose another one"))
-                }
-            };
-        }
-        let cluster = self.open(key, self.0.target.connect(name, &by), cancel)?;
-        lock(&self.0.gathered.connections).insert(name.to_owned(), by);
-        Ok(cluster)
-    }
-
-    fn open(&self, key: Option<String>, opening: BoxFuture<Result<Cluster>>, cancel: &Cancel) -> Result<Cluster> {
-        let cluster = self.bridge().wait(cancel, &self.0.clock, opening)?;
-        let session = Arc::downgrade(&self.0);
-        let cluster = cluster.observed(Arc::new(move |note| {
-            if let Some(inner) = session.upgrade() {
-                Session(inner).noted(note);
-            }
-        }));
-        Ok(lock(&self.0.gathered.clusters).entry(key).or_insert(cluster).clone())
-    }
-
-    /// The cluster that is called so in what was recorded: [`crate::change::Resource::at`] has its own name, which need
-    /// not be the one that scripts use.
-    ///
-    /// # Errors
-    /// Where it cannot be opened, or is not one of this session's.
-    pub(crate) fn cluster_called(&self, own_name: &str, cancel: &Cancel) -> Result<Cluster> {
-        let is_it = |cluster: &&Cluster| cluster.name() == own_name;
-        if let Some(cluster) = lock(&self.0.gathered.clusters).values().find(is_it) {
-            return Ok(cluster.clone());
-        }
-        match self.cluster(None, cancel) {
-            Ok(cluster) if cluster.name() == own_name => Ok(cluster),
-            _ => self.cluster(Some(own_name), cancel),
-        }
-    }
-
-    /// Asks the clusters that are open for their identities, so that intents can name them. One that may not be asked stays
-    /// without.
-    pub(crate) fn ask_identities(&self, cancel: &Cancel) -> Result<()> {
-        let unknown: Vec<Cluster> =
-            lock(&self.0.gathered.clusters).values().filter(|c| c.known_identity().is_none()).cloned().collect();
-        for cluster in unknown {
-            let asked = self.bridge().wait(cancel, &self.0.clock, async move { cluster.identity().await.map(|_| ()) });
-            if let Err(error) = asked
-                && error.kind().is_final()
-            {
-                return Err(error);
-            }
-        }
-        Ok(())
-    }
-
-    /// The identities of the clusters that are open, by name.
-    #[must_use]
-    pub fn identities(&self) -> Json {
-        let clusters = lock(&self.0.gathered.clusters);
-        let entry = |c: &Cluster| c.known_identity().map(|id| (c.name().to_owned(), Json::String(id.to_owned())));
-        Json::Object(clusters.values().filter_map(entry).collect())
     }
 
     pub(crate) fn claim(&self, object: &str, intent: &str, place: &Place) -> Result<()> {

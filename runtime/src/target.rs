@@ -57,7 +57,7 @@ pub trait Target: Send + Sync + 'static {
         let name = cluster.map_or_else(|| self.name(), str::to_owned);
         Box::pin(async move {
             Err(Error::new(Kind::System, format!("there is no kubeconfig of {name} for other programs"))
-                .hint("only a live cluster, or a simulated one that listens, can be used by other programs"))
+                .hint("only a live cluster can be used by other programs such as Helm, or a simulated one that listens: build windlass-runtime with the feature `listen`"))
         })
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod data;
+pub(crate) mod fields;
 pub mod helm;
 pub mod log;
 pub mod manifest;

@@ -114,6 +114,17 @@ impl Scripting for Bed {
     }
 }
 
+/// What a server needs for TLS as `localhost`, and its certificate.
+pub fn tls() -> (Arc<rustls::ServerConfig>, String) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+    let (pem, der) = (certificate.pem(), certificate.der().clone());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    (Arc::new(builder.with_no_client_auth().with_single_cert(vec![der], key).unwrap()), pem)
+}
+
 /// Runs a script without a cluster.
 pub fn run(script: &str) -> Ran {
     run_on(NoTarget::new(), script, |b| b)

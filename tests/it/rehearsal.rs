@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value as Json;
 
-use crate::support::{Ran, acme, windlass};
+use crate::support::{Ran, acme, helm, windlass, windlass_without_helm};
 
 /// Two Deployments, one of them in a step of its own, and a StatefulSet with a volume; and what became of them, by name.
 const SHOP: &str = r#"
@@ -108,6 +108,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn the_example_goes_through_and_a_second_run_changes_nothing() {
+    if helm().is_none() {
+        return;
+    }
     let (_folder, acme) = acme();
     let before = files(&acme);
     let ran = windlass(&["rehearse", acme.to_str().unwrap(), "--twice", "--output", "json"]);
@@ -133,6 +136,79 @@ fn the_example_goes_through_and_a_second_run_changes_nothing() {
     assert_eq!((&report["again"]["status"], &report["again"]["changed"]), (&"ok".into(), &0.into()), "{}", ran.err);
     assert_eq!(report["again"]["unchanged"], report["changed"]);
     assert_eq!(files(&acme), before, "generated secrets stay in memory, and nothing else is left");
+}
+
+#[test]
+fn without_helm_the_example_goes_through_and_says_what_is_missing() {
+    let (_folder, acme) = acme();
+    let ran = windlass_without_helm(&["rehearse", acme.to_str().unwrap(), "--twice", "--output", "json"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let report = ran.json();
+    assert!(report["steps"].as_array().unwrap().iter().all(|step| step["status"] == "ok"), "{report:#}");
+    let not_rendered = report["rehearsal"]["not_rendered"].as_array().unwrap();
+    let names: Vec<&str> = not_rendered.iter().map(|one| one["resource"].as_str().unwrap()).collect();
+    let releases = ["ef-postgresql", "keycloak", "mongo", "minio", "redis", "grafana", "superset"];
+    assert_eq!(names, releases.map(|release| format!("HelmRelease/{release} in ef-external")));
+    for one in not_rendered {
+        let reason = one["reason"].as_str().unwrap();
+        assert!(reason.contains("there is no helm in PATH") && reason.contains("install Helm"), "{reason}");
+    }
+    assert_eq!(report["again"]["changed"], 0, "{}", ran.err);
+    let text = windlass_without_helm(&["rehearse", acme.to_str().unwrap()]);
+    assert!(text.out.contains("\nnot rendered  "), "{}", text.out);
+    assert!(text.out.contains("\n  HelmRelease/minio in ef-external\n"), "{}", text.out);
+    assert!(text.out.contains("\n  there is no helm in PATH: install Helm"), "{}", text.out);
+    let said = "these are not verified: [\"minio\", \"mongodb\", \"redis\"";
+    assert!(text.err.contains(said), "{}", text.err);
+    let long: Vec<&str> = text.out.lines().filter(|line| line.chars().count() > 100).collect();
+    assert!(long.is_empty(), "{long:?}");
+}
+
+#[test]
+fn values_reach_the_charts_of_the_external_components() {
+    if helm().is_none() {
+        return;
+    }
+    let (_folder, acme) = acme();
+    std::fs::write(
+        acme.join("redis.yaml"),
+        "master: { persistence: { size: 5Gi } }\nauth: { existingSecret: other }\n",
+    )
+    .unwrap();
+    let mine = "
+external:
+  redis: { values_files: [redis.yaml], values: { auth: { existingSecret: ef-mongodb-credentials } } }
+  keycloak: { replicas: 2 }
+  superset: { enabled: false }
+images: { registry: 'mirror.local:5000' }
+";
+    std::fs::write(acme.join("mine.yaml"), mine).unwrap();
+    std::fs::write(
+        acme.join("hooks.rhai"),
+        "after(\"report\", \"look\", || for kind in [\"Deployment\", \"StatefulSet\"] { for object in cluster::list(kind, #{ namespace: \"ef-external\" }) { log::info(`object ${object.to_json()}`) } });",
+    )
+    .unwrap();
+    let (folder, file) = (acme.to_str().unwrap(), acme.join("mine.yaml"));
+    let ran = windlass(&["rehearse", folder, "-f", file.to_str().unwrap(), "-o", "jsonl"]);
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let objects = objects(&ran);
+    let of = |name: &str| &objects[name]["spec"];
+    assert_eq!(of("Deployment/keycloak")["replicas"], 2);
+    assert!(!objects.contains_key("Deployment/superset"));
+    let redis = of("StatefulSet/redis");
+    let container = &redis["template"]["spec"]["containers"][0];
+    assert_eq!(container["image"], "mirror.local:5000/external/redis:4.2");
+    assert_eq!(
+        container["env"][0]["valueFrom"]["secretKeyRef"],
+        serde_json::json!({ "name": "ef-mongodb-credentials", "key": "password" })
+    );
+    assert_eq!(redis["volumeClaimTemplates"][0]["spec"]["resources"]["requests"]["storage"], "5Gi");
+    assert_eq!(redis["volumeClaimTemplates"][0]["spec"]["storageClassName"], "openebs-hostpath");
+    let two =
+        windlass(&["rehearse", folder, "--set", "external.redis.replicas=2", "--set", "external.minio.chart=nowhere"]);
+    assert_eq!(two.code, 1, "{}", two.err);
+    assert!(two.err.contains("external-replicas redis: external.redis.replicas is 2"), "{}", two.err);
+    assert!(two.err.contains("external-chart minio: ") && two.err.contains("nowhere is no chart"), "{}", two.err);
 }
 
 /// Tells the threads that keep the machine busy to end, also when an assertion fails.

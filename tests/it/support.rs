@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value as Json;
-use windlass::{Io, Output};
+use windlass::{Io, Machine, Output};
+use windlass_testbed::helms;
 
 #[derive(Clone, Default)]
 struct Kept(Arc<Mutex<Vec<u8>>>);
@@ -33,11 +34,27 @@ impl Ran {
     }
 }
 
-/// Runs the command with these arguments.
+/// Runs the command with these arguments; there is a Helm if one could be built.
 pub fn windlass(arguments: &[&str]) -> Ran {
+    windlass_with(helm().unwrap_or_else(|| "/nonexistent/helm".into()), arguments)
+}
+
+/// Runs the command on a machine that has no Helm.
+pub fn windlass_without_helm(arguments: &[&str]) -> Ran {
+    windlass_with("/nonexistent/helm".into(), arguments)
+}
+
+/// The newest Helm, or none where it cannot be built and tests may be skipped.
+pub fn helm() -> Option<PathBuf> {
+    helms().pop().map(|(_, path)| path)
+}
+
+fn windlass_with(helm: PathBuf, arguments: &[&str]) -> Ran {
+    let state = tempfile::tempdir().unwrap();
+    let machine = Machine { programs: [("helm".to_owned(), helm)].into(), state_folder: Some(state.path().to_owned()) };
     let (out, err) = (Kept::default(), Kept::default());
     let io = Io { out: Output::new(out.clone(), false), err: Output::new(err.clone(), false), process: false };
-    let code = windlass::run(std::iter::once("windlass").chain(arguments.iter().copied()), &io);
+    let code = windlass::run_on(std::iter::once("windlass").chain(arguments.iter().copied()), &io, &machine);
     let text = |kept: &Kept| String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
     Ran { code, out: text(&out), err: text(&err) }
 }

@@ -1,8 +1,12 @@
 //! Where the command reads and writes, and how.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use windlass_runtime::SessionBuilder;
 
 use crate::args::{Shared, When};
 use crate::style::Style;
@@ -54,6 +58,28 @@ pub struct Io {
     pub process: bool,
 }
 
+/// What the command uses of the machine, where that is not what it finds there.
+#[derive(Debug, Clone, Default)]
+pub struct Machine {
+    /// Programs by their names: `helm`.
+    pub programs: BTreeMap<String, PathBuf>,
+    /// Where what outlives runs is kept, in place of the user's state folder.
+    pub state_folder: Option<PathBuf>,
+}
+
+impl Machine {
+    /// Gives a session these.
+    pub(crate) fn given_to(&self, mut session: SessionBuilder) -> SessionBuilder {
+        for (name, path) in &self.programs {
+            session = session.program(name, path);
+        }
+        match &self.state_folder {
+            Some(folder) => session.state_folder(folder),
+            None => session,
+        }
+    }
+}
+
 impl Io {
     /// The process's own.
     #[must_use]
@@ -83,6 +109,7 @@ pub(crate) fn json_escaped(json: &str) -> String {
 /// How to talk to the person: derived from [`Io`] and the options.
 pub(crate) struct Ui {
     pub(crate) io: Io,
+    pub(crate) machine: Machine,
     pub(crate) quiet: bool,
     pub(crate) verbose: u8,
     pub(crate) out_style: Style,
@@ -90,7 +117,7 @@ pub(crate) struct Ui {
 }
 
 impl Ui {
-    pub(crate) fn new(io: &Io, shared: &Shared) -> Self {
+    pub(crate) fn new(io: &Io, machine: &Machine, shared: &Shared) -> Self {
         let style = |output: &Output| match shared.color {
             When::Always => Style::on(),
             When::Auto if output.is_terminal() && crate::style::wanted() => Style::on(),
@@ -98,6 +125,7 @@ impl Ui {
         };
         Self {
             io: io.clone(),
+            machine: machine.clone(),
             quiet: shared.quiet,
             verbose: shared.verbose,
             out_style: style(&io.out),

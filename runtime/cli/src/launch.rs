@@ -66,7 +66,7 @@ impl<'a> Launch<'a> {
         if let Some(log) = self.log.clone() {
             builder = builder.sink(move |event: &Event| log.event(event));
         }
-        builder = set_up(builder, &progress);
+        builder = set_up(self.ui.machine.given_to(builder), &progress);
         let listening = match self.ui.io.process {
             true => Some(signals::listen(self.runtime.bridge(), &self.cancel, progress.screen())?),
             false => None,

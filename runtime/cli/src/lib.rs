@@ -19,7 +19,7 @@ use std::ffi::OsString;
 
 use clap::Parser as _;
 
-pub use io::{Io, Output};
+pub use io::{Io, Machine, Output};
 
 use args::{Cli, Command};
 use failed::Failed;
@@ -41,11 +41,16 @@ pub mod exit {
 
 /// Runs the command with these arguments (the first is the program's name) and gives its exit code.
 pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>, io: &Io) -> u8 {
+    run_on(arguments, io, &Machine::default())
+}
+
+/// The same with other programs and another state folder than the machine's own.
+pub fn run_on<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>, io: &Io, machine: &Machine) -> u8 {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => return args::refused(&error, io),
     };
-    let ui = Ui::new(io, &cli.shared);
+    let ui = Ui::new(io, machine, &cli.shared);
     let result = match cli.command {
         Command::Run(run) => commands::run::run(&run, &ui),
         Command::Rehearse(rehearse) => commands::rehearse::run(&rehearse, &ui),

@@ -54,10 +54,10 @@ impl Matcher {
         let mut matcher = Self { secrets: secrets.clone(), short: None, patterns: Vec::new(), blocks: HashMap::new() };
         let mut texts = Vec::new();
         for secret in secrets {
-            let Entry { placeholder, secret: value } = &entries[secret];
+            let Entry { placeholder, secret: value, is_in_clear } = &entries[secret];
             matcher.patterns.push(Pattern { secret, base64: None, weak: false });
             texts.push(Zeroizing::new(placeholder.as_str().to_owned()));
-            for form in forms(value.expose()) {
+            for form in if *is_in_clear { Vec::new() } else { forms(value.expose()) } {
                 let pattern = Pattern { secret, base64: form.base64, weak: false };
                 if form.text.len() > LONG {
                     matcher.add_blocks(form.text.as_bytes(), pattern);

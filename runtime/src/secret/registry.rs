@@ -35,6 +35,8 @@ pub struct Registry {
 
 pub(super) struct Entry {
     pub(super) placeholder: Placeholder,
+    /// Whether the script has written its value in clear.
+    pub(super) is_in_clear: bool,
     pub(super) secret: Secret,
 }
 
@@ -44,6 +46,7 @@ struct State {
     by_placeholder: HashMap<Placeholder, usize>,
     grams: Grams,
     marks: HashSet<String>,
+    in_clear: HashSet<String>,
 }
 
 impl Registry {
@@ -79,8 +82,16 @@ impl Registry {
         state.by_placeholder.insert(placeholder.clone(), index);
         state.grams.add(index, &placeholder);
         state.marks.insert(secret.origin().mark());
-        state.entries.push(Entry { placeholder: placeholder.clone(), secret });
+        let is_in_clear =
+            matches!(secret.origin(), Origin::Kubernetes(_)) && state.in_clear.contains(secret.expose().trim());
+        state.entries.push(Entry { placeholder: placeholder.clone(), is_in_clear, secret });
         Ok(placeholder)
+    }
+
+    /// Notes a text that the script itself has written in clear into a Secret, such as a user's name or a port. It is not
+    /// masked when it is read from there: it may be a word that stands everywhere else, too.
+    pub fn write_in_clear(&self, text: &str) {
+        self.state.write().unwrap_or_else(PoisonError::into_inner).in_clear.insert(text.trim().to_owned());
     }
 
     /// The secret that this placeholder stands for.
@@ -176,7 +187,7 @@ impl State {
             if from < start {
                 pieces.push(Piece::Text(text[from..start].to_owned()));
             }
-            let Entry { placeholder, secret } = &self.entries[secret];
+            let Entry { placeholder, secret, .. } = &self.entries[secret];
             pieces.push(Piece::Secret { placeholder: placeholder.clone(), origin: secret.origin().clone() });
             from = start + Placeholder::LENGTH;
         }

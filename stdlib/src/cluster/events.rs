@@ -8,7 +8,7 @@ use windlass_runtime::cluster::{Collection, ListOptions, Selector};
 use windlass_runtime::{Call, Error, Options, Result, primitive, words};
 
 use super::{OnCluster, Target};
-use crate::wait::fields::{int, text};
+use crate::fields::{event_time, int, text};
 
 words! {
     /// The two sorts of events.
@@ -95,9 +95,7 @@ pub fn events(call: &Call<'_>, options: EventsOptions) -> Result<Vec<Json>> {
 
 /// An event as it is shown, with the time at which it happened last. Old writers keep it in other fields than new ones.
 fn row(event: &Json) -> (Timestamp, Json) {
-    let places =
-        ["/series/lastObservedTime", "/lastTimestamp", "/eventTime", "/firstTimestamp", "/metadata/creationTimestamp"];
-    let time = places.into_iter().find_map(|place| text(event, place)?.parse::<Timestamp>().ok()).unwrap_or_default();
+    let time = event_time(event).and_then(|time| time.parse::<Timestamp>().ok()).unwrap_or_default();
     let count = int(event, "/series/count").or_else(|| int(event, "/count")).unwrap_or(1);
     let of = |key: &str| text(event, &format!("/involvedObject/{key}")).unwrap_or_default();
     let source = text(event, "/reportingComponent").or_else(|| text(event, "/source/component"));

@@ -25,7 +25,7 @@ mod list;
 mod logs;
 pub(crate) mod namespace;
 mod node_name;
-mod nodes;
+pub(crate) mod nodes;
 pub mod objects;
 mod patch;
 mod pods;

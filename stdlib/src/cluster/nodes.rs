@@ -6,7 +6,7 @@ use windlass_runtime::{Call, Options, Result, primitive};
 
 use super::cordon::is_cordoned;
 use super::list::Labels;
-use crate::wait::fields::{Condition, condition, list, name, text};
+use crate::fields::{Condition, condition, list, name, text};
 
 const ROLE: &str = "node-role.kubernetes.io/";
 /// The conditions that are bad news when they are true.
@@ -51,7 +51,8 @@ pub fn nodes(call: &Call<'_>, options: NodesOptions) -> Result<Vec<Json>> {
     Ok(nodes.iter().map(row).collect())
 }
 
-fn row(node: &Json) -> Json {
+/// A node as it is shown.
+pub(crate) fn row(node: &Json) -> Json {
     let ready = condition(node, "Ready");
     let is_ready = ready.is_some_and(Condition::is_true);
     let why = match ready {

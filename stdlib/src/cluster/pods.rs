@@ -10,7 +10,8 @@ use windlass_runtime::cluster::{Cluster, Collection, Command, Executed, ListOpti
 use windlass_runtime::{Call, Error, Kind, Result, duration};
 
 use super::{OnCluster, Target};
-use crate::wait::{self, holds, label_selector, list, text};
+use crate::fields::{self, holds, list, text};
+use crate::wait::label_selector;
 
 /// The annotation by which a pod says which of its containers is meant.
 const DEFAULT_CONTAINER: &str = "kubectl.kubernetes.io/default-container";
@@ -115,7 +116,7 @@ fn of_workload(
             .hint(format!("wait until it has: wait::ready(\"{}/{}\")", id.kind, id.name))
             .resource(id)
     })?;
-    Ok((pods.member(wait::name(&best)), best))
+    Ok((pods.member(fields::name(&best)), best))
 }
 
 /// The order in which kubectl prefers pods, the best one first.
@@ -156,7 +157,7 @@ fn choose(pod: &ResourceId, object: &Json, wanted: Option<&str>) -> Result<Strin
             .hint(format!("it has: {}", all.join(", ")))
             .resource(pod)),
         None => {
-            let said = wait::entry(object, "/metadata/annotations", DEFAULT_CONTAINER);
+            let said = fields::entry(object, "/metadata/annotations", DEFAULT_CONTAINER);
             let said = said.filter(|name| all.iter().any(|known| known == name)).map(str::to_owned);
             let first = said.or_else(|| containers.into_iter().next());
             first.ok_or_else(|| Error::internal(format!("{pod} has no container")))

@@ -11,7 +11,7 @@ use windlass_runtime::{Call, Error, Kind, Result, Value, primitive};
 
 use super::pods::{self, Purpose};
 use super::{OnCluster, Target};
-use crate::wait::{list, text};
+use crate::fields::{list, text};
 
 /// Lets a port of this machine lead to a port of a pod while a closure runs, and returns what the closure returns.
 ///

@@ -25,7 +25,8 @@ pub struct SecretOptions {
 
 /// Makes a Secret hold exactly this.
 ///
-/// Values are written only here: they show in no output, journal or diff. Windlass does the base64.
+/// Values are written only here: they show in no output, journal or diff. Windlass does the base64. What the script writes
+/// in clear, such as a user's name, is not masked where it stands elsewhere.
 ///
 /// # Errors
 /// `secret` for a secret that the script has cut up or changed; `usage` for a key that cannot be one.
@@ -41,6 +42,9 @@ pub fn secret(call: &Call<'_>, name: String, options: SecretOptions) -> Result<O
     let registry = call.session().secrets();
     let mut data: Vec<(String, String)> = Vec::new();
     for (key, text) in &options.data {
+        if let SecretText::Plain(text) = text {
+            registry.write_in_clear(text);
+        }
         data.push((key.clone(), encoded(text.resolve(registry)?.as_bytes())));
     }
     for (key, bytes) in options.from_file.unwrap_or_default().files(call)? {
@@ -93,6 +97,25 @@ mod tests {
         assert_eq!(object["data"]["url"], super::encoded(format!("db://sa:{CANARY}@h").as_bytes()));
         let again = bed.run(&script);
         assert_eq!(again.value()["changed"], false);
+    }
+
+    #[on(shadow, live)]
+    fn what_the_script_writes_in_clear_garbles_nothing(bed: Bed) {
+        let ns = bed.namespace();
+        let script = format!(
+            r#"let p = secret::generate("minio");
+            cluster::secret("minio", #{{ namespace: "{ns}", data: #{{ user: "minio", password: p }} }});
+            let read = secret::kubernetes("Secret/minio", "user", #{{ namespace: "{ns}" }});
+            log::info(`minio ${{read}}`)"#
+        );
+        let ran = bed.run(&script);
+        ran.value();
+        assert_eq!(ran.logs().last().unwrap(), &format!("minio [secret {ns}/minio/user]"));
+        assert!(
+            ran.report.steps[0].outcome[0].resource.starts_with("Secret/minio in "),
+            "{:?}",
+            ran.report.steps[0].outcome
+        );
     }
 
     #[on(shadow, live)]

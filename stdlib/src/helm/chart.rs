@@ -189,10 +189,13 @@ pub(super) fn pull(call: &Call<'_>, helm: &Helm, remote: &Remote, options: &Char
     if options.verify {
         child = keyring(call, options)?.into_iter().fold(child.argument("--verify"), Child::argument);
     }
-    if remote.repository.is_none()
-        && let Some(bundle) = surroundings::ca_bundle(call)?
-    {
-        child = child.argument("--ca-file").argument(bundle);
+    // That of a repository with an index is in Helm's own list.
+    let authority = match &remote.repository {
+        None => surroundings::ca_bundle(call)?,
+        Some(repository) => repository.ca_file.clone().filter(|_| repository.is_oci()),
+    };
+    if let Some(authority) = authority {
+        child = child.argument("--ca-file").argument(authority);
     }
     call.progress(&remote.reference, "fetching the chart");
     let doing = format!("the chart {} cannot be fetched", remote.reference);
@@ -256,7 +259,7 @@ fn folder_hash(folder: &Path) -> Result<String> {
     Ok(hex(&hash.finalize()))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

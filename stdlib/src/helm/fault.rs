@@ -49,6 +49,11 @@ const KNOWN: &[(&str, Kind, &str)] = &[
     ("missing in charts/ directory", Kind::NotFound, "fetch them: helm::dependency_build(folder)"),
     ("Chart.yaml file is missing", Kind::NotFound, "is this the folder of a chart? It has a Chart.yaml"),
     (
+        ".prov",
+        Kind::Rejected,
+        "its author has not signed it: a signed chart has a .prov beside its archive; `keyring` is a file with the author's public key",
+    ),
+    (
         "failed to verify",
         Kind::Rejected,
         "the chart is not what its author has signed, or the keyring lacks the author's key",
@@ -57,8 +62,12 @@ const KNOWN: &[(&str, Kind, &str)] = &[
     ("401 Unauthorized", Kind::Forbidden, "give credentials: helm::repo(name, url, #{ username: …, password: … })"),
     ("403 Forbidden", Kind::Forbidden, "give credentials: helm::repo(name, url, #{ username: …, password: … })"),
     ("unauthorized", Kind::Forbidden, "give credentials: helm::repo(name, url, #{ username: …, password: … })"),
+    ("401: Unauthorized", Kind::Forbidden, "give credentials: helm::repo(name, url, #{ username: …, password: … })"),
+    ("credential not found", Kind::Forbidden, "give credentials: helm::repo(name, url, #{ username: …, password: … })"),
     ("chart version", Kind::NotFound, "does the repository have this version? helm::repo fetches its index again"),
     ("404 Not Found", Kind::NotFound, "does the repository have this chart in this version?"),
+    ("FetchReference", Kind::NotFound, "does the registry have this chart in this version?"),
+    ("unable to locate any tags", Kind::NotFound, "does the registry have this chart?"),
     (
         "not found in",
         Kind::NotFound,

@@ -7,7 +7,7 @@ use windlass_runtime::options::{FromValue, Mismatch};
 use windlass_runtime::values::{Path, Segment};
 use windlass_runtime::{Call, Error, Kind, Options, Result, Value, yaml};
 
-use super::surroundings::Images;
+use super::images::Images;
 
 /// The options that say with which values.
 #[derive(Debug, Clone, Options)]
@@ -22,9 +22,10 @@ pub struct GivenOptions {
     /// Single values by their paths (`"image.tag"`, `"ports[0].port"`), over all others.
     #[option(default = "#{}")]
     pub set: BTreeMap<String, Value>,
-    /// Where the chart's images are to come from: `values.images` of a playbook. Its `registry` becomes
-    /// `global.imageRegistry`, which most public charts honour, with `global.security.allowInsecureImages`. An image of the
-    /// chart that comes from elsewhere all the same is warned about: give the chart's own values for it.
+    /// Where the chart's images are to come from; the session's `values.images` if it is not given. Its `registry` becomes
+    /// `global.imageRegistry`, which most public charts honour, with `global.security.allowInsecureImages`. Charts are not
+    /// rewritten as manifests are: `helm::upgrade` refuses a chart that takes an image from elsewhere than `registry` and
+    /// `rewrite` say, and names the chart's values for it. What is rewritten to itself may stay; `#{}` asks for nothing.
     pub images: Option<Images>,
 }
 
@@ -51,12 +52,17 @@ impl FromValue for Layers {
 }
 
 impl GivenOptions {
+    /// Where images are to come from.
+    pub fn images(&self, call: &Call<'_>) -> Images {
+        self.images.clone().unwrap_or_else(|| Images::of_session(call))
+    }
+
     /// All of them in one, secrets in clear: for the file that Helm reads, and for nothing else.
     ///
     /// # Errors
     /// `not_found` and `malformed` for a file, `usage` for a path, `secret` for a secret that the script has changed.
     pub fn merged(&self, call: &Call<'_>) -> Result<Json> {
-        let mut merged = self.images.as_ref().map_or_else(|| Json::Object(Map::new()), Images::values);
+        let mut merged = self.images(call).values();
         for file in &self.values_files {
             merge(&mut merged, from_file(call, file)?);
         }

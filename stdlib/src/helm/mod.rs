@@ -10,6 +10,7 @@ mod diff;
 mod fault;
 mod given;
 mod history;
+mod images;
 mod lazy;
 mod list;
 mod manifest;
@@ -30,6 +31,7 @@ mod test;
 mod uninstall;
 mod upgrade;
 mod values;
+mod version;
 
 use windlass_runtime::Package;
 use windlass_runtime::primitive::Primitive;
@@ -53,6 +55,7 @@ pub fn primitives() -> Vec<Primitive> {
         uninstall::primitive(),
         upgrade::primitive(),
         values::primitive(),
+        version::primitive(),
     ]
 }
 

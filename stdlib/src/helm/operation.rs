@@ -8,6 +8,7 @@ use windlass_runtime::change::{
     Act, Acted, Change, Handler, Inverse, Op, Outcome, Part, PartImage, Plan, Probed, Recipe, Resource,
 };
 use windlass_runtime::child::{Child, Programs};
+use windlass_runtime::cluster::Cluster;
 use windlass_runtime::{Call, Error, Kind, Result};
 
 use super::objects;
@@ -133,17 +134,24 @@ fn nothing(at: &At, before: Option<Json>, plan: Plan) -> Change {
 /// # Errors
 /// `not_found` without Helm on a live cluster.
 pub(super) fn without_helm(call: &Call<'_>, at: &At) -> Result<Option<Change>> {
+    Ok(why_not(call, &at.cluster)?.map(|reason| nothing(at, None, Plan::NotRendered(reason))))
+}
+
+/// Why there is no Helm for this cluster, if a rehearsal has to do without.
+///
+/// # Errors
+/// `not_found` without Helm on a live cluster.
+pub(super) fn why_not(call: &Call<'_>, cluster: &Cluster) -> Result<Option<String>> {
     let live = call.session().target().is_live();
-    let reason = match program::find(call) {
-        None if live => return Err(program::missing()),
-        None => "there is no helm here that could render the chart".to_owned(),
-        Some(_) if live => return Ok(None),
-        Some(_) => match call.kubeconfig_of(&at.cluster) {
-            Ok(_) => return Ok(None),
-            Err(error) => error.message().to_owned(),
-        },
-    };
-    Ok(Some(nothing(at, None, Plan::NotRendered(reason))))
+    match program::find(call) {
+        None if live => Err(program::missing()),
+        None => {
+            let missing = program::missing();
+            Ok(Some(format!("{}: install Helm 3.20.2 or later, or name it with WINDLASS_HELM", missing.message())))
+        }
+        Some(_) if live => Ok(None),
+        Some(_) => Ok(call.kubeconfig_of(cluster).err().map(|error| error.message().to_owned())),
+    }
 }
 
 /// What a recipe holds.

@@ -167,6 +167,11 @@ impl Helm {
         Ok(version)
     }
 
+    /// The program.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The folder of this call.
     pub fn private(&self) -> &Path {
         self.private.path()

@@ -16,6 +16,8 @@ pub(super) struct Rendering<'a> {
     pub chart: &'a Path,
     pub hooks: bool,
     pub crds: bool,
+    /// Take objects into the release that do not belong to it: Helm refuses them here already.
+    pub take_ownership: bool,
 }
 
 impl Rendering<'_> {
@@ -35,6 +37,9 @@ impl Rendering<'_> {
         child = child.argument("--namespace").argument(self.at.namespace.as_str());
         if !self.hooks {
             child = child.argument("--no-hooks");
+        }
+        if self.take_ownership {
+            child = child.argument("--take-ownership");
         }
         let doing = format!("{} cannot be rendered", self.at.resource());
         match self.helm.json(call, child, &doing) {

@@ -78,9 +78,17 @@ impl With {
     /// Takes back what a run changed.
     pub fn undo(&self, ran: &Ran) -> windlass_runtime::Result<Vec<windlass_runtime::undo::Undone>> {
         use windlass_runtime::journal::Journal as _;
+        self.undo_entries(&ran.journal.entries().unwrap())
+    }
+
+    /// The same for what a journal has of it.
+    pub fn undo_entries(
+        &self,
+        entries: &[(windlass_runtime::journal::Intent, Option<windlass_runtime::journal::ResultRecord>)],
+    ) -> windlass_runtime::Result<Vec<windlass_runtime::undo::Undone>> {
         let session = crate::testing::runtime().session(self.bed.target());
         let session = session.program("helm", &self.path).state_folder(state()).open();
-        windlass_runtime::undo(&session, &ran.journal.entries().unwrap())
+        windlass_runtime::undo(&session, entries)
     }
 
     /// Somebody runs Helm by hand.

@@ -7,7 +7,6 @@ use serde_json::{Value as Json, json};
 use windlass_runtime::change::{Change, Op, Outcome};
 use windlass_runtime::cluster::ResourceId;
 use windlass_runtime::cluster::ownership::value_hash;
-use windlass_runtime::event::Level;
 use windlass_runtime::{Call, Error, Kind, Options, Result, primitive};
 
 use super::chart::{self, Chart, ChartOptions};
@@ -71,6 +70,9 @@ pub struct UpgradeOptions {
 /// A release that was made from the same chart (every file of it) and the same values is left alone, without running Helm.
 /// `--reset-values` is meant: what is not given is the chart's default.
 ///
+/// The values `images` and `network` are honoured: images by the option `images`, the proxy and the authorities by Helm when
+/// it fetches a chart. What the chart's pods need of a proxy is in the chart's own values.
+///
 /// It needs Helm 3.20 or later, or Helm 4: the program that `WINDLASS_HELM` names, or the one in `PATH`. Plugins,
 /// repositories and settings of the user's own Helm are not used. In a rehearsal without Helm, the release is told as not
 /// rendered.
@@ -81,7 +83,7 @@ pub struct UpgradeOptions {
 ///
 /// # Errors
 /// `not_found` without Helm, or for a chart that is not there; `conflict` for a release on which somebody is at work
-/// (`pending-…`, see `helm::recover`); `rejected`, `values`, `malformed` and others with what Helm says, and what has become
+/// (`pending-…`, see `helm::recover`); `values` for images from elsewhere; `rejected`, `values`, `malformed` and others with what Helm says, and what has become
 /// of the release; `timeout` and `hopeless` from waiting.
 ///
 /// # Example
@@ -102,14 +104,10 @@ pub fn upgrade(call: &Call<'_>, release: String, chart: String, options: Upgrade
     let change = decide(call, &at, &helm, &wanted, &options)?;
     drop(helm);
     let outcome = call.change(change)?;
-    let mut objects = Vec::new();
-    if options.wait || (outcome.changed() && options.given.images.is_some()) {
+    if options.wait {
         let asked = at.clone();
         let last = call.wait(async move { asked.last().await })?.ok_or_else(|| at.absent())?;
-        objects = objects::of(&last.body()?, &at.name)?;
-    }
-    warn_of_images(call, &at, &objects, &options);
-    if options.wait {
+        let objects = objects::of(&last.body()?, &at.name)?;
         objects::wait_until_ready(call, &at, &objects, options.timeout, options.patience)?;
     }
     if !options.wait_for.is_empty() {
@@ -131,7 +129,10 @@ fn intent(call: &Call<'_>, at: &At, chart: &Chart, values: &Json, options: &Upgr
     let cluster = at.cluster.clone();
     // Who may not ask for it does without: it only keeps hashes of two clusters from being compared.
     let salt = call.wait(async move { Ok(cluster.identity().await.map_or_else(|_| String::new(), str::to_owned)) })?;
-    let intent = json!({ "chart": chart.hash, "values": values, "hooks": options.hooks, "crds": options.crds });
+    let mut intent = json!({ "chart": chart.hash, "values": values, "hooks": options.hooks, "crds": options.crds });
+    if let Some(images) = options.given.images(call).intent() {
+        intent["images"] = images;
+    }
     Ok(value_hash(&intent, &salt))
 }
 
@@ -162,8 +163,10 @@ fn decide(call: &Call<'_>, at: &At, helm: &Lazy, wanted: &Wanted, options: &Upgr
     let helm = helm.get(call)?;
     helm.use_cluster(call, &at.cluster)?;
     helm.write("values.json", wanted.values.to_string().as_bytes())?;
-    let rendering = Rendering { at, helm, chart: &wanted.chart.path, hooks: options.hooks, crds: options.crds };
+    let UpgradeOptions { hooks, crds, take_ownership, .. } = *options;
+    let rendering = Rendering { at, helm, chart: &wanted.chart.path, hooks, crds, take_ownership };
     let new = rendering.on_the_cluster(call)?;
+    options.given.images(call).check(at, &new)?;
     // What a release was before a failed upgrade is still on the cluster for the most part.
     let base = revisions.iter().rev().find(|revision| revision.status == "deployed");
     let old = base.map(Revision::body).transpose()?;
@@ -232,19 +235,6 @@ fn make_namespace(call: &Call<'_>, at: &At, options: &UpgradeOptions) -> Result<
     Ok(())
 }
 
-fn warn_of_images(call: &Call<'_>, at: &At, objects: &[Json], options: &UpgradeOptions) {
-    let Some(images) = &options.given.images else { return };
-    let elsewhere = images.elsewhere(objects);
-    if !elsewhere.is_empty() {
-        let text = format!(
-            "{}: the chart takes these images from elsewhere than `images` says: {}; give the chart's own values for them",
-            at.resource(),
-            elsewhere.join(", ")
-        );
-        call.log(Level::Warn, text);
-    }
-}
-
 /// A release's Helm, for those that are shown what an upgrade would do.
 pub(super) fn render(
     call: &Call<'_>,
@@ -259,7 +249,8 @@ pub(super) fn render(
     let helm: Arc<_> = helm.get(call)?.clone();
     helm.use_cluster(call, &at.cluster)?;
     helm.write("values.json", values.to_string().as_bytes())?;
-    Rendering { at, helm: &helm, chart: &chart.path, hooks: true, crds: true }.on_the_cluster(call)
+    Rendering { at, helm: &helm, chart: &chart.path, hooks: true, crds: true, take_ownership: true }
+        .on_the_cluster(call)
 }
 
 #[cfg(test)]

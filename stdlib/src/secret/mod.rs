@@ -1,8 +1,11 @@
 //! `secret::`: passwords, tokens and keys, which a script passes on without seeing them.
 
+mod age;
+mod command;
 mod env;
 mod file;
 mod generate;
+mod kubernetes;
 mod prompt;
 
 use windlass_runtime::primitive::Primitive;
@@ -10,7 +13,15 @@ use windlass_runtime::primitive::Primitive;
 /// The primitives of this module.
 #[must_use]
 pub fn primitives() -> Vec<Primitive> {
-    vec![env::primitive(), file::primitive(), generate::primitive(), prompt::primitive()]
+    vec![
+        age::primitive(),
+        command::primitive(),
+        env::primitive(),
+        file::primitive(),
+        generate::primitive(),
+        kubernetes::primitive(),
+        prompt::primitive(),
+    ]
 }
 
 #[cfg(test)]

@@ -200,7 +200,7 @@ impl Wanted {
         }
         if !(1..=36_500).contains(&days) {
             return Err(
-                Error::usage(format!("a certificate cannot be valid for {} days", days)).hint("days: is 1 to 36500")
+                Error::usage(format!("a certificate cannot be valid for {days} days")).hint("days: is 1 to 36500")
             );
         }
         Ok(Self { role, cn, sans: Vec::new(), key, days })

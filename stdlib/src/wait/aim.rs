@@ -4,8 +4,8 @@ use serde_json::Value as Json;
 use windlass_runtime::options::{FromValue, Mismatch};
 use windlass_runtime::{Error, Value};
 
-use super::fields::{condition, entry, int, is_going, is_stale, kind, list, reads, uid};
 use super::readiness::{self, Readiness, Related, Want};
+use crate::fields::{condition, entry, int, is_going, is_stale, kind, list, reads, uid};
 use crate::path::Path;
 
 /// What is waited for of an object.

@@ -4,10 +4,10 @@ use serde_json::Value as Json;
 use windlass_runtime::cluster::{Collection, Selector};
 
 use super::board::SourceId;
-use super::fields::{kind, list, text};
 use super::readiness::Want;
 use super::trouble;
 use super::vigil::{Goal, Vigil};
+use crate::fields::{kind, list, text};
 
 /// The label of an EndpointSlice that names its Service.
 pub(super) const SERVICE: &str = "kubernetes.io/service-name";

@@ -56,15 +56,15 @@ impl Board {
         let source = &mut self.sources[source];
         match told {
             Ok(WatchEvent::Snapshot(objects)) => {
-                let named = |o: Json| (super::fields::name(&o).to_owned(), Arc::new(o));
+                let named = |o: Json| (crate::fields::name(&o).to_owned(), Arc::new(o));
                 source.objects = Some(objects.into_iter().map(named).collect());
             }
             Ok(WatchEvent::Applied(object)) => {
-                let name = super::fields::name(&object).to_owned();
+                let name = crate::fields::name(&object).to_owned();
                 source.objects.get_or_insert_default().insert(name, Arc::new(object));
             }
             Ok(WatchEvent::Deleted(object)) => {
-                source.objects.get_or_insert_default().remove(super::fields::name(&object));
+                source.objects.get_or_insert_default().remove(crate::fields::name(&object));
             }
             Ok(WatchEvent::Disconnected(reason)) => source.lost = Some(reason),
             Ok(WatchEvent::Reconnected) => source.lost = None,
@@ -78,11 +78,11 @@ impl Board {
     pub fn refresh(&mut self, source: SourceId, listing: Listing) {
         let Some(objects) = &mut self.sources[source].objects else { return };
         let listed = number(&listing.resource_version);
-        let there: HashSet<String> = listing.items.iter().map(|o| super::fields::name(o).to_owned()).collect();
+        let there: HashSet<String> = listing.items.iter().map(|o| crate::fields::name(o).to_owned()).collect();
         objects
             .retain(|name, object| there.contains(name) || listed.is_none_or(|listed| version(object) > Some(listed)));
         for object in listing.items {
-            let name = super::fields::name(&object).to_owned();
+            let name = crate::fields::name(&object).to_owned();
             if objects.get(&name).is_none_or(|known| version(&object) > version(known)) {
                 objects.insert(name, Arc::new(object));
             }

@@ -9,9 +9,9 @@ use serde_json::{Value as Json, json};
 use windlass_runtime::cluster::{Cluster, Collection, Selector, WatchEvent};
 use windlass_runtime::{Call, Clock, Error, Kind, Options, Result, duration, primitive, words};
 
-use super::fields::{name, text};
 use super::readiness::{self, Related};
 use crate::cluster::{Labels, secret_data};
+use crate::fields::{name, text};
 
 words! {
     /// How many there are to be.

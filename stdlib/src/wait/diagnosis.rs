@@ -11,9 +11,9 @@ use windlass_runtime::{Clock, Error, Kind, duration};
 
 use super::aim::Aim;
 use super::evidence::{self, Evidence, PODS};
-use super::fields::{int, is_going, list, name, text, uid};
 use super::trouble::{self, Trouble};
 use super::vigil::{End, Vigil, Watched};
+use crate::fields::{int, is_going, list, name, text, uid};
 
 /// How long it may take to find out more about what is over anyway.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -86,6 +86,11 @@ fn hint(watched: &Watched, evidence: &Evidence) -> String {
                 .into()
         }
         (Aim::Deleted, _) => "delete it with cluster::delete".into(),
+        _ if !evidence.nodes.is_empty() && evidence.nodes.iter().any(|node| node["ready"] == false) => {
+            let lost: Vec<&str> =
+                evidence.nodes.iter().filter(|n| n["ready"] == false).filter_map(|n| n["name"].as_str()).collect();
+            format!("not ready: Node/{}; look at the machine first", lost.join(", Node/"))
+        }
         _ if matches!(watched.end, Some(End::Hopeless(_))) => {
             "e.details has its pods, newest events and log lines".into()
         }
@@ -116,6 +121,17 @@ fn details(watched: &Watched, evidence: &Evidence, others: &[&Watched]) -> Json 
     });
     if !evidence.claims.is_empty() {
         details["claims"] = evidence.claims.iter().map(|claim| describe_claim(claim, evidence)).collect();
+    }
+    if !evidence.nodes.is_empty() {
+        let short = |row: &Json| json!({ "name": row["name"], "ready": row["ready"], "why": row["why"], "cordoned": row["cordoned"], "pressure": row["pressure"] });
+        details["nodes"] = evidence.nodes.iter().map(short).collect();
+    }
+    if !evidence.budgets.is_empty() {
+        let short = |budget: &Json| {
+            let (healthy, desired) = (int(budget, "/status/currentHealthy"), int(budget, "/status/desiredHealthy"));
+            json!({ "name": name(budget), "healthy": healthy, "desired": desired })
+        };
+        details["budgets"] = evidence.budgets.iter().map(short).collect();
     }
     if let Some(log) = &evidence.log {
         details["log"] = json!({ "pod": log.pod, "container": log.container, "lines": log.lines });
@@ -151,7 +167,7 @@ pub(crate) fn describe(pod: &Json) -> Json {
     let about = about.or_else(|| waiting.or(unready.map(|c| (c, ""))).map(|(c, _)| name_of(c)));
     let spec = || list(pod, "/spec/initContainers").iter().chain(list(pod, "/spec/containers"));
     let image = about.as_ref().and_then(|about| spec().find(|c| name_of(c) == *about)).or_else(|| spec().next());
-    let ready = super::fields::condition(pod, "Ready");
+    let ready = crate::fields::condition(pod, "Ready");
     let ended = containers().find_map(|c| {
         let code = int(c, "/state/terminated/exitCode").filter(|code| *code != 0)?;
         let reason = text(c, "/state/terminated/reason").unwrap_or("Error").to_owned();
@@ -194,7 +210,7 @@ fn event(event: &Json) -> Json {
         "message": text(event, "/message"),
         "object": about,
         "count": int(event, "/series/count").or(int(event, "/count")).unwrap_or(1),
-        "last": evidence::when(event),
+        "last": crate::fields::event_time(event),
     })
 }
 

@@ -9,8 +9,8 @@ use windlass_runtime::Clock;
 use windlass_runtime::cluster::Cluster;
 
 use super::aim::Aim;
-use super::fields::{list, text};
 use super::vigil::{End, Vigil};
+use crate::fields::{list, text};
 
 /// So long discovery may lag behind an established definition.
 const LAG: Duration = Duration::from_secs(10);

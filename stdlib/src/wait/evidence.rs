@@ -7,9 +7,10 @@ use serde_json::Value as Json;
 use windlass_runtime::cluster::{Cluster, Collection, ListOptions, LogOptions, ResourceId, Selector};
 
 use super::around::label_selector;
-use super::fields::{holds, int, kind, list, name, text, uid};
 use super::trouble;
 use super::vigil::Watched;
+use crate::cluster::nodes;
+use crate::fields::{event_time, holds, int, kind, list, name, text, uid};
 
 const NEWEST_EVENTS: usize = 5;
 const LOG_LINES: u32 = 20;
@@ -26,6 +27,10 @@ pub(crate) struct Evidence {
     pub pods: Vec<Json>,
     /// The claims that its pods wait for.
     pub claims: Vec<Json>,
+    /// The nodes of its pods, as far as something is wrong with them.
+    pub nodes: Vec<Json>,
+    /// The disruption budgets of its pods that allow no disruption now.
+    pub budgets: Vec<Json>,
     /// The newest events about it and them, the newest last.
     pub events: Vec<Json>,
     /// What the container that failed has written last.
@@ -65,8 +70,46 @@ pub(crate) async fn gather(watched: &Watched, cluster: &Cluster, known: Option<V
     about.sort();
     about.dedup();
     let lists = about.iter().map(|uid| events_about(cluster, id, uid));
-    let (lists, log) = futures::join!(join_all(lists), last_lines(cluster, id, &pods));
-    Evidence { events: newest(lists.into_iter().flatten().collect()), claims, log, pods, ..Evidence::default() }
+    let (lists, log, nodes, budgets) = futures::join!(
+        join_all(lists),
+        last_lines(cluster, id, &pods),
+        nodes_of(&pods, id, cluster),
+        tight_budgets(&pods, id, cluster)
+    );
+    let events = newest(lists.into_iter().flatten().collect());
+    Evidence { events, claims, log, nodes, budgets, pods, ..Evidence::default() }
+}
+
+/// The nodes of these pods that are not ready, are cordoned, or lack something.
+async fn nodes_of(pods: &[Json], id: &ResourceId, cluster: &Cluster) -> Vec<Json> {
+    let nodes = Collection { namespace: None, ..beside(id, "v1", "Node", "nodes") };
+    let mut names: Vec<&str> = pods.iter().take(PODS).filter_map(|pod| text(pod, "/spec/nodeName")).collect();
+    names.sort_unstable();
+    names.dedup();
+    let asked = names.into_iter().map(|name| {
+        let node = nodes.member(name);
+        async move { cluster.get(&node).await.ok().flatten() }
+    });
+    let rows = join_all(asked).await.into_iter().flatten().map(|node| nodes::row(&node));
+    let is_well = |row: &Json| row["ready"] == true && row["cordoned"] == false && list(row, "/pressure").is_empty();
+    rows.filter(|row| !is_well(row)).collect()
+}
+
+/// The disruption budgets of these pods that allow no disruption now.
+async fn tight_budgets(pods: &[Json], id: &ResourceId, cluster: &Cluster) -> Vec<Json> {
+    if pods.is_empty() {
+        return Vec::new();
+    }
+    let budgets = beside(id, "policy/v1", "PodDisruptionBudget", "poddisruptionbudgets");
+    let budgets = cluster.list(&budgets, &ListOptions::default()).await.map(|l| l.items).unwrap_or_default();
+    let tight = budgets.into_iter().filter(|budget| int(budget, "/status/disruptionsAllowed") == Some(0));
+    let asked = tight.map(|budget| async move {
+        let options =
+            ListOptions { limit: Some(NAMES), ..ListOptions::from(Selector::labels(label_selector(&budget)?)) };
+        let covered = cluster.list(&beside(id, "v1", "Pod", "pods"), &options).await.ok()?.items;
+        covered.iter().any(|pod| pods.iter().any(|own| uid(own) == uid(pod))).then_some(budget)
+    });
+    join_all(asked).await.into_iter().flatten().collect()
 }
 
 /// The claims of pods that have not started, as far as they are not bound.
@@ -135,17 +178,10 @@ async fn events_about(cluster: &Cluster, id: &ResourceId, uid: &str) -> Vec<Json
     cluster.list(&events, &ListOptions::from(selector)).await.map(|l| l.items).unwrap_or_default()
 }
 
-/// When an event happened last.
-pub(crate) fn when(event: &Json) -> Option<&str> {
-    ["/series/lastObservedTime", "/lastTimestamp", "/eventTime", "/firstTimestamp", "/metadata/creationTimestamp"]
-        .into_iter()
-        .find_map(|pointer| text(event, pointer))
-}
-
 /// The newest events, the newest last, as `kubectl events` has them.
 fn newest(mut events: Vec<Json>) -> Vec<Json> {
     // With and without fractions of a second, times compare right without the Z.
-    let time = |e: &Json| when(e).unwrap_or_default().trim_end_matches('Z').to_owned();
+    let time = |e: &Json| event_time(e).unwrap_or_default().trim_end_matches('Z').to_owned();
     events.sort_by_cached_key(|e| (time(e), name(e).to_owned()));
     events.split_off(events.len().saturating_sub(NEWEST_EVENTS))
 }

@@ -17,7 +17,6 @@ mod discovery;
 mod evidence;
 mod exists;
 mod field;
-pub(crate) mod fields;
 mod http;
 mod lookup;
 mod port;
@@ -34,7 +33,6 @@ mod vigil;
 use windlass_runtime::primitive::Primitive;
 
 pub(crate) use around::label_selector;
-pub(crate) use fields::{entry, holds, list, name, text};
 
 /// The primitives of this module.
 #[must_use]

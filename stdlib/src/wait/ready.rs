@@ -28,7 +28,8 @@ use crate::cluster::Target;
 ///
 /// # Errors
 /// `timeout` when the time is over, `hopeless` when it cannot succeed by itself any more. Both have `details`:
-/// `#{object, status, pods, events}`, and `log` where a container has failed.
+/// `#{object, status, pods, events}`; `log` where a container has failed; `claims` that are not bound; `nodes` that are not
+/// well; `budgets` that allow no disruption.
 ///
 /// # Example
 /// ```rhai

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use windlass_runtime::Moment;
 
-use super::fields::{condition, holds, int, is_going, kind, list, name, text, uid};
+use crate::fields::{condition, holds, int, is_going, kind, list, name, text, uid};
 
 /// Reasons for which a container waits that do not go away by waiting a little.
 const BLOCKED: [&str; 11] = [
@@ -98,7 +98,7 @@ impl Trouble {
 /// The pods that matter for an object: its own, those of its newest revision where old ones give way by themselves.
 pub(crate) fn pods_of<'a>(object: &Json, pods: &[&'a Json], replica_sets: &[&'a Json]) -> Vec<&'a Json> {
     let controlled =
-        |owner: &str| pods.iter().copied().filter(|p| super::fields::is_controlled_by(p, owner)).collect::<Vec<_>>();
+        |owner: &str| pods.iter().copied().filter(|p| crate::fields::is_controlled_by(p, owner)).collect::<Vec<_>>();
     let labelled = |pods: Vec<&'a Json>, key: &str, value: Option<&str>| match value {
         Some(value) => pods.into_iter().filter(|p| super::aim::label(p, key) == Some(value)).collect(),
         None => pods,
@@ -113,7 +113,7 @@ pub(crate) fn pods_of<'a>(object: &Json, pods: &[&'a Json], replica_sets: &[&'a 
         }
         ("DaemonSet", "apps") => {
             let newest =
-                super::fields::entry(object, "/metadata/annotations", "deprecated.daemonset.template.generation");
+                crate::fields::entry(object, "/metadata/annotations", "deprecated.daemonset.template.generation");
             labelled(controlled(uid(object)), "pod-template-generation", newest)
         }
         ("Service", "") => {
@@ -131,9 +131,9 @@ pub(crate) fn pods_of<'a>(object: &Json, pods: &[&'a Json], replica_sets: &[&'a 
 /// The ReplicaSet of a Deployment's present revision.
 pub(crate) fn newest_replica_set<'a>(deployment: &Json, replica_sets: &[&'a Json]) -> Option<&'a Json> {
     let revision = |o: &'a Json| -> Option<i64> {
-        super::fields::entry(o, "/metadata/annotations", "deployment.kubernetes.io/revision")?.parse().ok()
+        crate::fields::entry(o, "/metadata/annotations", "deployment.kubernetes.io/revision")?.parse().ok()
     };
-    let own = replica_sets.iter().copied().filter(|r| super::fields::is_controlled_by(r, uid(deployment)));
+    let own = replica_sets.iter().copied().filter(|r| crate::fields::is_controlled_by(r, uid(deployment)));
     own.max_by_key(|r| revision(r))
 }
 

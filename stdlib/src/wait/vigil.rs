@@ -367,7 +367,7 @@ impl Vigil {
                 let settled = guards.into_iter().flatten().all(|s| self.board.get(s).is_settled());
                 let readable = guards[0].is_some_and(|s| self.board.get(s).is_known());
                 let troubles = match (settled, readable) {
-                    (true, true) if !super::fields::is_stale(object) => {
+                    (true, true) if !crate::fields::is_stale(object) => {
                         trouble::troubles(object, &own, &sets, &refusals)
                     }
                     _ => Vec::new(),

@@ -11,22 +11,26 @@ use crate::{Error, demo, tool};
 pub(crate) enum Subject {
     /// Windlass beside kubectl
     Peers,
+    /// Waits beside `kubectl wait`, and upgrades beside Helm's own
+    Primitives,
     /// The simulated cluster as it grows
     Shadow,
 }
 
 pub(crate) fn run(subject: Subject) -> Result<ExitCode, Error> {
     match subject {
-        Subject::Peers => peers(),
+        Subject::Peers => beside("windlass-bench"),
+        Subject::Primitives => beside("primitives"),
         Subject::Shadow => shadow(),
     }
 }
 
-fn peers() -> Result<ExitCode, Error> {
+/// Runs a benchmark that measures the command.
+fn beside(program: &str) -> Result<ExitCode, Error> {
     let windlass = demo::build()?;
     let mut cargo = tool::cargo();
     cargo
-        .args(["run", "--quiet", "--package", "windlass-bench", "--bin", "windlass-bench"])
+        .args(["run", "--quiet", "--package", "windlass-bench", "--bin", program])
         .env("WINDLASS_BIN", windlass)
         .env("WINDLASS_TESTBED_CACHE", cache_dir());
     Ok(tool::exit_code(tool::run(&mut cargo)?))

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use serde_json::Value;
-use windlass_testbed::{Event, TESTER, Testbed};
+use windlass_testbed::{Event, Helm, TESTER, Testbed};
 
 use crate::up::{seconds, start};
 use crate::{Error, tool};
@@ -18,12 +18,13 @@ pub(crate) fn run(nodes: usize) -> Result<ExitCode, Error> {
     let windlass = build()?;
     heading("2/4 a test bed");
     let testbed = start(nodes)?;
+    let helm = Helm::Four.ensure()?;
     let interrupted = tool::interrupted()?;
     for (title, changing) in
         [("3/4 the first run makes everything", true), ("4/4 the second run changes nothing", false)]
     {
         heading(title);
-        let (status, changes) = windlass_run(&windlass, &testbed)?;
+        let (status, changes) = windlass_run(&windlass, &helm, &testbed)?;
         if interrupted.load(Ordering::Relaxed) {
             eprintln!("interrupted");
             return Ok(tool::exit_code(status));
@@ -70,11 +71,13 @@ pub(crate) fn build() -> Result<PathBuf, Error> {
 }
 
 /// One run on the test bed: how it ended, and what it changed by the API server's audit log.
-fn windlass_run(windlass: &Path, testbed: &Testbed) -> Result<(ExitStatus, Vec<String>), Error> {
+fn windlass_run(windlass: &Path, helm: &Path, testbed: &Testbed) -> Result<(ExitStatus, Vec<String>), Error> {
     let mark = testbed.audit_mark()?;
     let start = Instant::now();
     eprintln!("$ KUBECONFIG={} windlass run {EXAMPLE}", testbed.kubeconfig().display());
-    let status = tool::run(tool::command(windlass).args(["run", EXAMPLE]).env("KUBECONFIG", testbed.kubeconfig()))?;
+    let mut command = tool::command(windlass);
+    command.args(["run", EXAMPLE]).env("KUBECONFIG", testbed.kubeconfig()).env("WINDLASS_HELM", helm);
+    let status = tool::run(&mut command)?;
     let took = seconds(start);
     let audit = testbed.audit_since(mark)?;
     let requests = audit.by(TESTER).count();

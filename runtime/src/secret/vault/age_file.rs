@@ -57,6 +57,17 @@ impl AgeVault {
         }
     }
 
+    /// Any file, read with the user's key and written for it.
+    #[must_use]
+    pub fn of_file(path: &Path, folders: &UserFolders) -> Self {
+        Self {
+            path: path.to_owned(),
+            lock: folders.state.join("secrets.lock"),
+            identity: Identity::path(folders),
+            recipients: Vec::new(),
+        }
+    }
+
     /// The names in it, sorted.
     ///
     /// # Errors

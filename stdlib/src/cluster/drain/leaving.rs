@@ -1,6 +1,6 @@
 //! The pods of a node on their way out: evicted as their budgets allow, and followed until they are gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::future::{Either, select};
@@ -27,6 +27,8 @@ pub(super) struct Leaving {
     terms: Terms,
     watch: Option<Watch>,
     pods: BTreeMap<Name, Json>,
+    /// The uids of those that have been evicted. A watch still tells what was before that.
+    evicted: BTreeSet<String>,
     /// What the API server says of pods that may not be evicted yet.
     held: BTreeMap<Name, String>,
 }
@@ -59,9 +61,16 @@ impl Leaving {
                 }
             }
         })?;
-        let (pods, held) = (BTreeMap::new(), BTreeMap::new());
-        let mut leaving =
-            Self { cluster: cluster.clone(), node: node.to_string(), of, terms, watch: Some(watch), pods, held };
+        let mut leaving = Self {
+            cluster: cluster.clone(),
+            node: node.to_string(),
+            of,
+            terms,
+            watch: Some(watch),
+            pods: BTreeMap::new(),
+            evicted: BTreeSet::new(),
+            held: BTreeMap::new(),
+        };
         leaving.take(WatchEvent::Snapshot(first));
         Ok(leaving)
     }
@@ -80,7 +89,7 @@ impl Leaving {
     /// Whether a pod stands against the drain.
     pub fn check(&self) -> Result<()> {
         let fates = self.pods.iter().map(|((namespace, name), pod)| {
-            let fate = if is_going(pod) { Fate::Leaves } else { Fate::of(pod, self.terms) };
+            let fate = if self.is_going(pod) { Fate::Leaves } else { Fate::of(pod, self.terms) };
             (format!("Pod/{name} in {namespace}"), fate)
         });
         let refused: Vec<_> = fates.filter(|(_, fate)| matches!(fate, Fate::Refused { .. })).collect();
@@ -98,6 +107,10 @@ impl Leaving {
         let words =
             |(sort, count): (&str, usize)| format!("{count} {} {sort}", if count == 1 { "pod" } else { "pods" });
         sorts.into_iter().map(words).collect::<Vec<_>>().join(", ")
+    }
+
+    fn is_going(&self, pod: &Json) -> bool {
+        pod.pointer("/metadata/deletionTimestamp").is_some() || self.evicted.contains(&text(pod, "/metadata/uid"))
     }
 
     fn left(&self) -> impl Iterator<Item = (&Name, &Json)> {
@@ -118,17 +131,16 @@ impl Leaving {
             self.check()?;
             let due: Vec<(Name, Json)> = self
                 .left()
-                .filter(|(name, pod)| !is_going(pod) && !self.held.contains_key(*name))
+                .filter(|(name, pod)| !self.is_going(pod) && !self.held.contains_key(*name))
                 .map(|(name, pod)| (name.clone(), pod.clone()))
                 .collect();
             for (name, pod) in due {
+                let uid = text(&pod, "/metadata/uid");
                 match self.evict(call, &name, pod, grace_period)? {
                     Evicted::Leaves(done) => {
                         outcome.items.extend(done.items);
                         outcome.objects.extend(done.objects);
-                        if let Some(pod) = self.pods.get_mut(&name) {
-                            pod["metadata"]["deletionTimestamp"] = json!(call.clock().wall().to_string());
-                        }
+                        self.evicted.insert(uid);
                     }
                     Evicted::Held(why) => drop(self.held.insert(name, why)),
                 }
@@ -292,10 +304,6 @@ fn eviction(cluster: &Cluster, id: &ResourceId, pod: Json, body: Json) -> Change
         }),
         inverse: Inverse::Cannot("an evicted pod does not come back: its controller makes another one".to_owned()),
     }
-}
-
-fn is_going(pod: &Json) -> bool {
-    pod.pointer("/metadata/deletionTimestamp").is_some()
 }
 
 fn still_there(pod: &Json) -> String {

@@ -43,6 +43,11 @@ fn pods_go_daemon_sets_stay_and_a_second_run_changes_nothing(bed: Bed) {
     let first = bed.run(script);
     assert_eq!(first.value()["changed"], true);
     assert_eq!(running(&bed, &namespace, "node-1"), 1, "the DaemonSet's");
+    let mut done: Vec<String> = first.report.steps[0].outcome.iter().map(|item| item.resource.clone()).collect();
+    let count = done.len();
+    done.sort();
+    done.dedup();
+    assert_eq!(done.len(), count, "each is evicted once: {done:?}");
     assert_eq!(first.logs(), ["Node/node-1 keeps 1 pod of a DaemonSet"]);
     let mark = bed.mark();
     let second = bed.run(script).value();

@@ -1,4 +1,4 @@
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use serde_json::json;
+use sha2::Digest as _;
 
 use crate::helm::testing::{With, chart, with_each};
 use crate::testing::{Bed, on};
@@ -102,4 +103,106 @@ fn names_and_urls_are_checked() {
         assert!(error["message"].as_str().unwrap().contains(said), "{error}");
         assert!(!error.to_string().contains("me:pw"), "{error}");
     }
+}
+
+/// A registry over TLS with one chart, for who knows the password, as far as the OCI distribution specification is asked for;
+/// gives its host and its certificate.
+fn registry(name: &str, version: &str, archive: Vec<u8>) -> (String, String) {
+    let digest = |content: &[u8]| format!("sha256:{}", crate::helm::chart::hex(&sha2::Sha256::digest(content)));
+    let config = serde_json::to_vec(&json!({ "name": name, "version": version, "apiVersion": "v2" })).unwrap();
+    let part = |kind: &str, content: &[u8]| json!({ "mediaType": format!("application/vnd.cncf.helm.{kind}"), "digest": digest(content), "size": content.len() });
+    let kind = "application/vnd.oci.image.manifest.v1+json";
+    let manifest = serde_json::to_vec(&json!({
+        "schemaVersion": 2, "mediaType": kind, "config": part("config.v1+json", &config),
+        "layers": [part("chart.content.v1.tar+gzip", &archive)],
+    }))
+    .unwrap();
+    let base = format!("/v2/charts/{name}");
+    let tags = serde_json::to_vec(&json!({ "name": format!("charts/{name}"), "tags": [version] })).unwrap();
+    let served: Vec<(String, Vec<u8>)> = vec![
+        ("/v2/".to_owned(), b"{}".to_vec()),
+        (format!("{base}/tags/list"), tags),
+        (format!("{base}/manifests/{version}"), manifest.clone()),
+        (format!("{base}/manifests/{}", digest(&manifest)), manifest),
+        (format!("{base}/blobs/{}", digest(&config)), config),
+        (format!("{base}/blobs/{}", digest(&archive)), archive),
+    ];
+    let known = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("reader:{PASSWORD}")));
+    let (config, pem) = crate::testing::tls();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = format!("localhost:{}", listener.local_addr().unwrap().port());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let connection = rustls::ServerConnection::new(config.clone()).unwrap();
+            let mut stream = BufReader::new(rustls::StreamOwned::new(connection, stream.unwrap()));
+            let mut lines = stream.by_ref().lines().map_while(Result::ok);
+            let asked = lines.next().unwrap_or_default();
+            // All of the head is read: what is left unread would break the connection.
+            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            let is_known = head.iter().any(|line| line.ends_with(&known));
+            let path = asked.split([' ', '?']).nth(1).unwrap_or_default();
+            let found = served.iter().find(|(at, _)| at == path).map(|(_, content)| content.as_slice());
+            let (status, content) = match found {
+                _ if !is_known => ("401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"charts\"", &[][..]),
+                Some(content) => ("200 OK", content),
+                None => ("404 Not Found", &[][..]),
+            };
+            let head = format!(
+                "HTTP/1.1 {status}\r\nContent-Type: {}\r\nDocker-Content-Digest: {}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                if path.contains("/manifests/") { kind } else { "application/octet-stream" },
+                digest(content),
+                content.len(),
+            );
+            let body = if asked.starts_with("HEAD") { &[][..] } else { content };
+            let stream = stream.get_mut();
+            let _ = stream.write_all(&[head.as_bytes(), body].concat());
+            stream.conn.send_close_notify();
+            let _ = stream.flush();
+        }
+    });
+    (host, pem)
+}
+
+#[on(shadow, live)]
+fn charts_come_from_a_registry(bed: Bed) {
+    with_each(&bed, |with| {
+        let (folder, digest) = repository(with);
+        let archive = std::fs::read(folder.path().join("web-1.0.0.tgz")).unwrap();
+        let (host, pem) = registry("web", "1.0.0", archive);
+        let (ca, password) = (folder.path().join("ca.pem"), folder.path().join("password"));
+        std::fs::write(&ca, pem).unwrap();
+        std::fs::write(&password, PASSWORD).unwrap();
+        let named = format!(
+            "helm::repo(\"registry\", \"oci://{host}/charts\", #{{ username: \"reader\", password: secret::file(\"{}\"), ca_file: \"{}\" }})",
+            password.display(),
+            ca.display()
+        );
+        let upgrade = |version: &str| {
+            with.run(&format!(
+                "{named}; helm::upgrade(\"web\", \"registry/web\", #{{ NS, version: \"{version}\", digest: \"sha256:{digest}\" }})"
+            ))
+        };
+        let first = upgrade("1.0.0");
+        assert_eq!(first.value()["changed"], true, "{:#}", first.value());
+        assert!(!first.everything().contains(PASSWORD));
+        assert!(with.find("deploy/web").is_some());
+        assert_eq!(upgrade("1.0.0").value()["changed"], false);
+        assert_eq!(upgrade("^1.0.0").value()["changed"], false, "the same chart, by a range");
+        let missing = upgrade("9.9.9").error();
+        assert_eq!(missing["kind"], "not_found", "{missing}");
+        let pull = format!(
+            "{named}; helm::pull(\"oci://{host}/charts/web\", #{{ version: \"1.0.0\", to: \"{}\" }})",
+            folder.path().join("to").display()
+        );
+        let values = json!({ "network": { "ca_bundle": ca.display().to_string() } });
+        let pulled = with.run_with(&pull, |builder| builder.values(values)).value();
+        assert_eq!(pulled["digest"], format!("sha256:{digest}"));
+        let unsigned = with
+            .run(&format!("helm::upgrade(\"web\", \"{}\", #{{ NS, verify: true }})", pulled["path"].as_str().unwrap()))
+            .error();
+        assert_eq!(unsigned["kind"], "rejected", "{unsigned}");
+        assert!(unsigned["hint"].as_str().unwrap().contains("keyring"), "{unsigned}");
+        let stranger = with.run(&format!("helm::repo(\"other\", \"oci://{host}/charts\", #{{ ca_file: \"{}\" }}); helm::upgrade(\"web\", \"other/web\", #{{ NS, version: \"^1.0.0\" }})", ca.display())).error();
+        assert_eq!(stranger["kind"], "forbidden", "{stranger}");
+    });
 }

@@ -1,7 +1,9 @@
 use serde_json::json;
+use windlass_runtime::journal::{Intent, Journal as _, ResultRecord};
+use windlass_runtime::undo::Undoing;
 
-use crate::helm::testing::{chart, copy_of, with_each};
-use crate::testing::{Bed, on};
+use crate::helm::testing::{With, chart, copy_of, with_each};
+use crate::testing::{Bed, Cut, on};
 
 #[on(shadow, live)]
 fn a_release_is_installed_once_upgraded_and_taken_back(bed: Bed) {
@@ -156,15 +158,46 @@ fn without_helm_a_live_run_fails_and_a_rehearsal_says_what_it_does_not_know(bed:
 }
 
 #[on(shadow, live)]
-fn images_that_a_chart_takes_from_elsewhere_are_warned_about(bed: Bed) {
+fn a_chart_that_takes_images_from_elsewhere_is_refused_with_its_values_named(bed: Bed) {
     with_each(&bed, |with| {
-        let script = "helm::upgrade(\"web\", WEB, #{ NS, set: #{ hook: false, sidecar: \"busybox:1.36\" }, images: #{ registry: \"mirror.local:5000\" } })";
-        let ran = with.run(script);
-        ran.value();
+        let upgrade = |set: &str, images: &str| {
+            with.run(&format!("helm::upgrade(\"web\", WEB, #{{ NS, set: #{{ {set} }}, images: #{{ {images} }} }})"))
+        };
+        let mirror = "registry: \"mirror.local:5000\"";
+        let refused = upgrade("sidecar: \"busybox:1.37\"", mirror).error();
+        assert_eq!(refused["kind"], "values", "{refused}");
+        let message = refused["message"].as_str().unwrap();
+        assert!(message.contains("busybox:1.36 should be mirror.local:5000/busybox:1.36;"), "the hook's: {message}");
+        assert!(message.ends_with("busybox:1.37 should be mirror.local:5000/busybox:1.37 by sidecar"), "{message}");
+        assert!(refused["hint"].as_str().unwrap().contains("helm show values"), "{refused}");
+        assert!(with.find("deploy/web").is_none(), "nothing has changed");
+
+        let given = upgrade("hook: false, sidecar: \"mirror.local:5000/busybox:1.37\"", mirror).value();
+        assert_eq!(given["changed"], true, "{given:#}");
         let containers = with.get("deploy/web")["spec"]["template"]["spec"]["containers"].clone();
         assert_eq!(containers[0]["image"], "mirror.local:5000/nginx:1.27");
-        let logs = ran.logs().join("\n");
-        assert!(logs.contains("takes these images from elsewhere than `images` says: busybox:1.36"), "{logs}");
+        let stays = format!("{mirror}, rewrite: #{{ \"busybox:\": \"busybox:\" }}");
+        assert_eq!(upgrade("sidecar: \"busybox:1.37\"", &stays).value()["changed"], true);
+        assert_eq!(upgrade("sidecar: \"busybox:1.37\"", &stays).value()["changed"], false);
+        assert_eq!(upgrade("sidecar: \"busybox:1.37\"", mirror).error()["kind"], "values", "not as it was agreed");
+        assert_eq!(upgrade("hook: false", "").value()["changed"], true, "nothing is asked for");
+    });
+}
+
+#[on(shadow, live)]
+fn the_sessions_images_are_meant_if_a_script_names_none(bed: Bed) {
+    with_each(&bed, |with| {
+        let values = json!({ "images": { "registry": "mirror.local:5000", "auth": { "username": "u" } } });
+        let of_session = |script: &str| with.run_with(script, |builder| builder.values(values.clone()));
+        of_session("helm::upgrade(\"web\", WEB, #{ NS, set: #{ hook: false } })").value();
+        let image = |with: &crate::helm::testing::With| {
+            with.get("deploy/web")["spec"]["template"]["spec"]["containers"][0]["image"].clone()
+        };
+        assert_eq!(image(with), "mirror.local:5000/nginx:1.27");
+        let given = "helm::upgrade(\"web\", WEB, #{ NS, set: #{ hook: false }, images: values.images })";
+        assert_eq!(of_session(given).value()["changed"], false, "the same, with the credentials left aside");
+        of_session("helm::upgrade(\"web\", WEB, #{ NS, images: #{} })").value();
+        assert_eq!(image(with), "nginx:1.27");
     });
 }
 
@@ -199,4 +232,136 @@ fn a_wait_for_a_release_that_cannot_start_says_why(bed: Bed) {
         assert!(error["details"]["object"].as_str().unwrap().contains("Deployment/web"), "{error}");
         with.bed.mend();
     });
+}
+
+/// What a run leaves that dies around its one change of the release `web`.
+fn cut(with: &With, script: &str, before_acting: bool) -> Vec<(Intent, Option<ResultRecord>)> {
+    let journal = Cut::new(before_acting);
+    let kept = journal.clone();
+    let error = with.run_with(script, |session| session.journal(journal)).error();
+    assert!(error["message"].as_str().unwrap().starts_with("cut "), "{error}");
+    let entries = kept.entries().unwrap();
+    assert!(entries.len() == 1 && entries[0].1.is_none(), "{entries:?}");
+    entries
+}
+
+#[on(shadow, live)]
+fn a_cut_between_intent_and_result_is_probed_rightly(bed: Bed) {
+    with_each(&bed, |with| {
+        let upgrade = |replicas: u32| {
+            format!("helm::upgrade(\"web\", WEB, #{{ NS, set: #{{ hook: false, replicas: {replicas} }} }})")
+        };
+        let uninstall = "helm::uninstall(\"web\", #{ NS, keep_history: true })";
+        let had_no_effect = |script: &str| {
+            let undone = with.undo_entries(&cut(with, script, true)).unwrap();
+            assert!(matches!(undone[0].result, Undoing::HadNoEffect), "{script}: {undone:?}");
+        };
+        let is_taken_back = |script: &str| {
+            let undone = with.undo_entries(&cut(with, script, false)).unwrap();
+            assert!(undone.len() == 1 && undone[0].changed(), "{script}: {undone:?}");
+        };
+        had_no_effect(&upgrade(1));
+        assert!(with.find("deploy/web").is_none());
+        is_taken_back(&upgrade(1));
+        assert!(with.find("deploy/web").is_none(), "the install is undone");
+
+        with.run(&upgrade(1)).value();
+        had_no_effect(&upgrade(2));
+        assert_eq!(with.status("web")["revision"], 1);
+        is_taken_back(&upgrade(2));
+        assert_eq!(with.get("deploy/web")["spec"]["replicas"], 1);
+        assert_eq!(with.status("web")["description"], "Rollback to 1");
+
+        had_no_effect(uninstall);
+        assert!(with.find("deploy/web").is_some());
+        is_taken_back(uninstall);
+        assert_eq!(with.get("deploy/web")["spec"]["replicas"], 1);
+        let entries = cut(with, "helm::uninstall(\"web\", #{ NS })", false);
+        let undone = with.undo_entries(&entries).unwrap();
+        assert!(matches!(&undone[0].result, Undoing::Cannot(why) if why.contains("keep_history")), "{undone:?}");
+    });
+}
+
+#[on(shadow, live)]
+fn what_is_there_already_is_taken_over_only_if_told(bed: Bed) {
+    with_each(&bed, |with| {
+        with.bed.create(&with.namespace, crate::testing::secret("web", &json!({ "token": "mine" })));
+        let upgrade = |options: &str| {
+            with.run(&format!("helm::upgrade(\"web\", WEB, #{{ NS, set: #{{ hook: false }}, {options} }})"))
+        };
+        let refused = upgrade("").error();
+        assert_eq!(refused["kind"], "conflict", "{refused}");
+        assert!(refused["hint"].as_str().unwrap().contains("take_ownership: true"), "{refused}");
+        assert_eq!(upgrade("take_ownership: true").value()["changed"], true);
+        let labels = with.get("secret/web")["metadata"]["labels"].clone();
+        assert_eq!(labels["app.kubernetes.io/managed-by"], "Helm");
+    });
+}
+
+#[on(shadow, live)]
+fn fields_of_others_are_taken_only_if_told(bed: Bed) {
+    with_each(&bed, |with| {
+        let four = with.path.to_string_lossy().contains("helm-v4");
+        let upgrade = |replicas: u32, options: &str| {
+            with.run(&format!(
+                "helm::upgrade(\"web\", WEB, #{{ NS, set: #{{ hook: false, replicas: {replicas} }}, {options} }})"
+            ))
+        };
+        upgrade(1, "").value();
+        with.bed.patch("deploy/web", &with.namespace, json!({ "spec": { "replicas": 3 } }));
+        let second = upgrade(2, "");
+        if four {
+            let refused = second.error();
+            assert_eq!(refused["kind"], "conflict", "{refused}");
+            assert!(refused["hint"].as_str().unwrap().contains("force_conflicts: true"), "{refused}");
+        } else {
+            second.value();
+        }
+        assert_eq!(upgrade(4, "force_conflicts: true").value()["changed"], true);
+        assert_eq!(with.get("deploy/web")["spec"]["replicas"], 4);
+    });
+}
+
+#[on(shadow, live)]
+fn what_else_is_waited_for_is_the_scripts_choice(bed: Bed) {
+    with_each(&bed, |with| {
+        let upgrade = |wait_for: &str| {
+            with.run(&format!(
+                "helm::upgrade(\"web\", WEB, #{{ NS, set: #{{ hook: false }}, timeout: \"20s\", wait_for: [{wait_for}] }})"
+            ))
+        };
+        upgrade("#{ ready: \"Deployment/web\" }, #{ exists: \"Service/web\" }").value();
+        assert_eq!(with.get("deploy/web")["status"]["readyReplicas"], 1, "in the release's namespace");
+        let error = upgrade("#{ exists: \"cm/never\", timeout: \"1s\" }").error();
+        assert_eq!(error["kind"], "timeout", "{error}");
+        assert!(error["message"].as_str().unwrap().contains("ConfigMap/never in"), "{error}");
+    });
+}
+
+#[on(shadow, because = "what is said of the program is said before a cluster is asked")]
+fn an_old_helm_is_warned_about_once_and_a_very_old_one_refused(bed: Bed) {
+    let ran = |version: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("helm");
+        std::fs::write(&path, format!("#!/bin/sh\n[ \"$1\" = version ] && echo {version}\n")).unwrap();
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let script = "for n in 0..2 { helm::repo(\"registry\", \"oci://registry.example.invalid/charts\"); }";
+        crate::testing::Scripting::run_with(&bed, script, |builder| {
+            builder.program("helm", &path).state_folder(crate::helm::testing::state())
+        })
+    };
+    for (version, instead) in [("v3.20.1", "3.20.2"), ("v4.1.3+g1234", "4.1.4")] {
+        let ran = ran(version);
+        ran.value();
+        let warned: Vec<_> =
+            ran.logs().into_iter().filter(|line| line.contains("can be made to write outside")).collect();
+        assert!(warned.len() == 1 && warned[0].contains(instead), "{version}: {warned:?}");
+    }
+    for version in ["v3.20.2", "v4.1.4"] {
+        assert_eq!(ran(version).logs(), Vec::<String>::new(), "{version}");
+    }
+    let refused = ran("v3.19.9").error();
+    assert!(refused["message"].as_str().unwrap().ends_with("is Helm 3.19.9, which is too old"), "{refused}");
+    assert!(refused["hint"].as_str().unwrap().contains("3.20.2 or later"), "{refused}");
+    assert!(ran("hello").error()["message"].as_str().unwrap().ends_with("does not say its version"));
 }

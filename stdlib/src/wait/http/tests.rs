@@ -1,6 +1,5 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::sync::Arc;
 
 use serde_json::json;
 
@@ -88,13 +87,7 @@ fn what_is_wrong_in_itself_is_refused_at_once() {
 
 /// Answers one TLS connection after the other; gives its port and certificate.
 fn tls_server() -> (u16, String) {
-    let key = rcgen::KeyPair::generate().unwrap();
-    let certificate = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
-    let (pem, der) = (certificate.pem(), certificate.der().clone());
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let key = rustls::pki_types::PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-    let config = Arc::new(builder.with_no_client_auth().with_single_cert(vec![der], key).unwrap());
+    let (config, pem) = crate::testing::tls();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::Readiness;
-use crate::wait::fields::condition;
+use crate::fields::condition;
 
 pub(super) fn readiness(object: &Json) -> Readiness {
     match condition(object, "Available") {

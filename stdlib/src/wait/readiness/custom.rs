@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::Readiness;
-use crate::wait::fields::{condition, is_stale, text};
+use crate::fields::{condition, is_stale, text};
 
 /// Conditions that say when an object serves its purpose, the most telling first.
 const POSITIVE: [&str; 8] =

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::Readiness;
-use crate::wait::fields::{condition, holds};
+use crate::fields::{condition, holds};
 
 pub(super) fn readiness(object: &Json) -> Readiness {
     if let Some(names) = condition(object, "NamesAccepted").filter(|c| c.is_false()) {

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{Readiness, Related, count, placement, unobserved};
-use crate::wait::fields::{name, text};
+use crate::fields::{name, text};
 
 /// Whether it must be asked if it should run anywhere: its own status says that it should not.
 pub(super) fn needs_nodes(object: &Json) -> bool {

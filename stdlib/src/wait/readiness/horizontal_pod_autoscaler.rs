@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::Readiness;
-use crate::wait::fields::{condition, int, is_stale};
+use crate::fields::{condition, int, is_stale};
 
 pub(super) fn readiness(object: &Json) -> Readiness {
     if is_stale(object) {

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{Readiness, count};
-use crate::wait::fields::{condition, holds, int};
+use crate::fields::{condition, holds, int};
 
 pub(super) fn readiness(object: &Json) -> Readiness {
     let wanted = int(object, "/spec/completions").unwrap_or(1);

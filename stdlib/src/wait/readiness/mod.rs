@@ -20,7 +20,7 @@ mod stateful_set;
 
 use serde_json::Value as Json;
 
-use super::fields::{int, is_going, kind};
+use crate::fields::{int, is_going, kind};
 
 /// How far an object is. Each word about it is fit to follow the object's name: `2 of 3 replicas available`.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{Readiness, Related};
-use crate::wait::fields::{entry, is_going, list, name, text};
+use crate::fields::{entry, is_going, list, name, text};
 
 pub(super) fn is_pending(object: &Json) -> bool {
     text(object, "/status/phase").unwrap_or("Pending") == "Pending"

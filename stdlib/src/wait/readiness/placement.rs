@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::wait::fields::{entry, list, name, text};
+use crate::fields::{entry, list, name, text};
 
 /// Taints that the DaemonSet controller makes every pod of its own tolerate.
 const ALWAYS_TOLERATED: [&str; 6] = [

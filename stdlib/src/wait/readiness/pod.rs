@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::Readiness;
-use crate::wait::fields::{condition, list, text};
+use crate::fields::{condition, list, text};
 
 pub(super) fn readiness(object: &Json) -> Readiness {
     match text(object, "/status/phase").unwrap_or("Pending") {

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{Readiness, count, replicas, unobserved};
-use crate::wait::fields::condition;
+use crate::fields::condition;
 
 pub(super) fn readiness(object: &Json) -> Readiness {
     if let Some(not_yet) = unobserved(object) {

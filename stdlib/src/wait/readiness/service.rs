@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::{Readiness, Related};
-use crate::wait::fields::{list, text};
+use crate::fields::{list, text};
 
 /// Whether it depends on endpoints: all but names for something outside.
 pub(super) fn needs_endpoints(object: &Json) -> bool {

@@ -344,3 +344,27 @@ fn an_object_that_comes_back_is_another_one_and_may_become_ready(bed: Bed) {
     later.done();
     assert_eq!(ran.value()["status"]["availableReplicas"], 1);
 }
+
+#[on(shadow, live)]
+fn a_node_that_is_not_well_and_a_budget_without_room_are_named(bed: Bed) {
+    let bed = bed.alone();
+    let ns = bed.namespace();
+    let here = json!({"spec": {"nodeSelector": {"kubernetes.io/hostname": "node-2"}}});
+    apply(&bed, &ns, bed.faulty(&ns, deployment("web", 1, &here), "never-ready"));
+    let budget = json!({"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "web"},
+        "spec": {"minAvailable": 1, "selector": {"matchLabels": {"app": "web"}}}});
+    bed.create(&ns, budget);
+    let (other, of) = (bed.other(), ns.clone());
+    bed.wait(async move {
+        other.until("pdb/web", &of, |b| b.is_some_and(|b| b["status"]["expectedPods"] == 1)).await;
+        let bound = |p: &Json| p["spec"]["nodeName"] == "node-2";
+        while !other.list("Pod", &of).await.iter().any(bound) {
+            other.sleep(Duration::from_millis(50)).await;
+        }
+    });
+    bed.run("cluster::cordon(\"node-2\")").value();
+    let error = bed.run(&format!("wait::ready(\"Deployment/web\", #{{ namespace: {ns:?}, timeout: \"3s\" }})")).error();
+    let details = &error["details"];
+    assert_eq!(details["budgets"], json!([{"name": "web", "healthy": 0, "desired": 1}]), "{error:#}");
+    assert_eq!((&details["nodes"][0]["name"], &details["nodes"][0]["cordoned"]), (&json!("node-2"), &json!(true)));
+}

@@ -60,6 +60,8 @@ pub(super) struct Findings {
     pub(super) endless: Vec<String>,
     /// What was written though not every rule about it could be judged.
     unvalidated: Vec<String>,
+    /// Releases whose objects are not known, and why.
+    not_rendered: Vec<(String, String)>,
 }
 
 impl Findings {
@@ -74,10 +76,14 @@ impl Findings {
         waits.truncate(WAITS);
         let virtual_s = report.virtual_s.unwrap_or_default();
         let (objects, questions, faults, endless) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        let outcomes = report.steps.iter().flat_map(|step| &step.outcome);
-        let unvalidated = outcomes.filter(|item| item.result == ResultWord::Unvalidated);
-        let unvalidated = unvalidated.map(|item| item.resource.clone()).collect();
-        Self { setting, virtual_s, timeline, waits, objects, questions, faults, endless, unvalidated }
+        let with = |word| {
+            let outcomes = report.steps.iter().flat_map(|step| &step.outcome);
+            outcomes.filter(move |item| item.result == word)
+        };
+        let unvalidated = with(ResultWord::Unvalidated).map(|item| item.resource.clone()).collect();
+        let not_rendered = with(ResultWord::NotRendered);
+        let not_rendered = not_rendered.map(|i| (i.resource.clone(), i.reason.clone().unwrap_or_default())).collect();
+        Self { setting, virtual_s, timeline, waits, objects, questions, faults, endless, unvalidated, not_rendered }
     }
 
     fn not_simulated(&self) -> Vec<String> {
@@ -116,6 +122,7 @@ impl Findings {
             "timeline": timeline.collect::<Vec<_>>(), "objects": objects.collect::<Vec<_>>(),
             "longest_waits": waits.collect::<Vec<_>>(), "questions": self.questions,
             "faults": self.faults.iter().map(End::json).collect::<Vec<_>>(),
+            "not_rendered": self.not_rendered.iter().map(|(resource, reason)| json!({ "resource": resource, "reason": reason })).collect::<Vec<_>>(),
             "not_simulated": self.not_simulated(), "endless": self.endless,
         })
     }
@@ -139,6 +146,7 @@ impl Findings {
                 let _ = writeln!(text, "  {}{}", line(&fault.said()), effect.unwrap_or_default());
             }
         }
+        self.not_rendered_text(&mut text, style);
         head(&mut text, style, "not simulated", "");
         for one in self.not_simulated() {
             let _ = writeln!(text, "  {}", line(&one));
@@ -151,6 +159,26 @@ impl Findings {
             text.push_str(&self::again(again, style));
         }
         text
+    }
+
+    fn not_rendered_text(&self, text: &mut String, style: Style) {
+        if self.not_rendered.is_empty() {
+            return;
+        }
+        head(
+            text,
+            style,
+            "not rendered",
+            "whose charts' objects, and the waits for them, are not part of this rehearsal",
+        );
+        let mut reasons: Vec<&str> = self.not_rendered.iter().map(|(_, reason)| reason.as_str()).collect();
+        reasons.dedup();
+        for (resource, _) in &self.not_rendered {
+            let _ = writeln!(text, "  {}", line(resource));
+        }
+        for reason in reasons {
+            let _ = writeln!(text, "  {}", style.bold_yellow(line(reason)));
+        }
     }
 
     fn timeline_text(&self, text: &mut String, style: Style) {

@@ -50,6 +50,13 @@ pub(crate) fn entry<'a>(object: &'a Json, map: &str, key: &str) -> Option<&'a st
     object.pointer(map).and_then(|m| m.get(key)).and_then(Json::as_str)
 }
 
+/// When an event happened last.
+pub(crate) fn event_time(event: &Json) -> Option<&str> {
+    ["/series/lastObservedTime", "/lastTimestamp", "/eventTime", "/firstTimestamp", "/metadata/creationTimestamp"]
+        .into_iter()
+        .find_map(|pointer| text(event, pointer))
+}
+
 /// A condition of an object's status.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Condition<'a> {
