@@ -238,7 +238,7 @@ mod tests {
         ))
     }
 
-    #[on(shadow, because = "the test bed's nodes run no containers")]
+    #[on(shadow, node)]
     fn files_and_folders_arrive_and_are_left_alone_the_second_time(bed: Bed) {
         let (ns, folder) = (web(&bed, ""), tempfile::tempdir().unwrap());
         put(&bed, &ns).value();
@@ -315,7 +315,7 @@ mod tests {
         assert!(!to.exists());
     }
 
-    #[on(shadow, because = "the test bed's nodes run no containers")]
+    #[on(shadow, node)]
     fn what_cannot_be_copied_says_why(bed: Bed) {
         let (ns, folder) = (
             web(&bed, "[{command: find -H /gone*, code: 1}, {command: test -e /gone, code: 1}]"),

@@ -178,7 +178,7 @@ mod tests {
         bed.run(&script).value().as_str().unwrap().to_owned()
     }
 
-    #[on(shadow, because = "the test bed's nodes run no containers")]
+    #[on(shadow, node)]
     fn files_and_folders_arrive_and_are_left_alone_the_second_time(bed: Bed) {
         let (ns, folder) = (web(&bed), tempfile::tempdir().unwrap());
         std::fs::create_dir(folder.path().join("deep")).unwrap();
@@ -213,7 +213,7 @@ mod tests {
         assert!(format!("{:?}", bed.undo(&file).unwrap()).contains("is not kept"));
     }
 
-    #[on(shadow, because = "the test bed's nodes run no containers")]
+    #[on(shadow, node)]
     fn large_files_arrive_whole(bed: Bed) {
         let (ns, folder) = (web(&bed), tempfile::tempdir().unwrap());
         let file = folder.path().join("large");
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(copy(&bed, &ns, &file, "/data/large").value()["changed"], false);
     }
 
-    #[on(shadow, because = "the test bed's nodes run no containers")]
+    #[on(shadow, node)]
     fn what_cannot_be_copied_says_why(bed: Bed) {
         let (ns, folder) = (web(&bed), tempfile::tempdir().unwrap());
         std::fs::write(folder.path().join("a"), "1").unwrap();

@@ -78,7 +78,7 @@ mod tests {
 
     use crate::testing::{Bed, Scripting as _, bare, deployment, merged, on};
 
-    /// What every container of the real test bed has written.
+    /// What every container of the real test bed has written, simulated or not.
     const LINES: &str = "started\nready";
 
     fn talking(name: &str) -> Json {
@@ -87,7 +87,7 @@ mod tests {
         merged(deployment(name, 2), &template)
     }
 
-    #[on(shadow, live)]
+    #[on(shadow, live, node)]
     fn the_log_of_a_pod_or_a_workload_is_read_by_lines(bed: Bed) {
         let ns = bed.namespace();
         bed.apply_as("kubectl", &ns, talking("web"));
@@ -109,11 +109,11 @@ mod tests {
         let stamped = logs(&pod, "timestamps: true");
         let (time, line) = stamped[1].as_str().unwrap().split_once(' ').unwrap();
         assert!(time.parse::<jiff::Timestamp>().is_ok() && line == "ready", "{stamped}");
-        let later = format!("sleep(2); cluster::logs({pod:?}, #{{ namespace: {ns:?}, since: \"1s\" }})");
+        let later = format!("sleep(3); cluster::logs({pod:?}, #{{ namespace: {ns:?}, since: \"1s\" }})");
         assert_eq!(bed.run(&later).value(), json!([]));
     }
 
-    #[on(shadow, live)]
+    #[on(shadow, live, node)]
     fn the_run_before_a_crash_has_a_log_of_its_own(bed: Bed) {
         let ns = bed.namespace();
         let faulty = bed.faulty(&ns, talking("web"), "crash-loop");
@@ -135,7 +135,7 @@ mod tests {
         assert_eq!((&lines[0], &lines[1]), (&json!("started"), &json!("ready")), "{lines}");
     }
 
-    #[on(shadow, live)]
+    #[on(shadow, live, node)]
     fn what_cannot_be_read_says_why(bed: Bed) {
         let ns = bed.namespace();
         bed.create(
@@ -162,7 +162,8 @@ mod tests {
         bed.apply_as("kubectl", &ns, talking("web"));
         bed.until_rolled_out("deployment/web", &ns);
         let script = format!("cluster::logs(\"deploy/web\", #{{ namespace: {ns:?}, previous: true }})");
-        if bed.testbed().is_none() {
+        // The logs of simulated nodes know nothing of runs.
+        if bed.runs_containers() || bed.testbed().is_none() {
             let error = bed.run(&script).error();
             assert_eq!(error["kind"], "rejected", "{error}");
             assert!(error["message"].as_str().unwrap().contains("previous terminated container"), "{error}");

@@ -126,28 +126,35 @@ mod tests {
         ns
     }
 
-    #[on(shadow, because = "the test bed's nodes run no containers")]
+    #[on(shadow, node)]
     fn a_port_leads_to_the_pod_while_the_closure_runs(bed: Bed) {
         let ns = web(&bed);
+        let forward = |target: &str, port: u16, closure: &str| {
+            format!("cluster::port_forward({target:?}, {port}, #{{ namespace: {ns:?} }}, |port| {{ {closure}; port }})")
+        };
+        // Only a pod that runs says something.
+        let reach = match bed.runs_containers() {
+            true => "wait::http(`http://127.0.0.1:${port}/`, #{ body: \"served by a real container\" })",
+            false => "wait::port(\"127.0.0.1\", port)",
+        };
         for (target, port) in [("Deployment/web", 8080), ("svc/web", 80)] {
-            let (mark, network) = (bed.mark(), bed.target().network());
-            let later = bed.meanwhile(|other| async move {
-                other.sleep(Duration::from_secs(1)).await;
-                drop(network.dial("127.0.0.1", 40_000).await.unwrap());
+            let mark = bed.mark();
+            let ran = bed.run(&forward(target, port, reach));
+            let local = u16::try_from(ran.value().as_u64().unwrap()).unwrap();
+            // The log has it when it is over.
+            bed.wait({
+                let other = bed.other();
+                async move { other.sleep(Duration::from_secs(1)).await }
             });
-            let script = format!(
-                "cluster::port_forward({target:?}, {port}, #{{ namespace: {ns:?} }}, |port| {{ sleep(5); port }})"
-            );
-            let ran = bed.run(&script);
-            later.done();
-            assert_eq!(ran.value(), 40_000);
             let asked = bed.asked_since(mark);
-            let is_ours = |event: &&windlass_testbed::Event| event.uri.contains("/portforward?ports=8080");
-            assert_eq!(asked.events.iter().filter(is_ours).count(), 1, "{target}: {asked:?}");
+            let is_ours = |event: &&windlass_testbed::Event| {
+                event.uri.contains(&format!("/namespaces/{ns}/")) && event.uri.contains("/portforward?ports=8080")
+            };
+            assert!(asked.events.iter().any(|event| is_ours(&event)), "{target}: {asked:?}");
+            let network = bed.target().network();
+            let error = bed.wait(async move { network.dial("127.0.0.1", local).await.err() });
+            assert!(error.is_some());
         }
-        let network = bed.target().network();
-        let error = bed.wait(async move { network.dial("127.0.0.1", 40_000).await.err() });
-        assert!(error.is_some());
     }
 
     #[test]
@@ -185,7 +192,7 @@ mod tests {
         assert!(std::net::TcpStream::connect(("127.0.0.1", port)).is_err());
     }
 
-    #[on(shadow, because = "the test bed's nodes run no containers")]
+    #[on(shadow, node)]
     fn what_cannot_be_forwarded_says_why(bed: Bed) {
         let ns = web(&bed);
         for (target, port, kind, said) in [

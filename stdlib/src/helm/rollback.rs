@@ -25,7 +25,7 @@ pub struct RollbackOptions {
     #[option(default = "\"10m\"")]
     pub timeout: Duration,
     /// How long blocked pods are given without progress while it is waited.
-    #[option(default = "\"60s\"")]
+    #[option(default = "\"50s\"")]
     pub patience: Duration,
 }
 

@@ -45,7 +45,7 @@ pub struct UpgradeOptions {
     #[option(default = "\"10m\"")]
     pub timeout: Duration,
     /// How long blocked pods are given without progress while it is waited, as for `wait::ready`.
-    #[option(default = "\"60s\"")]
+    #[option(default = "\"50s\"")]
     pub patience: Duration,
     /// Run the chart's hooks.
     #[option(default = "true")]

@@ -10,8 +10,9 @@ use super::lookup::{Whereabouts, look_up};
 use super::vigil::{Goal, Times};
 use crate::cluster::{OnCluster, Target};
 
-/// How long something blocked is given without progress before a wait gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long something blocked is given without progress before a wait gives up: so long that the wait is over within a
+/// minute, even if it takes some seconds until something is seen to be blocked.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(50);
 
 /// The options of a wait for a state of an object.
 #[derive(Debug, Clone, Options)]
@@ -27,7 +28,7 @@ pub struct Terms {
     /// How long pods that are blocked (an image that cannot be pulled, a crash loop, no node that takes them, a quota)
     /// are given without any progress before the wait fails as `hopeless`. Longer where something else mends it, such as
     /// an autoscaler that adds nodes. It starts anew after a time without contact with the API server.
-    #[option(default = "\"60s\"")]
+    #[option(default = "\"50s\"")]
     pub patience: Duration,
 }
 

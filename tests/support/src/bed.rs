@@ -128,7 +128,11 @@ impl Bed {
     pub fn alone(self) -> Self {
         match &self.0.place {
             Place::Shadow { .. } => self,
-            Place::Live(_) => Self::real(Control::Own(Box::new(Testbed::builder().nodes(3).start().unwrap()))),
+            Place::Live(_) => {
+                let builder = Testbed::builder().nodes(3);
+                let builder = if self.runs_containers() { builder.real_node() } else { builder };
+                Self::real(Control::Own(Box::new(builder.start().unwrap())))
+            }
         }
     }
 
@@ -160,6 +164,12 @@ impl Bed {
             Place::Shadow { .. } => None,
             Place::Live(control) => Some(control.testbed()),
         }
+    }
+
+    /// Whether containers really run.
+    #[must_use]
+    pub fn runs_containers(&self) -> bool {
+        self.testbed().is_some_and(Testbed::has_real_node)
     }
 
     /// A kubeconfig of [`TESTER`]'s, for what opens the cluster by itself. A simulated one listens from then on, and its
@@ -246,6 +256,9 @@ impl Bed {
     #[must_use]
     pub fn namespace(&self) -> String {
         match &self.0.place {
+            Place::Live(control) if control.testbed().has_real_node() => {
+                control.testbed().namespace_on_real_node("test").unwrap()
+            }
             Place::Live(control) => control.testbed().fresh_namespace("test").unwrap(),
             Place::Shadow { .. } => {
                 static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
@@ -332,7 +345,8 @@ impl Bed {
     }
 
     /// A workload whose pods will have this fault in this namespace: `image-not-found`, `crash-loop` or `never-ready`. On
-    /// the simulated cluster it is a fault of its scene; on the real one, an annotation tells the simulated nodes.
+    /// the simulated cluster it is a fault of its scene; on the real one, an annotation tells the simulated nodes. On the real
+    /// node, its first container is told to be so.
     #[must_use]
     pub fn faulty(&self, namespace: &str, workload: Json, fault: &str) -> Json {
         if let Place::Shadow { target, .. } = &self.0.place {
@@ -340,7 +354,13 @@ impl Bed {
             target.inject(&fault);
             self.0.faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
         }
-        merged(workload, &json!({"spec": {"template": {"metadata": {"annotations": {FAULT: fault}}}}}))
+        let mut workload =
+            merged(workload, &json!({"spec": {"template": {"metadata": {"annotations": {FAULT: fault}}}}}));
+        if self.runs_containers() {
+            let container = &mut workload["spec"]["template"]["spec"]["containers"][0];
+            *container = merged(container.take(), &really(fault));
+        }
+        workload
     }
 
     /// Takes all faults away from pods that come from now on, and from those that are there on the simulated cluster.
@@ -408,6 +428,16 @@ fn fault_of(namespace: &str, workload: &Json, fault: &str) -> Fault {
         "image-not-found" => Fault::Image { pattern },
         "crash-loop" => Fault::Crash { pattern },
         "never-ready" => Fault::NeverReady { pattern },
+        other => panic!("there is no fault {other}"),
+    }
+}
+
+/// What makes a container of the real node faulty.
+fn really(fault: &str) -> Json {
+    match fault {
+        "image-not-found" => json!({"image": "example.invalid/not-found:1"}),
+        "crash-loop" => json!({"command": ["sh", "-c", "echo started; echo ready; exit 1"]}),
+        "never-ready" => json!({"readinessProbe": {"tcpSocket": {"port": 9}}}),
         other => panic!("there is no fault {other}"),
     }
 }

@@ -12,6 +12,8 @@
 //! }
 //! ```
 //!
+//! Where containers have to run, it is `#[on(shadow, node)]`: pods are those of the real node then.
+//!
 //! The tests are `a_config_map_can_be_made::shadow` and `…::live`: `cargo test -- ::shadow` runs the one half. Time is the
 //! bed's ([`Bed::now`], [`Other::sleep`]): on the shadow it jumps.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is how a test fails")]
@@ -38,6 +40,13 @@ pub fn shadow(test: impl FnOnce(Bed)) {
 /// had, and fails then where nothing may be skipped.
 pub fn live(test: impl FnOnce(Bed)) {
     if let Some(testbed) = windlass_testbed::shared() {
+        test(Bed::live(testbed));
+    }
+}
+
+/// The same on a real control plane with a real node, on which the pods of all the test's namespaces run.
+pub fn node(test: impl FnOnce(Bed)) {
+    if let Some(testbed) = windlass_testbed::shared_with_real_node() {
         test(Bed::live(testbed));
     }
 }

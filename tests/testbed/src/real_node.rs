@@ -109,6 +109,20 @@ impl Testbed {
         available()
     }
 
+    /// Builds what a real node needs besides the control plane, if it is not there yet: a minute or two.
+    ///
+    /// # Errors
+    /// If Go is missing, or the build fails.
+    pub fn build_real_node() -> Result<(), Error> {
+        programs().ensure().map(drop)
+    }
+
+    /// Whether it was started with a real node.
+    #[must_use]
+    pub fn has_real_node(&self) -> bool {
+        self.servers().real_node.is_some()
+    }
+
     /// Makes a namespace with a new name that begins with `prefix`, whose pods all go to the real node.
     ///
     /// # Errors

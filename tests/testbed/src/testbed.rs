@@ -41,7 +41,7 @@ pub struct Testbed {
 /// In the order in which they are to end: the API server before etcd.
 #[derive(Debug, Default)]
 pub(crate) struct Servers {
-    real_node: Option<Server>,
+    pub(crate) real_node: Option<Server>,
     kwok: Option<Server>,
     scheduler: Option<Server>,
     controller_manager: Option<Server>,

@@ -1,7 +1,9 @@
 //! The real node of the test bed: that pods run on it, and that nothing of it is left.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use windlass_testbed::{REAL_NODE, Testbed, skip_or_fail, skipped};
@@ -23,7 +25,11 @@ fn until(what: &str, mut done: impl FnMut() -> bool) -> Duration {
     start.elapsed()
 }
 
-/// The processes of a node whose own network is `network`, and its cgroups.
+fn is_skipped() -> bool {
+    skipped() || Testbed::real_node_available().is_err_and(|missing| skip_or_fail(&missing.to_string()))
+}
+
+/// The processes of the node of this process id, and its cgroups.
 fn left(node: u32) -> (Vec<PathBuf>, Vec<PathBuf>) {
     let entries = |folder: &str| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     // Whatever runs in the node has its cgroup's name among its own or its ancestors' arguments; pods have it in their
@@ -41,12 +47,43 @@ fn left(node: u32) -> (Vec<PathBuf>, Vec<PathBuf>) {
 }
 
 #[test]
-fn pods_run_and_nothing_of_them_is_left() {
-    if skipped() {
+fn nothing_is_left_when_its_starter_is_killed() {
+    const ASKED: &str = "WINDLASS_TESTBED_HOLD";
+    if is_skipped() {
         return;
     }
-    if let Err(missing) = Testbed::real_node_available() {
-        skip_or_fail(&missing.to_string());
+    if std::env::var_os(ASKED).is_some() {
+        // This is the one that is killed.
+        let testbed = Testbed::builder().real_node().start().unwrap();
+        let namespace = testbed.namespace_on_real_node("node").unwrap();
+        testbed.kubectl_ok(&["apply", "-n", &namespace, "-f", "-"], POD).unwrap();
+        testbed
+            .kubectl_ok(&["wait", "-n", &namespace, "pod/web", "--for=condition=Ready", "--timeout=60s"], "")
+            .unwrap();
+        println!("\nnode {}", testbed.process_ids()[0]);
+        loop {
+            std::thread::park();
+        }
+    }
+    #[expect(clippy::disallowed_methods, reason = "a test program that is to be killed")]
+    let mut starter = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "nothing_is_left_when_its_starter_is_killed", "--nocapture"])
+        .env(ASKED, "1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(starter.stdout.take().unwrap()).lines();
+    let node = lines.find_map(|line| line.unwrap().strip_prefix("node ").map(str::to_owned));
+    let node = node.unwrap().parse().unwrap();
+    assert!(left(node).0.len() >= 3 && !left(node).1.is_empty());
+    starter.kill().unwrap();
+    starter.wait().unwrap();
+    until("the end of the node", || left(node) == (Vec::new(), Vec::new()));
+}
+
+#[test]
+fn pods_run_and_nothing_of_them_is_left() {
+    if is_skipped() {
         return;
     }
     let mounts = || fs::read_to_string("/proc/self/mounts").unwrap();

@@ -10,6 +10,9 @@ use crate::{Error, tool};
 
 pub(crate) fn build() -> Result<ExitCode, Error> {
     let binaries = Binaries::ensure(&mut |line| eprintln!("{line}"))?;
+    if Testbed::real_node_available().is_ok() {
+        Testbed::build_real_node()?;
+    }
     println!("{}", binaries.path("controlplane").display());
     Ok(ExitCode::SUCCESS)
 }

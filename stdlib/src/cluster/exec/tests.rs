@@ -5,18 +5,23 @@ use windlass_runtime::journal::Journal as _;
 use crate::testing::{Bed, Scripting as _, deployment, merged, on, run_on, runtime};
 
 /// What the containers of these tests answer.
-const ANSWERS: &str = "
-- { command: [psql, -c, select 1], stdout: \"1\\n\" }
-- { command: [pg_isready], code: 2, stderr: \"one\\ntwo\\nthree\\nfour\\nfive\\nno response\\n\" }
-- { command: \"sh -c echo $HOME*\", stdout: \"/root\\n\" }
-- { command: [migrate], stdout: done }
-- { command: [whoami], container: side, stdout: nobody }
-- { command: [slow], takes: 600, stdout: late }
-";
+const ANSWERS: &str = r#"
+- { command: [expr, "6", "*", "7"], stdout: "42\n" }
+- { command: "ls /1 *", code: 1, stderr: "ls: /1: No such file or directory\nls: /2: No such file or directory\nls: /3: No such file or directory\nls: /4: No such file or directory\nls: /5: No such file or directory\nls: /6: No such file or directory\n" }
+- { command: "sh -c echo $HOME*", stdout: "/root a b\n" }
+- { command: [whoami], container: side, stdout: "nobody\n" }
+- { command: "sh -c sleep 4; echo late", takes: 4, stdout: "late\n" }
+"#;
+
+/// A command that fails and says so in six lines.
+const MISSING: &str = r#"["ls", "/1", "/2", "/3", "/4", "/5", "/6"]"#;
+/// One that takes its time.
+const SLOW: &str = r#""sleep 4; echo late""#;
 
 fn workload(name: &str, replicas: u32) -> Json {
     let template = json!({"metadata": {"annotations": {"shadow.windlass.dev/exec": ANSWERS}},
-        "spec": {"containers": [{"name": "main", "image": "example.invalid/web:1"}, {"name": "side", "image": "example.invalid/side:1"}]}});
+        "spec": {"containers": [{"name": "main", "image": "example.invalid/web:1"},
+            {"name": "side", "image": "example.invalid/side:1", "securityContext": {"runAsUser": 65534}}]}});
     merged(deployment(name, replicas), &json!({"spec": {"template": template}}))
 }
 
@@ -31,23 +36,23 @@ fn exec(ns: &str, command: &str, options: &str) -> String {
     format!("cluster::exec(\"Deployment/web\", {command}, #{{ namespace: {ns:?}, {options} }})")
 }
 
-#[on(shadow, because = "the test bed's nodes run no containers")]
+#[on(shadow, node)]
 fn a_command_gives_its_exit_code_and_what_it_wrote(bed: Bed) {
     let ns = web(&bed);
-    let ran = bed.run(&exec(&ns, r#"["psql", "-c", "select 1"]"#, ""));
+    let ran = bed.run(&exec(&ns, r#"["expr", "6", "*", "7"]"#, ""));
     let value = ran.value();
-    assert_eq!((&value["code"], &value["stdout"], &value["stderr"]), (&json!(0), &json!("1\n"), &json!("")));
+    assert_eq!((&value["code"], &value["stdout"], &value["stderr"]), (&json!(0), &json!("42\n"), &json!("")));
     assert_eq!((&value["changed"], &value["reason"]), (&json!(true), &json!("a command always changes")));
-    assert_eq!(bed.run(&exec(&ns, r#"["whoami"]"#, "container: \"side\"")).value()["stdout"], "nobody");
-    assert_eq!(bed.run(&exec(&ns, r#""echo $HOME 'a b'""#, "shell: true")).value()["stdout"], "/root\n");
-    let failed = bed.run(&exec(&ns, r#"["pg_isready"]"#, "check: false")).value();
-    assert_eq!(failed["code"], 2);
+    assert_eq!(bed.run(&exec(&ns, r#"["whoami"]"#, "container: \"side\"")).value()["stdout"], "nobody\n");
+    assert_eq!(bed.run(&exec(&ns, r#""echo $HOME 'a b'""#, "shell: true")).value()["stdout"], "/root a b\n");
+    let failed = bed.run(&exec(&ns, MISSING, "check: false")).value();
+    assert_eq!(failed["code"], 1);
     let pod = bed.list("Pod", &ns)[0]["metadata"]["name"].as_str().unwrap().to_owned();
     let script = format!("cluster::exec(\"Pod/{pod}\", [\"echo\", \"a  b\"], #{{ namespace: {ns:?} }}).stdout");
     assert_eq!(bed.run(&script).value(), "a  b\n");
 }
 
-#[on(shadow, because = "the test bed's nodes run no containers")]
+#[on(shadow, node)]
 fn what_it_reads_may_be_a_secret_which_shows_nowhere(bed: Bed) {
     let ns = web(&bed);
     let script = format!(
@@ -62,25 +67,25 @@ fn what_it_reads_may_be_a_secret_which_shows_nowhere(bed: Bed) {
     assert_eq!(refused["kind"], "secret", "{refused}");
 }
 
-#[on(shadow, because = "the test bed's nodes run no containers")]
+#[on(shadow, node)]
 fn a_guard_says_when_a_command_is_not_needed(bed: Bed) {
     let ns = bed.namespace();
     bed.apply_as("kubectl", &ns, workload("web", 1));
     bed.until_rolled_out("deployment/web", &ns);
-    let touch = exec(&ns, r#"["touch", "/data/initialised"]"#, r#"creates: "/data/initialised""#);
+    let touch = exec(&ns, r#"["touch", "/tmp/initialised"]"#, r#"creates: "/tmp/initialised""#);
     let first = bed.run(&touch);
     assert_eq!(first.value()["changed"], true);
     let second = bed.run(&touch).value();
     assert_eq!((&second["changed"], &second["code"]), (&json!(false), &Json::Null));
-    assert_eq!(second["reason"], "/data/initialised is there already");
+    assert_eq!(second["reason"], "/tmp/initialised is there already");
     for (guard, reason) in
-        [(r#"unless: ["true"]"#, "`true` succeeds"), (r#"only_if: ["pg_isready"]"#, "`pg_isready` does not succeed")]
+        [(r#"unless: ["true"]"#, "`true` succeeds"), (r#"only_if: ["ls", "/1", "/2"]"#, "`ls /1 /2` does not succeed")]
     {
-        let ran = bed.run(&exec(&ns, r#"["migrate"]"#, guard)).value();
+        let ran = bed.run(&exec(&ns, r#"["echo", "done"]"#, guard)).value();
         assert_eq!((&ran["changed"], &ran["reason"]), (&json!(false), &json!(reason)), "{ran}");
     }
     for guard in [r#"unless: ["false"]"#, r#"only_if: ["true"]"#, r#"creates: "/elsewhere""#] {
-        assert_eq!(bed.run(&exec(&ns, r#"["migrate"]"#, guard)).value()["stdout"], "done", "{guard}");
+        assert_eq!(bed.run(&exec(&ns, r#"["echo", "done"]"#, guard)).value()["stdout"], "done\n", "{guard}");
     }
     // Cut between intent and result: what it makes tells.
     let cut = |ran: &crate::testing::Ran| {
@@ -88,9 +93,14 @@ fn a_guard_says_when_a_command_is_not_needed(bed: Bed) {
         windlass_runtime::undo::probe(&runtime().session(bed.target()).open(), &intent).unwrap()
     };
     assert_eq!(cut(&first), [Probed::TookEffect]);
-    let elsewhere = bed.run(&exec(&ns, r#"["migrate"]"#, r#"creates: "/data/initialised/not""#));
-    assert!(matches!(cut(&elsewhere).as_slice(), [Probed::Unclear(_)]));
-    let plain = bed.run(&exec(&ns, r#"["migrate"]"#, ""));
+    let elsewhere = bed.run(&exec(&ns, r#"["echo", "done"]"#, r#"creates: "/tmp/initialised/not""#));
+    // Only where commands run it is known that there is nothing.
+    match cut(&elsewhere).as_slice() {
+        [Probed::DidNot] => assert!(bed.testbed().is_some()),
+        [Probed::Unclear(_)] => assert!(bed.testbed().is_none()),
+        other => panic!("{other:?}"),
+    }
+    let plain = bed.run(&exec(&ns, r#"["echo", "done"]"#, ""));
     assert!(matches!(cut(&plain).as_slice(), [Probed::Unclear(why)] if why.contains("leaves nothing")));
     let undone = bed.undo(&plain).unwrap();
     assert!(format!("{:?}", undone[0].result).contains("is not known"), "{undone:?}");
@@ -115,14 +125,15 @@ fn what_cannot_be_known_is_undecided_or_assumed(bed: Bed) {
     assert_eq!(error["details"]["code"], 3, "{error}");
 }
 
-#[on(shadow, because = "the test bed's nodes run no containers")]
+#[on(shadow, node)]
 fn what_fails_says_where_and_why(bed: Bed) {
     let ns = web(&bed);
-    let error = bed.run(&exec(&ns, r#"["pg_isready"]"#, "")).error();
-    assert_eq!((&error["kind"], &error["details"]["code"]), (&json!("system"), &json!(2)));
+    let error = bed.run(&exec(&ns, MISSING, "")).error();
+    assert_eq!((&error["kind"], &error["details"]["code"]), (&json!("system"), &json!(1)));
     let message = error["message"].as_str().unwrap();
-    assert!(message.starts_with("`pg_isready` in container main of Pod/web-"), "{message}");
-    assert!(message.ends_with("ended with exit code 2: two\nthree\nfour\nfive\nno response"), "{message}");
+    assert!(message.starts_with("`ls /1 /2 /3 /4 /5 /6` in container main of Pod/web-"), "{message}");
+    assert!(message.contains("ended with exit code 1: ls: /2: No such file or directory\nls: /3: "), "{message}");
+    assert!(message.ends_with("\nls: /6: No such file or directory"), "{message}");
     for (command, options, kind, said) in [
         (r#""ls""#, "", "usage", "which only a shell takes apart"),
         (r#"["ls"]"#, "shell: true", "usage", "with `shell: true`, a command is a text"),
@@ -141,7 +152,7 @@ fn what_fails_says_where_and_why(bed: Bed) {
     assert_eq!(denied.error()["kind"], "denied");
 }
 
-#[on(shadow, live)]
+#[on(shadow, live, node)]
 fn nothing_runs_in_a_container_that_does_not(bed: Bed) {
     let ns = bed.namespace();
     let faulty = bed.faulty(&ns, workload("web", 1), "image-not-found");
@@ -165,15 +176,15 @@ fn nothing_runs_in_a_container_that_does_not(bed: Bed) {
     bed.mend();
 }
 
-#[on(shadow, because = "the test bed's nodes run no containers")]
+#[on(shadow, node)]
 fn a_command_has_as_much_time_as_it_is_given(bed: Bed) {
     let ns = web(&bed);
     let begun = bed.now();
-    let error = bed.run(&exec(&ns, r#"["slow"]"#, "timeout: \"90s\"")).error();
+    let error = bed.run(&exec(&ns, SLOW, "timeout: \"2s\", shell: true")).error();
     assert_eq!(error["kind"], "timeout", "{error}");
-    assert_eq!(error["message"], "the command did not end within 1m30s");
-    assert!((89..=95).contains(&(bed.now() - begun).as_secs()));
-    assert_eq!(bed.run(&exec(&ns, r#"["slow"]"#, "timeout: \"15m\"")).value()["stdout"], "late");
+    assert_eq!(error["message"], "the command did not end within 2s");
+    assert!((1..=5).contains(&(bed.now() - begun).as_secs()));
+    assert_eq!(bed.run(&exec(&ns, SLOW, "timeout: \"15m\", shell: true")).value()["stdout"], "late\n");
 }
 
 #[on(shadow, because = "it is about the simulated cluster's listener")]
