@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use http::header::{HOST, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Uri};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
@@ -180,10 +180,16 @@ impl Request {
             let headers = response.headers().iter();
             let headers = headers.filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())));
             let (status, headers) = (response.status().as_u16(), headers.collect());
-            let body = Limited::new(response.into_body(), LARGEST).collect().await;
-            let body =
-                body.map_err(|e| Error::new(Kind::Unavailable, format!("the answer of {self} broke off: {e}")))?;
-            Ok(Answer { status, headers, body: body.to_bytes().to_vec() })
+            let mut content = response.into_body();
+            let mut body = Vec::new();
+            while body.len() < LARGEST
+                && let Some(frame) = content.frame().await
+            {
+                let broken = |e| Error::new(Kind::Unavailable, format!("the answer of {self} broke off")).source(e);
+                body.extend(frame.map_err(broken)?.into_data().unwrap_or_default());
+            }
+            body.truncate(LARGEST);
+            Ok(Answer { status, headers, body })
         };
         // The connection does its work while the answer is waited for.
         let connection = async {

@@ -76,13 +76,15 @@ pub fn drain(call: &Call<'_>, node: NodeName, options: DrainOptions) -> Result<O
         delete_emptydir_data: options.delete_emptydir_data,
         force: options.force,
     };
-    let mut leaving = Leaving::look(call, &cluster, &id, pods, selector, terms)?;
-    leaving.check()?;
+    let looking = |pods, selector| Leaving::look(call, &cluster, &id, pods, selector, terms);
+    looking(pods.clone(), selector.clone())?.check(false)?;
     permits(call, &id.to_string(), &options);
     let mut outcome = match cordon::is_cordoned(&node) {
         true => Outcome { items: Vec::new(), objects: Vec::new() },
         false => cordon::close(call, &cluster, &id)?,
     };
+    // A pod that came before the node was closed is seen only from now on.
+    let mut leaving = looking(pods, selector)?;
     let left = leaving.told();
     if !left.is_empty() {
         call.log(Level::Info, format!("{id} keeps {left}"));
@@ -103,8 +105,8 @@ fn permits(call: &Call<'_>, node: &str, options: &DrainOptions) {
     }
 }
 
-/// The error for pods that stand against a drain.
-fn refused(node: &str, pods: &[(String, Fate)]) -> Error {
+/// The error for pods that stand against a drain; some may have left already.
+fn refused(node: &str, pods: &[(String, Fate)], begun: bool) -> Error {
     let mut lines: Vec<String> = Vec::new();
     let mut options: Vec<&str> = Vec::new();
     for (pod, fate) in pods {
@@ -117,7 +119,8 @@ fn refused(node: &str, pods: &[(String, Fate)]) -> Error {
     }
     let count = lines.len();
     let shown = if count > 5 { format!("{} and {} more", lines[..5].join("; "), count - 5) } else { lines.join("; ") };
-    Error::new(windlass_runtime::Kind::Rejected, format!("{node} is not drained, and nothing was changed: {shown}"))
+    let done = if begun { "it is cordoned, and these pods came meanwhile" } else { "and nothing was changed" };
+    Error::new(windlass_runtime::Kind::Rejected, format!("{node} is not drained, {done}: {shown}"))
         .hint(format!("if that may be: #{{ {} }}", options.join(", ")))
         .details(serde_json::json!({ "pods": lines }))
 }

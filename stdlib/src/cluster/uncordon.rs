@@ -57,16 +57,16 @@ pub fn uncordon(call: &Call<'_>, node: NodeName, options: UncordonOptions) -> Re
     })
 }
 
-/// Whether the journal of this run says that it has cordoned the node.
+/// Whether the last that the journal of this run says of the node is that it has cordoned it.
 fn cordoned_by_this_run(call: &Call<'_>, id: &ResourceId) -> Result<bool> {
     let node = edit::resource(id);
     let entries = call.session().journal().entries()?;
-    Ok(entries.iter().any(|(intent, result)| {
-        let at = intent.parts.iter().position(|part| part.resource == node);
-        let before = at.and_then(|at| intent.parts.get(at)).and_then(|part| part.before.as_ref());
-        let after = at.and_then(|at| result.as_ref()?.after.get(at)?.as_ref());
-        before.is_some_and(|before| !is_cordoned(before)) && after.is_some_and(is_cordoned)
-    }))
+    let mut turns = entries.iter().rev().filter_map(|(intent, result)| {
+        let at = intent.parts.iter().position(|part| part.resource == node)?;
+        let (before, after) = (intent.parts.get(at)?.before.as_ref()?, result.as_ref()?.after.get(at)?.as_ref()?);
+        (is_cordoned(before) != is_cordoned(after)).then(|| is_cordoned(after))
+    });
+    Ok(turns.next() == Some(true))
 }
 
 /// The field manager that cordoned a node, where the node says it.

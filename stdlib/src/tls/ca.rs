@@ -35,5 +35,5 @@ pub struct CaOptions {
 #[primitive(module = "tls", effect = Read)]
 pub fn ca(call: &Call<'_>, name: String, options: CaOptions) -> Result<Certificate> {
     let cn = options.cn.unwrap_or_else(|| name.clone());
-    made(call, &name, &Wanted::authority(cn, options.key, options.days)?, None)
+    made(call, &format!("{name}/ca"), &Wanted::authority(cn, options.key, options.days)?, None)
 }

@@ -3,9 +3,12 @@
 use windlass_runtime::event::Level;
 use windlass_runtime::secret::{Origin, Placeholder, Secret};
 use windlass_runtime::{Call, IntoValue, Options, Result, Value, primitive};
+use x509_parser::prelude::{FromDer as _, X509CertificationRequest};
 use zeroize::Zeroizing;
 
+use super::chain;
 use super::made::{KeySort, Wanted, entry, keep, latest, never_kept};
+use super::pem;
 
 /// The options of `tls::csr`.
 #[derive(Debug, Clone, Options)]
@@ -60,12 +63,17 @@ pub fn csr(call: &Call<'_>, name: String, options: CsrOptions) -> Result<Request
         let (number, kept) = latest(&*vault, &kept_as, "csr")?;
         if let Some((request, key)) = kept {
             // What it was for stands before the PEM, where every reader of PEM passes over it.
-            if let Some(pem) = request.expose().strip_prefix(&format!("{}\n", wanted.in_words())) {
+            if let Some(pem) = request.expose().strip_prefix(&format!("{}\n", wanted.in_words()))
+                && is_of_key(pem, &key)
+            {
                 let origin = Origin::Generated(entry(&kept_as, number, "key"));
                 let key = call.session().secrets().register(key.with_origin(origin))?;
                 return Ok(Request { pem: pem.to_owned(), key });
             }
-            call.log(Level::Info, format!("the request {name} is made anew: it was for other names or another key"));
+            call.log(
+                Level::Info,
+                format!("the request {name} is made anew: it was for other names, or has another key"),
+            );
         }
         call.progress(&name, format!("making a key ({})", wanted.key().as_str()));
         let making = wanted.clone();
@@ -74,6 +82,18 @@ pub fn csr(call: &Call<'_>, name: String, options: CsrOptions) -> Result<Request
         keep(&*vault, &kept_as, number + 1, [("csr", &request), ("key", &key)])?;
     }
     Err(never_kept(&name, &*vault))
+}
+
+/// Whether a request was made with this key: two processes at once may have kept one part each.
+fn is_of_key(request: &str, key: &Secret) -> bool {
+    let is_same = || -> Option<bool> {
+        let (request, key) = (pem::blocks(request, "it").ok()?, pem::blocks(key.expose(), "its key").ok()?);
+        let (_, request) = X509CertificationRequest::from_der(&request.first()?.der).ok()?;
+        let (_, pair) = chain::key(&key, "its key").ok()?;
+        let asked = &request.certification_request_info.subject_pki.subject_public_key.data;
+        Some(**asked == *pair.public_key_raw())
+    };
+    is_same().unwrap_or(false)
 }
 
 fn kept_as(name: &str) -> String {

@@ -39,7 +39,7 @@ pub struct SignedOptions {
 pub fn signed(call: &Call<'_>, name: String, ca: Certificate, options: SignedOptions) -> Result<Certificate> {
     let cn = options.cn.unwrap_or_else(|| name.clone());
     let wanted = Wanted::server("tls::signed", cn, options.sans, options.key, options.days)?;
-    made(call, &name, &wanted, Some(&Signer::of(call, &ca)?))
+    made(call, &format!("{name}/signed"), &wanted, Some(&Signer::of(call, &ca)?))
 }
 
 #[cfg(test)]

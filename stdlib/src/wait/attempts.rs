@@ -56,34 +56,29 @@ impl Attempts {
         let deadline = clock.now() + self.timeout;
         let mut since: Option<Moment> = None;
         let mut told: Option<(Moment, String)> = None;
-        let mut last = Error::new(Kind::Unavailable, "it has not answered yet");
         loop {
             let ends = (clock.now() + LONGEST).min(deadline.max(clock.now() + SHORTEST));
-            let status = match select(Box::pin(attempt()), clock.give_up_at(ends)).await {
+            let last = match select(Box::pin(attempt()), clock.give_up_at(ends)).await {
                 Either::Left((Ok(found), _)) => {
                     let from = *since.get_or_insert(clock.now());
                     let stable = self.stable_for.unwrap_or_default();
                     if clock.now().since(from) >= stable {
                         return Ok(found);
                     }
-                    format!(
-                        "it is so for {} of {}",
-                        duration::display(clock.now().since(from)),
-                        duration::display(stable)
-                    )
+                    let (so_far, stable) = (duration::display(clock.now().since(from)), duration::display(stable));
+                    Error::new(Kind::Timeout, format!("it is so for {so_far} of {stable}"))
                 }
                 Either::Left((Err(error), _)) if error.kind() == Kind::Usage => return Err(error),
                 Either::Left((Err(error), _)) => {
                     since = None;
-                    last = error;
-                    last.to_string()
+                    error
                 }
                 Either::Right(_) => {
                     since = None;
-                    last = Error::new(Kind::Unavailable, "it does not answer");
-                    last.to_string()
+                    Error::new(Kind::Unavailable, "it does not answer")
                 }
             };
+            let status = last.to_string();
             let now = clock.now();
             if now >= deadline {
                 return Err(self.over(subject, &last));

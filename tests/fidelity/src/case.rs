@@ -188,6 +188,10 @@ impl Step {
 pub(crate) fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let wrong = |error: std::io::Error| Error::File { path: folder.display().to_string(), what: error.to_string() };
     let mut found = Vec::new();
+    // What is in a chart is no YAML before Helm has rendered it.
+    if folder.join("Chart.yaml").exists() {
+        return Ok(found);
+    }
     for entry in std::fs::read_dir(folder).map_err(wrong)? {
         let path = entry.map_err(wrong)?.path();
         if path.is_dir() {

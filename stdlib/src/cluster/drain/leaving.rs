@@ -86,14 +86,14 @@ impl Leaving {
         self.held.retain(|name, _| self.pods.contains_key(name));
     }
 
-    /// Whether a pod stands against the drain.
-    pub fn check(&self) -> Result<()> {
+    /// Whether a pod stands against the drain, which may have begun already.
+    pub fn check(&self, begun: bool) -> Result<()> {
         let fates = self.pods.iter().map(|((namespace, name), pod)| {
             let fate = if self.is_going(pod) { Fate::Leaves } else { Fate::of(pod, self.terms) };
             (format!("Pod/{name} in {namespace}"), fate)
         });
         let refused: Vec<_> = fates.filter(|(_, fate)| matches!(fate, Fate::Refused { .. })).collect();
-        if refused.is_empty() { Ok(()) } else { Err(super::refused(&self.node, &refused)) }
+        if refused.is_empty() { Ok(()) } else { Err(super::refused(&self.node, &refused, begun)) }
     }
 
     /// The pods that stay, by sort: `3 pods of a DaemonSet`.
@@ -128,7 +128,7 @@ impl Leaving {
     ) -> Result<()> {
         let mut budgets = None;
         loop {
-            self.check()?;
+            self.check(true)?;
             let due: Vec<(Name, Json)> = self
                 .left()
                 .filter(|(name, pod)| !self.is_going(pod) && !self.held.contains_key(*name))
