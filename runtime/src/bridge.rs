@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use windlass_shadow::clock::Simulation;
 
 use crate::cancel::Cancel;
-use crate::clock::{Clock, Elapsing};
+use crate::clock::{Clock, Elapsing, RealClock};
 use crate::{Error, Kind, Result};
 
 pub use turns::{Branches, Ticket, Working};
@@ -112,7 +112,18 @@ impl Bridge {
         future: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
         not_over(cancel, clock)?;
-        let future = until_stopped(cancel.clone(), clock.clone(), grace, future);
+        // What programs need to end in order passes as the machine's time does; a simulated clock may jump over it.
+        let is_outside = self.simulation.is_some() && grace > CHANGE_GRACE;
+        let (handle, simulated) = (self.handle.clone(), clock.clone());
+        let rest = async move {
+            match is_outside {
+                _ if grace.is_zero() => {}
+                // Timers of the machine's are in a runtime of their own.
+                true => drop(handle.spawn(RealClock::new().sleep(grace)).await),
+                false => simulated.sleep(grace).await,
+            }
+        };
+        let future = until_stopped(cancel.clone(), clock.clone(), rest, future);
         match &self.simulation {
             None => wait_on(&self.handle, future),
             Some(simulation) => {
@@ -189,7 +200,7 @@ impl Bridge {
                 },
             }
         };
-        wait_on(&self.handle, until_stopped(cancel.clone(), clock.clone(), Duration::ZERO, computed))
+        wait_on(&self.handle, until_stopped(cancel.clone(), clock.clone(), std::future::ready(()), computed))
     }
 
     /// Says that the current thread runs scripts from here on, until the result is dropped. On a simulated target it waits
@@ -231,7 +242,7 @@ fn wait_on<T: Send + 'static>(handle: &Handle, future: impl Future<Output = Resu
 async fn until_stopped<T>(
     cancel: Cancel,
     clock: Arc<dyn Clock>,
-    grace: Duration,
+    rest: impl Future<Output = ()>,
     future: impl Future<Output = Result<T>>,
 ) -> Result<T> {
     let mut future = std::pin::pin!(future);
@@ -240,12 +251,10 @@ async fn until_stopped<T>(
         result = &mut future => return result,
         reason = cancel.ended(&*clock) => reason,
     };
-    if !grace.is_zero() {
-        tokio::select! {
-            biased;
-            result = &mut future => return result,
-            () = clock.sleep(grace) => {}
-        }
+    tokio::select! {
+        biased;
+        result = &mut future => return result,
+        () = rest => {}
     }
     Err(reason)
 }

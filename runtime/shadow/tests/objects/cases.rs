@@ -29,6 +29,10 @@ pub struct Session<'a> {
 
 fn manifests(folder: &Path) -> Vec<PathBuf> {
     let mut found = vec![];
+    // What is in a chart is no YAML before Helm has rendered it.
+    if folder.join("Chart.yaml").exists() {
+        return found;
+    }
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

@@ -193,7 +193,7 @@ fn an_established_definition_can_be_used_at_once(bed: Bed) {
 
 #[on(shadow, live)]
 fn an_error_of_a_watch_ends_the_wait(bed: Bed) {
-    let error = bed.run("wait::any([#{ ready: \"Node/node-1\" }, #{ ready: \"Widget/x\" }])").error();
+    let error = bed.run("wait::any([#{ ready: \"Node/node-1\" }, #{ ready: \"Gizmo/x\" }])").error();
     assert_eq!(error["kind"], Kind::NotFound.as_str(), "{error:#}");
 }
 
