@@ -58,10 +58,12 @@ fn charts_come_from_a_repository_with_credentials_that_show_nowhere(bed: Bed) {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), PASSWORD).unwrap();
         let password = format!("secret::file(\"{}\")", file.path().display());
-        let named = format!("helm::repo(\"internal\", \"{url}\", #{{ username: \"reader\", password: {password} }})");
+        // The tests that run beside have their own repositories in the same folder.
+        let name = with.namespace.as_str();
+        let named = format!("helm::repo(\"{name}\", \"{url}\", #{{ username: \"reader\", password: {password} }})");
         let upgrade = |version: &str, digest: &str| {
             with.run(&format!(
-                "{named}; helm::upgrade(\"web\", \"internal/web\", #{{ NS, version: \"{version}\", digest: \"sha256:{digest}\" }})"
+                "{named}; helm::upgrade(\"web\", \"{name}/web\", #{{ NS, version: \"{version}\", digest: \"sha256:{digest}\" }})"
             ))
         };
         let first = upgrade("1.0.0", &digest);
@@ -81,7 +83,7 @@ fn charts_come_from_a_repository_with_credentials_that_show_nowhere(bed: Bed) {
         assert!(stranger["hint"].as_str().unwrap().contains("username"), "{stranger}");
 
         let to = tempfile::tempdir().unwrap();
-        let pull = format!("{named}; helm::pull(\"internal/web\", #{{ to: \"{}\" }})", to.path().display());
+        let pull = format!("{named}; helm::pull(\"{name}/web\", #{{ to: \"{}\" }})", to.path().display());
         let pulled = with.run(&pull).value();
         assert_eq!((&pulled["digest"], &pulled["changed"]), (&json!(format!("sha256:{digest}")), &json!(true)));
         assert_eq!(with.run(&pull).value()["changed"], false);
