@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value as Json;
 
-use crate::support::{Ran, acme, helm, windlass, windlass_without_helm};
+use crate::support::{Ran, acme, copy, helm, windlass, windlass_without_helm};
 
 /// Two Deployments, one of them in a step of its own, and a StatefulSet with a volume; and what became of them, by name.
 const SHOP: &str = r#"
@@ -183,13 +183,19 @@ external:
 images: { registry: 'mirror.local:5000' }
 ";
     std::fs::write(acme.join("mine.yaml"), mine).unwrap();
-    std::fs::write(
-        acme.join("hooks.rhai"),
-        "after(\"report\", \"look\", || for kind in [\"Deployment\", \"StatefulSet\"] { for object in cluster::list(kind, #{ namespace: \"ef-external\" }) { log::info(`object ${object.to_json()}`) } });",
-    )
-    .unwrap();
+    // The stock playbook, with one more step that tells what came of it.
+    let playbooks = Path::new(env!("CARGO_MANIFEST_DIR")).join("../playbooks");
+    let own = acme.with_file_name("playbooks");
+    for part in ["single-node", "steps", "blueprint", "schema"] {
+        copy(&playbooks.join(part), &own.join(part));
+    }
+    let playbook = own.join("single-node/playbook.rhai");
+    let look = "step(\"look\", #{ needs: [\"report\"] }, || for kind in [\"Deployment\", \"StatefulSet\"] { for object in cluster::list(kind, #{ namespace: \"ef-external\" }) { log::info(`object ${object.to_json()}`) } });\n";
+    std::fs::write(&playbook, std::fs::read_to_string(&playbook).unwrap() + look).unwrap();
     let (folder, file) = (acme.to_str().unwrap(), acme.join("mine.yaml"));
-    let ran = windlass(&["rehearse", folder, "-f", file.to_str().unwrap(), "-o", "jsonl"]);
+    let own = own.join("single-node");
+    let more = ["--customer", folder, "-f", file.to_str().unwrap(), "-o", "jsonl"];
+    let ran = windlass(&[&["rehearse", own.to_str().unwrap()], &more[..]].concat());
     assert_eq!(ran.code, 0, "{}", ran.err);
     let objects = objects(&ran);
     let of = |name: &str| &objects[name]["spec"];

@@ -77,7 +77,8 @@ pub fn acme() -> (tempfile::TempDir, PathBuf) {
     (folder, acme)
 }
 
-fn copy(from: &Path, to: &Path) {
+/// Copies a folder, without what runs leave in it.
+pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
         let (path, name) = (entry.path(), entry.file_name());
