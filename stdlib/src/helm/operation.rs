@@ -13,7 +13,7 @@ use windlass_runtime::{Call, Error, Kind, Result};
 
 use super::objects;
 use super::program::{self, CHANGE_GRACE, Helm};
-use super::release::{At, Revision};
+use super::release::{At, Revision, recovery};
 
 /// The handler's name in recipes.
 const HANDLER: &str = "helm/releases";
@@ -103,7 +103,7 @@ async fn standing(at: &At, error: Error) -> (Error, Option<i64>) {
         hint.into_iter().fold(told, Error::hint)
     };
     let error = error.resource(&release);
-    let error = if recover { error.hint(format!("put it right with helm::recover(\"{}\")", at.name)) } else { error };
+    let error = if recover { error.hint(format!("put it right with {}", at.recovery())) } else { error };
     (error, reached)
 }
 
@@ -218,8 +218,9 @@ impl Handler for Releases {
 fn found(step: &Step, part: &PartImage, revisions: &[Revision]) -> Probed {
     let unclear = |status: &str| {
         Probed::Unclear(format!(
-            "{} is {status}; put it right with helm::recover(\"{}\")",
-            part.resource, part.resource.name
+            "{} is {status}; put it right with {}",
+            part.resource,
+            recovery(&part.resource.name, part.resource.namespace.as_deref().unwrap_or_default())
         ))
     };
     if part.op == Op::Run {

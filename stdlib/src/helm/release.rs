@@ -34,6 +34,11 @@ impl At {
         Ok(Self { cluster, namespace, name: name.to_owned() })
     }
 
+    /// How a script puts it right.
+    pub fn recovery(&self) -> String {
+        recovery(&self.name, &self.namespace)
+    }
+
     /// As changes name it.
     pub fn resource(&self) -> Resource {
         Resource {
@@ -86,6 +91,11 @@ impl At {
             .hint("is it in another namespace? see helm::list(#{ all_namespaces: true })")
             .resource(self.resource())
     }
+}
+
+/// How a script puts a release right.
+pub(super) fn recovery(name: &str, namespace: &str) -> String {
+    format!("helm::recover(\"{name}\", #{{ namespace: \"{namespace}\" }})")
 }
 
 /// What Helm accepts as a release's name.

@@ -150,7 +150,7 @@ fn decide(call: &Call<'_>, at: &At, helm: &Lazy, wanted: &Wanted, options: &Upgr
                 last.number
             ),
         )
-        .hint(format!("if nobody is, put it right with helm::recover(\"{}\")", at.name))
+        .hint(format!("if nobody is, put it right with {}", at.recovery()))
         .resource(at.resource()));
     }
     let deployed = last.filter(|last| last.status == "deployed");

@@ -99,7 +99,7 @@ impl fmt::Debug for Certificate {
 
 impl FromValue for Certificate {
     fn expects() -> String {
-        "a certificate from tls::self_signed or tls::load".to_owned()
+        "a certificate, as tls::load, tls::self_signed, tls::signed or tls::ca give it".to_owned()
     }
 
     fn from_value(value: Value) -> Result<Self, Mismatch> {
