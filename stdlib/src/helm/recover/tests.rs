@@ -35,7 +35,7 @@ fn what_a_killed_helm_left_pending_is_put_right(bed: Bed) {
         assert_eq!(with.status("web")["status"], "pending-upgrade");
         let refused = with.run("helm::upgrade(\"web\", WEB, #{ NS })").error();
         assert_eq!(refused["kind"], "conflict", "{refused}");
-        assert!(refused["hint"].as_str().unwrap().contains("helm::recover(\"web\")"), "{refused}");
+        assert!(refused["hint"].as_str().unwrap().contains("helm::recover(\"web\", #{ namespace: "), "{refused}");
 
         let recovered = with.run("helm::recover(\"web\", #{ NS, after: \"1s\" })");
         let value = recovered.value();
