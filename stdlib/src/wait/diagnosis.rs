@@ -94,6 +94,10 @@ fn hint(watched: &Watched, evidence: &Evidence) -> String {
         _ if matches!(watched.end, Some(End::Hopeless(_))) => {
             "e.details has its pods, newest events and log lines".into()
         }
+        _ if let Some(warning) = evidence.events.iter().rev().find(|e| evidence::is_warning(e)) => {
+            let said = |at: &str| text(warning, at).unwrap_or_default();
+            format!("{}: {}: {}", about(warning), said("/reason"), said("/message"))
+        }
         _ => "e.details has its pods and newest events; if it is only slow, give it more time with `timeout`".into(),
     }
 }
@@ -198,17 +202,18 @@ fn name_of(container: &Json) -> String {
     text(container, "/name").unwrap_or_default().to_owned()
 }
 
+/// Which object an event is about: `Pod/web-1`.
+fn about(event: &Json) -> String {
+    let said = |at: &str| text(event, at).unwrap_or_default();
+    format!("{}/{}", said("/involvedObject/kind"), said("/involvedObject/name"))
+}
+
 fn event(event: &Json) -> Json {
-    let about = format!(
-        "{}/{}",
-        text(event, "/involvedObject/kind").unwrap_or_default(),
-        text(event, "/involvedObject/name").unwrap_or_default()
-    );
     json!({
         "type": text(event, "/type"),
         "reason": text(event, "/reason"),
         "message": text(event, "/message"),
-        "object": about,
+        "object": about(event),
         "count": int(event, "/series/count").or(int(event, "/count")).unwrap_or(1),
         "last": crate::fields::event_time(event),
     })

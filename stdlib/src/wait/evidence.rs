@@ -178,12 +178,21 @@ async fn events_about(cluster: &Cluster, id: &ResourceId, uid: &str) -> Vec<Json
     cluster.list(&events, &ListOptions::from(selector)).await.map(|l| l.items).unwrap_or_default()
 }
 
-/// The newest events, the newest last, as `kubectl events` has them.
+/// The newest events, the newest last, as `kubectl events` has them; warnings are taken before the rest, of which there is
+/// more.
 fn newest(mut events: Vec<Json>) -> Vec<Json> {
     // With and without fractions of a second, times compare right without the Z.
     let time = |e: &Json| event_time(e).unwrap_or_default().trim_end_matches('Z').to_owned();
-    events.sort_by_cached_key(|e| (time(e), name(e).to_owned()));
-    events.split_off(events.len().saturating_sub(NEWEST_EVENTS))
+    let when = |e: &Json| (time(e), name(e).to_owned());
+    events.sort_by_cached_key(|e| (is_warning(e), when(e)));
+    let mut newest = events.split_off(events.len().saturating_sub(NEWEST_EVENTS));
+    newest.sort_by_cached_key(when);
+    newest
+}
+
+/// Whether an event tells of something that went wrong.
+pub(crate) fn is_warning(event: &Json) -> bool {
+    text(event, "/type") == Some("Warning")
 }
 
 /// What the container that keeps the first pod from being ready has written last; of one that crashes, the run before.
@@ -236,6 +245,13 @@ mod tests {
         ];
         let names: Vec<String> = newest(events).iter().map(|e| name(e).to_owned()).collect();
         assert_eq!(names, ["b", "c", "e", "micro", "f"]);
+        let mut events: Vec<Json> =
+            ["g", "h", "i", "j", "k", "l"].iter().map(|name| event(name, "2026-01-01T00:00:07Z")).collect();
+        let mut mount = event("mount", "2026-01-01T00:00:01Z");
+        mount["type"] = "Warning".into();
+        events.push(mount);
+        let names: Vec<String> = newest(events).iter().map(|e| name(e).to_owned()).collect();
+        assert_eq!(names, ["mount", "i", "j", "k", "l"]);
     }
 
     #[test]

@@ -364,7 +364,8 @@ fn mask(namespace: &str, names: &[(String, String)], key: &str, value: &Json) ->
         Json::Number(_) if key == "nodePort" => "<port>".into(),
         Json::Array(list) => {
             let mut list: Vec<Json> = list.iter().map(|item| mask(namespace, names, "", item)).collect();
-            if matches!(key, "endpoints" | "addresses" | "finalizers") {
+            // Several write to these at about the same time, in any order.
+            if matches!(key, "endpoints" | "addresses" | "finalizers" | "taints") {
                 list.sort_by_key(text);
             }
             Json::Array(list)

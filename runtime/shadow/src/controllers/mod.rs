@@ -10,6 +10,7 @@ use crate::fault::Scene;
 use crate::store::{Change, ChangeKind, Key};
 use crate::world::{Objects, Writer};
 
+mod api_service;
 mod cronjob;
 mod daemonset;
 mod deployment;
@@ -193,7 +194,7 @@ pub(crate) fn unless_gone(result: Result<(), ApiError>) -> Result<(), ApiError> 
 
 /// Those of the API server itself, which work where nothing else does.
 fn of_api_server() -> Vec<Box<dyn Controller>> {
-    vec![Box::new(crate::crd::CustomResources)]
+    vec![Box::new(crate::crd::CustomResources), Box::new(api_service::ApiServices)]
 }
 
 /// All of them, in the order in which they are asked.

@@ -107,6 +107,10 @@ fn a_timeout_says_how_long_and_what_to_do() {
     let (message, text) = hint(Aim::Exists, vec![], &none);
     assert_eq!(message, "Job/import in shop does not exist after 1m30s: it does not exist yet");
     assert!(text.contains("is it applied"));
+    let event = |kind: &str, reason: &str| json!({"type": kind, "reason": reason, "message": "secret \"key\" not found", "involvedObject": {"kind": "Pod", "name": "import-1"}});
+    let events = vec![event("Warning", "FailedMount"), event("Normal", "Scheduled")];
+    let (_, text) = hint(Aim::Ready, vec![object(json!({"active": 1}))], &Evidence { events, ..Evidence::default() });
+    assert_eq!(text, "Pod/import-1: FailedMount: secret \"key\" not found");
     let near = Evidence { names: vec!["imports".into(), "other".into()], ..Evidence::default() };
     assert!(hint(Aim::Ready, vec![], &near).1.contains("imports"));
     let nowhere = Evidence { namespace_missing: true, ..Evidence::default() };

@@ -174,3 +174,48 @@ fn an_autoscaler_keeps_its_target_within_its_bounds() {
     test.create("horizontalpodautoscalers.autoscaling", scaler("other", 1, 2));
     test.finish();
 }
+
+#[test]
+fn a_group_of_the_api_can_be_asked_when_somebody_behind_its_service_is_ready() {
+    let mut test = Test::new(1);
+    let resource = "apiservices.apiregistration.k8s.io";
+    test.create(
+        resource,
+        json!({
+            "metadata": {"name": "v1.shop.example"},
+            "spec": {
+                "group": "shop.example", "version": "v1", "groupPriorityMinimum": 100, "versionPriority": 10,
+                "service": {"namespace": "default", "name": "web", "port": 81},
+            },
+        }),
+    );
+    let said = |test: &Test| {
+        let api = test.get_in("", resource, "v1.shop.example");
+        let available = condition(&api["status"], "Available").unwrap().clone();
+        format!("{} {}: {}", text(&available["status"]), text(&available["reason"]), text(&available["message"]))
+    };
+    assert_eq!(said(&test), r#"False ServiceNotFound: service/web in "default" is not present"#);
+    test.create("services", service("web"));
+    assert_eq!(said(&test), r#"False ServicePortError: service/web in "default" is not listening on port 81"#);
+    test.set_in("", resource, "v1.shop.example", &["spec", "service", "port"], 80);
+    assert_eq!(
+        said(&test),
+        r#"False MissingEndpoints: endpointslices for service/web in "default" have no addresses with port name "http""#
+    );
+    test.create("deployments.apps", web(1));
+    test.finish();
+    assert_eq!(said(&test), "True Passed: all checks passed");
+    test.set("deployments.apps", "web", &["spec", "replicas"], 0);
+    test.finish();
+    assert!(said(&test).starts_with("False MissingEndpoints"), "{}", said(&test));
+}
+
+#[test]
+fn a_group_that_the_api_server_serves_itself_is_available() {
+    let mut test = Test::new(0);
+    let resource = "apiservices.apiregistration.k8s.io";
+    let spec = json!({"group": "shop.example", "version": "v1", "groupPriorityMinimum": 100, "versionPriority": 10});
+    test.create(resource, json!({"metadata": {"name": "v1.shop.example"}, "spec": spec}));
+    let api = test.get_in("", resource, "v1.shop.example");
+    assert_eq!(condition(&api["status"], "Available").unwrap()["reason"], "Local");
+}
