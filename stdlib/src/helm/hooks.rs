@@ -10,7 +10,7 @@ use futures::stream::{BoxStream, SelectAll, unfold};
 use serde_json::Value as Json;
 use windlass_runtime::call::Teller;
 use windlass_runtime::cluster::{Collection, ResourceId, Selector, WatchEvent};
-use windlass_runtime::{Clock, Error};
+use windlass_runtime::{Clock, Error, Kind};
 
 use super::objects;
 use super::release::At;
@@ -119,18 +119,24 @@ impl Hooks {
 
     /// The error of a run of Helm that failed while a hook was run, with why that has not ended.
     pub async fn explain(&self, error: Error, clock: &Arc<dyn Clock>) -> Error {
-        // Helm says `failed pre-install: …`, or `pre-upgrade hooks failed: …`.
-        let is_a_hooks = |word: &str| error.message().contains(&format!("{word}-{}", self.event));
-        if self.event != "test" && !["pre", "post"].into_iter().any(is_a_hooks) {
+        // Helm says `failed pre-install: …`, or `pre-upgrade hooks failed: …`; of a rollback it does not say as much. There is
+        // nothing else that it waits for.
+        let is_named = |word: &str| error.message().contains(&format!("{word}-{}", self.event));
+        let may_be_others = matches!(self.event, "install" | "upgrade") && error.kind() != Kind::Timeout;
+        if may_be_others && !["pre", "post"].into_iter().any(is_named) {
             return error;
         }
         for hook in &self.hooks {
             let id = self.collection(hook.is_job, &hook.namespace).member(&hook.name);
             if let Some(why) = self.why(&id, clock).await {
+                let details = why.detail_value().cloned().unwrap_or_default();
+                let words = |pointer: &str| text(&details, pointer).filter(|word| !word.is_empty()).map(str::to_owned);
+                let pod = words("/pods/0/name").map(|pod| format!("pod {pod}"));
+                let words = [words("/status"), pod, words("/pods/0/reason"), words("/pods/0/message")];
+                let words: Vec<String> = words.into_iter().flatten().collect();
                 let told =
-                    Error::new(error.kind(), format!("{}; {}: {}", error.message(), hook.shown(), why.message()));
-                let told = why.detail_value().cloned().into_iter().fold(told, Error::details);
-                return told.hint(why.hint_text().or(error.hint_text()).unwrap_or_default());
+                    Error::new(error.kind(), format!("{}; {}: {}", error.message(), hook.shown(), words.join(": ")));
+                return told.details(details).hint(why.hint_text().or(error.hint_text()).unwrap_or_default());
             }
         }
         // Its policy may have deleted it already.

@@ -11,7 +11,7 @@ use windlass_runtime::call::Teller;
 use windlass_runtime::change::{Act, Acted, Change, Inverse, Op, Outcome, Part, Plan};
 use windlass_runtime::child::{Child, Programs};
 use windlass_runtime::cluster::Cluster;
-use windlass_runtime::{Call, Clock, Error, Result};
+use windlass_runtime::{Call, Clock, Error, Kind, Result};
 
 use super::handler::recipe;
 use super::hooks::Hooks;
@@ -160,19 +160,19 @@ async fn standing(at: &At, error: Error, makes: Option<&Made>) -> (Error, bool) 
         Err(unknown) => (format!("how it is cannot be read: {unknown}"), false, false),
     };
     let (hint, details) = (error.hint_text().map(str::to_owned), error.detail_value().cloned());
-    let error = if error.kind().is_final() {
-        error.context(format!("{release} was being changed; {state}"))
-    } else {
-        let told = Error::new(error.kind(), format!("{}; {state}", error.message()));
-        let told = details.clone().into_iter().fold(told, Error::details);
-        hint.clone().into_iter().fold(told, Error::hint)
+    // What to do about the cause is worth saying where it is known exactly.
+    let cause = hint.clone().filter(|_| details.is_some() || error.kind() == Kind::Conflict);
+    let hint = match (recover, cause) {
+        (false, _) => hint,
+        (true, None) => Some(format!("put it right with {}", at.recovery())),
+        (true, Some(cause)) => Some(format!("{cause}; then put the release right with {}", at.recovery())),
     };
-    let error = error.resource(&release);
-    let error = match (recover, hint.filter(|_| details.is_some())) {
-        (false, _) => error,
-        (true, None) => error.hint(format!("put it right with {}", at.recovery())),
-        (true, Some(cause)) => error.hint(format!("{cause}; then put the release right with {}", at.recovery())),
+    let told = match error.kind().is_final() {
+        true => error.context(format!("{release} was being changed; {state}")),
+        false => Error::new(error.kind(), format!("{}; {state}", error.message())),
     };
+    let told = details.into_iter().fold(told, Error::details);
+    let error = hint.into_iter().fold(told, Error::hint).resource(&release);
     (error, is_made)
 }
 

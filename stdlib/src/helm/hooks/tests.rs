@@ -38,6 +38,7 @@ fn is_diagnosed(with: &With, ran: &Ran, reason: &[&str]) -> Json {
     let hint = error["hint"].as_str().unwrap();
     assert!(hint.contains("; then put the release right with helm::recover(\"web\""), "{error}");
     let pod = &error["details"]["pods"][0];
+    assert!(message.contains(&format!(": pod {}: ", pod["name"].as_str().unwrap())), "{error}");
     assert!(reason.iter().any(|reason| pod["reason"] == *reason), "{error}");
     let told = told(with, ran);
     assert!(reason.iter().any(|reason| told.contains(reason)), "{told}");
@@ -112,7 +113,11 @@ fn a_rollback_takes_fields_of_others_only_if_told(bed: Bed) {
         if with.path.to_string_lossy().contains("helm-v4") {
             let refused = with.run("helm::rollback(\"web\", #{ NS, revision: 1 })").error();
             assert_eq!(refused["kind"], "conflict", "{refused}");
-            assert!(refused["hint"].as_str().unwrap().contains("helm::recover"), "{refused}");
+            let hint = refused["hint"].as_str().unwrap();
+            assert!(
+                hint.contains("force_conflicts: true; then put the release right with helm::recover("),
+                "{refused}"
+            );
             with.run("helm::recover(\"web\", #{ NS, force_conflicts: true })").value();
             assert_eq!(with.get("deploy/web")["spec"]["replicas"], 2);
         }
