@@ -190,17 +190,21 @@ impl Bridge {
     ) -> Result<T> {
         not_over(cancel, clock)?;
         let _still = self.simulation.as_ref().map(|simulation| simulation.clock().hold());
-        let handle = self.handle.clone();
-        let computed = async move {
-            match handle.spawn_blocking(work).await {
-                Ok(result) => result,
-                Err(failed) => match failed.try_into_panic() {
-                    Ok(panic) => Err(panicked(panic.as_ref())),
-                    Err(_) => Err(Error::internal("the worker threads ended before the computation did")),
-                },
-            }
-        };
+        let computed = blocking(self.handle.clone(), work);
         wait_on(&self.handle, until_stopped(cancel.clone(), clock.clone(), std::future::ready(()), computed))
+    }
+
+    /// The same from inside of a future that is waited for already.
+    ///
+    /// # Errors
+    /// The computation's own, or [`Kind::Internal`] for a panic inside.
+    pub(crate) async fn compute_beside<T: Send + 'static>(
+        &self,
+        clock: &Arc<dyn Clock>,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let handle = self.handle.clone();
+        self.beside(clock, |_| blocking(handle, work)).await
     }
 
     /// Says that the current thread runs scripts from here on, until the result is dropped. On a simulated target it waits
@@ -223,6 +227,16 @@ fn not_over(cancel: &Cancel, clock: &Arc<dyn Clock>) -> Result<()> {
     match cancel.reason().or_else(|| cancel.check_deadline(&**clock)) {
         Some(reason) => Err(reason),
         None => Ok(()),
+    }
+}
+
+async fn blocking<T: Send + 'static>(handle: Handle, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    match handle.spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(failed) => match failed.try_into_panic() {
+            Ok(panic) => Err(panicked(panic.as_ref())),
+            Err(_) => Err(Error::internal("the worker threads ended before the computation did")),
+        },
     }
 }
 

@@ -14,12 +14,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use zeroize::Zeroizing;
 
 use crate::bridge::Bridge;
+use crate::call::Teller;
 use crate::cancel::Cancel;
 use crate::clock::Clock;
-use crate::{Call, Error, Kind, Result};
+use crate::{Call, Error, Kind, Result, duration};
 
 /// The most that is kept of a child's output.
 const OUTPUT_LIMIT: u64 = 64 << 20;
+
+/// What is given longer than this to end is told of: somebody waits for it.
+const LONG: Duration = Duration::from_secs(2);
 
 /// A program to run.
 pub struct Child {
@@ -110,7 +114,7 @@ impl Child {
         self.program.to_string_lossy().into_owned()
     }
 
-    async fn run(self, cancel: Cancel, clock: Arc<dyn Clock>) -> Result<Finished> {
+    async fn run(self, cancel: Cancel, clock: Arc<dyn Clock>, tell: Teller) -> Result<Finished> {
         let shown = self.shown();
         let mut command = self.command();
         let mut child = command.spawn().map_err(|e| not_started(&shown, e))?;
@@ -138,6 +142,11 @@ impl Child {
             finished = &mut talk => return finished,
             reason = cancel.ended(&*clock) => reason,
         };
+        if self.grace > LONG {
+            let name = self.program.to_string_lossy();
+            let name = name.rsplit('/').next().unwrap_or_default();
+            tell(name, &format!("it is asked to end, and has up to {} for that", duration::display(self.grace)));
+        }
         signal(group, Signal::TERM);
         tokio::select! {
             _ = &mut talk => {}
@@ -218,6 +227,7 @@ pub struct Programs {
     bridge: Bridge,
     cancel: Cancel,
     clock: Arc<dyn Clock>,
+    tell: Teller,
 }
 
 impl Programs {
@@ -226,8 +236,17 @@ impl Programs {
     /// # Errors
     /// As [`Call::child`].
     pub async fn run(&self, child: Child) -> Result<Finished> {
-        let cancel = self.cancel.clone();
-        self.bridge.beside(&self.clock, |clock| child.run(cancel, clock)).await
+        let (cancel, tell) = (self.cancel.clone(), self.tell.clone());
+        self.bridge.beside(&self.clock, |clock| child.run(cancel, clock, tell)).await
+    }
+
+    /// Computes something that takes longer than a moment, on a thread of its own: what a worker thread computes keeps others
+    /// waiting. It goes on to its end, whatever becomes of the change.
+    ///
+    /// # Errors
+    /// The computation's own.
+    pub async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        self.bridge.compute_beside(&self.clock, work).await
     }
 }
 
@@ -236,7 +255,12 @@ impl Call<'_> {
     #[must_use]
     pub fn programs(&self) -> Programs {
         let session = self.session();
-        Programs { bridge: session.bridge().clone(), cancel: self.scope.cancel.clone(), clock: session.clock().clone() }
+        Programs {
+            bridge: session.bridge().clone(),
+            cancel: self.scope.cancel.clone(),
+            clock: session.clock().clone(),
+            tell: self.teller(),
+        }
     }
 
     /// Runs a program and waits for its end. A cancel gives it SIGTERM and its time to end; no wait takes longer.
@@ -245,8 +269,8 @@ impl Call<'_> {
     /// [`Kind::NotFound`] without the program, or why the call was stopped. How the program ended is in the result.
     pub fn child(&self, child: Child) -> Result<Finished> {
         let cancel = self.scope.cancel.clone();
-        let session = self.session();
-        session.bridge().wait_outside(&cancel, session.clock(), |clock| child.run(cancel.clone(), clock))
+        let (session, tell) = (self.session(), self.teller());
+        session.bridge().wait_outside(&cancel, session.clock(), |clock| child.run(cancel.clone(), clock, tell))
     }
 }
 
@@ -258,6 +282,10 @@ mod tests {
     use std::time::Instant;
 
     fn run(child: Child, stop_after: Option<Duration>) -> (Result<Finished>, Duration) {
+        told(child, stop_after, Arc::new(|_, _| ()))
+    }
+
+    fn told(child: Child, stop_after: Option<Duration>, tell: Teller) -> (Result<Finished>, Duration) {
         let bridge = Bridge::new().unwrap();
         let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
         let cancel = Cancel::root();
@@ -269,7 +297,7 @@ mod tests {
             });
         }
         let begun = Instant::now();
-        let result = bridge.wait_outside(&cancel, &clock, |clock| child.run(cancel.clone(), clock));
+        let result = bridge.wait_outside(&cancel, &clock, |clock| child.run(cancel.clone(), clock, tell));
         (result, begun.elapsed())
     }
 
@@ -295,8 +323,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mark = folder.path().join("asked");
         let polite = format!("trap 'touch {}; exit 0' TERM; while :; do sleep 0.05; done", mark.display());
-        let (result, time) = run(sh(&polite).grace(Duration::from_secs(10)), Some(Duration::from_millis(200)));
+        let said = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let kept = said.clone();
+        let tell: Teller = Arc::new(move |subject, text| kept.lock().unwrap().push(format!("{subject}: {text}")));
+        let (result, time) = told(sh(&polite).grace(Duration::from_secs(10)), Some(Duration::from_millis(200)), tell);
         assert_eq!(result.unwrap_err().kind(), Kind::Cancelled);
+        assert_eq!(*said.lock().unwrap(), ["sh: it is asked to end, and has up to 10s for that"]);
         assert!(mark.exists() && time < Duration::from_secs(5), "{time:?}");
 
         let stubborn = "trap '' TERM; (trap '' TERM; sleep 61.7) & wait; while :; do sleep 0.05; done";

@@ -62,6 +62,8 @@ pub struct Primitive {
     pub module: &'static str,
     /// The function in scripts.
     pub name: &'static str,
+    /// What others call it, in small letters: `rollout undo`. Whoever looks for that, or calls it so, is led here.
+    pub also: &'static [&'static str],
     /// What it does to the world.
     pub effect: Effect,
     /// Whether it can be called as a method of its first argument too.
@@ -99,6 +101,13 @@ impl Primitive {
             }
         }
         format!("{}({})", self.id(), words.join(", "))
+    }
+
+    /// Whether others call it by this name, written as words or as a function: `rollout undo`, `rollout_undo`.
+    #[must_use]
+    pub fn is_also(&self, name: &str) -> bool {
+        let name = name.to_lowercase().replace(['_', '-'], " ");
+        self.also.contains(&name.as_str())
     }
 
     /// The numbers of arguments with which it can be called.

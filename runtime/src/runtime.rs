@@ -150,9 +150,22 @@ impl Runtime {
         self.0.primitives.iter().find(|p| p.module == module && p.name == name)
     }
 
+    /// What an unknown primitive is called here, as a hint: by the names that others have for it, in its module if there are.
+    #[must_use]
+    pub fn other_name(&self, module: &str, name: &str) -> Option<String> {
+        let meant: Vec<&Primitive> = self.0.primitives.iter().filter(|p| p.is_also(name)).collect();
+        let own: Vec<&Primitive> = meant.iter().copied().filter(|p| p.module == module).collect();
+        let ids = if own.is_empty() { meant } else { own };
+        let ids: Vec<String> = ids.into_iter().map(|p| format!("{:?}", p.id())).collect();
+        (!ids.is_empty()).then(|| format!("did you mean {}?", ids.join(" or ")))
+    }
+
     /// The nearest primitive to an unknown one, as a hint.
     #[must_use]
     pub fn nearest_primitive(&self, module: &str, name: &str) -> Option<String> {
+        if let Some(meant) = self.other_name(module, name) {
+            return Some(meant);
+        }
         let same: Vec<String> = self.0.primitives.iter().filter(|p| p.module == module).map(Primitive::id).collect();
         let all: Vec<String> = self.0.primitives.iter().map(Primitive::id).collect();
         let wanted = if module.is_empty() { name.to_owned() } else { format!("{module}::{name}") };

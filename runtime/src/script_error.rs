@@ -141,6 +141,9 @@ fn how_to_call(runtime: &Runtime, module: &str, name: &str) -> Option<String> {
     if let Some(primitive) = runtime.primitive(module, name) {
         return Some(format!("call it as {}", primitive.signature()));
     }
+    if let Some(meant) = runtime.other_name(module, name) {
+        return Some(meant);
+    }
     let mut of_that_name = runtime.primitives().iter().filter(|p| p.name == name);
     match (of_that_name.next(), of_that_name.next()) {
         (Some(primitive), None) => Some(format!("call it as {}", primitive.signature())),

@@ -16,6 +16,9 @@ use crate::{Error, Kind, Result};
 pub use live::{Live, LiveBuilder};
 pub use shadow::{Shadow, ShadowBuilder};
 
+/// Whether a simulated cluster can be used by other programs, such as Helm: with the feature `listen`.
+pub const LISTENS: bool = cfg!(feature = "listen");
+
 /// What a session acts on.
 pub trait Target: Send + Sync + 'static {
     /// What people call it: the context's name.

@@ -44,7 +44,7 @@ pub(crate) fn listen(bridge: &Bridge, cancel: &Cancel, told: Arc<dyn Told>) -> R
         let (name, _) = signals.next().await;
         cancel.stop(Error::new(Kind::Cancelled, format!("stopped by {name}")));
         told.notice(&format!(
-            "{name}: stopping. What is under way ends within 2 s, cleanups within 30 s. Once more ends windlass at once."
+            "{name}: stopping. What is under way ends within 2 s, Helm within 15 s, cleanups within 30 s. Once more ends windlass at once."
         ));
         let (name, number) = signals.next().await;
         told.leave();

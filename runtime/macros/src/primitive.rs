@@ -9,12 +9,13 @@ struct Attribute {
     module: LitStr,
     effect: Ident,
     name: Option<LitStr>,
+    also: Vec<LitStr>,
     method: bool,
 }
 
 impl Parse for Attribute {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let (mut module, mut effect, mut name, mut method) = (None, None, None, false);
+        let (mut module, mut effect, mut name, mut also, mut method) = (None, None, None, Vec::new(), false);
         while !input.is_empty() {
             let key: Ident = input.parse()?;
             if key == "method" {
@@ -25,7 +26,12 @@ impl Parse for Attribute {
                     "module" => module = Some(input.parse()?),
                     "effect" => effect = Some(input.parse()?),
                     "name" => name = Some(input.parse()?),
-                    _ => return Err(Error::new_spanned(key, "`module`, `effect`, `name` or `method`")),
+                    "also" => {
+                        let words;
+                        syn::bracketed!(words in input);
+                        also = words.parse_terminated(<LitStr as Parse>::parse, Token![,])?.into_iter().collect();
+                    }
+                    _ => return Err(Error::new_spanned(key, "`module`, `effect`, `name`, `also` or `method`")),
                 }
             }
             if !input.is_empty() {
@@ -37,6 +43,7 @@ impl Parse for Attribute {
             module: module.ok_or_else(|| missing("module"))?,
             effect: effect.ok_or_else(|| missing("effect"))?,
             name,
+            also,
             method,
         })
     }
@@ -55,7 +62,7 @@ fn returned(output: &ReturnType) -> Result<&Type> {
 }
 
 pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenStream> {
-    let Attribute { module, effect, name, method } = syn::parse2(attribute)?;
+    let Attribute { module, effect, name, also, method } = syn::parse2(attribute)?;
     let function: ItemFn = syn::parse2(item)?;
     let ident = &function.sig.ident;
     let name = name.map_or_else(|| ident.to_string().trim_start_matches("r#").to_owned(), |n| n.value());
@@ -108,6 +115,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
             ::windlass_runtime::primitive::Primitive {
                 module: #module,
                 name: #name,
+                also: &[#(#also),*],
                 effect: ::windlass_runtime::primitive::Effect::#effect,
                 method: #method,
                 doc: #doc,

@@ -88,9 +88,10 @@ impl Calls<'_> {
         let error = if self.names.has_module(&module) {
             let error = script(format!("there is no function {module}::{name}"));
             let known: Vec<&str> = self.names.functions(&module).collect();
-            match nearest(name, known.iter().copied()) {
-                Some(near) => error.hint(format!("did you mean \"{module}::{near}\"?")),
-                None => error.hint(format!("{module} has: {}", known.join(", "))),
+            match (self.runtime.other_name(&module, name), nearest(name, known.iter().copied())) {
+                (Some(meant), _) => error.hint(meant),
+                (None, Some(near)) => error.hint(format!("did you mean \"{module}::{near}\"?")),
+                (None, None) => error.hint(format!("{module} has: {}", known.join(", "))),
             }
         } else {
             let error = script(format!("there is no module {module}"));
@@ -152,9 +153,11 @@ impl Calls<'_> {
             Some(counts) => self.problem(wrong_count(name, call.args.len(), counts), position),
             None => {
                 let error = script(format!("there is no function {name}"));
-                let error = match self.runtime.primitives().iter().find(|p| p.name == name && !p.module.is_empty()) {
-                    Some(primitive) => error.hint(format!("did you mean {:?}?", primitive.id())),
-                    None => {
+                let elsewhere = self.runtime.primitives().iter().find(|p| p.name == name && !p.module.is_empty());
+                let error = match (elsewhere, self.runtime.other_name("", name)) {
+                    (Some(primitive), _) => error.hint(format!("did you mean {:?}?", primitive.id())),
+                    (None, Some(meant)) => error.hint(meant),
+                    (None, None) => {
                         let own = self.unit.functions.keys().map(String::as_str).filter(|n| is_name(n));
                         let ids: Vec<String> = self.runtime.primitives().iter().map(Primitive::id).collect();
                         let known = own.chain(self.names.globals()).chain(ids.iter().map(String::as_str));

@@ -29,6 +29,7 @@ fn primitive(module: &'static str, name: &'static str, effect: Effect) -> Primit
     Primitive {
         module,
         name,
+        also: &[],
         effect,
         method: false,
         doc: "Does it.",
@@ -42,6 +43,7 @@ fn primitive(module: &'static str, name: &'static str, effect: Effect) -> Primit
 
 fn runtime() -> Runtime {
     let scale = Primitive { options: Vec::new(), options_at: None, ..primitive("cluster", "delete", Effect::Change) };
+    let scale = Primitive { also: &["erase", "get rid of"], ..scale };
     let pure = Primitive { options: Vec::new(), options_at: None, ..primitive("text", "quote", Effect::Pure) };
     let method = Primitive { method: true, ..Primitive { module: "manifest", name: "annotate", ..pure.clone() } };
     let package = Package::new(vec![primitive("wait", "ready", Effect::Wait), scale, pure, method]);
@@ -102,6 +104,9 @@ fn unknown_functions_name_the_nearest() {
     one("wiat::ready(\"x\")", "t.rhai:1:7 there is no module wiat (did you mean \"wait::ready\"?)");
     one("fn scale_up() { 1 } scale_upp()", "t.rhai:1:21 there is no function scale_upp (did you mean \"scale_up\"?)");
     one("delete(\"x\")", "t.rhai:1:1 there is no function delete (did you mean \"cluster::delete\"?)");
+    one("cluster::erase(\"x\")", "t.rhai:1:10 there is no function cluster::erase (did you mean \"cluster::delete\"?)");
+    one("kubectl::erase(\"x\")", "t.rhai:1:10 there is no module kubectl (did you mean \"cluster::delete\"?)");
+    one("get_rid_of(\"x\")", "t.rhai:1:1 there is no function get_rid_of (did you mean \"cluster::delete\"?)");
     one("[1].puhs(2)", "t.rhai:1:5 there is no method puhs (did you mean \"push\"?)");
     one("let f = || prnt(1); f.call()", "t.rhai:1:12 there is no function prnt (did you mean \"print\"?)");
 }

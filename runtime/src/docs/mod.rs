@@ -55,6 +55,9 @@ pub struct Entry {
     pub parameters: Vec<Argument>,
     /// Its options.
     pub options: Vec<Choice>,
+    /// What others call it.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub also: &'static [&'static str],
     /// At which position the options stand.
     #[serde(skip)]
     pub(crate) options_at: Option<usize>,
@@ -146,6 +149,7 @@ impl Entry {
             text: Parts::of(primitive.doc),
             parameters: primitive.parameters.iter().map(argument).collect(),
             options: primitive.options.iter().map(choice).collect(),
+            also: primitive.also,
             options_at: primitive.options_at,
             returns: Some(primitive.returns.clone()),
         }
@@ -162,6 +166,7 @@ impl Entry {
             text: Parts::of(given.doc),
             parameters: Vec::new(),
             options: Vec::new(),
+            also: &[],
             options_at: None,
             returns: None,
         }

@@ -15,8 +15,8 @@ pub enum Found<'a> {
 }
 
 impl Reference {
-    /// Looks for words: an exact name gives its entry, the name of a module what it has, other words what has all of them.
-    /// Without words, everything is found.
+    /// Looks for words: an exact name gives its entry, the name of a module what it has, a name that others have for something
+    /// (`kubectl rollout undo`) what is meant, other words what has all of them. Without words, everything is found.
     #[must_use]
     pub fn search(&self, words: &[String]) -> Found<'_> {
         let words: Vec<String> = words.iter().flat_map(|w| w.split_whitespace()).map(str::to_lowercase).collect();
@@ -35,12 +35,27 @@ impl Reference {
                 _ => {}
             }
         }
+        match self.called_otherwise(&words)[..] {
+            [] => {}
+            [one] => return Found::One(one),
+            ref several => return Found::Several(several.to_vec()),
+        }
         let mut found: Vec<(u32, &Entry)> = self.entries.iter().filter_map(|e| Some((e.rank(&words)?, e))).collect();
         if found.is_empty() {
             return Found::Nothing(self.near(&words.join(" ")));
         }
         found.sort_by_key(|(rank, _)| std::cmp::Reverse(*rank));
         Found::Several(found.into_iter().map(|(_, entry)| entry).collect())
+    }
+
+    /// What is meant by a name that others have for it, with or without the program or module in front.
+    fn called_otherwise(&self, words: &[String]) -> Vec<&Entry> {
+        let name = words.join(" ").replace("::", " ").replace(['_', '-'], " ");
+        let name = name.trim_end_matches(['(', ')', ';']);
+        let rest = name.split_once(' ').map_or("", |(_, rest)| rest);
+        let called = |name: &str| self.entries.iter().filter(|e| e.also.contains(&name)).collect::<Vec<_>>();
+        let found = called(name);
+        if found.is_empty() { called(rest) } else { found }
     }
 
     /// The nearest name to words that nothing has.
@@ -67,6 +82,7 @@ impl Entry {
             (64, self.name == word || self.id == word),
             (32, self.id.starts_with(word) || self.name.starts_with(word)),
             (24, has(&self.id)),
+            (20, self.also.iter().any(|name| has(name))),
             (16, options().any(|o| o.name == word) || self.parameters.iter().any(|p| p.name == word)),
             (12, has(&self.text.summary)),
             (6, has(&self.text.description) || options().any(|o| has(&o.name))),

@@ -28,6 +28,7 @@ fn lift() -> Primitive {
     Primitive {
         module: "crane",
         name: "lift",
+        also: &["hoist up"],
         effect: Effect::Change,
         method: true,
         doc: DOC,
@@ -40,8 +41,14 @@ fn lift() -> Primitive {
 }
 
 fn reference() -> Reference {
-    let lower =
-        Primitive { name: "lower", doc: "Lowers what was lifted.", options_at: None, options: Vec::new(), ..lift() };
+    let lower = Primitive {
+        name: "lower",
+        also: &[],
+        doc: "Lowers what was lifted.",
+        options_at: None,
+        options: Vec::new(),
+        ..lift()
+    };
     Runtime::builder().with(Package::new(vec![lower, lift()])).build().unwrap().reference()
 }
 
@@ -162,6 +169,9 @@ fn names_and_words_are_found_and_what_is_near() {
     for name in ["crane::lift", "lift", "Lift", "crane::lift(", ".lift"] {
         assert_eq!(one(name), "crane::lift");
     }
+    for name in ["hoist up", "hoist_up", "crane::hoist_up(", "kubectl Hoist up", "crane hoist-up"] {
+        assert_eq!(one(name), "crane::lift", "what others call it: {name}");
+    }
     assert_eq!(one("ctx"), "ctx");
     let several = |text: &str| match reference.search(&words(text)) {
         Found::Several(entries) => entries.iter().map(|e| e.id.clone()).collect::<Vec<_>>(),
@@ -171,6 +181,7 @@ fn names_and_words_are_found_and_what_is_near() {
     assert_eq!(several("HEAVY"), ["crane::lift"]);
     assert_eq!(several("lif"), ["crane::lift", "crane::lower"], "the name goes before the text");
     assert_eq!(several("slow heavy"), ["crane::lift"]);
+    assert_eq!(several("slow hoist"), ["crane::lift"]);
     assert_eq!(several("").len(), reference.entries.len());
     let nothing = |text: &str| match reference.search(&words(text)) {
         Found::Nothing(near) => near,

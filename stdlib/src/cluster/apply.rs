@@ -29,7 +29,7 @@ use super::applying::{ApplyOptions, apply_objects, objects_in};
 /// });
 /// log::info(`changed: ${outcome.changed}`);
 /// ```
-#[primitive(module = "cluster", effect = Change)]
+#[primitive(module = "cluster", effect = Change, also = ["create", "replace"])]
 pub fn apply(call: &Call<'_>, objects: Value, options: ApplyOptions) -> Result<Outcome> {
     let manifests = objects_in(call, objects)?;
     apply_objects(call, manifests, &options)

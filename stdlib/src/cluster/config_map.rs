@@ -37,7 +37,7 @@ pub struct ConfigMapOptions {
 /// ```rhai
 /// cluster::config_map("ef-settings", #{ data: #{ colour: "blue" }, from_dir: "manifests" });
 /// ```
-#[primitive(module = "cluster", effect = Change)]
+#[primitive(module = "cluster", effect = Change, also = ["configmap", "create configmap"])]
 pub fn config_map(call: &Call<'_>, name: String, options: ConfigMapOptions) -> Result<Outcome> {
     let what = format!("ConfigMap/{name}");
     let mut texts: Vec<(String, String)> = options.data.into_iter().collect();

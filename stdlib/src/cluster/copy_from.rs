@@ -52,7 +52,7 @@ pub struct CopyFromOptions {
 /// cluster::exec("Pod/db", ["cp", "/etc/hosts", "/tmp/dump"], #{ plan: "" });
 /// cluster::copy_from("Pod/db", "/tmp/dump", "backup/hosts", #{ plan: true });
 /// ```
-#[primitive(module = "cluster", effect = Change)]
+#[primitive(module = "cluster", effect = Change, also = ["cp", "copy"])]
 pub fn copy_from(
     call: &Call<'_>,
     target: Target,

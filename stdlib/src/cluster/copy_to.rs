@@ -44,7 +44,7 @@ pub struct CopyToOptions {
 /// wait::ready("Pod/tools");
 /// cluster::copy_to("Pod/tools", "certs", "/etc/certs");
 /// ```
-#[primitive(module = "cluster", effect = Change)]
+#[primitive(module = "cluster", effect = Change, also = ["cp", "copy"])]
 pub fn copy_to(
     call: &Call<'_>,
     target: Target,

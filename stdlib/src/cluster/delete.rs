@@ -56,7 +56,7 @@ pub struct DeleteArguments {
 /// cluster::delete("ConfigMap/left-over", #{ namespace: "default" });
 /// cluster::delete("Deployment/old", #{ namespace: "default", propagation: "foreground", timeout: "2m" });
 /// ```
-#[primitive(module = "cluster", effect = Change)]
+#[primitive(module = "cluster", effect = Change, also = ["remove"])]
 pub fn delete(call: &Call<'_>, target: Target, options: DeleteArguments) -> Result<Outcome> {
     let (cluster, id) = options.on.find(call, &target)?;
     let mut going = None;

@@ -61,7 +61,7 @@ pub struct DrainOptions {
 /// // … the maintenance …
 /// cluster::uncordon("node-1");
 /// ```
-#[primitive(module = "cluster", effect = Change)]
+#[primitive(module = "cluster", effect = Change, also = ["evict", "poddisruptionbudget", "pdb"])]
 pub fn drain(call: &Call<'_>, node: NodeName, options: DrainOptions) -> Result<Outcome> {
     let deadline = call.clock().now() + options.timeout;
     let (cluster, id) = node.find(call, &options.on, "drained")?;

@@ -16,7 +16,7 @@ use super::{OnCluster, Target};
 /// log::info(node.status.nodeInfo.kubeletVersion);
 /// let settings = cluster::get("ConfigMap/kube-root-ca.crt", #{ namespace: "default" });
 /// ```
-#[primitive(module = "cluster", effect = Read)]
+#[primitive(module = "cluster", effect = Read, also = ["describe"])]
 pub fn get(call: &Call<'_>, target: Target, options: OnCluster) -> Result<Json> {
     let (cluster, id) = options.find(call, &target)?;
     let (asked, name) = (id.clone(), id.to_string());

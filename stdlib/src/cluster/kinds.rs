@@ -30,7 +30,7 @@ pub struct KindsOptions {
 /// if !groups.contains("cert-manager.io") { log::info("cert-manager is not installed"); }
 /// for k in cluster::kinds(#{ group: "apps", namespaced: true }) { log::info(`${k.kind}: ${k.short_names}`); }
 /// ```
-#[primitive(module = "cluster", effect = Read)]
+#[primitive(module = "cluster", effect = Read, also = ["api resources"])]
 pub fn kinds(call: &Call<'_>, options: KindsOptions) -> Result<Vec<Json>> {
     let cluster = call.cluster(options.cluster.as_deref())?;
     let served = call.wait(async move { cluster.refresh_discovery().await })?;

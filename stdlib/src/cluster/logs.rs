@@ -49,7 +49,7 @@ pub struct LogsOptions {
 ///     for line in lines.filter(|line| line.contains("ERROR")) { log::warn(line); }
 /// }
 /// ```
-#[primitive(module = "cluster", effect = Read)]
+#[primitive(module = "cluster", effect = Read, also = ["log"])]
 pub fn logs(call: &Call<'_>, target: Target, options: LogsOptions) -> Result<Vec<String>> {
     let place = pods::find(call, &options.on, &target, options.container.as_deref(), Purpose::Read)?;
     let shown = place.pod.to_string();

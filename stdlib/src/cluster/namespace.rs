@@ -36,7 +36,7 @@ pub struct NamespaceOptions {
 /// cluster::namespace("expertflow");
 /// cluster::namespace("ef-external", #{ labels: #{ "pod-security.kubernetes.io/enforce": "baseline" } });
 /// ```
-#[primitive(module = "cluster", effect = Change)]
+#[primitive(module = "cluster", effect = Change, also = ["create namespace"])]
 pub fn namespace(call: &Call<'_>, name: String, options: NamespaceOptions) -> Result<Outcome> {
     let target = Target::of_kind("Namespace", &name)?;
     let cluster = call.cluster(options.cluster.as_deref())?;

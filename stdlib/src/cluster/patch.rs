@@ -50,7 +50,7 @@ pub struct PatchArguments {
 ///     #{ op: "remove", path: "/metadata/annotations/example.com~1note" },
 /// ], #{ type: "json" });
 /// ```
-#[primitive(module = "cluster", effect = Change)]
+#[primitive(module = "cluster", effect = Change, also = ["edit", "set image"])]
 pub fn patch(call: &Call<'_>, target: Target, patch: Json, options: PatchArguments) -> Result<Outcome> {
     let patch = form(patch, options.r#type)?;
     if options.subresource.as_deref() == Some("scale") {

@@ -40,7 +40,7 @@ pub struct RestartOptions {
 /// cluster::restart("Deployment/web", #{ once: "new certificates" });
 /// wait::rollout("Deployment/web");
 /// ```
-#[primitive(module = "cluster", effect = Change)]
+#[primitive(module = "cluster", effect = Change, also = ["rollout restart"])]
 pub fn restart(call: &Call<'_>, target: Target, options: RestartOptions) -> Result<Outcome> {
     let (cluster, id) = options.on.find(call, &target)?;
     if !rolls_out(&id) {

@@ -39,7 +39,7 @@ pub struct RollbackOptions {
 /// cluster::rollback("Deployment/web");
 /// wait::rollout("Deployment/web");
 /// ```
-#[primitive(module = "cluster", effect = Change)]
+#[primitive(module = "cluster", effect = Change, also = ["rollout undo", "undo"])]
 pub fn rollback(call: &Call<'_>, target: Target, options: RollbackOptions) -> Result<Outcome> {
     let (cluster, id) = options.on.find(call, &target)?;
     if !rolls_out(&id) {

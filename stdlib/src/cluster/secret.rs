@@ -36,7 +36,7 @@ pub struct SecretOptions {
 /// let password = secret::generate("database");
 /// cluster::secret("database", #{ data: #{ username: "sa", password: password, url: `postgres://sa:${password}@db` } });
 /// ```
-#[primitive(module = "cluster", effect = Change)]
+#[primitive(module = "cluster", effect = Change, also = ["create secret"])]
 pub fn secret(call: &Call<'_>, name: String, options: SecretOptions) -> Result<Outcome> {
     let what = format!("Secret/{name}");
     let registry = call.session().secrets();

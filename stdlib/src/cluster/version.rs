@@ -23,7 +23,7 @@ pub struct OfCluster {
 /// let v = cluster::version();
 /// if v.major == 1 && v.minor < 26 { log::warn(`${v.version} still has the GlusterFS driver`); }
 /// ```
-#[primitive(module = "cluster", effect = Read)]
+#[primitive(module = "cluster", effect = Read, also = ["cluster info"])]
 pub fn version(call: &Call<'_>, options: OfCluster) -> Result<Json> {
     let cluster = call.cluster(options.cluster.as_deref())?;
     let (name, server) = (cluster.name().to_owned(), cluster.server().map(str::to_owned));

@@ -1,7 +1,10 @@
 //! Charts: where one comes from, and what it is made of.
 
+use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use flate2::read::GzDecoder;
 use sha2::{Digest as _, Sha256};
 use windlass_runtime::child::Child;
 use windlass_runtime::files::Located;
@@ -9,7 +12,8 @@ use windlass_runtime::state_folder::create_private;
 use windlass_runtime::{Call, Error, Kind, Options, Result};
 
 use super::lazy::Lazy;
-use super::program::{Helm, unwritable};
+use super::placing;
+use super::program::{Helm, own_folder, unwritable};
 use super::repositories::{self, Repository};
 use super::surroundings;
 
@@ -28,6 +32,9 @@ pub struct ChartOptions {
     pub keyring: Option<String>,
 }
 
+/// More than any chart has, unpacked.
+const LARGEST: u64 = 256 << 20;
+
 /// A chart on this machine.
 pub(super) struct Chart {
     pub path: PathBuf,
@@ -45,7 +52,8 @@ pub(super) fn find(call: &Call<'_>, helm: &Lazy, chart: &str, options: &ChartOpt
         None => local(call, helm, chart, options)?,
     };
     let is_folder = path.is_dir();
-    let hash = if is_folder { folder_hash(&path)? } else { file_hash(&path)? };
+    let own = path.clone();
+    let hash = call.compute(move || if own.is_dir() { folder_hash(&own) } else { file_hash(&own) })?;
     if let Some(digest) = &options.digest {
         let wanted = digest.strip_prefix("sha256:").unwrap_or(digest);
         if is_folder {
@@ -97,7 +105,10 @@ pub(super) fn remote(call: &Call<'_>, chart: &str) -> Result<Option<Remote>> {
 }
 
 fn local(call: &Call<'_>, helm: &Lazy, chart: &str, options: &ChartOptions) -> Result<PathBuf> {
-    let located = call.locate(chart)?;
+    let located = match call.locate(chart)? {
+        Located::Disk(path) => Located::Disk(in_rehearsal(call, path)),
+        built @ Located::Built(..) => built,
+    };
     if !located.exists() {
         return Err(Error::new(Kind::NotFound, format!("there is no chart {}", located.shown())).hint(
             "a chart is a folder, a .tgz, a URL (https:// or oci://), or repository/chart after helm::repo(repository, url)",
@@ -111,7 +122,8 @@ fn local(call: &Call<'_>, helm: &Lazy, chart: &str, options: &ChartOptions) -> R
         Located::Disk(path) => absolute(path)?,
         built @ Located::Built(..) => {
             let folder = helm.get(call)?.private().join("chart");
-            write_out(&built, &folder)?;
+            let to = folder.clone();
+            call.compute(move || write_out(&built, &to))?;
             folder
         }
     };
@@ -132,6 +144,19 @@ fn local(call: &Call<'_>, helm: &Lazy, chart: &str, options: &ChartOptions) -> R
             .map_err(|error| if error.kind() == Kind::Rejected { error } else { refused(&error) })?;
     }
     Ok(path)
+}
+
+/// Where something lies that a rehearsal has fetched and not written to this path.
+fn in_rehearsal(call: &Call<'_>, path: PathBuf) -> PathBuf {
+    let known = placing::instead_of(call, &path);
+    known.or_else(|| placing::instead_of(call, &path.canonicalize().ok()?)).unwrap_or(path)
+}
+
+/// The signature that belongs to an archive.
+pub(super) fn signature(archive: &Path) -> PathBuf {
+    let mut path = archive.as_os_str().to_owned();
+    path.push(".prov");
+    path.into()
 }
 
 /// The signature is what matters, whatever keeps it from being checked.
@@ -169,12 +194,22 @@ fn fetched(call: &Call<'_>, helm: &Lazy, remote: &Remote, options: &ChartOptions
     let helm = helm.get(call)?;
     let archive = pull(call, helm, remote, options)?;
     let (Some(kept), Some(name)) = (kept, archive.file_name()) else { return Ok(archive) };
-    create_private(&kept)?;
-    let (fresh, target) = (kept.join(format!("new-{}", std::process::id())), kept.join(name));
-    std::fs::copy(&archive, &fresh)
-        .and_then(|_| std::fs::rename(&fresh, &target))
-        .map_err(|e| unwritable(&target, e))?;
+    let target = kept.join(name);
+    let own = target.clone();
+    call.compute(move || keep(&archive, &kept, &own))?;
     Ok(target)
+}
+
+/// Keeps an archive, with its signature if it has one; others may do the same at the same time.
+fn keep(archive: &Path, kept: &Path, target: &Path) -> Result<()> {
+    create_private(kept)?;
+    let fresh = own_folder(kept, "new-")?;
+    for (from, to) in [(signature(archive), signature(target)), (archive.to_owned(), target.to_owned())] {
+        let Some(name) = to.file_name().filter(|_| from.is_file()) else { continue };
+        let beside = fresh.path().join(name);
+        std::fs::copy(&from, &beside).and_then(|_| std::fs::rename(&beside, &to)).map_err(|e| unwritable(&to, e))?;
+    }
+    Ok(())
 }
 
 /// Fetches a chart into the folder of the call.
@@ -215,7 +250,8 @@ fn is_exact(version: &str) -> bool {
     parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
 }
 
-fn write_out(from: &Located, to: &Path) -> Result<()> {
+/// Writes out a folder, wherever it is; hidden files are left out.
+pub(super) fn write_out(from: &Located, to: &Path) -> Result<()> {
     create_private(to)?;
     for item in from.list()? {
         let target = to.join(item.name());
@@ -231,6 +267,24 @@ fn write_out(from: &Located, to: &Path) -> Result<()> {
 pub(super) fn file_hash(path: &Path) -> Result<String> {
     let content = Located::Disk(path.to_owned()).read()?;
     Ok(hex(&Sha256::digest(content)))
+}
+
+/// The hash of each file in a chart's archive, by its name: what it holds, whenever and by whom it was packed.
+pub(super) fn archive_content(archive: &Path) -> Result<BTreeMap<String, String>> {
+    let broken = |e: std::io::Error| {
+        Error::new(Kind::Malformed, format!("{} is no chart's archive", archive.display())).source(e)
+    };
+    let packed = Located::Disk(archive.to_owned()).read()?;
+    let mut unpacked = tar::Archive::new(GzDecoder::new(packed.as_slice()).take(LARGEST));
+    let mut found = BTreeMap::new();
+    for entry in unpacked.entries().map_err(broken)? {
+        let mut entry = entry.map_err(broken)?;
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).map_err(broken)?;
+        found.insert(name, hex(&Sha256::digest(content)));
+    }
+    Ok(found)
 }
 
 /// The hash of the names and contents of a folder's files; hidden ones are no part of a chart, but for `.helmignore`.

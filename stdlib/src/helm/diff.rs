@@ -20,7 +20,7 @@ use super::upgrade::render;
 /// helm::upgrade("portal", "charts/web");
 /// for line in helm::diff("portal", "charts/web", #{ values: #{ replicas: 3 } }) { log::info(line); }
 /// ```
-#[primitive(module = "helm", effect = Read)]
+#[primitive(module = "helm", effect = Read, also = ["dry run"])]
 pub fn diff(call: &Call<'_>, release: String, chart: String, options: RenderOptions) -> Result<Vec<String>> {
     let at = At::new(call, &release, &options.on)?;
     let rendered = render(call, &at, &chart, &options.exactly, &options.given)?;

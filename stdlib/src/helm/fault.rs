@@ -49,6 +49,16 @@ const KNOWN: &[(&str, Kind, &str)] = &[
     ("missing in charts/ directory", Kind::NotFound, "fetch them: helm::dependency_build(folder)"),
     ("Chart.yaml file is missing", Kind::NotFound, "is this the folder of a chart? It has a Chart.yaml"),
     (
+        "sha256 sum does not match",
+        Kind::Rejected,
+        "the archive is not what its author has signed: find out who has changed it, before it is used",
+    ),
+    (
+        "signature made by unknown entity",
+        Kind::Rejected,
+        "the keyring lacks the author's key, or somebody else has signed it",
+    ),
+    (
         ".prov",
         Kind::Rejected,
         "its author has not signed it: a signed chart has a .prov beside its archive; `keyring` is a file with the author's public key",

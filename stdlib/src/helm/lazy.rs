@@ -25,4 +25,9 @@ impl Lazy {
             }
         }
     }
+
+    /// The same, if it was needed: as long as somebody holds it, what lies in its folder stays.
+    pub fn opened(&self) -> Option<Arc<Helm>> {
+        self.0.get().cloned()
+    }
 }

@@ -31,7 +31,7 @@ pub struct ListOptions {
 /// helm::upgrade("portal", "charts/web");
 /// for r in helm::list() { log::info(`${r.name} ${r.chart} ${r.version}: ${r.status}`); }
 /// ```
-#[primitive(module = "helm", effect = Read)]
+#[primitive(module = "helm", effect = Read, also = ["ls"])]
 pub fn list(call: &Call<'_>, options: ListOptions) -> Result<Vec<Json>> {
     if options.all_namespaces && options.on.namespace.is_some() {
         return Err(Error::usage("helm::list is given both `namespace` and `all_namespaces`"));

@@ -20,7 +20,7 @@ use crate::cluster::secret_data;
 /// helm::upgrade("portal", "charts/web");
 /// for object in helm::manifest("portal") { log::info(`${object.kind}/${object.metadata.name}`); }
 /// ```
-#[primitive(module = "helm", effect = Read)]
+#[primitive(module = "helm", effect = Read, also = ["get manifest"])]
 pub fn manifest(call: &Call<'_>, release: String, options: RevisionOptions) -> Result<Vec<Json>> {
     let at = At::new(call, &release, &options.on)?;
     let mut objects = objects::of(&at.revision(call, options.revision)?.body()?, &at.name)?;

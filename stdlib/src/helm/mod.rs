@@ -9,13 +9,16 @@ mod dependency_build;
 mod diff;
 mod fault;
 mod given;
+mod handler;
 mod history;
+mod hooks;
 mod images;
 mod lazy;
 mod list;
 mod manifest;
 mod objects;
 mod operation;
+mod placing;
 mod program;
 mod pull;
 mod recover;
@@ -61,9 +64,11 @@ pub fn primitives() -> Vec<Primitive> {
 
 /// Adds the handlers of this module's changes.
 pub(crate) fn with_handlers(package: Package) -> Package {
-    package.handler(operation::Releases)
+    package.handler(handler::Releases).handler(placing::Files)
 }
 
+#[cfg(test)]
+mod signed;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

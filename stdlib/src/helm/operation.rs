@@ -1,22 +1,26 @@
-//! Changes of releases: what Helm is run for, how it is found out whether that took effect, and how it is taken back.
+//! Changes of releases: what Helm is run for, and what comes of it.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::future::{Either, select};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
-use windlass_runtime::change::{
-    Act, Acted, Change, Handler, Inverse, Op, Outcome, Part, PartImage, Plan, Probed, Recipe, Resource,
-};
+use serde_json::Value as Json;
+use windlass_runtime::call::Teller;
+use windlass_runtime::change::{Act, Acted, Change, Inverse, Op, Outcome, Part, Plan};
 use windlass_runtime::child::{Child, Programs};
 use windlass_runtime::cluster::Cluster;
-use windlass_runtime::{Call, Error, Kind, Result};
+use windlass_runtime::{Call, Clock, Error, Kind, Result};
 
+use super::handler::recipe;
+use super::hooks::Hooks;
 use super::objects;
 use super::program::{self, CHANGE_GRACE, Helm};
-use super::release::{At, Revision, recovery};
+use super::release::{At, Mark, Revision};
 
-/// The handler's name in recipes.
-const HANDLER: &str = "helm/releases";
+/// How long hooks may take, where nothing says so.
+pub(super) const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A run of Helm that changes a release.
 pub(super) struct Operation {
@@ -26,20 +30,66 @@ pub(super) struct Operation {
     pub child: Child,
     /// What is not done if it fails: `HelmRelease/web in shop cannot be upgraded`.
     pub doing: String,
-    /// The revision that it makes, if it makes one.
-    to: Option<i64>,
+    hooks: Hooks,
+    tell: Teller,
+    /// What it makes, if it makes a revision.
+    makes: Option<Made>,
+}
+
+/// A revision that is to be made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Made {
+    pub number: i64,
+    /// By what it is known not to be another's.
+    pub mark: Mark,
+}
+
+impl Made {
+    /// Whether it is this one.
+    pub fn is(&self, revision: &Revision) -> bool {
+        revision.number == self.number && revision.is_made_by(&self.mark)
+    }
+}
+
+/// What is said to Helm besides, whatever it does with a release.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub(super) struct How {
+    /// How long hooks may take.
+    pub timeout: Duration,
+    /// Take fields that others have changed.
+    #[serde(default)]
+    pub force_conflicts: bool,
 }
 
 impl Operation {
     /// A run of Helm for this release, with the first words of its command line.
-    pub fn new<'a>(at: &At, helm: &Arc<Helm>, words: impl IntoIterator<Item = &'a str>, done: &str) -> Self {
+    pub fn new<'a>(
+        call: &Call<'_>,
+        at: &At,
+        helm: &Arc<Helm>,
+        words: impl IntoIterator<Item = &'a str>,
+        done: &str,
+    ) -> Self {
         Self {
             at: at.clone(),
             helm: helm.clone(),
             child: helm.child(words).argument("--namespace").argument(at.namespace.as_str()),
             doing: format!("{} cannot be {done}", at.resource()),
-            to: None,
+            hooks: Hooks::none(at),
+            tell: call.teller(),
+            makes: None,
         }
+    }
+
+    /// The hooks that it runs.
+    pub fn with_hooks(self, hooks: Hooks) -> Self {
+        Self { hooks, ..self }
+    }
+
+    /// Says how long hooks may take, and whose fields count.
+    pub fn with_how(self, how: How) -> Self {
+        let forces = how.force_conflicts && self.helm.version.0 >= 4;
+        self.with("--timeout").with(format!("{}s", how.timeout.as_secs().max(1))).with_if(forces, "--force-conflicts")
     }
 
     /// Adds an argument.
@@ -56,26 +106,34 @@ impl Operation {
     /// Runs it as a change does. Helm gets its time to end in order.
     pub fn act(self, call: &Call<'_>) -> Act {
         call.grant(CHANGE_GRACE);
-        let programs = call.programs();
-        Box::new(move || Box::pin(async move { self.run(&programs).await.map(|acted| vec![acted]) }))
+        let (programs, clock) = (call.programs(), call.clock());
+        Box::new(move || Box::pin(async move { self.run(&programs, &clock).await.map(|acted| vec![acted]) }))
     }
 
-    async fn run(self, programs: &Programs) -> Result<Acted> {
-        let Self { at, helm, child, doing, to } = self;
-        let ended = programs.run(child).await;
+    async fn run(self, programs: &Programs, clock: &Arc<dyn Clock>) -> Result<Acted> {
+        let Self { at, helm, child, doing, hooks, tell, makes } = self;
+        let (following, running) = (pin!(hooks.clone().follow(tell)), pin!(programs.run(child)));
+        let ended = match select(running, following).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right(((), running)) => running.await,
+        };
         // Values and credentials are gone before anything else is done.
         drop(helm);
         match ended.and_then(|finished| program::check(&finished, &doing)) {
             Ok(()) => Ok(Acted::Done(match at.last().await? {
-                Some(last) if last.status != "uninstalled" => Some(image(&last)?),
+                Some(last) if last.status != "uninstalled" => {
+                    // Unpacked where it keeps nobody waiting.
+                    Some(programs.compute(move || image(&last)).await?)
+                }
                 _ => None,
             })),
             Err(error) => {
-                let (error, reached) = standing(&at, error).await;
+                let error = if error.kind().is_final() { error } else { hooks.explain(error, clock).await };
+                let (error, has_left_something) = standing(&at, error, makes.as_ref()).await;
                 match error.kind().is_final() {
                     true => Err(error),
                     // It has left a revision, and with it whatever it had applied by then.
-                    false if to.is_some() && reached >= to => Ok(Acted::Broken(error)),
+                    false if has_left_something => Ok(Acted::Broken(error)),
                     false => Ok(Acted::Failed(error)),
                 }
             }
@@ -83,28 +141,39 @@ impl Operation {
     }
 }
 
-/// An error, with what has become of the release, and the revision that it has come to.
-async fn standing(at: &At, error: Error) -> (Error, Option<i64>) {
+/// An error, with what has become of the release, and whether the revision is there that was to be made.
+async fn standing(at: &At, error: Error, makes: Option<&Made>) -> (Error, bool) {
     let release = at.resource();
-    let (state, recover, reached) = match at.last().await {
-        Ok(Some(last)) => (
-            format!("it is {} now, in revision {}", last.status, last.number),
-            last.is_pending() || last.status == "failed",
-            Some(last.number),
-        ),
-        Ok(None) => ("it is not there".to_owned(), false, None),
-        Err(unknown) => (format!("how it is cannot be read: {unknown}"), false, None),
+    let (state, recover, is_made) = match at.revisions().await {
+        Ok(revisions) => {
+            let is_made = makes.is_some_and(|made| revisions.iter().any(|revision| made.is(revision)));
+            match revisions.last() {
+                Some(last) => (
+                    format!("it is {} now, in revision {}", last.status, last.number),
+                    last.is_pending() || last.status == "failed",
+                    is_made,
+                ),
+                None => ("it is not there".to_owned(), false, false),
+            }
+        }
+        // Whoever asks later finds out.
+        Err(unknown) => (format!("how it is cannot be read: {unknown}"), false, false),
     };
-    let error = if error.kind().is_final() {
-        error.context(format!("{release} was being changed; {state}"))
-    } else {
-        let (kind, hint) = (error.kind(), error.hint_text().map(str::to_owned));
-        let told = Error::new(kind, format!("{}; {state}", error.message()));
-        hint.into_iter().fold(told, Error::hint)
+    let (hint, details) = (error.hint_text().map(str::to_owned), error.detail_value().cloned());
+    // What to do about the cause is worth saying where it is known exactly.
+    let cause = hint.clone().filter(|_| details.is_some() || error.kind() == Kind::Conflict);
+    let hint = match (recover, cause) {
+        (false, _) => hint,
+        (true, None) => Some(format!("put it right with {}", at.recovery())),
+        (true, Some(cause)) => Some(format!("{cause}; then put the release right with {}", at.recovery())),
     };
-    let error = error.resource(&release);
-    let error = if recover { error.hint(format!("put it right with {}", at.recovery())) } else { error };
-    (error, reached)
+    let told = match error.kind().is_final() {
+        true => error.context(format!("{release} was being changed; {state}")),
+        false => Error::new(error.kind(), format!("{}; {state}", error.message())),
+    };
+    let told = details.into_iter().fold(told, Error::details);
+    let error = hint.into_iter().fold(told, Error::hint).resource(&release);
+    (error, is_made)
 }
 
 /// What the journal keeps of a revision.
@@ -130,7 +199,7 @@ pub(super) fn unchanged(at: &At, before: Option<Json>, reason: impl Into<String>
 }
 
 fn nothing(at: &At, before: Option<Json>, plan: Plan) -> Change {
-    let recipe = recipe(None, None);
+    let recipe = recipe(None, None, None);
     Change {
         parts: vec![Part { resource: at.resource(), before, plan }],
         act: Box::new(|| Box::pin(async { Ok(Vec::new()) })),
@@ -160,137 +229,30 @@ pub(super) fn why_not(call: &Call<'_>, cluster: &Cluster) -> Result<Option<Strin
             Ok(Some(format!("{}: install Helm 3.20.2 or later, or name it with WINDLASS_HELM", missing.message())))
         }
         Some(_) if live => Ok(None),
-        Some(_) => Ok(call.kubeconfig_of(cluster).err().map(|error| error.message().to_owned())),
-    }
-}
-
-/// What a recipe holds.
-#[derive(Debug, Serialize, Deserialize)]
-struct Step {
-    /// The revision before; none if there was no release.
-    from: Option<i64>,
-    /// The revision that it makes; none for what makes none.
-    to: Option<i64>,
-}
-
-/// How a step from one revision to another is probed and taken back. It serves as both.
-pub(super) fn recipe(from: Option<i64>, to: Option<i64>) -> Recipe {
-    Recipe { handler: HANDLER.to_owned(), data: json!(Step { from, to }) }
-}
-
-fn step(recipe: &Recipe) -> Result<Step> {
-    serde_json::from_value(recipe.data.clone())
-        .map_err(|e| Error::internal("the journal's recipe for a release cannot be read").source(e))
-}
-
-fn locate(call: &Call<'_>, resource: &Resource) -> Result<At> {
-    let cluster = call.cluster_called(&resource.at)?;
-    let namespace = resource.namespace.clone().unwrap_or_default();
-    Ok(At { cluster, namespace, name: resource.name.clone() })
-}
-
-/// Probes and takes back changes of releases.
-pub(super) struct Releases;
-
-impl Handler for Releases {
-    fn name(&self) -> &'static str {
-        HANDLER
-    }
-
-    fn probe(&self, call: &Call<'_>, recipe: &Recipe, parts: &[PartImage]) -> Result<Vec<Probed>> {
-        let step = step(recipe)?;
-        let probe = |part: &PartImage| {
-            let at = locate(call, &part.resource)?;
-            let revisions = call.wait(async move { at.revisions().await })?;
-            Ok(found(&step, part, &revisions))
-        };
-        parts.iter().map(probe).collect()
-    }
-
-    fn inverse(&self, call: &Call<'_>, recipe: &Recipe, parts: &[PartImage]) -> Result<Change> {
-        let step = step(recipe)?;
-        let [part] = parts else { return Err(Error::internal("a change of a release has one part")) };
-        inverse(call, &step, part)
-    }
-}
-
-/// What the revisions that are there say of a step.
-fn found(step: &Step, part: &PartImage, revisions: &[Revision]) -> Probed {
-    let unclear = |status: &str| {
-        Probed::Unclear(format!(
-            "{} is {status}; put it right with {}",
-            part.resource,
-            recovery(&part.resource.name, part.resource.namespace.as_deref().unwrap_or_default())
-        ))
-    };
-    if part.op == Op::Run {
-        return Probed::Unclear("whether it ran to its end is written down nowhere".to_owned());
-    }
-    if part.op == Op::Delete {
-        return match revisions.last().map(|last| last.status.as_str()) {
-            None | Some("uninstalled") => Probed::TookEffect,
-            Some("uninstalling") => unclear("uninstalling"),
-            Some(_) => Probed::DidNot,
-        };
-    }
-    match revisions.iter().find(|revision| Some(revision.number) == step.to) {
-        None => Probed::DidNot,
-        Some(revision) if revision.is_pending() => unclear(&revision.status),
-        Some(_) => Probed::TookEffect,
-    }
-}
-
-fn inverse(call: &Call<'_>, step: &Step, part: &PartImage) -> Result<Change> {
-    let at = locate(call, &part.resource)?;
-    let asked = at.clone();
-    let last = call.wait(async move { asked.last().await })?;
-    let moved = |how: String| {
-        Error::new(Kind::Conflict, format!("{} has been changed since: {how}", part.resource))
-            .hint("decide what is right, and set it by hand: helm::rollback, helm::uninstall")
-            .resource(&part.resource)
-    };
-    let gone = last.as_ref().is_none_or(|last| last.status == "uninstalled");
-    let Some(last) = last else {
-        return match step.from {
-            None => Ok(unchanged(&at, None, "it is not there")),
-            Some(_) => Err(moved("it is gone".to_owned())),
-        };
-    };
-    let before = Some(image(&last)?);
-    if let Some(from) = step.from {
-        let body = last.body()?;
-        let back = body.pointer("/info/description").and_then(Json::as_str) == Some(&format!("Rollback to {from}"));
-        if back && last.status == "deployed" {
-            return Ok(unchanged(&at, before, format!("it is back at revision {from} already")));
-        }
-    } else if gone {
-        return Ok(unchanged(&at, before, "it is uninstalled already"));
-    }
-    let expected = if part.op == Op::Delete { step.from } else { step.to };
-    if Some(last.number) != expected || (gone && part.op != Op::Delete) {
-        return Err(moved(format!("it is in revision {}, which is {}", last.number, last.status)));
-    }
-    match step.from {
-        Some(from) => rollback(call, &at, &last, from),
-        None => uninstall(call, &at, &last, false),
+        Some(_) => Ok(call.kubeconfig_of(cluster).err().map(|error| match error.hint_text() {
+            Some(hint) => format!("{}: {hint}", error.message()),
+            None => error.message().to_owned(),
+        })),
     }
 }
 
 /// The change that goes back to a revision.
-pub(super) fn rollback(call: &Call<'_>, at: &At, last: &Revision, to: i64) -> Result<Change> {
+pub(super) fn rollback(call: &Call<'_>, at: &At, last: &Revision, to: i64, how: How) -> Result<Change> {
     let helm = Arc::new(Helm::on(call, &at.cluster)?);
     let number = to.to_string();
     let words = ["rollback", at.name.as_str(), number.as_str()];
     let asked = at.clone();
     let revisions = call.wait(async move { asked.revisions().await })?;
-    let diff = match revisions.iter().find(|revision| revision.number == to) {
+    let (diff, hooks) = match revisions.iter().find(|revision| revision.number == to) {
         Some(target) => {
-            let objects = |revision: &Revision| objects::of(&revision.body()?, &at.name);
-            objects::differences(&objects(last)?, &objects(target)?)
+            let body = target.body()?;
+            let now = objects::of(&last.body()?, &at.name)?;
+            (objects::differences(&now, &objects::of(&body, &at.name)?), Hooks::of(at, &body, "rollback"))
         }
-        None => Vec::new(),
+        None => (Vec::new(), Hooks::none(at)),
     };
-    let operation = Operation::new(at, &helm, words, &format!("rolled back to revision {to}"));
+    let operation = Operation::new(call, at, &helm, words, &format!("rolled back to revision {to}"));
+    let operation = operation.with_hooks(hooks).with_how(how);
     Ok(change(
         call,
         operation,
@@ -299,7 +261,8 @@ pub(super) fn rollback(call: &Call<'_>, at: &At, last: &Revision, to: i64) -> Re
             before: Some(image(last)?),
             diff: [vec![format!("revision: {} → {}, as {to} was", last.number, last.number + 1)], diff].concat(),
             from: Some(last.number),
-            to: Some(last.number + 1),
+            to: Some(Made { number: last.number + 1, mark: Mark::RollbackTo(to) }),
+            how: Some(how),
             cannot: (last.status != "deployed")
                 .then(|| format!("revision {} was {}: nobody wants it back", last.number, last.status)),
         },
@@ -307,10 +270,18 @@ pub(super) fn rollback(call: &Call<'_>, at: &At, last: &Revision, to: i64) -> Re
 }
 
 /// The change that removes a release.
-pub(super) fn uninstall(call: &Call<'_>, at: &At, last: &Revision, keep_history: bool) -> Result<Change> {
+pub(super) fn uninstall(
+    call: &Call<'_>,
+    at: &At,
+    last: &Revision,
+    keep_history: bool,
+    timeout: Duration,
+) -> Result<Change> {
     let helm = Arc::new(Helm::on(call, &at.cluster)?);
-    let operation = Operation::new(at, &helm, ["uninstall", at.name.as_str()], "uninstalled");
-    let objects = objects::of(&last.body()?, &at.name)?;
+    let (body, how) = (last.body()?, How { timeout, force_conflicts: false });
+    let operation = Operation::new(call, at, &helm, ["uninstall", at.name.as_str()], "uninstalled");
+    let operation = operation.with_hooks(Hooks::of(at, &body, "delete")).with_how(how);
+    let objects = objects::of(&body, &at.name)?;
     Ok(change(
         call,
         operation.with_if(keep_history, "--keep-history"),
@@ -320,6 +291,7 @@ pub(super) fn uninstall(call: &Call<'_>, at: &At, last: &Revision, keep_history:
             diff: objects::differences(&objects, &[]),
             from: Some(last.number),
             to: None,
+            how: Some(how),
             cannot: (!keep_history)
                 .then(|| "the release's history went with it; keep_history: true keeps it".to_owned()),
         },
@@ -332,16 +304,17 @@ pub(super) struct Intended {
     pub before: Option<Json>,
     pub diff: Vec<String>,
     pub from: Option<i64>,
-    pub to: Option<i64>,
+    pub to: Option<Made>,
+    pub how: Option<How>,
     /// Why it cannot be taken back.
     pub cannot: Option<String>,
 }
 
 /// The change that a run of Helm is.
 pub(super) fn change(call: &Call<'_>, mut operation: Operation, intended: Intended) -> Change {
-    let Intended { op, before, diff, from, to, cannot } = intended;
-    operation.to = to;
-    let recipe = recipe(from, to);
+    let Intended { op, before, diff, from, to, how, cannot } = intended;
+    operation.makes = to.clone();
+    let recipe = recipe(from, to, how);
     let part = Part { resource: operation.at.resource(), before, plan: Plan::Act { op, diff, note: None } };
     Change {
         parts: vec![part],

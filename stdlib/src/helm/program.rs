@@ -100,7 +100,9 @@ impl Helm {
     pub fn open(call: &Call<'_>) -> Result<Self> {
         let path = find(call).ok_or_else(missing)?;
         let state = call.session().state_folder()?.join("helm");
-        let private = private_folder(&state.join("private"))?;
+        let private = state.join("private");
+        create_private(&private)?;
+        let private = own_folder(&private, "")?;
         for folder in ["plugins", "repository", "charts"] {
             create_private(&state.join(folder))?;
         }
@@ -252,18 +254,18 @@ pub(super) fn unwritable(path: &Path, error: std::io::Error) -> Error {
         .source(error)
 }
 
-/// A new folder below this one, named after this process. Those of processes that were killed are removed.
-fn private_folder(below: &Path) -> Result<TempDir> {
-    create_private(below)?;
+/// A new folder below this one that only its owner can enter, named after a mark and this process. Those of processes that
+/// were killed are removed.
+pub(super) fn own_folder(below: &Path, mark: &str) -> Result<TempDir> {
     for entry in fs::read_dir(below).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let process = name.to_str().and_then(|name| name.split('-').next()?.parse::<u32>().ok());
+        let process = name.to_str().and_then(|name| name.strip_prefix(mark)?.split('-').next()?.parse::<u32>().ok());
         if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
             // Another process may have been faster.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
-    let prefix = format!("{}-", std::process::id());
+    let prefix = format!("{mark}{}-", std::process::id());
     let own = fs::Permissions::from_mode(0o700);
     tempfile::Builder::new().prefix(&prefix).permissions(own).tempdir_in(below).map_err(|e| unwritable(below, e))
 }
@@ -288,10 +290,15 @@ mod tests {
     fn what_a_killed_process_left_is_removed() {
         let below = tempfile::tempdir().unwrap();
         // No process has this number.
-        let left = below.path().join("4294967295-x");
-        fs::create_dir(&left).unwrap();
-        let own = private_folder(below.path()).unwrap();
-        let other = private_folder(below.path()).unwrap();
+        let at = |name: &str| below.path().join(name);
+        let (left, marked, else_s) = (at("4294967295-x"), at(".windlass-4294967295-x"), at("4294967295"));
+        for folder in [&left, &marked, &else_s] {
+            fs::create_dir(folder).unwrap();
+        }
+        let staged = own_folder(below.path(), ".windlass-").unwrap();
+        assert!(!marked.exists() && left.exists() && else_s.exists() && staged.path().exists());
+        let own = own_folder(below.path(), "").unwrap();
+        let other = own_folder(below.path(), "").unwrap();
         assert!(!left.exists() && own.path().exists() && other.path().exists());
         assert_eq!(own.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
     }

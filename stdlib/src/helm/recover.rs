@@ -5,7 +5,7 @@ use std::time::Duration;
 use windlass_runtime::change::Outcome;
 use windlass_runtime::{Call, Error, Kind, Options, Result, primitive};
 
-use super::operation;
+use super::operation::{self, How};
 use super::release::{At, Revision};
 use crate::cluster::OnCluster;
 
@@ -21,6 +21,12 @@ pub struct RecoverOptions {
     /// Uninstall a release of which no revision was ever deployed.
     #[option(default = "false")]
     pub uninstall: bool,
+    /// How long hooks may take.
+    #[option(default = "\"10m\"")]
+    pub timeout: Duration,
+    /// Take fields that somebody else has changed. Only Helm 4 minds those.
+    #[option(default = "false")]
+    pub force_conflicts: bool,
 }
 
 /// Puts a release right that a killed or failed Helm has left `pending-…`, `uninstalling` or `failed`: it goes back to the
@@ -38,7 +44,7 @@ pub struct RecoverOptions {
 /// let r = helm::recover("portal");
 /// log::info(r.reason);
 /// ```
-#[primitive(module = "helm", effect = Change)]
+#[primitive(module = "helm", effect = Change, also = ["unlock", "pending upgrade", "pending install", "atomic"])]
 pub fn recover(call: &Call<'_>, release: String, options: RecoverOptions) -> Result<Outcome> {
     let at = At::new(call, &release, &options.on)?;
     if let Some(not_rendered) = operation::without_helm(call, &at)? {
@@ -61,14 +67,17 @@ pub fn recover(call: &Call<'_>, release: String, options: RecoverOptions) -> Res
     let settled = matches!(last.status.as_str(), "deployed" | "uninstalled" | "superseded");
     let good = revisions.iter().rev().find(|revision| revision.status == "deployed");
     let good = good.or_else(|| revisions.iter().rev().find(|revision| revision.status == "superseded"));
+    let how = How { timeout: options.timeout, force_conflicts: options.force_conflicts };
     let change = match (settled, last.status.as_str(), good) {
         (true, status, _) => {
             operation::unchanged(&at, Some(last.summary()?), format!("it is {status} (revision {})", last.number))
         }
         // What was to go goes.
-        (false, "uninstalling", _) if options.uninstall => operation::uninstall(call, &at, last, false)?,
-        (false, _, Some(good)) => operation::rollback(call, &at, last, good.number)?,
-        (false, _, None) if options.uninstall => operation::uninstall(call, &at, last, false)?,
+        (false, "uninstalling", _) if options.uninstall => {
+            operation::uninstall(call, &at, last, false, options.timeout)?
+        }
+        (false, _, Some(good)) => operation::rollback(call, &at, last, good.number, how)?,
+        (false, _, None) if options.uninstall => operation::uninstall(call, &at, last, false, options.timeout)?,
         (false, status, None) => {
             return Err(Error::new(
                 Kind::Conflict,

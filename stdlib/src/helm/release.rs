@@ -5,6 +5,7 @@ use std::io::Read as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::read::GzDecoder;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use windlass_runtime::change::Resource;
 use windlass_runtime::cluster::{Cluster, Collection, ListOptions, Selector};
@@ -113,6 +114,16 @@ fn check_name(name: &str) -> Result<()> {
         .hint("at most 53 small letters, digits, points and hyphens, none of the last at an end"))
 }
 
+/// By what a revision is known to be the one that was meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Mark {
+    /// Its label, see [`INTENT_LABEL`].
+    Intent(String),
+    /// It goes back to this one.
+    RollbackTo(i64),
+}
+
 /// One revision of a release, not yet unpacked.
 pub(super) struct Revision {
     pub name: String,
@@ -171,6 +182,22 @@ impl Revision {
             return Ok(true);
         }
         Ok(body()?.pointer("/info/description").and_then(Json::as_str) == Some(&format!("Rollback to {number}")))
+    }
+
+    /// Whether it is the one that was meant to be made, and not another's of the same number.
+    pub fn is_made_by(&self, mark: &Mark) -> bool {
+        let description = || {
+            let body = self.body().ok()?;
+            Some(body.pointer("/info/description")?.as_str()?.to_owned())
+        };
+        match mark {
+            Mark::Intent(intent) => self.intent.as_ref() == Some(intent),
+            // While it is made, and after it has failed, the description says something else.
+            Mark::RollbackTo(_) if self.status == "pending-rollback" => true,
+            Mark::RollbackTo(number) => description().is_none_or(|said| {
+                said == format!("Rollback to {number}") || (self.status == "failed" && said.starts_with("Rollback "))
+            }),
+        }
     }
 
     /// Everything that Helm has written down of it.

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value as Json, json};
 use windlass_runtime::options::SecretText;
+use windlass_runtime::state_folder::create_private;
 use windlass_runtime::{Call, Error, Kind, Options, Result, primitive};
+use zeroize::Zeroizing;
 
 use super::program::{self, Helm};
 use super::repositories::{self, Credentials, Repository};
@@ -40,7 +42,7 @@ pub struct RepoOptions {
 /// let registry = helm::repo("internal", "oci://registry.example.com/charts");
 /// log::info(registry.url);
 /// ```
-#[primitive(module = "helm", effect = Read)]
+#[primitive(module = "helm", effect = Read, also = ["repo add", "repo update", "add repo", "registry login"])]
 pub fn repo(call: &Call<'_>, name: String, url: String, options: RepoOptions) -> Result<Json> {
     check(&name, &url)?;
     let credentials = match (options.username, options.password) {
@@ -83,33 +85,38 @@ fn check(name: &str, url: &str) -> Result<()> {
 }
 
 /// Fetches the index; says whether it is another one than before.
+///
+/// Helm fetches it into the folder of the call. Only then it takes the place of the one that was there, so that others who
+/// use that at the same time always find one, and none is lost where this ends in the middle.
 fn fetch_index(call: &Call<'_>, helm: &Helm, alias: &str, url: &str, update: bool) -> Result<bool> {
-    let index = program::repository_cache(call)?.join(format!("{alias}-index.yaml"));
-    let before = hash(&index);
-    if before.is_some() && !update {
+    let (known, fresh) = (program::repository_cache(call)?, helm.private().join("index"));
+    let (index, list) = (format!("{alias}-index.yaml"), format!("{alias}-charts.txt"));
+    if known.join(&index).is_file() && !update {
         return Ok(false);
     }
-    // Helm calls a failure a success: the index that is not there tells.
-    let aside = helm.private().join("index.before");
-    let moved = before.is_some() && std::fs::rename(&index, &aside).is_ok();
+    create_private(&fresh)?;
     call.progress(url, "fetching the index of the repository");
-    let child = surroundings::through_proxy(call, helm.child(["repo", "update", alias]));
-    let finished = call.child(child);
-    let after = hash(&index);
-    if after.is_none() && moved {
-        std::fs::rename(&aside, &index).map_err(|e| program::unwritable(&index, e))?;
-    }
-    let mut finished = finished?;
-    if after.is_none() || !finished.is_success() {
+    let child = helm
+        .child(["repo", "update", alias])
+        .variable("HELM_REPOSITORY_CACHE", Zeroizing::new(fresh.to_string_lossy().into_owned()));
+    let mut finished = call.child(surroundings::through_proxy(call, child))?;
+    // Helm calls a failure a success: the index that is not there tells.
+    if !fresh.join(&index).is_file() || !finished.is_success() {
         // It says what was wrong on its standard output.
         finished.stderr.extend(std::mem::take(&mut finished.stdout));
         return Err(fault::of(&finished, &format!("the repository {url} cannot be read")));
     }
-    Ok(after != before)
-}
-
-fn hash(path: &Path) -> Option<String> {
-    chart::file_hash(path).ok()
+    call.compute(move || {
+        let hash = |path: &Path| chart::file_hash(path).ok();
+        let changed = hash(&known.join(&index)) != hash(&fresh.join(&index));
+        for name in [&list, &index] {
+            let (from, to) = (fresh.join(name), known.join(name));
+            if from.is_file() {
+                std::fs::rename(&from, &to).map_err(|e| program::unwritable(&to, e))?;
+            }
+        }
+        Ok(changed)
+    })
 }
 
 #[cfg(test)]

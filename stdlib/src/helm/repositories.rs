@@ -4,6 +4,8 @@
 //! live as long as their session, and reach Helm in a file that only its owner can read.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -13,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 use windlass_runtime::options::SecretText;
+use windlass_runtime::state_folder::create_private;
 use windlass_runtime::{Call, Error, Kind, Result};
 
 use super::program::{Helm, unwritable};
@@ -86,17 +89,32 @@ pub(super) fn remember(
     repository: &Repository,
     credentials: Option<Credentials>,
 ) -> Result<bool> {
-    let path = file(call)?;
-    let mut kept = kept(&path)?;
+    let known = keep(&file(call)?, name, repository)?;
+    let entry = (repository.clone(), credentials);
+    named().entry(call.session().id().to_owned()).or_default().insert(name.to_owned(), entry);
+    Ok(known)
+}
+
+/// Adds a repository to the list; says whether it was there as it is. Whoever adds another at the same time waits.
+fn keep(path: &Path, name: &str, repository: &Repository) -> Result<bool> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    create_private(folder)?;
+    let lock = path.with_extension("lock");
+    // Held for as long as the list is read and written; it goes with this process, however that ends.
+    let held = File::options().create(true).truncate(false).write(true).open(&lock);
+    let _held = held.and_then(|file| file.lock().map(|()| file)).map_err(|e| unwritable(&lock, e))?;
+    let mut kept = kept(path)?;
     let known = kept.insert(name.to_owned(), repository.clone()).as_ref() == Some(repository);
     if !known {
         let text = serde_json::to_vec_pretty(&kept)
             .map_err(|e| Error::internal("repositories cannot be written").source(e))?;
-        let fresh = path.with_extension(format!("new-{}", std::process::id()));
-        std::fs::write(&fresh, text).and_then(|()| std::fs::rename(&fresh, &path)).map_err(|e| unwritable(&path, e))?;
+        let written = tempfile::NamedTempFile::new_in(folder).and_then(|mut fresh| {
+            fresh.write_all(&text)?;
+            fresh.as_file().sync_all()?;
+            fresh.persist(path).map_err(|failed| failed.error)
+        });
+        written.map_err(|e| unwritable(path, e))?;
     }
-    let entry = (repository.clone(), credentials);
-    named().entry(call.session().id().to_owned()).or_default().insert(name.to_owned(), entry);
     Ok(known)
 }
 
@@ -162,5 +180,25 @@ mod tests {
         assert_ne!(at("https://a.example").alias("internal"), at("https://b.example").alias("internal"));
         assert!(at("oci://r.example:5000/charts").is_oci());
         assert_eq!(host("oci://r.example:5000/charts/x"), "r.example:5000");
+    }
+
+    #[test]
+    fn repositories_that_are_named_at_the_same_time_are_all_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("helm/repositories.json");
+        let name = |number: usize| {
+            let at = Repository { url: format!("https://{number}.example"), ca_file: None };
+            keep(&path, &format!("r{number}"), &at).unwrap()
+        };
+        std::thread::scope(|scope| {
+            for number in 0..16 {
+                scope.spawn(move || assert!(!name(number)));
+            }
+        });
+        assert_eq!(kept(&path).unwrap().len(), 16);
+        assert!(name(3), "it is known");
+        let names: Vec<_> =
+            std::fs::read_dir(path.parent().unwrap()).unwrap().flatten().map(|entry| entry.file_name()).collect();
+        assert_eq!(names.len(), 2, "the list and its lock: {names:?}");
     }
 }

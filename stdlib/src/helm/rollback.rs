@@ -5,7 +5,7 @@ use std::time::Duration;
 use windlass_runtime::change::Outcome;
 use windlass_runtime::{Call, Error, Kind, Options, Result, primitive};
 
-use super::operation;
+use super::operation::{self, How};
 use super::release::At;
 use super::{objects, rendered};
 use crate::cluster::OnCluster;
@@ -21,12 +21,15 @@ pub struct RollbackOptions {
     /// Wait until the release's workloads and custom resources are ready.
     #[option(default = "false")]
     pub wait: bool,
-    /// How long to wait.
+    /// How long hooks may take, and how long to wait.
     #[option(default = "\"10m\"")]
     pub timeout: Duration,
     /// How long blocked pods are given without progress while it is waited.
     #[option(default = "\"50s\"")]
     pub patience: Duration,
+    /// Take fields that somebody else has changed. Only Helm 4 minds those.
+    #[option(default = "false")]
+    pub force_conflicts: bool,
 }
 
 /// Takes a release back to an earlier revision: a new revision is made with the objects of that one.
@@ -44,7 +47,7 @@ pub struct RollbackOptions {
 /// helm::upgrade("portal", "charts/web", #{ values: #{ replicas: 3 } });
 /// helm::rollback("portal", #{ revision: 1 });
 /// ```
-#[primitive(module = "helm", effect = Change)]
+#[primitive(module = "helm", effect = Change, also = ["undo"])]
 pub fn rollback(call: &Call<'_>, release: String, options: RollbackOptions) -> Result<Outcome> {
     let at = At::new(call, &release, &options.on)?;
     if let Some(not_rendered) = operation::without_helm(call, &at)? {
@@ -88,9 +91,10 @@ pub fn rollback(call: &Call<'_>, release: String, options: RollbackOptions) -> R
         let wanted = revisions.iter().find(|revision| revision.number == target).map(super::release::Revision::body);
         wanted.transpose()?.is_none_or(|wanted| last.body().is_ok_and(|now| rendered::is_same(&now, &wanted)))
     };
+    let how = How { timeout: options.timeout, force_conflicts: options.force_conflicts };
     let outcome = call.change(match is_there {
         true => operation::unchanged(&at, Some(last.summary()?), format!("it is as revision {target} was")),
-        false => operation::rollback(call, &at, last, target)?,
+        false => operation::rollback(call, &at, last, target, how)?,
     })?;
     if options.wait {
         let objects = objects::of(&at.revision(call, None)?.body()?, &at.name)?;

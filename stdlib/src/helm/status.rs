@@ -39,7 +39,7 @@ pub struct StatusOptions {
 /// let portal = helm::status("portal");
 /// if portal.status != "deployed" { helm::recover("portal"); }
 /// ```
-#[primitive(module = "helm", effect = Read)]
+#[primitive(module = "helm", effect = Read, also = ["get notes"])]
 pub fn status(call: &Call<'_>, release: String, options: StatusOptions) -> Result<Json> {
     let at = At::new(call, &release, &options.on)?;
     let revisions = at.known(call)?;

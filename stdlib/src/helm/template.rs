@@ -38,7 +38,7 @@ pub struct RenderOptions {
 /// let web = objects.find(|o| o.kind == "Deployment");
 /// log::info(`${web.spec.replicas} replicas`);
 /// ```
-#[primitive(module = "helm", effect = Read)]
+#[primitive(module = "helm", effect = Read, also = ["render", "dry run"])]
 pub fn template(call: &Call<'_>, release: String, chart: String, options: RenderOptions) -> Result<Vec<Json>> {
     let at = At::new(call, &release, &options.on)?;
     let rendered = render(call, &at, &chart, &options.exactly, &options.given)?;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use windlass_runtime::change::{Op, Outcome};
 use windlass_runtime::{Call, Error, Kind, Options, Result, primitive};
 
+use super::hooks::Hooks;
 use super::lazy::Lazy;
-use super::operation::{self, Intended, Operation};
+use super::operation::{self, How, Intended, Operation};
 use super::release::At;
 use crate::cluster::OnCluster;
 
@@ -51,9 +52,9 @@ pub fn test(call: &Call<'_>, release: String, options: TestOptions) -> Result<Ou
     let lazy = Lazy::default();
     let helm = lazy.get(call)?;
     helm.use_cluster(call, &at.cluster)?;
-    let timeout = format!("{}s", options.timeout.as_secs().max(1));
-    let words = ["test", at.name.as_str(), "--timeout", timeout.as_str()];
-    let operation = Operation::new(&at, helm, words, "tested successfully");
+    let how = How { timeout: options.timeout, force_conflicts: false };
+    let operation = Operation::new(call, &at, helm, ["test", at.name.as_str()], "tested successfully");
+    let operation = operation.with_hooks(Hooks::of(&at, &last.body()?, "test")).with_how(how);
     let operation = options.only.iter().fold(operation, |o, name| o.with("--filter").with(format!("name={name}")));
     let change = operation::change(
         call,
@@ -64,6 +65,7 @@ pub fn test(call: &Call<'_>, release: String, options: TestOptions) -> Result<Ou
             diff: Vec::new(),
             from: Some(last.number),
             to: None,
+            how: None,
             cannot: Some("tests change nothing that could be taken back".to_owned()),
         },
     );

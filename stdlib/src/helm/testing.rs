@@ -61,8 +61,12 @@ impl With {
     }
 
     pub fn run_with(&self, script: &str, set: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Ran {
-        let script = script.replace("NS", &format!("namespace: \"{}\"", self.namespace));
-        let script = script.replace("WEB", &format!("\"{}\"", chart("web")));
+        // Words of their own: the name of a temporary folder may hold the same letters.
+        let script = [("NS", format!("namespace: \"{}\"", self.namespace)), ("WEB", format!("\"{}\"", chart("web")))]
+            .into_iter()
+            .fold(script.to_owned(), |script, (word, instead)| {
+                regex::Regex::new(&format!(r"\b{word}\b")).unwrap().replace_all(&script, instead.as_str()).into_owned()
+            });
         self.bed.run_with(&script, |builder| set(builder.program("helm", &self.path).state_folder(state())))
     }
 

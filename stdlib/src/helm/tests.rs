@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::testing::{copy_of, with_each};
+use super::testing::with_each;
 use crate::testing::{Bed, on};
 
 #[on(shadow, live)]
@@ -103,22 +103,5 @@ fn the_tests_of_a_chart_are_run(bed: Bed) {
         assert_eq!(with.get("pod/web-answers")["status"]["phase"], "Succeeded");
         let error = with.run("helm::test(\"other\", #{ NS })").error();
         assert_eq!(error["kind"], "not_found");
-    });
-}
-
-#[on(shadow, live)]
-fn what_a_chart_depends_on_is_built_first(bed: Bed) {
-    with_each(&bed, |with| {
-        let (_folder, shop) = copy_of("shop");
-        let install = format!("helm::upgrade(\"shop\", \"{shop}\", #{{ NS, set: #{{ \"web.colour\": \"red\" }} }})");
-        let error = with.run(&install).error();
-        assert!(error["hint"].as_str().unwrap().contains("helm::dependency_build"), "{error}");
-        let build = format!("helm::dependency_build(\"{shop}\")");
-        let built = with.run(&build).value();
-        assert_eq!(built, json!({ "charts": ["web-1.0.0.tgz"], "changed": true }));
-        assert_eq!(with.run(&build).value()["changed"], false);
-        with.run(&install).value();
-        assert_eq!(with.get("cm/shop-shop")["data"]["colour"], "red");
-        assert!(with.find("deploy/shop").is_some());
     });
 }

@@ -1,5 +1,7 @@
 //! `helm::uninstall`.
 
+use std::time::Duration;
+
 use windlass_runtime::change::Outcome;
 use windlass_runtime::{Call, Options, Result, primitive};
 
@@ -16,6 +18,9 @@ pub struct UninstallOptions {
     /// Keep the release's history: only then can it be taken back.
     #[option(default = "false")]
     pub keep_history: bool,
+    /// How long hooks may take.
+    #[option(default = "\"10m\"")]
+    pub timeout: Duration,
 }
 
 /// Removes a release and its objects.
@@ -31,7 +36,7 @@ pub struct UninstallOptions {
 /// helm::upgrade("portal", "charts/web");
 /// helm::uninstall("portal", #{ keep_history: true });
 /// ```
-#[primitive(module = "helm", effect = Change)]
+#[primitive(module = "helm", effect = Change, also = ["delete", "remove"])]
 pub fn uninstall(call: &Call<'_>, release: String, options: UninstallOptions) -> Result<Outcome> {
     let at = At::new(call, &release, &options.on)?;
     if let Some(not_rendered) = operation::without_helm(call, &at)? {
@@ -43,7 +48,7 @@ pub fn uninstall(call: &Call<'_>, release: String, options: UninstallOptions) ->
         Some(last) if last.status == "uninstalled" && options.keep_history => {
             operation::unchanged(&at, Some(last.summary()?), "it is uninstalled already")
         }
-        Some(last) => operation::uninstall(call, &at, &last, options.keep_history)?,
+        Some(last) => operation::uninstall(call, &at, &last, options.keep_history, options.timeout)?,
     })?;
     Ok(operation::shown(outcome))
 }

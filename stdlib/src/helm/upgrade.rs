@@ -11,10 +11,11 @@ use windlass_runtime::{Call, Error, Kind, Options, Result, primitive};
 
 use super::chart::{self, Chart, ChartOptions};
 use super::given::GivenOptions;
+use super::hooks::Hooks;
 use super::lazy::Lazy;
 use super::objects;
-use super::operation::{self, Intended, Operation};
-use super::release::{At, INTENT_LABEL, Revision};
+use super::operation::{self, How, Intended, Made, Operation};
+use super::release::{At, INTENT_LABEL, Mark, Revision};
 use super::rendered::{self, Rendering};
 use crate::cluster::OnCluster;
 use crate::wait::description::{Description, Together};
@@ -73,6 +74,12 @@ pub struct UpgradeOptions {
 /// The values `images` and `network` are honoured: images by the option `images`, the proxy and the authorities by Helm when
 /// it fetches a chart. What the chart's pods need of a proxy is in the chart's own values.
 ///
+/// It is what `helm install` and `helm upgrade --install` are. There is no `--atomic`: a release that fails stays as it
+/// failed, to be looked at, and `helm::recover` takes it back. `helm::diff` shows what would change.
+///
+/// While hooks run, it is told what each of them waits for; a hook that fails or does not end is diagnosed, in `details`, as
+/// `wait::ready` does it. When the run is stopped, Helm is asked to end and has up to 15 seconds for that.
+///
 /// It needs Helm 3.20 or later, or Helm 4: the program that `WINDLASS_HELM` names, or the one in `PATH`. Plugins,
 /// repositories and settings of the user's own Helm are not used. In a rehearsal without Helm, the release is told as not
 /// rendered.
@@ -91,7 +98,7 @@ pub struct UpgradeOptions {
 /// let r = helm::upgrade("portal", "charts/web", #{ values: #{ replicas: 2 }, set: #{ "colour": "blue" }, wait: true, timeout: "5m" });
 /// log::info(`revision ${r.object.revision} of ${r.object.chart} ${r.object.version}`);
 /// ```
-#[primitive(module = "helm", effect = Change)]
+#[primitive(module = "helm", effect = Change, also = ["install", "upgrade install", "deploy", "atomic"])]
 pub fn upgrade(call: &Call<'_>, release: String, chart: String, options: UpgradeOptions) -> Result<Outcome> {
     let at = At::new(call, &release, &options.on)?;
     let values = options.given.merged(call)?;
@@ -183,6 +190,10 @@ fn decide(call: &Call<'_>, at: &At, helm: &Lazy, wanted: &Wanted, options: &Upgr
     let diff = rendered::diff(old.as_ref(), &new, &at.name)?;
     let before = last.map(operation::image).transpose()?;
     let gone = last.is_none_or(|last| last.status == "uninstalled");
+    let (mark, how) =
+        (format!("{}.{next}", wanted.hash), How { timeout: options.timeout, force_conflicts: options.force_conflicts });
+    let runs =
+        if options.hooks { Hooks::of(at, &new, if gone { "install" } else { "upgrade" }) } else { Hooks::none(at) };
     let words = [
         "upgrade",
         at.name.as_str(),
@@ -191,21 +202,20 @@ fn decide(call: &Call<'_>, at: &At, helm: &Lazy, wanted: &Wanted, options: &Upgr
         "--reset-values",
         "--history-max",
         &options.history_max.to_string(),
-        "--timeout",
-        &format!("{}s", options.timeout.as_secs().max(1)),
         "--labels",
-        &format!("{INTENT_LABEL}={}.{next}", wanted.hash),
+        &format!("{INTENT_LABEL}={mark}"),
         "--output",
         "json",
     ]
     .map(str::to_owned);
-    let operation = Operation::new(at, helm, words.iter().map(String::as_str), "upgraded")
+    let operation = Operation::new(call, at, helm, words.iter().map(String::as_str), "upgraded")
         .with("--values")
         .with(helm.private().join("values.json"))
         .with_if(!options.hooks, "--no-hooks")
         .with_if(!options.crds, "--skip-crds")
         .with_if(options.take_ownership, "--take-ownership")
-        .with_if(options.force_conflicts && helm.version.0 >= 4, "--force-conflicts");
+        .with_hooks(runs)
+        .with_how(how);
     Ok(operation::change(
         call,
         operation,
@@ -215,7 +225,8 @@ fn decide(call: &Call<'_>, at: &At, helm: &Lazy, wanted: &Wanted, options: &Upgr
             diff,
             // What a failed revision was, nobody wants back.
             from: revisions.iter().rev().filter(|_| !gone).find(|r| r.status == "deployed").map(|r| r.number),
-            to: Some(next),
+            to: Some(Made { number: next, mark: Mark::Intent(mark) }),
+            how: Some(how),
             cannot: None,
         },
     ))

@@ -35,7 +35,7 @@ pub struct ValuesOptions {
 /// let replicas = helm::values("portal").replicas;
 /// log::info(`${replicas} of them, ${helm::values("portal", #{ all: true }).colour}`);
 /// ```
-#[primitive(module = "helm", effect = Read)]
+#[primitive(module = "helm", effect = Read, also = ["get values"])]
 pub fn values(call: &Call<'_>, release: String, options: ValuesOptions) -> Result<Json> {
     let at = At::new(call, &release, &options.on)?;
     let body = at.revision(call, options.revision)?.body()?;

@@ -22,7 +22,7 @@ use crate::cluster::Target;
 /// wait::condition("Node/node-1", "Ready", #{ timeout: "5m" });
 /// wait::condition("Node/node-1", "DiskPressure=False");
 /// ```
-#[primitive(module = "wait", effect = Wait)]
+#[primitive(module = "wait", effect = Wait, also = ["wait"])]
 pub fn condition(call: &Call<'_>, target: Target, condition: Wanted, options: Terms) -> Result<Json> {
     wait_for_one(call, options.goal(call, &target, Aim::Condition(condition))?)
 }

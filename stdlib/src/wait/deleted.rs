@@ -20,7 +20,7 @@ use crate::cluster::Target;
 /// ```rhai
 /// wait::deleted("ConfigMap/nowhere", #{ namespace: "default", timeout: "1m" });
 /// ```
-#[primitive(module = "wait", effect = Wait)]
+#[primitive(module = "wait", effect = Wait, also = ["gone"])]
 pub fn deleted(call: &Call<'_>, target: Target, options: Presence) -> Result<Json> {
     wait_for_one(call, options.goal(call, &target, Aim::Deleted)?)
 }

@@ -26,7 +26,7 @@ mod rollout;
 mod run;
 pub(crate) mod several;
 mod terms;
-mod trouble;
+pub(crate) mod trouble;
 mod until;
 mod vigil;
 

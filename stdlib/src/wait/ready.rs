@@ -41,7 +41,7 @@ use crate::cluster::Target;
 ///     log::warn(`${e.kind}: ${e.details.status}`);
 /// }
 /// ```
-#[primitive(module = "wait", effect = Wait)]
+#[primitive(module = "wait", effect = Wait, also = ["wait"])]
 pub fn ready(call: &Call<'_>, target: Target, options: Terms) -> Result<Json> {
     wait_for_one(call, options.goal(call, &target, Aim::Ready)?)
 }

@@ -25,7 +25,7 @@ use crate::cluster::Target;
 ///     log::info(e.message);
 /// }
 /// ```
-#[primitive(module = "wait", effect = Wait)]
+#[primitive(module = "wait", effect = Wait, also = ["rollout status"])]
 pub fn rollout(call: &Call<'_>, target: Target, options: Terms) -> Result<Json> {
     let goal = options.goal(call, &target, Aim::Rollout)?;
     check_kind(&goal.1)?;

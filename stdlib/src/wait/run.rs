@@ -52,7 +52,13 @@ pub(crate) fn wait_for(call: &Call<'_>, goals: Vec<(Cluster, Goal)>, mode: Mode)
     Ok(found)
 }
 
-async fn keep(goals: Vec<(Cluster, Goal)>, mode: Mode, clock: Arc<dyn Clock>, tell: Tell) -> Result<Vec<Json>> {
+/// Waits for all goals, or for the first of them, where it is waited already.
+pub(crate) async fn keep(
+    goals: Vec<(Cluster, Goal)>,
+    mode: Mode,
+    clock: Arc<dyn Clock>,
+    tell: Tell,
+) -> Result<Vec<Json>> {
     let named = |(cluster, goal): &(Cluster, Goal)| (goal.id.cluster.clone(), cluster.clone());
     let clusters: HashMap<String, Cluster> = goals.iter().map(named).collect();
     let mut vigil = Vigil::new(goals.into_iter().map(|(_, goal)| goal).collect(), clock.now());

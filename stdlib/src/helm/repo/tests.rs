@@ -85,9 +85,12 @@ fn charts_come_from_a_repository_with_credentials_that_show_nowhere(bed: Bed) {
         let to = tempfile::tempdir().unwrap();
         let pull = format!("{named}; helm::pull(\"{name}/web\", #{{ to: \"{}\" }})", to.path().display());
         let pulled = with.run(&pull).value();
-        assert_eq!((&pulled["digest"], &pulled["changed"]), (&json!(format!("sha256:{digest}")), &json!(true)));
+        assert_eq!(
+            (&pulled["object"]["digest"], &pulled["changed"]),
+            (&json!(format!("sha256:{digest}")), &json!(true))
+        );
         assert_eq!(with.run(&pull).value()["changed"], false);
-        let archive = pulled["path"].as_str().unwrap();
+        let archive = pulled["object"]["path"].as_str().unwrap();
         let local = with.run(&format!("helm::upgrade(\"web\", \"{archive}\", #{{ NS }})")).value();
         assert_eq!(local["changed"], false, "the same archive: {local:#}");
     });
@@ -197,7 +200,7 @@ fn charts_come_from_a_registry(bed: Bed) {
             folder.path().join("to").display()
         );
         let values = json!({ "network": { "ca_bundle": ca.display().to_string() } });
-        let pulled = with.run_with(&pull, |builder| builder.values(values)).value();
+        let pulled = with.run_with(&pull, |builder| builder.values(values)).value()["object"].clone();
         assert_eq!(pulled["digest"], format!("sha256:{digest}"));
         let unsigned = with
             .run(&format!("helm::upgrade(\"web\", \"{}\", #{{ NS, verify: true }})", pulled["path"].as_str().unwrap()))

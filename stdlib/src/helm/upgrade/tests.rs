@@ -272,6 +272,16 @@ fn a_cut_between_intent_and_result_is_probed_rightly(bed: Bed) {
         assert_eq!(with.get("deploy/web")["spec"]["replicas"], 1);
         assert_eq!(with.status("web")["description"], "Rollback to 1");
 
+        // Somebody else makes the revision that was meant, after the cut.
+        let entries = cut(with, &upgrade(4), true);
+        let number = with.status("web")["revision"].as_i64().unwrap() + 1;
+        with.helm_by_hand(&["upgrade", "web", &chart("web"), "--set", "hook=false,replicas=5"]);
+        assert_eq!(with.status("web")["revision"], number);
+        let undone = with.undo_entries(&entries).unwrap();
+        assert!(matches!(undone[0].result, Undoing::HadNoEffect), "{undone:?}");
+        assert_eq!(with.get("deploy/web")["spec"]["replicas"], 5, "theirs stays");
+        with.run(&upgrade(1)).value();
+
         had_no_effect(uninstall);
         assert!(with.find("deploy/web").is_some());
         is_taken_back(uninstall);
