@@ -191,16 +191,17 @@ impl Bridge {
         not_over(cancel, clock)?;
         let _still = self.simulation.as_ref().map(|simulation| simulation.clock().hold());
         let handle = self.handle.clone();
-        let computed = async move {
-            match handle.spawn_blocking(work).await {
-                Ok(result) => result,
-                Err(failed) => match failed.try_into_panic() {
-                    Ok(panic) => Err(panicked(panic.as_ref())),
-                    Err(_) => Err(Error::internal("the worker threads ended before the computation did")),
-                },
-            }
-        };
+        let computed = async move { on_its_own_thread(&handle, work).await };
         wait_on(&self.handle, until_stopped(cancel.clone(), clock.clone(), std::future::ready(()), computed))
+    }
+
+    /// As [`Bridge::compute`], for a future that is waited for already: what it does with files must not hold up others.
+    pub(crate) async fn compute_beside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let _still = self.simulation.as_ref().map(|simulation| simulation.clock().hold());
+        on_its_own_thread(&self.handle, work).await
     }
 
     /// Says that the current thread runs scripts from here on, until the result is dropped. On a simulated target it waits
@@ -216,6 +217,19 @@ impl Bridge {
     #[must_use]
     pub fn branches(&self, count: usize) -> (Branches, Vec<Ticket>) {
         Branches::new(self.simulation.as_ref(), count)
+    }
+}
+
+async fn on_its_own_thread<T: Send + 'static>(
+    handle: &Handle,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    match handle.spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(failed) => match failed.try_into_panic() {
+            Ok(panic) => Err(panicked(panic.as_ref())),
+            Err(_) => Err(Error::internal("the worker threads ended before the computation did")),
+        },
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 use windlass_runtime::closure::Closure;
 use windlass_runtime::cluster::{Cluster, ResourceId};
+use windlass_runtime::event::Level;
 use windlass_runtime::target::Connect;
 use windlass_runtime::{Call, Error, Kind, Result, Value, primitive};
 
@@ -52,8 +53,9 @@ pub fn port_forward(
         let (cluster, pod) = (cluster.clone(), pod.clone());
         Box::pin(async move { cluster.port_forward(&pod, port).await })
     });
-    let network = call.session().target().network();
-    let forward = call.wait(async move { network.forward(connect).await })?;
+    let network = call.network()?;
+    let tell = call.logger(Level::Warn);
+    let forward = call.wait(async move { network.forward(connect, tell).await })?;
     let result = call.run(&closure, vec![Value::Int(forward.port().into())]);
     drop(forward);
     result
@@ -174,7 +176,7 @@ mod tests {
         });
         let talk = async move {
             use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-            let forward = RealNetwork.forward(connect).await?;
+            let forward = RealNetwork.forward(connect, Arc::new(|_| {})).await?;
             let port = forward.port();
             let Dialed::Connection(mut stream) = RealNetwork.dial("127.0.0.1", port).await? else {
                 panic!("no stream")
