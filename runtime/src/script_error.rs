@@ -1,6 +1,6 @@
 //! Errors on their way into a script and out of it.
 
-use rhai::{Dynamic, EvalAltResult, Map, ParseError, Position};
+use rhai::{Dynamic, EvalAltResult, LexError, Map, ParseError, ParseErrorType, Position};
 
 use crate::runtime::Runtime;
 use crate::scope::Scope;
@@ -102,14 +102,14 @@ pub(crate) fn from_script(error: EvalAltResult, source: &str, scope: Option<&Sco
         ),
         mut other => {
             other.set_position(Position::NONE);
-            located(Error::new(Kind::Script, other.to_string()))
+            located(Error::new(Kind::Script, in_script_words(&other.to_string())))
         }
     }
 }
 
 /// The error for a function that is not there. `runtime` knows how its primitives are called.
 fn unknown_function(signature: &str, runtime: Option<&Runtime>) -> Error {
-    let error = Error::new(Kind::Script, format!("there is no function {signature}"));
+    let error = Error::new(Kind::Script, format!("there is no function {}", in_script_words(signature)));
     if signature.starts_with("anon$") {
         let given = signature.split_once(" (").map_or("", |(_, types)| types.trim_end_matches(')'));
         let count = if given.is_empty() { 0 } else { given.split(", ").count() };
@@ -122,6 +122,18 @@ fn unknown_function(signature: &str, runtime: Option<&Runtime>) -> Error {
         Some(hint) => error.hint(hint),
         None => error,
     }
+}
+
+/// Rhai names types as its own source does; people know those that `type_of` and a YAML file name.
+fn in_script_words(text: &str) -> String {
+    const WORDS: [(&str, &str); 5] = [
+        ("&str | ImmutableString | String", "string"),
+        ("'i64'", "a whole number"),
+        ("'f64'", "a number"),
+        ("i64", "whole number"),
+        ("f64", "number"),
+    ];
+    WORDS.iter().fold(text.to_owned(), |text, (theirs, ours)| text.replace(theirs, ours))
 }
 
 /// How the primitive of this name is called, or the nearest one.
@@ -174,12 +186,29 @@ fn thrown(value: &Dynamic, scope: Option<&Scope>) -> Error {
     error
 }
 
-/// A parse error as one of ours.
-pub(crate) fn from_parse(error: &ParseError, source: &str, keywords: &[&str]) -> Error {
-    let text = error.err_type().to_string();
-    let found = Error::new(Kind::Script, text.clone()).at(place(source, error.position()));
-    match text.split('\'').nth(1).and_then(|word| did_you_mean(word, keywords.iter().copied())) {
+/// A parse error of this text as one of ours.
+pub(crate) fn from_parse(error: &ParseError, text: &str, source: &str, keywords: &[&str]) -> Error {
+    let said = error.err_type().to_string();
+    let hint = habit(error, text)
+        .map(str::to_owned)
+        .or_else(|| said.split('\'').nth(1).and_then(|word| did_you_mean(word, keywords.iter().copied())));
+    let found = Error::new(Kind::Script, said).at(place(source, error.position()));
+    match hint {
         Some(hint) => found.hint(hint),
         None => found,
     }
+}
+
+/// What people write who come from YAML, JSON, Python or shell.
+fn habit(error: &ParseError, text: &str) -> Option<&'static str> {
+    if matches!(error.err_type(), ParseErrorType::BadInput(LexError::MalformedChar(_))) {
+        return Some("a string stands in double quotes, or in backticks, where `${…}` puts a value in");
+    }
+    let (line, column) = (error.position().line()?, error.position().position()?);
+    let line = text.lines().nth(line.checked_sub(1)?)?;
+    let mut rest = line.chars().skip(column.checked_sub(1)?);
+    let before: String = line.chars().take(column - 1).collect();
+    let key = before.trim_end().trim_end_matches(|c: char| c.is_alphanumeric() || "_-\"".contains(c)).trim_end();
+    let opens = key.ends_with('{') && !key.ends_with("#{");
+    (rest.next() == Some(':') && opens).then_some("a map is written with a hash: #{ key: value }")
 }

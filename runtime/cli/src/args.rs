@@ -78,6 +78,13 @@ pub(crate) struct What {
     /// A customer folder, a stock playbook, a playbook's folder, or a .rhai file
     #[arg(value_name = "WHAT")]
     pub(crate) what: Option<String>,
+    #[command(flatten)]
+    pub(crate) values: ValuesFrom,
+}
+
+/// Where the values come from, besides the playbook's own.
+#[derive(Debug, Args, Default)]
+pub(crate) struct ValuesFrom {
     /// Take values and secrets from this customer folder, for a playbook other than its own
     #[arg(long, value_name = "DIR")]
     pub(crate) customer: Option<PathBuf>,
@@ -275,6 +282,8 @@ pub(crate) struct Show {
     /// Show the source of this step
     #[arg(value_name = "STEP")]
     pub(crate) step: Option<String>,
+    #[command(flatten)]
+    pub(crate) values: ValuesFrom,
     /// What goes to stdout
     #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub(crate) output: Format,

@@ -10,7 +10,7 @@ use windlass_runtime::target::Live;
 use windlass_runtime::values::{Schema, Typing, Values};
 use windlass_runtime::{Error, Kind, Result, Runtime};
 
-use crate::args::{Cluster, What};
+use crate::args::{Cluster, ValuesFrom};
 use crate::failed::Failed;
 use crate::render::Sources;
 
@@ -35,19 +35,19 @@ pub(crate) struct Workspace {
 
 impl Workspace {
     /// Finds the playbook and reads its values; they are not validated yet.
-    pub(crate) fn open(what: &What) -> std::result::Result<Self, Failed> {
+    pub(crate) fn open(what: Option<&str>, values: &ValuesFrom) -> std::result::Result<Self, Failed> {
         let tree = windlass_playbooks::tree();
         let mut sources = Sources::new(tree);
         let here = std::env::current_dir()
             .map_err(|e| Error::new(Kind::System, "the current folder cannot be found").source(e))?;
-        let Chosen { playbook, customer } = choose(what.what.as_deref(), what.customer.as_deref(), &here, Some(tree))
-            .map_err(|e| before(e, &sources))?;
+        let Chosen { playbook, customer } =
+            choose(what, values.customer.as_deref(), &here, Some(tree)).map_err(|e| before(e, &sources))?;
         sources.add(&playbook.source, &playbook.text);
         let schema = playbook.schema(Some(tree)).map_err(|e| before(e, &sources))?.map(Arc::new);
         let setting = |typing: Typing| move |text: &String| Setting { text: text.clone(), typing };
-        let settings = what.set.iter().map(setting(Typing::Guess));
-        let settings = settings.chain(what.set_string.iter().map(setting(Typing::Text))).collect();
-        let layers = Layers { customer: customer.as_ref(), files: what.files.clone(), settings };
+        let settings = values.set.iter().map(setting(Typing::Guess));
+        let settings = settings.chain(values.set_string.iter().map(setting(Typing::Text))).collect();
+        let layers = Layers { customer: customer.as_ref(), files: values.files.clone(), settings };
         let values = playbook.values(schema.clone(), &layers).map_err(|e| before(e, &sources))?;
         Ok(Self { playbook, customer, schema, values, sources })
     }

@@ -61,7 +61,7 @@ impl Units {
         let ast = match session.runtime().engine().compile(&script.text) {
             Ok(ast) => ast,
             Err(error) => {
-                problems.add(from_parse(&error, &script.source, KEYWORDS));
+                problems.add(from_parse(&error, &script.text, &script.source, KEYWORDS));
                 self.whole = false;
                 return Vec::new();
             }

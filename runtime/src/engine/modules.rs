@@ -43,7 +43,7 @@ impl ModuleResolver for Resolver {
         }
         let _importing = Importing::begin(&scope, &source, &name).map_err(system)?;
         scope.session.add_home(&name, home);
-        let mut ast = engine.compile(&text).map_err(|e| system(from_parse(&e, &name, &[])))?;
+        let mut ast = engine.compile(&text).map_err(|e| system(from_parse(&e, &text, &name, &[])))?;
         ast.set_source(name.as_str());
         let mut inner = global.clone();
         inner.source = Some(name.as_str().into());

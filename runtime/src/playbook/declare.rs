@@ -156,11 +156,7 @@ impl Collector {
 impl Unit {
     pub(crate) fn compile(session: &Session, source: &str, text: &str, declares: bool) -> Result<Arc<Self>> {
         let sealed = if declares { seal(text) } else { text.to_owned() };
-        let mut ast = session
-            .runtime()
-            .engine()
-            .compile(&sealed)
-            .map_err(|e| from_parse(&e, source, &[]).hint("windlass check shows every mistake at once"))?;
+        let mut ast = session.runtime().engine().compile(&sealed).map_err(|e| from_parse(&e, text, source, &[]))?;
         ast.set_source(source);
         Ok(Arc::new(Self { source: source.to_owned(), ast, end: OnceLock::new(), parameters: OnceLock::new() }))
     }
@@ -341,7 +337,7 @@ pub(crate) fn declares_steps(session: &Session, source: &str, text: &str) -> Res
         if !seen.insert(source.to_owned()) {
             return Ok(false);
         }
-        let ast = session.runtime().engine().compile(text).map_err(|e| from_parse(&e, source, &[]))?;
+        let ast = session.runtime().engine().compile(text).map_err(|e| from_parse(&e, text, source, &[]))?;
         let found = crate::analysis::calls_and_imports(&ast);
         if found.calls.iter().any(|c| c == "step" || c == "include_steps") {
             return Ok(true);

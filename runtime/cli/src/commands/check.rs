@@ -42,7 +42,7 @@ pub(crate) fn run(check: &Check, ui: &Ui) -> Result<u8, Failed> {
 }
 
 fn look(check: &Check) -> Result<(Workspace, Vec<Error>, usize), Failed> {
-    let workspace = Workspace::open(&check.what)?;
+    let workspace = Workspace::open(check.what.what.as_deref(), &check.what.values)?;
     let session = workspace::runtime()?.session(NoTarget::new()).values(workspace.values_json()).open();
     let (problems, steps) = problems(&workspace, &session);
     Ok((workspace, problems, steps))

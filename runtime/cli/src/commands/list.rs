@@ -14,11 +14,11 @@ use crate::workspace::{self, Workspace};
 
 pub(crate) fn run(list: &List, ui: &Ui) -> Result<u8, Failed> {
     let what = &list.what;
-    if what.what.is_none() && what.customer.is_none() && !workspace::in_customer_folder() {
+    if what.what.is_none() && what.values.customer.is_none() && !workspace::in_customer_folder() {
         stock(list.output, ui);
         return Ok(exit::OK);
     }
-    let workspace = Workspace::open(what)?;
+    let workspace = Workspace::open(what.what.as_deref(), &what.values)?;
     let prepared = prepare(&workspace)?;
     if list.output == Format::Json {
         ui.out_json(&json!({ "playbook": workspace.playbook.name, "steps": steps_json(&prepared) }));

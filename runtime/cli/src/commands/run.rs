@@ -17,7 +17,7 @@ pub(crate) fn run(run: &Run, ui: &Ui) -> Result<u8, Failed> {
 }
 
 fn attempt(run: &Run, ui: &Ui) -> Result<u8, Failed> {
-    let workspace = Workspace::open(&run.what)?;
+    let workspace = Workspace::open(run.what.what.as_deref(), &run.what.values)?;
     let target = workspace::target(&run.cluster, workspace.customer.as_ref())?;
     let launch = Launch::new(ui, &workspace, &run.steps, &run.telling)?;
     let report = launch.run(

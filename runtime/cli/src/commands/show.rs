@@ -9,7 +9,7 @@ use windlass_runtime::suggest::did_you_mean;
 use windlass_runtime::{Error, yaml};
 
 use super::list::{prepare, steps_json, stock, table};
-use crate::args::{Format, Show, What};
+use crate::args::{Format, Show};
 use crate::clean::{clean, line};
 use crate::exit;
 use crate::failed::Failed;
@@ -17,11 +17,11 @@ use crate::io::Ui;
 use crate::workspace::{self, Workspace};
 
 pub(crate) fn run(show: &Show, ui: &Ui) -> Result<u8, Failed> {
-    if show.what.is_none() && !workspace::in_customer_folder() {
+    if show.what.is_none() && show.values.customer.is_none() && !workspace::in_customer_folder() {
         stock(show.output, ui);
         return Ok(exit::OK);
     }
-    let workspace = Workspace::open(&What { what: show.what.clone(), ..What::default() })?;
+    let workspace = Workspace::open(show.what.as_deref(), &show.values)?;
     let prepared = prepare(&workspace)?;
     match &show.step {
         Some(key) => step(&workspace, &prepared, key, show.output, ui),

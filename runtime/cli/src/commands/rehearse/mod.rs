@@ -35,7 +35,7 @@ pub(crate) fn run(rehearse: &Rehearse, ui: &Ui) -> Result<u8, Failed> {
 }
 
 fn attempt(rehearse: &Rehearse, ui: &Ui) -> Result<u8, Failed> {
-    let workspace = Workspace::open(&rehearse.what)?;
+    let workspace = Workspace::open(rehearse.what.what.as_deref(), &rehearse.what.values)?;
     let base = rehearse.base.as_deref().map(|file| record::base(file, ui)).transpose()?;
     let topology = topology(rehearse, &workspace)?;
     let mut nodes: Vec<String> = topology.nodes.iter().map(|node| node.name.clone()).collect();
