@@ -158,7 +158,8 @@ impl IntoValue for Ran {
 /// stopped by its `timeout` or by Ctrl-C may go on in the container.
 ///
 /// In a rehearsal nothing runs. What a command would answer is said by the option `plan`, or by the annotation
-/// `shadow.windlass.dev/exec` of the pod; otherwise the step ends there as undecided.
+/// `shadow.windlass.dev/exec` of the pod (a YAML list of `command`, `stdout`, `stderr`, `code`, `takes`; more on it in
+/// `docs/architecture.md`); otherwise the step ends there as undecided.
 ///
 /// # Errors
 /// `not_found` if there is no such object, container or program; `unavailable` if the container does not run; `system` if

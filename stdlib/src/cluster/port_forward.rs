@@ -23,7 +23,8 @@ use crate::fields::{list, text};
 /// The target is a pod, or what has pods, as for `cluster::exec`. The port is the pod's; of a Service it is the Service's
 /// port, which leads to the pod's as the Service says.
 ///
-/// In a rehearsal, the port is known to the simulated network only; every port of a running pod accepts, and says nothing.
+/// In a rehearsal, the port is known to the simulated network only. It accepts while the pod's containers are ready, and
+/// `wait::http` and `wait::port` take the rest for granted: their result has `assumed`.
 ///
 /// # Errors
 /// `not_found` if there is no such object or pod, or the Service has no such port; `unavailable` if the pod does not run;
@@ -157,6 +158,29 @@ mod tests {
             let error = bed.wait(async move { network.dial("127.0.0.1", local).await.err() });
             assert!(error.is_some());
         }
+    }
+
+    #[on(shadow, because = "only there what is answered is assumed")]
+    fn in_a_rehearsal_an_answer_is_assumed_as_soon_as_the_pod_is_ready(bed: Bed) {
+        let ns = bed.namespace();
+        let slow = json!([{"name": "main", "image": "example.invalid/web:1", "readinessProbe":
+            {"initialDelaySeconds": 30, "httpGet": {"path": "/", "port": 8080}}}]);
+        let slow = merged(deployment("web", 1), &json!({"spec": {"template": {"spec": {"containers": slow}}}}));
+        bed.apply_as("kubectl", &ns, slow);
+        bed.wait({
+            let other = bed.other();
+            async move { other.sleep(Duration::from_secs(10)).await }
+        });
+        let script = |timeout: &str| {
+            format!(
+                "cluster::port_forward(\"Deployment/web\", 8080, #{{ namespace: {ns:?} }}, \
+                 |port| wait::http(`http://127.0.0.1:${{port}}/`, #{{ timeout: {timeout:?} }}))"
+            )
+        };
+        let error = bed.run(&script("5s")).error();
+        assert_eq!(error["hint"], "the pod behind it is not ready", "{error}");
+        let answer = bed.run(&script("60s")).value();
+        assert_eq!(answer["assumed"], "what containers answer is not simulated", "{answer}");
     }
 
     #[test]
