@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use windlass_runtime::playbook::{Playbook, Selection};
-use windlass_runtime::report::RunReport;
+use windlass_runtime::report::Report;
 use windlass_runtime::target::{LISTENS, Shadow};
 use windlass_runtime::{Kind, Runtime};
 
@@ -27,7 +27,7 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-fn run(folder: &Path, script: &str) -> RunReport {
+fn run(folder: &Path, script: &str) -> Report {
     let script = script.replace("CHART", &format!("{:?}", folder.join("chart")));
     let runtime = Runtime::builder().with(windlass_stdlib::all()).build().unwrap();
     let session = runtime.session(Shadow::builder().build().unwrap()).program("helm", helm(folder));
@@ -66,6 +66,6 @@ fn what_has_to_be_rendered_fails_with_what_to_build() {
 }
 
 /// All that a run tells of its outcome.
-fn told_of(report: &RunReport) -> String {
+fn told_of(report: &Report) -> String {
     format!("{:?}", report.steps[0])
 }

@@ -80,6 +80,19 @@ impl Access {
         }
     }
 
+    /// Grants running a program of this machine of which nobody knows what it does, or says why not: it may change anything.
+    ///
+    /// # Errors
+    /// [`Kind::Denied`], naming the program, in a session that is read-only or limited to namespaces.
+    pub fn check_program(&self, program: &str) -> Result<()> {
+        let why = match &self.namespaces {
+            _ if self.read_only => "this session is read-only".to_owned(),
+            Some(allowed) => format!("this session may only change the namespaces {}", allowed.join(", ")),
+            None => return Ok(()),
+        };
+        Err(Error::new(Kind::Denied, format!("{program} may not be run: {why}, and a program may change anything")))
+    }
+
     /// Grants the reading of a file, or says why not.
     ///
     /// # Errors
@@ -142,6 +155,17 @@ mod tests {
         assert!(access.check_change(&resource("ConfigMap", Some("b"), "x")).is_err());
         assert!(access.check_change(&resource("Namespace", None, "b")).is_err());
         assert!(access.check_change(&resource("Node", None, "a")).is_err());
+    }
+
+    #[test]
+    fn a_program_may_run_only_where_anything_may_be_changed() {
+        assert!(Access::full().hosts(["a"]).check_program("pass").is_ok());
+        for (access, why) in
+            [(Access::read_only(), "read-only"), (Access::full().namespaces(["a", "b"]), "namespaces a, b")]
+        {
+            let error = access.check_program("pass").unwrap_err();
+            assert!(error.message().starts_with("pass may not be run: ") && error.message().contains(why), "{error}");
+        }
     }
 
     #[test]

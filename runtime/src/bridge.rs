@@ -190,21 +190,18 @@ impl Bridge {
     ) -> Result<T> {
         not_over(cancel, clock)?;
         let _still = self.simulation.as_ref().map(|simulation| simulation.clock().hold());
-        let computed = blocking(self.handle.clone(), work);
+        let handle = self.handle.clone();
+        let computed = async move { on_its_own_thread(&handle, work).await };
         wait_on(&self.handle, until_stopped(cancel.clone(), clock.clone(), std::future::ready(()), computed))
     }
 
-    /// The same from inside of a future that is waited for already.
-    ///
-    /// # Errors
-    /// The computation's own, or [`Kind::Internal`] for a panic inside.
+    /// As [`Bridge::compute`], for a future that is waited for already: what it does with files must not hold up others.
     pub(crate) async fn compute_beside<T: Send + 'static>(
         &self,
-        clock: &Arc<dyn Clock>,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let handle = self.handle.clone();
-        self.beside(clock, |_| blocking(handle, work)).await
+        let _still = self.simulation.as_ref().map(|simulation| simulation.clock().hold());
+        on_its_own_thread(&self.handle, work).await
     }
 
     /// Says that the current thread runs scripts from here on, until the result is dropped. On a simulated target it waits
@@ -223,20 +220,23 @@ impl Bridge {
     }
 }
 
-fn not_over(cancel: &Cancel, clock: &Arc<dyn Clock>) -> Result<()> {
-    match cancel.reason().or_else(|| cancel.check_deadline(&**clock)) {
-        Some(reason) => Err(reason),
-        None => Ok(()),
-    }
-}
-
-async fn blocking<T: Send + 'static>(handle: Handle, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+async fn on_its_own_thread<T: Send + 'static>(
+    handle: &Handle,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     match handle.spawn_blocking(work).await {
         Ok(result) => result,
         Err(failed) => match failed.try_into_panic() {
             Ok(panic) => Err(panicked(panic.as_ref())),
             Err(_) => Err(Error::internal("the worker threads ended before the computation did")),
         },
+    }
+}
+
+fn not_over(cancel: &Cancel, clock: &Arc<dyn Clock>) -> Result<()> {
+    match cancel.reason().or_else(|| cancel.check_deadline(&**clock)) {
+        Some(reason) => Err(reason),
+        None => Ok(()),
     }
 }
 

@@ -38,6 +38,20 @@ pub struct Call<'a> {
     branched: AtomicBool,
 }
 
+/// Does what takes longer than a moment on a thread of its own, see [`Call::computer`].
+#[derive(Clone)]
+pub struct Computer(bridge::Bridge);
+
+impl Computer {
+    /// Does it. On a simulated target it takes no time.
+    ///
+    /// # Errors
+    /// The work's own, or [`Kind::Internal`] for a panic inside.
+    pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        self.0.compute_beside(work).await
+    }
+}
+
 impl<'a> Call<'a> {
     pub(crate) fn new(
         scope: Arc<Scope>,
@@ -101,6 +115,12 @@ impl<'a> Call<'a> {
     /// The computation's own, or why it was stopped.
     pub fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
         self.session().bridge().compute(&self.scope.cancel, self.session().clock(), work)
+    }
+
+    /// What a change computes by, and reads and writes files, from inside of its future.
+    #[must_use]
+    pub fn computer(&self) -> Computer {
+        Computer(self.session().bridge().clone())
     }
 
     /// The cluster that the call is about: the one named, or else the one of `cluster::using`, or else the session's.
@@ -238,6 +258,13 @@ impl<'a> Call<'a> {
     /// Writes a log line.
     pub fn log(&self, level: Level, text: impl Into<String>) {
         self.session().tell(Some(&self.scope.step.key), What::Log { level, text: text.into() });
+    }
+
+    /// A function that writes log lines from inside a future.
+    #[must_use]
+    pub fn logger(&self, level: Level) -> crate::target::Tell {
+        let (session, step) = (self.session().clone(), self.scope.step.key.clone());
+        Arc::new(move |text| session.tell(Some(&step), What::Log { level, text: text.to_owned() }))
     }
 
     /// A path that a script wrote: an absolute one as it is, a relative one from the script's own folder.

@@ -246,7 +246,7 @@ impl Programs {
     /// # Errors
     /// The computation's own.
     pub async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        self.bridge.compute_beside(&self.clock, work).await
+        self.bridge.compute_beside(work).await
     }
 }
 

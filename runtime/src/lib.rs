@@ -39,7 +39,7 @@ pub mod value;
 pub mod values;
 pub mod yaml;
 
-pub use call::Call;
+pub use call::{Call, Computer};
 pub use clock::{BoxFuture, Clock, Moment, RealClock};
 pub use error::{Error, Kind, Place, Result};
 pub use runtime::{Package, RegisterType, Runtime, RuntimeBuilder};

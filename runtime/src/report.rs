@@ -59,6 +59,8 @@ pub struct StepReport {
     pub changed: usize,
     /// How many found nothing to change.
     pub unchanged: usize,
+    /// How many were not done, but taken to be: nothing can do them here.
+    pub assumed: usize,
     /// The outcomes, in order.
     pub outcome: Vec<OutcomeItem>,
     /// Why it failed.
@@ -81,6 +83,8 @@ pub struct Report {
     pub changed: usize,
     /// How many found nothing to change.
     pub unchanged: usize,
+    /// How many were not done, but taken to be: nothing can do them here.
+    pub assumed: usize,
     /// How long it took, in seconds.
     pub elapsed_s: f64,
     /// How long it took on the target's clock, in seconds, where that is simulated.

@@ -18,6 +18,7 @@ use super::exchange::uri;
 use super::failure::{Failure, Subject};
 use super::resource::ResourceId;
 use super::{Cluster, Json};
+use crate::clock::BoxFuture;
 use crate::error::{Error, Kind, Result};
 
 const STDIN: u8 = 0;
@@ -44,6 +45,9 @@ pub struct Command {
     pub most: Option<usize>,
 }
 
+/// Takes what a command writes, piece by piece; the next piece comes when one is done with.
+pub type Take = Box<dyn FnMut(Bytes) -> BoxFuture<Result<()>> + Send>;
+
 /// How a command ended, and what it wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Executed {
@@ -64,6 +68,15 @@ impl Cluster {
     /// [`Kind::NotFound`] for a program that the container does not have; what the cluster or the connection says. An exit
     /// code other than 0 is none.
     pub async fn exec(&self, pod: &ResourceId, command: Command) -> Result<Executed> {
+        self.exec_into(pod, command, None).await
+    }
+
+    /// As [`Cluster::exec`], but gives what the command writes to its standard output away as it comes: any amount, of which
+    /// the result has nothing.
+    ///
+    /// # Errors
+    /// As [`Cluster::exec`], and what taking it meets.
+    pub async fn exec_into(&self, pod: &ResourceId, command: Command, take: Option<Take>) -> Result<Executed> {
         let mut query = vec![("stdout", "true"), ("stderr", "true")];
         query.extend(command.stdin.is_some().then_some(("stdin", "true")));
         query.extend(command.container.as_deref().map(|name| ("container", name)));
@@ -79,7 +92,7 @@ impl Cluster {
             }
             std::future::pending::<()>().await;
         };
-        let read = receive(source, command.most.unwrap_or(MOST), &subject);
+        let read = receive(source, command.most.unwrap_or(MOST), take, &subject);
         match select(std::pin::pin!(read), std::pin::pin!(send)).await {
             Either::Left((executed, _)) => executed,
             Either::Right(((), _)) => Err(Error::internal("a connection to a container was left")),
@@ -159,6 +172,7 @@ async fn send_all<S: AsyncRead + AsyncWrite + Unpin>(
 async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
     mut source: SplitStream<WebSocketStream<S>>,
     most: usize,
+    mut take: Option<Take>,
     subject: &Subject,
 ) -> Result<Executed> {
     let broken = |why: String| {
@@ -171,7 +185,10 @@ async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
     while let Some(message) = source.next().await {
         let Message::Binary(bytes) = message.map_err(|e| broken(e.to_string()))? else { continue };
         match bytes.as_ref() {
-            [STDOUT, rest @ ..] => executed.stdout.extend_from_slice(rest),
+            [STDOUT, rest @ ..] => match &mut take {
+                Some(take) => take(bytes.slice_ref(rest)).await?,
+                None => executed.stdout.extend_from_slice(rest),
+            },
             [STDERR, rest @ ..] => executed.stderr.extend_from_slice(rest),
             // The first message may be empty.
             [STATUS, rest @ ..] if !rest.is_empty() => {

@@ -158,6 +158,7 @@ impl<'a> Runner<'a> {
             },
             changed: self.reports.iter().map(|r| r.changed).sum(),
             unchanged: self.reports.iter().map(|r| r.unchanged).sum(),
+            assumed: self.reports.iter().map(|r| r.assumed).sum(),
             elapsed_s: begun.elapsed().as_secs_f64(),
             virtual_s: self.virtual_since(virtual_begun),
             steps: self.reports,
@@ -190,6 +191,7 @@ impl<'a> Runner<'a> {
             virtual_s: None,
             changed: 0,
             unchanged: 0,
+            assumed: 0,
             outcome: Vec::new(),
             error: None,
         }
@@ -229,8 +231,11 @@ impl<'a> Runner<'a> {
         }
         report.elapsed_s = begun.elapsed().as_secs_f64();
         report.virtual_s = self.virtual_since(virtual_begun);
-        report.changed = report.outcome.iter().filter(|o| o.result.took_effect()).count();
-        report.unchanged = report.outcome.iter().filter(|o| o.result == ResultWord::Unchanged).count();
+        let with = |is: fn(ResultWord) -> bool| report.outcome.iter().filter(|item| is(item.result)).count();
+        let changed = with(ResultWord::took_effect);
+        let (unchanged, assumed) =
+            (with(|word| word == ResultWord::Unchanged), with(|word| word == ResultWord::Assumed));
+        (report.changed, report.unchanged, report.assumed) = (changed, unchanged, assumed);
         report
     }
 

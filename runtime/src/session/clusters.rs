@@ -39,13 +39,14 @@ impl Session {
                 }
             };
         }
-        // In the journal, and for other programs, a cluster is known by its own name.
-        let is_taken = lock(&self.0.gathered.clusters).values().any(|open| open.name() == name)
+        // In the journal, and for other programs, a cluster is known by its own name. One that is not open yet has its name
+        // already.
+        let is_taken = self.0.target.knows(name)
+            || lock(&self.0.gathered.clusters).values().any(|open| open.name() == name)
             || self.cluster(None, cancel).is_ok_and(|own| own.name() == name);
         if is_taken {
-            return Err(
-                Error::usage(format!("the name {name} is another cluster's already")).hint("choose another one")
-            );
+            return Err(Error::usage(format!("the name {name} is another cluster's already"))
+                .hint("choose another one; a cluster that customer.yaml names needs no cluster::connect"));
         }
         let cluster = self.open(key, self.0.target.connect(name, &by), cancel)?;
         lock(&self.0.gathered.connections).insert(name.to_owned(), by);

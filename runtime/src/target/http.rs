@@ -1,21 +1,21 @@
 //! One HTTP request over a target's network.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{HOST, USER_AGENT};
+use http::header::{HOST, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::{ClientConfig, ConfigBuilder, DigitallySignedStruct, RootCertStore, SignatureScheme, WantsVerifier};
 use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
-use super::{Connection, Dialed, Network};
+use super::{Connection, Dialed, Network, Proxy};
 use crate::{Error, Kind, Result};
 
 /// So much of an answer is read.
@@ -30,7 +30,7 @@ pub struct Request {
     headers: Vec<(HeaderName, HeaderValue)>,
     authorities: Vec<CertificateDer<'static>>,
     is_checked: bool,
-    tls: OnceLock<Result<Arc<ClientConfig>>>,
+    tls: Option<Arc<ClientConfig>>,
 }
 
 /// What was answered.
@@ -83,7 +83,7 @@ impl Request {
             headers: Vec::new(),
             authorities: Vec::new(),
             is_checked: true,
-            tls: OnceLock::new(),
+            tls: None,
         })
     }
 
@@ -120,14 +120,7 @@ impl Request {
     /// # Errors
     /// [`Kind::Malformed`] where there is no certificate in it.
     pub fn authorities(mut self, pem: &[u8], shown: &str) -> Result<Self> {
-        use rustls::pki_types::pem::PemObject as _;
-        let malformed = || Error::new(Kind::Malformed, format!("{shown} has no certificate in PEM"));
-        let found: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-        let found = found.map_err(|e| malformed().source(e))?;
-        if found.is_empty() {
-            return Err(malformed().hint("it begins with -----BEGIN CERTIFICATE-----"));
-        }
-        self.authorities.extend(found);
+        self.authorities.extend(certificates(pem, shown)?);
         Ok(self)
     }
 
@@ -138,33 +131,61 @@ impl Request {
         self
     }
 
-    /// Sends it, and reads the answer.
+    /// Reads which certificates are trusted, those of the network included: hundreds, from files. To be done once before it is
+    /// sent, where that holds nobody up ([`Call::compute`](crate::Call::compute)).
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`] for one that cannot be read.
+    pub fn prepared(mut self, network: &dyn Network) -> Result<Self> {
+        if self.is_tls() {
+            self.authorities.extend(network.authorities());
+            self.tls = Some(Arc::new(self.trust()?));
+        }
+        Ok(self)
+    }
+
+    fn is_tls(&self) -> bool {
+        self.uri.scheme_str() == Some("https")
+    }
+
+    /// Sends it, and reads the answer. What is not encrypted goes to the network's proxy as it is, as proxies expect it; for
+    /// the rest the proxy makes a connection.
     ///
     /// # Errors
     /// [`Kind::Unavailable`] where nobody answers, or not by HTTP, or with a certificate that is not trusted.
     pub async fn send(&self, network: &dyn Network) -> Result<Answered> {
-        let stream = match network.dial(&self.host, self.port).await? {
+        let proxy = network.proxy(&self.host).filter(|_| !self.is_tls());
+        let dialing = match &proxy {
+            Some(proxy) => network.reach(proxy),
+            None => network.dial(&self.host, self.port),
+        };
+        let stream = match dialing.await? {
             Dialed::Connection(stream) => stream,
             Dialed::Assumed(why) => return Ok(Answered::Assumed(why)),
         };
-        let stream: Box<dyn Connection> = if self.uri.scheme_str() == Some("https") {
+        let stream: Box<dyn Connection> = if self.is_tls() {
             let name = ServerName::try_from(self.host.clone())
                 .map_err(|e| Error::usage(format!("{} is no name of a server", self.host)).source(e))?;
-            let connector = TlsConnector::from(self.tls.get_or_init(|| self.trust().map(Arc::new)).clone()?);
-            Box::new(connector.connect(name, stream).await.map_err(|e| self.untrusted(e))?)
+            let tls = self.tls.clone().ok_or_else(|| Error::internal("a request by TLS was not prepared"))?;
+            Box::new(TlsConnector::from(tls).connect(name, stream).await.map_err(|e| self.untrusted(e))?)
         } else {
             stream
         };
-        self.talk(stream).await.map(Answered::Really)
+        self.talk(stream, proxy.as_ref()).await.map(Answered::Really)
     }
 
-    async fn talk(&self, stream: Box<dyn Connection>) -> Result<Answer> {
+    async fn talk(&self, stream: Box<dyn Connection>, proxy: Option<&Proxy>) -> Result<Answer> {
         let failed =
             |e: hyper::Error| Error::new(Kind::Unavailable, format!("{self} did not answer by HTTP: {e}")).source(e);
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(failed)?;
         let path = self.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        let mut request = http::Request::builder().method(&self.method).uri(path);
+        let mut request = http::Request::builder().method(&self.method);
+        // A proxy has to be told the whole URL.
+        request = if proxy.is_some() { request.uri(self.uri.clone()) } else { request.uri(path) };
+        if let Some(authorization) = proxy.and_then(Proxy::authorization) {
+            request = request.header(PROXY_AUTHORIZATION, authorization);
+        }
         if let Some(authority) = self.uri.authority() {
             request = request.header(HOST, authority.as_str());
         }
@@ -202,31 +223,52 @@ impl Request {
         }
     }
 
-    /// Which certificates are trusted: read once, for what a machine trusts are hundreds.
     fn trust(&self) -> Result<ClientConfig> {
-        let provider = Arc::new(aws_lc_rs::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(|e| Error::internal("TLS cannot be set up").source(e))?;
-        if !self.is_checked {
-            let verifier = Arc::new(Unchecked(provider));
-            return Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth());
+        if self.is_checked {
+            return trusting(&self.authorities);
         }
-        let mut roots = RootCertStore::empty();
-        // Those that the machine has and that cannot be read are as if they were not there.
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        for authority in &self.authorities {
-            roots.add(authority.clone()).map_err(|e| {
-                Error::new(Kind::Malformed, "a certificate that is to be trusted cannot be read").source(e)
-            })?;
-        }
-        Ok(builder.with_root_certificates(roots).with_no_client_auth())
+        let (builder, provider) = tls()?;
+        let verifier = Arc::new(Unchecked(provider));
+        Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
     }
 
     fn untrusted(&self, error: std::io::Error) -> Error {
-        let hint = "is its authority one that this machine trusts? Give it with the option `ca`";
+        let hint = "is its authority one that this machine trusts? Give it with the option `ca`, or for everything with `network.ca_bundle` of the values";
         Error::new(Kind::Unavailable, format!("{self}: no TLS connection: {error}")).hint(hint).source(error)
     }
+}
+
+/// The certificates of a text in PEM, of which there must be one.
+pub(super) fn certificates(pem: &[u8], shown: &str) -> Result<Vec<CertificateDer<'static>>> {
+    use rustls::pki_types::pem::PemObject as _;
+    let malformed = || Error::new(Kind::Malformed, format!("{shown} has no certificate in PEM"));
+    let found: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let found = found.map_err(|e| malformed().source(e))?;
+    match found.is_empty() {
+        true => Err(malformed().hint("it begins with -----BEGIN CERTIFICATE-----")),
+        false => Ok(found),
+    }
+}
+
+fn tls() -> Result<(ConfigBuilder<ClientConfig, WantsVerifier>, Arc<CryptoProvider>)> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|e| Error::internal("TLS cannot be set up").source(e))?;
+    Ok((builder, provider))
+}
+
+/// Trusts what the machine trusts, and these authorities. It reads hundreds of certificates from files.
+pub(super) fn trusting(authorities: &[CertificateDer<'static>]) -> Result<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    // Those that the machine has and that cannot be read are as if they were not there.
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    for authority in authorities {
+        roots
+            .add(authority.clone())
+            .map_err(|e| Error::new(Kind::Malformed, "a certificate that is to be trusted cannot be read").source(e))?;
+    }
+    Ok(tls()?.0.with_root_certificates(roots).with_no_client_auth())
 }
 
 /// Method and URL.

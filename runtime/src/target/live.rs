@@ -140,6 +140,13 @@ impl Target for Live {
         Box::pin(async move { Cluster::open(opening?, clock).await })
     }
 
+    /// By the names that were given, and by the contexts behind them: those are what journals call the clusters.
+    fn knows(&self, name: &str) -> bool {
+        let LiveBuilder { context, clusters, .. } = &*self.options;
+        let contexts = clusters.values().flatten().chain(context).any(|context| context == name);
+        contexts || clusters.contains_key(name)
+    }
+
     fn kubeconfig(&self, cluster: Option<&str>, by: Option<&ClusterSource>) -> BoxFuture<Result<Zeroizing<String>>> {
         let opening = self.options.opening(cluster, by);
         Box::pin(async move { Cluster::kubeconfig(opening?).await })

@@ -243,6 +243,10 @@ impl Target for Shadow {
         Box::pin(std::future::ready(opened))
     }
 
+    fn knows(&self, name: &str) -> bool {
+        name == NAME || self.inner.options.clusters.iter().any(|known| known == name)
+    }
+
     fn connect(&self, name: &str, _: &ClusterSource) -> BoxFuture<Result<Cluster>> {
         Box::pin(std::future::ready(Ok(self.open(name, &self.begun(Some(name))))))
     }
@@ -273,7 +277,7 @@ impl Target for Shadow {
 
     fn network(&self) -> Arc<dyn Network> {
         match self.simulated(None) {
-            Ok(cluster) => Arc::new(network::Services(cluster, self.inner.forwards.clone())),
+            Ok(cluster) => Arc::new(network::Services(cluster, self.inner.forwards.clone(), self.clock())),
             Err(_) => Arc::new(network::Nothing),
         }
     }

@@ -19,6 +19,9 @@ pub struct ConnectOptions {
 /// The API server is asked for its version, so that a wrong address or missing rights show here. In a rehearsal the name is
 /// that of another simulated cluster, and the file is not read.
 ///
+/// A name means one cluster: those that `customer.yaml` names, and their contexts, keep their names, whether they were used
+/// yet or not. Without such names a context is known by its own name, and a name that is given here comes before it.
+///
 /// # Errors
 /// `not_found` for a file or context that is not there, `unavailable` if the API server does not answer, `denied` where the
 /// kubeconfig runs a program or skips the check of the certificate and the command did not allow that, `usage` if the name
@@ -48,9 +51,9 @@ pub fn connect(call: &Call<'_>, name: String, options: ConnectOptions) -> Result
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value as Json, json};
 
-    use crate::testing::{Bed, Scripting as _, on};
+    use crate::testing::{Bed, Scripting as _, on, run_on};
 
     #[on(shadow, live)]
     fn a_cluster_has_its_name_from_then_on_and_the_same_one_again_is_no_mistake(bed: Bed) {
@@ -62,6 +65,26 @@ mod tests {
         let error = bed.run(&script).error();
         assert_eq!(error["kind"], "usage");
         assert!(error["message"].as_str().unwrap().contains("the name dr is another cluster's already"), "{error}");
+    }
+
+    #[test]
+    fn a_name_that_customer_yaml_gives_is_taken_before_that_cluster_is_used() {
+        use windlass_runtime::target::{Live, Shadow};
+        let said = |error: Json| {
+            assert_eq!(error["kind"], "usage", "{error}");
+            assert!(error["message"].as_str().unwrap().contains(" is another cluster's already"), "{error}");
+            assert!(error["hint"].as_str().unwrap().contains("customer.yaml"), "{error}");
+        };
+        let script = |name: &str| format!("cluster::connect(\"{name}\", #{{ context: \"other\" }})");
+        let shadow = || Shadow::builder().cluster("primary").cluster("dr").build().unwrap();
+        said(run_on(shadow(), &script("dr"), |b| b).error());
+        run_on(shadow(), &script("third"), |b| b).value();
+        let live =
+            || Live::builder().kubeconfig("/nowhere/kubeconfig").cluster("dr", Some("site-b".to_owned())).build();
+        for name in ["dr", "site-b"] {
+            said(run_on(live(), &script(name), |b| b).error());
+        }
+        assert_eq!(run_on(live(), &script("third"), |b| b).error()["kind"], "not_found");
     }
 
     #[on(live, because = "on the shadow no file is read")]

@@ -1,13 +1,15 @@
 //! `cluster::copy_from`.
 
-use std::io::Write as _;
+use std::fs::File;
+use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use windlass_runtime::change::{Acted, Change, Inverse, Op, Outcome, Part, Plan, Resource};
-use windlass_runtime::files::Located;
-use windlass_runtime::{Call, Error, Kind, Options, Result, primitive};
+use windlass_runtime::cluster::Take;
+use windlass_runtime::{Call, Computer, Error, Kind, Options, Result, primitive};
 
-use super::copying::{self, File, Files, Hashes, MOST, count, difference, hashes, needs_tools};
+use super::copying::{self, Hashes, count, difference, hashes, needs_tools};
 use super::in_pod::Trace;
 use super::pods::{self, Place, Purpose, within};
 use super::{OnCluster, Target};
@@ -34,14 +36,15 @@ pub struct CopyFromOptions {
 /// the same content are left alone, and if all are, nothing changes. Other files in the folder stay.
 ///
 /// The target is a pod, or what has pods, as for `cluster::exec`. The container needs `tar`, `find` and `sha256sum`. Its
-/// archive is not trusted: it must hold exactly the files that were found, with their sha256, and no links, devices, or
-/// paths that lead elsewhere; otherwise nothing is written. Links in a folder are left out. It cannot be undone.
+/// archive is not trusted: it must hold exactly the files that were found, with their sha256, and no hard links, devices, or
+/// paths that lead elsewhere; otherwise nothing is written. Symbolic links are left out. It cannot be undone.
+///
+/// Any amount can be copied: it goes through a file beside the path here, so there has to be room for it twice.
 ///
 /// A rehearsal writes no files on this machine.
 ///
 /// # Errors
-/// `not_found` if there is no such file, object, container or program; `usage` for more than 256 MiB, or a file where a
-/// folder is; `unavailable` if the container does not run; `malformed` for an archive that is refused; `system` if a file
+/// `not_found` if there is no such file, object, container or program; `usage` for a file where a folder is; `unavailable` if the container does not run; `malformed` for an archive that is refused; `system` if a file
 /// cannot be written here; `undecided` in a rehearsal, without `plan: true`.
 ///
 /// # Example
@@ -63,21 +66,17 @@ pub fn copy_from(
     let remote = copying::remote(&remote)?;
     let path = call.locate_on_disk(&local)?;
     let place = pods::find(call, &options.on, &target, options.container.as_deref(), Purpose::Run)?;
-    let found = hashes(call, &place, &remote)?;
+    let found = hashes(call, &place, &remote, options.timeout)?;
     let there = match &found {
         Some(found) if found.is_empty() => return Err(nothing(&place, &remote)),
         Some(found) => found.clone(),
         None if options.plan => Hashes::new(),
         None => return Err(undecided(&place, &remote)),
     };
-    let here = match path.exists() {
-        true => call.compute({
-            let path = path.clone();
-            move || copying::read(&Located::Disk(path))
-        })?,
-        false => Files::new(),
-    };
-    let here: Hashes = here.into_iter().map(|(name, file)| (name, file.hash)).collect();
+    let here = call.compute({
+        let (path, names) = (path.clone(), there.clone());
+        move || copying::hashes_here(&path, names.keys())
+    })?;
     check_sorts(&path, &there)?;
     let wanted: Hashes = there.iter().filter(|(name, hash)| here.get(*name) != Some(*hash)).map(own).collect();
     let top = path.display().to_string();
@@ -92,7 +91,7 @@ pub fn copy_from(
     let resource = Resource { at: "local".into(), api_version: None, kind: "File".into(), namespace: None, name: top };
     let trace = Trace { here: Some((path.clone(), wanted.clone())), ..Trace::default() };
     let writes = call.session().target().writes_files();
-    let work = Work { place, remote, path, there, wanted };
+    let work = Work { place, remote, path, there, wanted, computer: call.computer() };
     call.change(Change {
         parts: vec![Part { resource, before: None, plan }],
         act: Box::new(move || {
@@ -157,51 +156,113 @@ struct Work {
     there: Hashes,
     /// Those that are not here.
     wanted: Hashes,
+    computer: Computer,
 }
+
+/// So much is written at once.
+const PIECE: usize = 1 << 20;
 
 impl Work {
     async fn run(self, writes: bool) -> Result<Acted> {
+        let archive = self.computer.run(self.room(writes)).await?;
+        self.fetch(&archive).await?;
+        let name = copying::split(&self.remote).1.to_owned();
+        let Self { path, there, wanted, computer, .. } = self;
+        computer
+            .run(move || {
+                let mut archive = &*archive;
+                archive.rewind().map_err(|e| unwritable(&path, e))?;
+                let archive = std::io::BufReader::with_capacity(PIECE, archive);
+                if !writes {
+                    copying::unpack(archive, &name, &there, |name, _, content| {
+                        copying::hashed(content, std::io::sink()).map_err(|e| unwritable(&below(&path, name), e))
+                    })?;
+                    return Ok(Acted::Assumed("a rehearsal writes no files on this machine".to_owned()));
+                }
+                place_files(archive, &name, &path, &there, &wanted)?;
+                Ok(Acted::Done(None))
+            })
+            .await
+    }
+
+    /// Makes the file that what is sent is kept in until it is known to be what was announced. It has no name.
+    fn room(&self, writes: bool) -> impl FnOnce() -> Result<Arc<File>> + Send + use<> {
+        let first = self.wanted.keys().next().map(|name| below(&self.path, name)).unwrap_or_default();
+        let folder = self.path.parent().unwrap_or(Path::new(".")).to_owned();
+        move || {
+            let file = match writes {
+                true => std::fs::create_dir_all(&folder).and_then(|()| tempfile::tempfile_in(&folder)),
+                false => tempfile::tempfile(),
+            };
+            file.map(Arc::new).map_err(|e| unwritable(&first, e))
+        }
+    }
+
+    async fn fetch(&self, archive: &Arc<File>) -> Result<()> {
         let (parent, name) = copying::split(&self.remote);
         let (folder, what) = if self.there.contains_key("") { (parent, name) } else { (self.remote.as_str(), ".") };
-        let mut command = self.place.command(&["tar", "-cf", "-", "-C", folder, "--", what]);
-        // Names and padding come on top of what is in the files.
-        command.most = Some(MOST + MOST / 4);
-        let done = self.place.cluster.exec(&self.place.pod, command).await.map_err(needs_tools)?;
+        let command = self.place.command(&["tar", "-cf", "-", "-C", folder, "--", what]);
+        let keep = |file: Arc<File>, computer: Computer, bytes: Vec<u8>, path: PathBuf| async move {
+            computer.run(move || (&*file).write_all(&bytes).map_err(|e| unwritable(&path, e))).await
+        };
+        let (file, computer, path) = (archive.clone(), self.computer.clone(), self.path.clone());
+        let rest: Arc<Mutex<Vec<u8>>> = Arc::default();
+        let gathered = rest.clone();
+        let take: Take = Box::new(move |bytes| {
+            let mut gathered = gathered.lock().unwrap_or_else(PoisonError::into_inner);
+            gathered.extend_from_slice(&bytes);
+            if gathered.len() < PIECE {
+                return Box::pin(std::future::ready(Ok(())));
+            }
+            Box::pin(keep(file.clone(), computer.clone(), std::mem::take(&mut gathered), path.clone()))
+        });
+        let done = self.place.cluster.exec_into(&self.place.pod, command, Some(take)).await.map_err(needs_tools)?;
         if done.code != 0 {
             return Err(self.place.refused(&format!("pack {}", self.remote), &done.stderr));
         }
-        let files = copying::unpack(&done.stdout, name, &self.there)?;
-        if !writes {
-            return Ok(Acted::Assumed("a rehearsal writes no files on this machine".to_owned()));
-        }
-        for (name, file) in files.iter().filter(|(name, _)| self.wanted.contains_key(*name)) {
-            let path = if name.is_empty() { self.path.clone() } else { self.path.join(name) };
-            write(&path, file).map_err(|e| {
-                Error::new(Kind::System, format!("{} cannot be written", path.display()))
-                    .hint("may this user write there, and is there room?")
-                    .source(e)
-            })?;
-        }
-        Ok(Acted::Done(None))
+        let rest = std::mem::take(&mut *rest.lock().unwrap_or_else(PoisonError::into_inner));
+        keep(archive.clone(), self.computer.clone(), rest, self.path.clone()).await
     }
 }
 
-/// Writes a file beside its place first, so that nobody sees a half of it.
-fn write(path: &Path, file: &File) -> std::io::Result<()> {
-    use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+fn below(path: &Path, name: &str) -> PathBuf {
+    if name.is_empty() { path.to_owned() } else { path.join(name) }
+}
+
+fn unwritable(path: &Path, error: std::io::Error) -> Error {
+    Error::new(Kind::System, format!("{} cannot be written", path.display()))
+        .hint("may this user write there, and is there room?")
+        .source(error)
+}
+
+/// Unpacks the files that are wanted beside their places, and moves them there when all are known to be right.
+fn place_files(archive: impl std::io::Read, single: &str, path: &Path, there: &Hashes, wanted: &Hashes) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
     let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let beside = folder.join(format!(".{name}.windlass-{}", std::process::id()));
-    let written = (|| {
-        // Nobody else reads it before it has its own permissions.
-        let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside)?;
-        out.write_all(&file.bytes)?;
-        out.set_permissions(std::fs::Permissions::from_mode(file.mode))?;
-        out.sync_all()?;
-        std::fs::rename(&beside, path)
-    })();
-    written.inspect_err(|_| drop(std::fs::remove_file(&beside)))
+    // Only its owner can look into it.
+    let stage = tempfile::Builder::new().prefix(".windlass-").tempdir_in(folder).map_err(|e| unwritable(path, e))?;
+    let mut staged: Vec<(PathBuf, PathBuf)> = Vec::new();
+    copying::unpack(archive, single, there, |name, mode, content| {
+        let place = below(path, name);
+        let mut keep = || {
+            if !wanted.contains_key(name) {
+                return copying::hashed(content, std::io::sink());
+            }
+            let at = stage.path().join(staged.len().to_string());
+            let mut file = File::create_new(&at)?;
+            let found = copying::hashed(content, &mut file)?;
+            file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+            file.sync_all()?;
+            staged.push((at, place.clone()));
+            Ok(found)
+        };
+        keep().map_err(|e| unwritable(&place, e))
+    })?;
+    for (at, place) in staged {
+        let made = place.parent().map_or(Ok(()), std::fs::create_dir_all);
+        made.and_then(|()| std::fs::rename(&at, &place)).map_err(|e| unwritable(&place, e))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -265,6 +326,33 @@ mod tests {
         std::fs::remove_file(folder.path().join("new/other.sql")).unwrap();
         assert_eq!(windlass_runtime::undo::probe(&session, &intent).unwrap(), [Probed::DidNot]);
         assert!(format!("{:?}", bed.undo(&file).unwrap()).contains("is not kept"));
+    }
+
+    /// The most that this process held in memory since it was asked to forget, in MiB.
+    fn most_memory() -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
+    }
+
+    #[on(node, because = "a simulated container holds less")]
+    fn more_than_should_be_in_memory_goes_through_a_file(bed: Bed) {
+        let (ns, folder) = (web(&bed, ""), tempfile::tempdir().unwrap());
+        let fill = "mkdir -p /data && dd if=/dev/zero of=/data/large bs=1M count=300";
+        bed.run(&format!(
+            "cluster::exec(\"Deployment/web\", {fill:?}, #{{ namespace: {ns:?}, shell: true, creates: \"/data/large\" }})"
+        ))
+        .value();
+        std::fs::write("/proc/self/clear_refs", "5").unwrap();
+        let before = most_memory();
+        let to = folder.path().join("large");
+        assert_eq!(bed.run(&script(&ns, "/data/large", &to, "")).value()["changed"], true);
+        assert_eq!(std::fs::metadata(&to).unwrap().len(), 300 << 20);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert_eq!(bed.run(&script(&ns, "/data/large", &to, "")).value()["changed"], false);
+        let grown = most_memory() - before;
+        println!("300 MiB were copied with {grown} MiB of memory");
+        assert!(grown < 150, "{grown} MiB");
     }
 
     #[on(shadow, because = "only there a container answers as it is told")]

@@ -1,8 +1,10 @@
 //! `cluster::copy_to`.
 
+use std::sync::Arc;
+
 use windlass_runtime::change::{Acted, Change, Inverse, Op, Outcome, Part, Plan};
 use windlass_runtime::cluster::Command;
-use windlass_runtime::{Call, Error, Kind, Options, Result, primitive};
+use windlass_runtime::{Call, Computer, Error, Kind, Options, Result, primitive};
 use zeroize::Zeroizing;
 
 use super::copying::{self, File, Files, Hashes, count, difference, hashes, needs_tools};
@@ -59,7 +61,7 @@ pub fn copy_to(
         return Err(Error::usage(format!("{local} is a folder without any file")));
     }
     let place = pods::find(call, &options.on, &target, options.container.as_deref(), Purpose::Run)?;
-    let there = hashes(call, &place, &remote)?.unwrap_or_default();
+    let there = hashes(call, &place, &remote, options.timeout)?.unwrap_or_default();
     check_sorts(&place, &files, &there, &remote)?;
     let changed: Files = files.iter().filter(|(name, file)| there.get(*name) != Some(&file.hash)).map(own).collect();
     let plan = match changed.is_empty() {
@@ -73,7 +75,7 @@ pub fn copy_to(
     let sent: Hashes = changed.iter().map(|(name, file)| (name.clone(), file.hash.clone())).collect();
     let trace =
         Trace { container: place.container.clone(), copied: Some((remote.clone(), sent.clone())), ..Trace::default() };
-    let work = Work { place: place.clone(), remote, changed, sent };
+    let work = Work { place: place.clone(), remote, changed: changed.into(), sent, computer: call.computer() };
     call.change(Change {
         parts: vec![Part { resource: place.resource(), before: None, plan }],
         act: Box::new(move || {
@@ -116,15 +118,17 @@ fn check_sorts(place: &Place, files: &Files, there: &Hashes, remote: &str) -> Re
 struct Work {
     place: Place,
     remote: String,
-    changed: Files,
+    changed: Arc<Files>,
     sent: Hashes,
+    computer: Computer,
 }
 
 impl Work {
     async fn run(&self) -> Result<()> {
         let (parent, name) = copying::split(&self.remote);
         let folder = if self.changed.contains_key("") { parent } else { &self.remote };
-        let archive = copying::pack(self.changed.iter(), name)?;
+        let (changed, single) = (self.changed.clone(), name.to_owned());
+        let archive = self.computer.run(move || copying::pack(changed.iter(), &single)).await?;
         self.must("make the folder", self.place.command(&["mkdir", "-p", "--", folder])).await?;
         let stdin = Some(Zeroizing::new(archive));
         self.must("unpack the files", Command { stdin, ..self.place.command(&["tar", "-xmf", "-", "-C", folder]) })

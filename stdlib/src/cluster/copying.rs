@@ -1,8 +1,8 @@
 //! What `cluster::copy_to` and `cluster::copy_from` share: files on both sides, their hashes, and archives between them.
 
-use std::collections::BTreeMap;
-use std::io::Read as _;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use windlass_runtime::files::Located;
@@ -10,8 +10,10 @@ use windlass_runtime::{Call, Error, Kind, Result};
 
 use super::pods::Place;
 
-/// The most that is copied at once: it is held in memory.
-pub(super) const MOST: usize = 256 << 20;
+/// The most that is copied into a container at once: it is held in memory.
+const MOST: usize = 256 << 20;
+/// So much of a file is read at once.
+const PIECE: usize = 64 << 10;
 
 /// A file to copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,10 +60,10 @@ pub(super) fn split(path: &str) -> (&str, &str) {
 }
 
 /// The hashes of the files at a path of a container and below it; empty if nothing is there, none where it cannot be
-/// known.
-pub(super) fn hashes(call: &Call<'_>, place: &Place, path: &str) -> Result<Option<Hashes>> {
+/// known. It may take `limit`: of a lot of data, that is long.
+pub(super) fn hashes(call: &Call<'_>, place: &Place, path: &str, limit: Duration) -> Result<Option<Hashes>> {
     let command = place.command(&["find", "-H", path, "-type", "f", "-exec", "sha256sum", "{}", "+"]);
-    let Some(answer) = place.ask(call, command).map_err(needs_tools)? else { return Ok(None) };
+    let Some(answer) = place.ask_within(call, command, limit).map_err(needs_tools)? else { return Ok(None) };
     if answer.code != 0 {
         let is_there = place.ask(call, place.command(&["test", "-e", path]))?;
         if is_there.is_none_or(|answer| answer.code != 0) {
@@ -177,9 +179,15 @@ pub(super) fn pack<'a>(files: impl Iterator<Item = (&'a String, &'a File)>, sing
     Ok(bytes)
 }
 
-/// The files of an archive that came out of a container, which is not to be trusted. They must be exactly those that were
-/// announced, with these hashes.
-pub(super) fn unpack(archive: &[u8], single: &str, announced: &Hashes) -> Result<Files> {
+/// Goes through an archive that came out of a container, which is not to be trusted: it must hold exactly the files that were
+/// announced, with these hashes. Each is given to `keep`, which reads it and says how long it was and its hash. Symbolic links
+/// are left out.
+pub(super) fn unpack(
+    archive: impl std::io::Read,
+    single: &str,
+    announced: &Hashes,
+    mut keep: impl FnMut(&str, u32, &mut dyn std::io::Read) -> Result<(u64, String)>,
+) -> Result<()> {
     let refused = |name: &str, why: &str| {
         Error::new(Kind::Malformed, format!("the archive that the container sent was refused: {name:?} {why}"))
             .hint("nothing was written; is something changing the files, or the container's tar not to be trusted?")
@@ -189,11 +197,10 @@ pub(super) fn unpack(archive: &[u8], single: &str, announced: &Hashes) -> Result
             .source(e)
             .hint("nothing was written")
     };
-    let mut files = Files::new();
-    let mut total = 0_usize;
+    let mut found = BTreeSet::new();
     for entry in tar::Archive::new(archive).entries().map_err(broken)? {
         let mut entry = entry.map_err(broken)?;
-        let path = entry.path_bytes();
+        let path = entry.path_bytes().into_owned();
         let shown = String::from_utf8_lossy(&path).into_owned();
         let Ok(text) = std::str::from_utf8(&path) else { return Err(refused(&shown, "is no name in UTF-8")) };
         if Path::new(text).components().any(|c| !matches!(c, Component::Normal(_) | Component::CurDir)) {
@@ -201,40 +208,59 @@ pub(super) fn unpack(archive: &[u8], single: &str, announced: &Hashes) -> Result
         }
         let name = text.trim_start_matches("./").trim_end_matches('/').to_owned();
         let kind = entry.header().entry_type();
-        if kind.is_dir() {
+        if kind.is_dir() || kind.is_symlink() {
             continue;
         }
         if !kind.is_file() {
-            return Err(refused(&shown, "is neither a file nor a folder (links and devices are not copied)"));
+            return Err(refused(&shown, "is neither a file nor a folder (hard links and devices are not copied)"));
         }
         let name = if name == single && announced.contains_key("") { String::new() } else { name };
-        let size = entry.size();
-        total = total.saturating_add(usize::try_from(size).unwrap_or(usize::MAX));
-        if total > MOST {
-            return Err(refused(&shown, &format!("makes it more than {} MiB", MOST >> 20)));
-        }
-        let mode = entry.header().mode().unwrap_or(0o644) & 0o777;
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes).map_err(broken)?;
-        if bytes.len() as u64 != size {
-            return Err(refused(&shown, "has another size than it says"));
-        }
-        let file = File::new(bytes, mode);
-        match announced.get(&name) {
-            None => return Err(refused(&shown, "was not announced")),
-            Some(hash) if *hash != file.hash => {
-                return Err(refused(&shown, "has another content than its sha256 says"));
-            }
-            Some(_) => {}
-        }
-        if files.insert(name, file).is_some() {
+        let Some(announced) = announced.get(&name) else { return Err(refused(&shown, "was not announced")) };
+        if found.contains(&name) {
             return Err(refused(&shown, "is in it twice"));
         }
+        let (size, mode) = (entry.size(), entry.header().mode().unwrap_or(0o644) & 0o777);
+        let (read, hash) = keep(&name, mode, &mut entry)?;
+        if read != size {
+            return Err(refused(&shown, "has another size than it says"));
+        }
+        if *announced != hash {
+            return Err(refused(&shown, "has another content than its sha256 says"));
+        }
+        found.insert(name);
     }
-    match announced.keys().find(|name| !files.contains_key(*name)) {
+    match announced.keys().find(|name| !found.contains(*name)) {
         Some(missing) => Err(refused(if missing.is_empty() { single } else { missing }, "is missing in it")),
-        None => Ok(files),
+        None => Ok(()),
     }
+}
+
+/// Copies all that can be read, and says how long it was and its sha256.
+pub(super) fn hashed(from: &mut dyn std::io::Read, mut to: impl std::io::Write) -> std::io::Result<(u64, String)> {
+    let (mut buffer, mut length, mut hash) = (vec![0; PIECE], 0, Sha256::new());
+    loop {
+        let count = from.read(&mut buffer)?;
+        let Some(piece) = buffer.get(..count).filter(|piece| !piece.is_empty()) else {
+            return Ok((length, format!("{:x}", hash.finalize())));
+        };
+        hash.update(piece);
+        to.write_all(piece)?;
+        length += count as u64;
+    }
+}
+
+/// The hashes of those of these files that are on this machine, at a path or below it. What is no file has none.
+pub(super) fn hashes_here<'a>(path: &Path, names: impl Iterator<Item = &'a String>) -> Result<Hashes> {
+    let mut hashes = Hashes::new();
+    for name in names {
+        let path = if name.is_empty() { path.to_owned() } else { path.join(name) };
+        let unreadable = |e| Error::new(Kind::System, format!("{} cannot be read", path.display())).source(e);
+        if path.symlink_metadata().is_ok_and(|about| about.is_file()) {
+            let mut file = std::fs::File::open(&path).map_err(unreadable)?;
+            hashes.insert(name.clone(), hashed(&mut file, std::io::sink()).map_err(unreadable)?.1);
+        }
+    }
+    Ok(hashes)
 }
 
 /// What will differ, in lines for people; with the sizes where they are known.

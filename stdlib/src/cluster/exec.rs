@@ -16,6 +16,8 @@ use super::{OnCluster, Target};
 
 /// So many of the last lines that a command wrote are shown when it fails.
 const SHOWN: usize = 5;
+/// So many bytes of each stream go into the error of one that fails.
+const KEPT: usize = 64 << 10;
 
 /// The options of `cluster::exec`.
 #[derive(Debug, Clone, Options)]
@@ -156,11 +158,14 @@ impl IntoValue for Ran {
 /// stopped by its `timeout` or by Ctrl-C may go on in the container.
 ///
 /// In a rehearsal nothing runs. What a command would answer is said by the option `plan`, or by the annotation
-/// `shadow.windlass.dev/exec` of the pod; otherwise the step ends there as undecided.
+/// `shadow.windlass.dev/exec` of the pod (a YAML list of `command`, `stdout`, `stderr`, `code`, `takes`; more on it in
+/// `docs/architecture.md`); otherwise the step ends there as undecided.
 ///
 /// # Errors
 /// `not_found` if there is no such object, container or program; `unavailable` if the container does not run; `system` if
-/// the command ends with another exit code than 0, with `details.code`, `details.stdout` and `details.stderr`; `timeout`;
+/// the command ends with another exit code than 0, with `details.code`, and with the last 64 KiB of each stream in
+/// `details.stdout` and `details.stderr` (`details.stdout_left_out` and `details.stderr_left_out` say how many bytes came
+/// before these); `timeout`;
 /// `undecided` in a rehearsal, which cannot be caught.
 ///
 /// # Example
@@ -303,7 +308,7 @@ fn shown(word: &str) -> String {
 }
 
 fn failed(place: &Place, line: &str, ran: &Executed) -> Error {
-    let (stdout, stderr) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    let ((stdout, no_stdout), (stderr, no_stderr)) = (end_of(&ran.stdout), end_of(&ran.stderr));
     let said = if stderr.trim().is_empty() { &stdout } else { &stderr };
     let lines: Vec<&str> = said.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
     let last = lines.get(lines.len().saturating_sub(SHOWN)..).unwrap_or_default().join("\n");
@@ -312,10 +317,27 @@ fn failed(place: &Place, line: &str, ran: &Executed) -> Error {
         "`{line}` in container {} of {} ended with exit code {}{gap}{last}",
         place.container, place.pod, ran.code
     );
+    let mut details = json!({ "code": ran.code, "stdout": stdout, "stderr": stderr });
+    for (key, left_out) in [("stdout_left_out", no_stdout), ("stderr_left_out", no_stderr)] {
+        if left_out > 0 {
+            details[key] = left_out.into();
+        }
+    }
     Error::new(Kind::System, message)
         .hint("`check: false` returns the exit code instead")
         .resource(&place.pod)
-        .details(json!({ "code": ran.code, "stdout": stdout, "stderr": stderr }))
+        .details(details)
+}
+
+/// The end of what was written, and how many bytes before it were left out.
+fn end_of(written: &[u8]) -> (String, usize) {
+    // Not in the middle of a character.
+    let inside = |byte: &u8| byte & 0xC0 == 0x80;
+    let mut from = written.len().saturating_sub(KEPT);
+    if from > 0 {
+        from += written.iter().skip(from).take(3).take_while(|byte| inside(byte)).count();
+    }
+    (String::from_utf8_lossy(written.get(from..).unwrap_or_default()).into_owned(), from)
 }
 
 #[cfg(test)]

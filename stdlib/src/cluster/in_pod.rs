@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use windlass_runtime::change::{Change, Handler, PartImage, Probed, Recipe};
 use windlass_runtime::cluster::ResourceId;
-use windlass_runtime::files::Located;
 use windlass_runtime::{Call, Error, Kind, Result};
 
 use super::copying::{self, hashes};
-use super::pods::Place;
+use super::pods::{ASKING, Place};
 
 /// The name of the handler.
 const NAME: &str = "cluster/in-pod";
@@ -47,7 +46,7 @@ impl Trace {
             });
         }
         if let Some((path, files)) = &self.copied {
-            return Ok(match hashes(call, place, path)? {
+            return Ok(match hashes(call, place, path, ASKING)? {
                 Some(found) if files.iter().all(|(name, hash)| found.get(name) == Some(hash)) => Probed::TookEffect,
                 Some(_) => Probed::DidNot,
                 None => gone(),
@@ -59,12 +58,9 @@ impl Trace {
 
 /// Whether files of this machine are as they were to be.
 fn written(path: &Path, files: &BTreeMap<String, String>) -> Probed {
-    match copying::read(&Located::Disk(path.to_owned())) {
-        Ok(found) if files.iter().all(|(name, hash)| found.get(name).is_some_and(|file| file.hash == *hash)) => {
-            Probed::TookEffect
-        }
+    match copying::hashes_here(path, files.keys()) {
+        Ok(found) if found == *files => Probed::TookEffect,
         Ok(_) => Probed::DidNot,
-        Err(error) if error.kind() == Kind::NotFound => Probed::DidNot,
         Err(error) => Probed::Unclear(error.to_string()),
     }
 }
@@ -82,7 +78,9 @@ impl Handler for InPod {
             Error::new(Kind::Malformed, "the journal's entry of a command in a pod cannot be read").source(e)
         })?;
         if let Some((path, files)) = &trace.here {
-            return Ok(vec![written(path, files); parts.len()]);
+            let (path, files) = (path.clone(), files.clone());
+            let written = call.compute(move || Ok(written(&path, &files)))?;
+            return Ok(vec![written; parts.len()]);
         }
         let look = |part: &PartImage| {
             let resource = &part.resource;

@@ -38,8 +38,13 @@ impl Place {
 
     /// Runs a command that changes nothing; none where it cannot be known what it answers.
     pub fn ask(&self, call: &Call<'_>, command: Command) -> Result<Option<Executed>> {
+        self.ask_within(call, command, ASKING)
+    }
+
+    /// As [`Place::ask`], for a question that takes so long at most.
+    pub fn ask_within(&self, call: &Call<'_>, command: Command, limit: Duration) -> Result<Option<Executed>> {
         let (cluster, pod) = (self.cluster.clone(), self.pod.clone());
-        match call.wait(async move { within(&cluster, cluster.exec(&pod, command), ASKING).await }) {
+        match call.wait(async move { within(&cluster, cluster.exec(&pod, command), limit).await }) {
             Ok(executed) => Ok(Some(executed)),
             Err(error) if error.kind() == Kind::Undecided => Ok(None),
             Err(error) => Err(error),
@@ -48,7 +53,7 @@ impl Place {
 }
 
 /// How long a question to a container may take.
-const ASKING: Duration = Duration::from_secs(60);
+pub(super) const ASKING: Duration = Duration::from_secs(60);
 
 /// Ends what takes longer than this.
 pub(super) async fn within<T>(cluster: &Cluster, work: impl Future<Output = Result<T>>, limit: Duration) -> Result<T> {

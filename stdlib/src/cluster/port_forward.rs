@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 use windlass_runtime::closure::Closure;
 use windlass_runtime::cluster::{Cluster, ResourceId};
+use windlass_runtime::event::Level;
 use windlass_runtime::target::Connect;
 use windlass_runtime::{Call, Error, Kind, Result, Value, primitive};
 
@@ -22,7 +23,8 @@ use crate::fields::{list, text};
 /// The target is a pod, or what has pods, as for `cluster::exec`. The port is the pod's; of a Service it is the Service's
 /// port, which leads to the pod's as the Service says.
 ///
-/// In a rehearsal, the port is known to the simulated network only; every port of a running pod accepts, and says nothing.
+/// In a rehearsal, the port is known to the simulated network only. It accepts while the pod's containers are ready, and
+/// `wait::http` and `wait::port` take the rest for granted: their result has `assumed`.
 ///
 /// # Errors
 /// `not_found` if there is no such object or pod, or the Service has no such port; `unavailable` if the pod does not run;
@@ -52,8 +54,9 @@ pub fn port_forward(
         let (cluster, pod) = (cluster.clone(), pod.clone());
         Box::pin(async move { cluster.port_forward(&pod, port).await })
     });
-    let network = call.session().target().network();
-    let forward = call.wait(async move { network.forward(connect).await })?;
+    let network = call.network()?;
+    let tell = call.logger(Level::Warn);
+    let forward = call.wait(async move { network.forward(connect, tell).await })?;
     let result = call.run(&closure, vec![Value::Int(forward.port().into())]);
     drop(forward);
     result
@@ -157,6 +160,29 @@ mod tests {
         }
     }
 
+    #[on(shadow, because = "only there what is answered is assumed")]
+    fn in_a_rehearsal_an_answer_is_assumed_as_soon_as_the_pod_is_ready(bed: Bed) {
+        let ns = bed.namespace();
+        let slow = json!([{"name": "main", "image": "example.invalid/web:1", "readinessProbe":
+            {"initialDelaySeconds": 30, "httpGet": {"path": "/", "port": 8080}}}]);
+        let slow = merged(deployment("web", 1), &json!({"spec": {"template": {"spec": {"containers": slow}}}}));
+        bed.apply_as("kubectl", &ns, slow);
+        bed.wait({
+            let other = bed.other();
+            async move { other.sleep(Duration::from_secs(10)).await }
+        });
+        let script = |timeout: &str| {
+            format!(
+                "cluster::port_forward(\"Deployment/web\", 8080, #{{ namespace: {ns:?} }}, \
+                 |port| wait::http(`http://127.0.0.1:${{port}}/`, #{{ timeout: {timeout:?} }}))"
+            )
+        };
+        let error = bed.run(&script("5s")).error();
+        assert_eq!(error["hint"], "the pod behind it is not ready", "{error}");
+        let answer = bed.run(&script("60s")).value();
+        assert_eq!(answer["assumed"], "what containers answer is not simulated", "{answer}");
+    }
+
     #[test]
     fn on_this_machine_it_is_a_real_port_of_the_loopback_interface() {
         use windlass_runtime::target::{Connect, Connection, Dialed, Network as _, RealNetwork};
@@ -174,7 +200,7 @@ mod tests {
         });
         let talk = async move {
             use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-            let forward = RealNetwork.forward(connect).await?;
+            let forward = RealNetwork.forward(connect, Arc::new(|_| {})).await?;
             let port = forward.port();
             let Dialed::Connection(mut stream) = RealNetwork.dial("127.0.0.1", port).await? else {
                 panic!("no stream")

@@ -18,10 +18,11 @@ pub struct CommandOptions {
 /// `pass`, `vault`, `op`, `gopass`, `sops`.
 ///
 /// The program and its arguments are a list; there is no shell, and arguments are no place for secrets. What the script gets
-/// is a stand-in, as with `secret::env`. It runs in a rehearsal too.
+/// is a stand-in, as with `secret::env`. It runs in a rehearsal too, but not in a session that is read-only or limited to
+/// namespaces: nobody knows what a program changes.
 ///
 /// # Errors
-/// `not_found` without the program; `system` if it does not end with 0 (what it said is not shown, for it may hold the
+/// `denied` in such a session; `not_found` without the program; `system` if it does not end with 0 (what it said is not shown, for it may hold the
 /// secret); `malformed` for output that is no text; `usage` for an empty one.
 ///
 /// # Example
@@ -35,6 +36,9 @@ pub fn command(call: &Call<'_>, command: Vec<String>, options: CommandOptions) -
         return Err(Error::usage("secret::command needs a program")
             .hint("write it and its arguments as a list: [\"pass\", \"show\", \"db\"]"));
     };
+    call.session().access().check_program(program).map_err(|e| {
+        e.hint("take the secret from a variable, a file or a Secret: secret::env, secret::file, secret::kubernetes")
+    })?;
     let mut child = arguments.iter().fold(Child::new(program), Child::argument);
     if let Some(stdin) = &options.stdin {
         child = child.stdin(stdin.resolve(call.session().secrets())?.as_bytes());
@@ -57,7 +61,26 @@ pub fn command(call: &Call<'_>, command: Vec<String>, options: CommandOptions) -
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::run;
+    use windlass_runtime::access::Access;
+    use windlass_runtime::target::NoTarget;
+
+    use crate::testing::{run, run_on};
+
+    #[test]
+    fn where_not_everything_may_be_changed_no_program_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let mark = folder.path().join("ran");
+        let script = format!("secret::command([\"sh\", \"-c\", \"touch {} && echo a-password\"])", mark.display());
+        for access in [Access::read_only(), Access::full().namespaces(["shop"])] {
+            let error = run_on(NoTarget::new(), &script, |b| b.access(access)).error();
+            assert_eq!(error["kind"], "denied", "{error}");
+            assert!(error["message"].as_str().unwrap().starts_with("sh may not be run: this session "), "{error}");
+            assert!(error["hint"].as_str().unwrap().contains("secret::file"), "{error}");
+            assert!(!mark.exists());
+        }
+        run_on(NoTarget::new(), &script, |b| b.access(Access::full().hosts(["a"]))).value();
+        assert!(mark.exists());
+    }
 
     #[test]
     fn the_output_is_a_secret_and_its_input_may_hold_one() {

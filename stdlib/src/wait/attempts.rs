@@ -78,10 +78,11 @@ impl Attempts {
                     Error::new(Kind::Unavailable, "it does not answer")
                 }
             };
-            let status = last.to_string();
+            // What lies below says more than that nobody answers: refused, no route, no such name.
+            let status = [vec![last.to_string()], last.causes()].concat().join(": ");
             let now = clock.now();
             if now >= deadline {
-                return Err(self.over(subject, &last));
+                return Err(self.over(subject, last, &status));
             }
             let is_news =
                 told.as_ref().is_none_or(|(at, text)| *text != status || now.since(*at) >= Duration::from_secs(1));
@@ -93,10 +94,10 @@ impl Attempts {
         }
     }
 
-    fn over(&self, subject: &str, last: &Error) -> Error {
+    fn over(&self, subject: &str, last: Error, status: &str) -> Error {
         let error =
             Error::new(Kind::Timeout, format!("{subject}: not within {} ({last})", duration::display(self.timeout)));
-        let hint = last.hint_text().unwrap_or("is it only slow? Then give it more time with `timeout`");
-        error.hint(hint).resource(subject).details(json!({ "object": subject, "status": last.to_string() }))
+        let hint = last.hint_text().unwrap_or("is it only slow? Then give it more time with `timeout`").to_owned();
+        error.hint(hint).resource(subject).details(json!({ "object": subject, "status": status })).source(last)
     }
 }

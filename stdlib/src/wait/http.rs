@@ -82,7 +82,10 @@ impl FromValue for Statuses {
 /// Waits until a URL answers as it should, and returns the answer: `#{status, headers, body}`.
 ///
 /// Redirections are not followed: want `"3xx"`, or name the place itself. Of the body, 1 MiB is read. Certificates are
-/// checked; those of a deployment's own authority are given with `ca`. On a simulated cluster it is answered as it should
+/// checked; those of a deployment's own authority are given with `ca`, or for everything with `network.ca_bundle` of the
+/// values, and `network.proxy` and `network.no_proxy` count too: only this machine itself is always reached without a proxy.
+///
+/// Names of Services are known only inside of a cluster: `cluster::port_forward` leads there. On a simulated cluster it is answered as it should
 /// be as soon as a pod behind the name is ready (a Service's name, an Ingress' host, a node's port), and what is outside of
 /// the cluster is taken to answer; the result has `assumed` with the reason then, and an empty body.
 ///
@@ -118,8 +121,12 @@ pub fn http(call: &Call<'_>, url: String, options: HttpOptions) -> Result<Json> 
         call.log(Level::Warn, format!("{url}: its certificate is not checked, as `insecure` says"));
         request = request.unchecked();
     }
+    let network = call.network()?;
+    let request = call.compute({
+        let network = network.clone();
+        move || request.prepared(&*network)
+    })?;
     let (request, wanted) = (Arc::new(request), Arc::new((options.status.clone(), options.body.clone())));
-    let network = call.session().target().network();
     let answered = options.attempts.until(call, &url, move || {
         let (request, network, wanted) = (request.clone(), network.clone(), wanted.clone());
         async move { judged(request.send(&*network).await?, &wanted.0, wanted.1.as_deref()) }

@@ -10,7 +10,9 @@ use super::attempts::Attempts;
 
 /// Waits until a port accepts a connection, and returns `#{host, port}`.
 ///
-/// The connection is closed at once, and nothing is sent. On a simulated cluster a Service, an Ingress' host or a node's
+/// The connection is closed at once, and nothing is sent. With `network.proxy` in the values, the proxy makes it, but to this
+/// machine itself and to what `network.no_proxy` names. Names of Services are known only inside of a cluster:
+/// `cluster::port_forward` leads there. On a simulated cluster a Service, an Ingress' host or a node's
 /// port accepts while a pod behind it is ready; what is outside of the cluster is taken to accept, and the result has
 /// `assumed` with the reason.
 ///
@@ -30,7 +32,7 @@ pub fn port(call: &Call<'_>, host: String, port: NonZeroU16, options: Attempts) 
         return Err(Error::usage(format!("{host:?} is no name of a host")).hint("write the name or address alone"));
     }
     let port = port.get();
-    let network = call.session().target().network();
+    let network = call.network()?;
     let (subject, named) = (format!("{host}:{port}"), host.clone());
     let assumed = options.until(call, &subject, move || {
         let dialing = network.dial(&named, port);

@@ -74,6 +74,10 @@ impl Target for Through {
         self.between(self.target.cluster(name))
     }
 
+    fn knows(&self, name: &str) -> bool {
+        self.target.knows(name)
+    }
+
     fn connect(&self, name: &str, by: &ClusterSource) -> BoxFuture<Result<Cluster>> {
         self.between(self.target.connect(name, by))
     }

@@ -250,6 +250,9 @@ fn counts(report: &StepReport) -> String {
     if report.unchanged > 0 {
         parts.push(format!("{} unchanged", report.unchanged));
     }
+    if report.assumed > 0 {
+        parts.push(format!("{} assumed", report.assumed));
+    }
     if report.attempts > 1 {
         parts.push(format!("{} attempts", report.attempts));
     }

@@ -20,6 +20,7 @@ use live::Live;
 pub(crate) use lines::shortened;
 pub(crate) use log_file::LogFile;
 pub(crate) use screen::Screen;
+pub(crate) use summary::changes;
 
 /// Shows the events of a session. Clones are the same.
 #[derive(Clone)]

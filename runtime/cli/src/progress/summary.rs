@@ -54,12 +54,18 @@ pub(super) fn summary(report: &Report, style: Style) -> String {
             parts.push(format!("{} {name}", of(status)));
         }
     }
-    let changes = format!("{} changed, {} unchanged", report.changed, report.unchanged);
+    let changes = changes(report);
     let mut time = display(Duration::from_secs_f64(report.elapsed_s.max(0.001)));
     if let Some(simulated) = report.virtual_s {
         time = format!("{} simulated in {time}", display(Duration::from_secs_f64(simulated)));
     }
     format!("{word}: {}; {changes}; {time}; run {}\n", parts.join(", "), line(&report.run))
+}
+
+/// How many changes there were: `2 changed, 5 unchanged, 1 assumed`.
+pub(crate) fn changes(report: &Report) -> String {
+    let assumed = if report.assumed > 0 { format!(", {} assumed", report.assumed) } else { String::new() };
+    format!("{} changed, {} unchanged{assumed}", report.changed, report.unchanged)
 }
 
 fn plural(count: usize, what: &str) -> String {

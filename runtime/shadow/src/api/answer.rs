@@ -30,7 +30,8 @@ pub(crate) enum Content {
     Json(Vec<u8>),
     /// Of this content type, as it is.
     Typed(&'static str, Bytes),
-    Lines(Body),
+    /// Of this content type, as it comes.
+    Stream(&'static str, Body),
     /// The connection becomes one to a container.
     Session(Session),
 }
@@ -68,7 +69,11 @@ impl Answer {
     }
 
     pub(crate) fn lines(body: Body) -> Self {
-        Self { code: 200, content: Content::Lines(body), warnings: Vec::new(), retry_after: None }
+        Self::stream("application/json", body)
+    }
+
+    pub(crate) fn stream(content_type: &'static str, body: Body) -> Self {
+        Self { code: 200, content: Content::Stream(content_type, body), warnings: Vec::new(), retry_after: None }
     }
 
     pub(crate) fn session(session: Session) -> Self {
@@ -98,7 +103,7 @@ impl Answer {
                 ("application/json", Body::whole(bytes))
             }
             Content::Typed(content_type, bytes) => (content_type, Body::whole(bytes)),
-            Content::Lines(body) => ("application/json", body),
+            Content::Stream(content_type, body) => (content_type, body),
         };
         let mut response = Response::new(body);
         *response.status_mut() = StatusCode::from_u16(self.code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

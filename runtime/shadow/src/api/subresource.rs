@@ -10,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, json};
 
 use super::answer::Answer;
+use super::body::Body;
 use super::request::{Kind, Request};
 use super::words::{method_not_allowed, plain};
 use super::{objects, reviews};
@@ -84,7 +85,7 @@ fn created() -> Answer {
 }
 
 /// What the containers of a simulated pod have to say.
-fn log(world: &World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
+fn log(world: &mut World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
     let target = request.target(kind);
     let pod = world.store.get(&target.key()).ok_or_else(|| target.not_found())?.json();
     let query = &request.query;
@@ -98,6 +99,9 @@ fn log(world: &World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Result
         since_time: since_time.map_err(|error| ApiError::bad_request(format!("sinceTime: {error}")))?,
         limit_bytes: query.number("limitBytes")?,
     };
+    if query.flag("follow") {
+        return Ok(Answer::stream("text/plain", Body::lines(container::follow(world, &target.key(), &pod, &wanted)?)));
+    }
     Ok(Answer::typed("text/plain", container::log(&pod, &wanted, world.wall())?))
 }
 
@@ -118,7 +122,8 @@ fn exec(world: &mut World, request: &Request<'_>, kind: &Arc<ResourceType>) -> R
     Ok(Answer::session(Session::new(What::Run { whose, task, streams }, request.headers)?))
 }
 
-/// Connections to ports of a pod. Only what each side of kubelet and client says is simulated: nothing answers there.
+/// Connections to ports of a pod: they are accepted while its containers are ready. Only what each side of kubelet and client
+/// says is simulated: nothing answers there.
 fn forward(world: &World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Result<Answer, ApiError> {
     let target = request.target(kind);
     let pod = world.store.get(&target.key()).ok_or_else(|| target.not_found())?.json();
@@ -144,7 +149,9 @@ fn forward(world: &World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Re
             "the simulated cluster speaks v4.channel.k8s.io to ports: query parameter \"ports\" is required",
         ));
     }
-    Ok(Answer::session(Session::new(What::Ports(ports), request.headers)?))
+    let mut conditions = pod.pointer("/status/conditions").and_then(Json::as_array).into_iter().flatten();
+    let is_ready = conditions.any(|c| c["type"] == "ContainersReady" && c["status"] == "True");
+    Ok(Answer::session(Session::new(What::Ports { ports, is_ready }, request.headers)?))
 }
 
 /// A token for a ServiceAccount: it looks like one, and opens nothing.

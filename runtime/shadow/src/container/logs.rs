@@ -1,11 +1,19 @@
 //! The logs of containers.
 
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures::Stream;
 use jiff::{SignedDuration, Timestamp};
 
 use super::{LOGS, chosen, status};
 use crate::Json;
 use crate::error::ApiError;
-use crate::object::{annotation, name, text};
+use crate::object::{annotation, name, text, uid};
+use crate::store::{ChangeKind, Key, Record, Scope, Watcher};
+use crate::world::{Objects as _, World};
 
 /// Which part of a log is asked for.
 #[derive(Debug, Default)]
@@ -41,14 +49,113 @@ pub(crate) fn log(pod: &Json, wanted: &Wanted<'_>, now: Timestamp) -> Result<Str
     if let Some(count) = wanted.tail.and_then(|count| usize::try_from(count).ok()) {
         lines.drain(..lines.len().saturating_sub(count));
     }
-    let line = |(at, line): (Timestamp, &str)| {
-        if wanted.timestamps { format!("{at:.9} {line}\n") } else { format!("{line}\n") }
-    };
-    let mut log: String = lines.into_iter().map(line).collect();
+    let mut log: String = lines.into_iter().map(|(at, line)| written(at, line, wanted.timestamps)).collect();
     if let Some(most) = wanted.limit_bytes.and_then(|most| usize::try_from(most).ok()) {
         log.truncate(log.floor_char_boundary(most));
     }
     Ok(log)
+}
+
+fn written(at: Timestamp, line: &str, timestamps: bool) -> String {
+    if timestamps { format!("{at:.9} {line}\n") } else { format!("{line}\n") }
+}
+
+/// A log and what is added to it (to the annotation) until the container ends or the pod is gone.
+pub(crate) struct Follow {
+    ready: VecDeque<Bytes>,
+    /// Nothing when there is nothing more to come.
+    watcher: Option<Watcher>,
+    uid: String,
+    container: String,
+    /// When the run began that is followed.
+    began: Timestamp,
+    /// How many lines were there when it was looked at last.
+    lines: usize,
+    timestamps: bool,
+    /// How many bytes may be told still.
+    left: Option<usize>,
+}
+
+/// What a container of this pod has written, and what it writes from now on.
+///
+/// # Errors
+/// As [`log`].
+pub(crate) fn follow(world: &mut World, key: &Key, pod: &Json, wanted: &Wanted<'_>) -> Result<Follow, ApiError> {
+    let log = log(pod, wanted, world.wall())?;
+    let container = chosen(pod, wanted.container)?;
+    let running = running_since(pod, &container).filter(|_| !wanted.previous);
+    let limit = wanted.limit_bytes.and_then(|most| usize::try_from(most).ok());
+    let scope = || Scope {
+        resource: key.resource.clone(),
+        namespace: Some(key.namespace.clone()),
+        name: Some(key.name.clone()),
+    };
+    Ok(Follow {
+        left: limit.map(|limit| limit.saturating_sub(log.len())),
+        ready: (!log.is_empty()).then(|| log.into()).into_iter().collect(),
+        watcher: running.map(|_| world.store.watch(scope())),
+        uid: uid(pod).to_owned(),
+        began: running.unwrap_or_default(),
+        lines: said(pod, &container).lines().count(),
+        container,
+        timestamps: wanted.timestamps,
+    })
+}
+
+fn running_since(pod: &Json, container: &str) -> Option<Timestamp> {
+    text(status(pod, container)?, "/state/running/startedAt")?.parse().ok()
+}
+
+impl Follow {
+    fn take(&mut self, record: &Record) {
+        let pod = record.object.json();
+        if record.change.kind == ChangeKind::Deleted || uid(&pod) != self.uid {
+            self.watcher = None;
+            return;
+        }
+        let mut more: String = said(&pod, &self.container)
+            .lines()
+            .skip(self.lines)
+            .map(|line| written(self.began, line, self.timestamps))
+            .collect();
+        self.lines = said(&pod, &self.container).lines().count();
+        if running_since(&pod, &self.container) != Some(self.began) {
+            self.watcher = None;
+            let status = status(&pod, &self.container);
+            let runs = ["state", "lastState"].map(|which| status.map(|status| &status[which]["terminated"]));
+            let mut runs = runs.into_iter().flatten().filter(|run| run.is_object()).map(Run::of);
+            let ended = runs.find(|run| run.began == self.began).and_then(|run| run.ended);
+            more.extend(ended.map(|(at, how)| written(at, &how, self.timestamps)));
+        }
+        if let Some(left) = &mut self.left {
+            more.truncate(more.floor_char_boundary(*left));
+            *left -= more.len();
+            if *left == 0 {
+                self.watcher = None;
+            }
+        }
+        if !more.is_empty() {
+            self.ready.push_back(more.into());
+        }
+    }
+}
+
+impl Stream for Follow {
+    type Item = Bytes;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if let Some(part) = self.ready.pop_front() {
+                return Poll::Ready(Some(part));
+            }
+            let Some(watcher) = &mut self.watcher else { return Poll::Ready(None) };
+            match watcher.poll_recv(context) {
+                Poll::Ready(Some(record)) => self.take(&record),
+                Poll::Ready(None) => self.watcher = None,
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
 }
 
 fn said<'a>(pod: &'a Json, container: &str) -> &'a str {

@@ -27,7 +27,7 @@ use crate::world::World;
 
 pub(crate) use command::task;
 use files::Files;
-pub(crate) use logs::{Wanted, log};
+pub(crate) use logs::{Wanted, follow, log};
 pub(crate) use session::{Session, Streams, What};
 
 /// The annotation of a pod that says what its containers answer to commands: a YAML list, of which the first entry counts
@@ -50,7 +50,7 @@ pub const EXEC: &str = "shadow.windlass.dev/exec";
 pub const UNKNOWABLE: &str = "SimulatedContainer";
 
 /// The annotation of a pod that has the lines of its containers' logs. `shadow.windlass.dev/logs.NAME` has those of the
-/// container NAME alone.
+/// container NAME alone. Lines that are added to it are what a container writes while its log is followed.
 pub const LOGS: &str = "shadow.windlass.dev/logs";
 
 /// The container that a request means, in the words of the real API server where that is not clear.

@@ -44,8 +44,8 @@ pub(crate) struct Session {
 pub(crate) enum What {
     /// A command.
     Run { whose: Whose, task: Task, streams: Streams },
-    /// These ports: each accepts, and says nothing.
-    Ports(Vec<u16>),
+    /// These ports: each accepts, and says nothing, if the pod's containers are ready; otherwise nobody listens there.
+    Ports { ports: Vec<u16>, is_ready: bool },
 }
 
 /// Which streams the client wants.
@@ -93,7 +93,7 @@ impl Session {
         // What the client does not take any more is nobody's.
         let _ = match &self.what {
             What::Run { whose, task, streams } => self.talk(&shadow, &mut socket, (whose, task, *streams)).await,
-            What::Ports(ports) => listen(ports, &mut socket).await,
+            What::Ports { ports, is_ready } => listen(ports, *is_ready, &mut socket).await,
         };
         // client-go takes any other end for a fault.
         let normal = CloseFrame { code: CloseCode::Normal, reason: "".into() };
@@ -180,11 +180,19 @@ async fn gone<S: AsyncRead + AsyncWrite + Unpin>(socket: &mut WebSocketStream<S>
 /// Names each port on its channels, and takes what is sent.
 async fn listen<S: AsyncRead + AsyncWrite + Unpin>(
     ports: &[u16],
+    is_ready: bool,
     socket: &mut WebSocketStream<S>,
 ) -> Result<(), Error> {
     for (channel, port) in (0_u8..).zip(ports.iter().flat_map(|port| [port, port])) {
         let [low, high] = port.to_le_bytes();
         socket.send(Message::binary(vec![channel, low, high])).await?;
+    }
+    if !is_ready {
+        for (channel, port) in (1_u8..).step_by(2).zip(ports) {
+            let said = format!("dial tcp4 127.0.0.1:{port}: connect: connection refused");
+            socket.send(Message::binary([&[channel], said.as_bytes()].concat())).await?;
+        }
+        return Ok(());
     }
     gone(socket).await;
     Ok(())

@@ -341,7 +341,7 @@ impl World {
     }
 
     /// What lives in a namespace needs it, and nothing is made in one that ends.
-    fn namespace_accepts(&self, key: &Key, kind: &ResourceType) -> Result<(), ApiError> {
+    pub(crate) fn namespace_accepts(&self, key: &Key, kind: &ResourceType) -> Result<(), ApiError> {
         if !kind.namespaced {
             return Ok(());
         }

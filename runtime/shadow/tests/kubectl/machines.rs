@@ -49,6 +49,11 @@ fn what_needs_a_machine_is_refused_and_says_so() {
             assert_eq!(session.ok("logs one"), "");
             session.ok("annotate pod one shadow.windlass.dev/logs=ready");
             assert_eq!(session.ok("logs one"), "ready\n");
+            let following = session.begin("logs --follow one");
+            assert_eq!(session.until(&following, "ready"), ["ready"]);
+            session.ok("annotate pod one --overwrite 'shadow.windlass.dev/logs=ready\nserved'");
+            assert_eq!(session.until(&following, "served").last().unwrap(), "served");
+            drop(following);
             assert!(session.fails("attach one").contains("the simulated cluster has no "));
             // It tunnels another protocol through its websocket.
             let said = session.fails("port-forward one 0:80");

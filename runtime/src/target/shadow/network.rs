@@ -4,15 +4,18 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::{Either, select};
 use http_body_util::{BodyExt as _, Empty};
 use serde_json::Value as Json;
+use tokio::io::AsyncReadExt as _;
 use windlass_shadow::Shadow as Simulated;
 
-use crate::clock::BoxFuture;
+use crate::clock::{BoxFuture, Clock};
 use crate::sync::lock;
-use crate::target::{Connect, Dialed, Forward, Network};
+use crate::target::{Connect, Dialed, Forward, Network, Tell, is_inside};
 use crate::{Error, Kind, Result};
 
 /// Why it is not known what a container says.
@@ -20,7 +23,7 @@ const CONTAINER: &str = "what containers answer is not simulated";
 /// Why it is not known what somebody else says.
 const OUTSIDE: &str = "what is outside of the cluster is not simulated";
 
-pub(super) struct Services(pub(super) Simulated, pub(super) Forwards);
+pub(super) struct Services(pub(super) Simulated, pub(super) Forwards, pub(super) Arc<dyn Clock>);
 
 /// The ports of the loopback interface that lead elsewhere. In a simulation they are no real ones.
 #[derive(Clone, Default)]
@@ -78,7 +81,7 @@ impl Network for Services {
         })
     }
 
-    fn forward(&self, connect: Connect) -> BoxFuture<Result<Forward>> {
+    fn forward(&self, connect: Connect, _: Tell) -> BoxFuture<Result<Forward>> {
         Box::pin(std::future::ready(self.1.open(connect)))
     }
 
@@ -86,9 +89,19 @@ impl Network for Services {
         if matches!(host, "127.0.0.1" | "::1" | "localhost") {
             let connecting = lock(&self.1.0).get(&port).map(|connect| connect());
             let message = format!("{host}:{port} does not accept a connection");
-            let refused =
-                Error::new(Kind::Unavailable, message).hint("in a simulation, only forwarded ports listen here");
-            return Box::pin(async move { Ok(Dialed::Connection(connecting.ok_or(refused)?.await?)) });
+            let refused = move |why: &str| Error::new(Kind::Unavailable, message.clone()).hint(why.to_owned());
+            let clock = self.2.clone();
+            return Box::pin(async move {
+                let nobody = || refused("in a simulation, only forwarded ports listen here");
+                let mut stream = connecting.ok_or_else(nobody)?.await?;
+                // Where nobody listens it ends at once, before any time has passed.
+                let mut said = [0];
+                let ended = std::pin::pin!(stream.read(&mut said));
+                match select(ended, clock.sleep(Duration::from_millis(1))).await {
+                    Either::Left(_) => Err(refused("the pod behind it is not ready")),
+                    Either::Right(_) => Ok(Dialed::Assumed(CONTAINER)),
+                }
+            });
         }
         let (cluster, host) = (self.0.clone(), host.trim_end_matches('.').to_owned());
         Box::pin(async move {
@@ -118,11 +131,6 @@ impl Network for Services {
             Err(refused("no pod behind it is ready"))
         })
     }
-}
-
-/// Whether a name can only be that of a Service.
-fn is_inside(host: &str) -> bool {
-    host.trim_end_matches(".cluster.local").ends_with(".svc")
 }
 
 fn ports(service: &Json) -> impl Iterator<Item = &Json> {

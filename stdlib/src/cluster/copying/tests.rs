@@ -24,6 +24,18 @@ fn announced(files: &[(&str, &[u8])]) -> Hashes {
     files.iter().map(|(name, bytes)| ((*name).to_owned(), format!("{:x}", Sha256::digest(bytes)))).collect()
 }
 
+fn unpacked(archive: &[u8], single: &str, announced: &Hashes) -> Result<Files> {
+    let mut files = Files::new();
+    unpack(archive, single, announced, |name, mode, content| {
+        let mut bytes = Vec::new();
+        let found = hashed(content, &mut bytes)
+            .map_err(|e| Error::new(Kind::Malformed, "the archive cannot be read").source(e))?;
+        files.insert(name.to_owned(), File::new(bytes, mode));
+        Ok(found)
+    })?;
+    Ok(files)
+}
+
 #[test]
 fn what_is_packed_is_unpacked_whole() {
     let files: Files =
@@ -31,10 +43,10 @@ fn what_is_packed_is_unpacked_whole() {
             .into();
     let bytes = pack(files.iter(), "").unwrap();
     let hashes: Hashes = files.iter().map(|(name, file)| (name.clone(), file.hash.clone())).collect();
-    assert_eq!(unpack(&bytes, "", &hashes).unwrap(), files);
+    assert_eq!(unpacked(&bytes, "", &hashes).unwrap(), files);
     let single: Files = [(String::new(), File::new(b"1".to_vec(), 0o600))].into();
     let bytes = pack(single.iter(), "db.sql").unwrap();
-    assert_eq!(unpack(&bytes, "db.sql", &announced(&[("", b"1")])).unwrap(), single);
+    assert_eq!(unpacked(&bytes, "db.sql", &announced(&[("", b"1")])).unwrap(), single);
 }
 
 #[test]
@@ -45,7 +57,7 @@ fn a_hostile_archive_is_refused() {
         (&[("../a", Is::Regular, b"1")], "leads out of its folder"),
         (&[("x/../../a", Is::Regular, b"1")], "leads out of its folder"),
         (&[("/etc/passwd", Is::Regular, b"1")], "leads out of its folder"),
-        (&[("a", Is::Symlink, b"")], "neither a file nor a folder"),
+        (&[("a", Is::Symlink, b"")], "\"a\" is missing in it"),
         (&[("a", Is::Link, b"")], "neither a file nor a folder"),
         (&[("a", Is::Block, b"")], "neither a file nor a folder"),
         (&[("a", Is::Fifo, b"")], "neither a file nor a folder"),
@@ -55,16 +67,19 @@ fn a_hostile_archive_is_refused() {
         (&[("sub", Is::Directory, b"")], "\"a\" is missing in it"),
     ];
     for (entries, said) in cases {
-        let error = unpack(&archive(entries), "", &ours).unwrap_err();
+        let error = unpacked(&archive(entries), "", &ours).unwrap_err();
         assert_eq!(error.kind(), Kind::Malformed);
         assert!(error.message().contains(said), "{said}: {error}");
     }
     let mut cut = archive(&[("a", Is::Regular, &[1; 2000])]);
     cut.truncate(1024);
-    let error = unpack(&cut, "", &announced(&[("a", &[1; 2000])])).unwrap_err();
+    let error = unpacked(&cut, "", &announced(&[("a", &[1; 2000])])).unwrap_err();
     assert!(error.message().contains("cannot be read") || error.message().contains("another size"), "{error}");
+    // Symbolic links are nothing that was announced, and nothing that is followed.
+    let linked = archive(&[("link", Is::Symlink, b""), ("a", Is::Regular, b"1")]);
+    assert_eq!(unpacked(&linked, "", &ours).unwrap().len(), 1);
     // What makes programs run as their owner is not taken over.
-    let taken = unpack(&archive(&[("a", Is::Regular, b"1")]), "", &ours).unwrap();
+    let taken = unpacked(&archive(&[("a", Is::Regular, b"1")]), "", &ours).unwrap();
     assert_eq!(taken["a"].mode, 0o777);
 }
 
@@ -92,4 +107,15 @@ fn a_folder_is_read_with_hidden_files_and_without_links() {
     assert!(error.message().ends_with("link is a link or a device, which is not copied"), "{error}");
     let missing = read(&Located::Disk(folder.path().join("no"))).unwrap_err();
     assert_eq!(missing.kind(), Kind::NotFound);
+}
+
+#[test]
+fn only_what_is_asked_for_is_hashed_on_this_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a"), "1").unwrap();
+    std::os::unix::fs::symlink(folder.path().join("a"), folder.path().join("link")).unwrap();
+    let names = ["a", "link", "none"].map(str::to_owned);
+    let found = hashes_here(folder.path(), names.iter()).unwrap();
+    assert_eq!(found, announced(&[("a", b"1")]));
+    assert_eq!(hashes_here(&folder.path().join("a"), [String::new()].iter()).unwrap(), announced(&[("", b"1")]));
 }

@@ -278,6 +278,12 @@ fn unless_held(id: &ResourceId, error: Error) -> Result<Evicted> {
             let causes = status.causes.iter().find(|cause| cause.reason == "DisruptionBudget");
             Ok(Evicted::Held(causes.map_or_else(|| status.message.clone(), |cause| cause.message.clone())))
         }
+        // Nothing is evicted from a namespace that is being deleted: its pods go with it, this one too.
+        Some(status)
+            if status.code == 403 && status.causes.iter().any(|cause| cause.reason == "NamespaceTerminating") =>
+        {
+            Ok(Evicted::Held("its namespace is being deleted".to_owned()))
+        }
         // It is gone, or another one has its name: the watch tells.
         Some(status) if matches!(status.code, 404 | 409) => Ok(Evicted::Held("it is gone already".to_owned())),
         _ => Err(error.context(format!("{id} cannot be evicted"))),
@@ -312,5 +318,36 @@ fn still_there(pod: &Json) -> String {
     match finalizers.as_slice() {
         [] => "it is still ending".to_owned(),
         some => format!("held by the finalizer {}", some.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use windlass_runtime::cluster::{ApiStatus, Cause};
+
+    use super::*;
+
+    fn refused(code: u16, cause: &str) -> Result<Evicted> {
+        let id = ResourceId {
+            cluster: "c".into(),
+            api_version: "v1".into(),
+            kind: "Pod".into(),
+            plural: "pods".into(),
+            namespace: Some("shop".into()),
+            name: "web".into(),
+        };
+        let mut status = ApiStatus::default();
+        status.code = code;
+        status.message = "no".to_owned();
+        status.causes = vec![Cause { reason: cause.to_owned(), ..Cause::default() }];
+        unless_held(&id, Error::new(Kind::Denied, "no").source(Failure::Status(Box::new(status))))
+    }
+
+    #[test]
+    fn a_pod_of_a_namespace_that_is_being_deleted_goes_with_it() {
+        let held = refused(403, "NamespaceTerminating").unwrap();
+        assert!(matches!(held, Evicted::Held(why) if why == "its namespace is being deleted"));
+        assert!(matches!(refused(429, "DisruptionBudget").unwrap(), Evicted::Held(_)));
+        assert!(refused(403, "").is_err());
     }
 }

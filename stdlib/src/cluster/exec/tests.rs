@@ -2,12 +2,14 @@ use serde_json::{Value as Json, json};
 use windlass_runtime::change::{Probed, ResultWord};
 use windlass_runtime::journal::Journal as _;
 
+use super::{KEPT, end_of};
 use crate::testing::{Bed, Scripting as _, deployment, merged, on, run_on, runtime};
 
 /// What the containers of these tests answer.
 const ANSWERS: &str = r#"
 - { command: [expr, "6", "*", "7"], stdout: "42\n" }
 - { command: "ls /1 *", code: 1, stderr: "ls: /1: No such file or directory\nls: /2: No such file or directory\nls: /3: No such file or directory\nls: /4: No such file or directory\nls: /5: No such file or directory\nls: /6: No such file or directory\n" }
+- { command: "sh -c seq *", code: 1, stdout: "SEQ" }
 - { command: "sh -c echo $HOME*", stdout: "/root a b\n" }
 - { command: [whoami], container: side, stdout: "nobody\n" }
 - { command: "sh -c sleep 4; echo late", takes: 4, stdout: "late\n" }
@@ -18,8 +20,14 @@ const MISSING: &str = r#"["ls", "/1", "/2", "/3", "/4", "/5", "/6"]"#;
 /// One that takes its time.
 const SLOW: &str = r#""sleep 4; echo late""#;
 
+/// The numbers up to this one, a line each.
+fn numbers(to: u32) -> String {
+    (1..=to).map(|number| format!("{number}\n")).collect()
+}
+
 fn workload(name: &str, replicas: u32) -> Json {
-    let template = json!({"metadata": {"annotations": {"shadow.windlass.dev/exec": ANSWERS}},
+    let answers = ANSWERS.replace("SEQ", &numbers(20_000).replace('\n', "\\n"));
+    let template = json!({"metadata": {"annotations": {"shadow.windlass.dev/exec": answers}},
         "spec": {"containers": [{"name": "main", "image": "example.invalid/web:1"},
             {"name": "side", "image": "example.invalid/side:1", "securityContext": {"runAsUser": 65534}}]}});
     merged(deployment(name, replicas), &json!({"spec": {"template": template}}))
@@ -193,4 +201,27 @@ fn it_is_spoken_over_the_wire_as_in_memory(bed: Bed) {
     let live = windlass_runtime::target::Live::builder().kubeconfig(bed.kubeconfig()).build();
     let ran = run_on(live, &exec(&ns, r#"["cat"]"#, "stdin: \"over the wire\""), |b| b);
     assert_eq!(ran.value()["stdout"], "over the wire");
+}
+
+#[on(shadow, node)]
+fn of_a_lot_that_was_written_the_end_is_kept(bed: Bed) {
+    let ns = web(&bed);
+    let error = bed.run(&exec(&ns, r#""seq 1 20000; exit 1""#, "shell: true")).error();
+    let (all, kept) = (numbers(20_000), error["details"]["stdout"].as_str().unwrap().to_owned());
+    assert_eq!(kept.len(), 64 << 10);
+    assert!(all.ends_with(&kept), "{}", &kept[..80]);
+    assert_eq!(error["details"]["stdout_left_out"], all.len() - kept.len());
+    assert!(error["details"].get("stderr_left_out").is_none());
+    assert!(error["message"].as_str().unwrap().ends_with("19999\n20000"), "{}", error["message"]);
+}
+
+#[test]
+fn a_text_is_not_cut_within_a_character() {
+    let long = "ä".repeat(KEPT);
+    for text in [long.clone(), format!("{long}x")] {
+        let (kept, left_out) = end_of(text.as_bytes());
+        assert_eq!(kept, text[left_out..]);
+        assert!(kept.len() <= KEPT && kept.len() > KEPT - 4);
+    }
+    assert_eq!(end_of(b"short"), ("short".to_owned(), 0));
 }

@@ -3,7 +3,7 @@ use std::net::TcpListener;
 
 use serde_json::json;
 
-use crate::testing::{Bed, Ran, Scripting as _, bare, deployment, merged, on, run};
+use crate::testing::{Bed, Ran, Scripting as _, bare, deployment, merged, on, run, run_on};
 
 /// Answers each request with the next of these, the last one for ever; gives the URL. What was asked is told.
 fn server(answers: &'static [&'static str]) -> (String, std::sync::mpsc::Receiver<String>) {
@@ -52,13 +52,13 @@ fn the_status_that_is_wanted_is_the_scripts() {
 #[test]
 fn its_time_ends_it_with_the_last_answer() {
     for (answers, options, said) in [
-        (&[BUSY][..], "", "not within 50ms (it answers 503)"),
+        (&[BUSY][..], "", "not within 1s (it answers 503)"),
         (&[AWAY][..], "", "(it answers 302 (to /login))"),
         (&[OK][..], "body: \"sick\"", "(it answers 200 without \"sick\" in its body)"),
         (&["nonsense\r\n\r\n"][..], "", "did not answer by HTTP"),
     ] {
         let (url, _asked) = server(answers);
-        let ran = run(&format!("wait::http(\"{url}\", #{{ every: \"10ms\", timeout: \"50ms\", {options} }})"));
+        let ran = run(&format!("wait::http(\"{url}\", #{{ every: \"10ms\", timeout: \"1s\", {options} }})"));
         let error = ran.error();
         assert_eq!(error["kind"], "timeout");
         assert!(error["message"].as_str().unwrap().contains(said), "{error}");
@@ -158,4 +158,139 @@ fn a_service_and_an_ingress_answer_while_a_pod_behind_them_is_ready(bed: Bed) {
             json!({ "status": 204, "headers": {}, "body": "", "assumed": "what containers answer is not simulated" })
         );
     }
+}
+
+/// A proxy that knows every name as this machine: it makes connections, and asks for what is not encrypted itself.
+/// What it was asked for is told.
+fn proxy() -> (String, std::sync::mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://user:hunter2@{}", listener.local_addr().unwrap());
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, mut head) = (stream.unwrap(), Vec::new());
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                if stream.read(&mut byte).unwrap_or(0) == 0 {
+                    break;
+                }
+                head.extend(byte);
+            }
+            let head = String::from_utf8_lossy(&head).into_owned();
+            let words: Vec<&str> = head.split(' ').collect();
+            let _ = tell.send(head.clone());
+            let [method, place, ..] = words[..] else { continue };
+            if place.starts_with("forbidden") {
+                let _ = stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n");
+                continue;
+            }
+            let port = place.rsplit(':').next().unwrap().split('/').next().unwrap().parse::<u16>().unwrap();
+            let Ok(mut other) = std::net::TcpStream::connect(("127.0.0.1", port)) else {
+                let _ = stream.write_all(b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n");
+                continue;
+            };
+            match method {
+                "CONNECT" => stream.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").unwrap(),
+                _ => other.write_all(head.as_bytes()).unwrap(),
+            }
+            let (mut up, mut down) = (stream.try_clone().unwrap(), other.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut up, &mut down));
+            std::thread::spawn(move || std::io::copy(&mut other, &mut stream));
+        }
+    });
+    (proxy, told)
+}
+
+fn run_in(network: serde_json::Value, script: &str) -> Ran {
+    let target = windlass_runtime::target::NoTarget::new();
+    run_on(target, script, |b| b.values(json!({ "network": network })))
+}
+
+#[test]
+fn the_proxy_and_the_authorities_of_the_values_count() {
+    let ((proxy, asked), (port, pem)) = (proxy(), tls_server());
+    let folder = tempfile::tempdir().unwrap();
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, pem).unwrap();
+    let network = json!({ "proxy": proxy, "no_proxy": ["direct.invalid", "10.0.0.0/8"], "ca_bundle": ca });
+    // Its certificate is for `localhost`, which is never reached by a proxy.
+    let script = format!("wait::http(\"https://localhost:{port}/\", #{{ every: \"10ms\", timeout: \"20s\" }})");
+    assert_eq!(run_in(network.clone(), &script).value()["body"], "healthy");
+    assert_eq!(asked.try_iter().count(), 0);
+    let error = run_in(json!({}), &script.replace("20s", "100ms")).error();
+    assert!(error["hint"].as_str().unwrap().contains("`network.ca_bundle`"), "{error}");
+    // Encrypted: the proxy connects. What comes of it is not trusted only because of its name.
+    let script = format!("wait::http(\"https://cx.invalid:{port}/\", #{{ every: \"10ms\", timeout: \"2s\" }})");
+    let error = run_in(network.clone(), &script).error();
+    assert!(error["message"].as_str().unwrap().contains("no TLS connection"), "{error}");
+    let told = asked.recv().unwrap();
+    assert!(told.starts_with(&format!("CONNECT cx.invalid:{port} HTTP/1.1\r\n")), "{told}");
+    assert!(told.contains("proxy-authorization: Basic dXNlcjpodW50ZXIy"), "{told}");
+    let insecure = script.replace("every:", "insecure: true, every:");
+    assert_eq!(run_in(network.clone(), &insecure).value()["body"], "healthy");
+    while asked.try_recv().is_ok() {}
+    // Not encrypted: the proxy is asked for the whole URL.
+    let (url, _told) = server(&[OK]);
+    let url = url.replace("127.0.0.1", "cx.invalid");
+    let answer = run_in(network.clone(), &format!("wait::http(\"{url}\", #{{ timeout: \"20s\" }})")).value();
+    assert_eq!(answer["body"], "healthy");
+    let told = asked.recv().unwrap();
+    assert!(told.starts_with(&format!("GET {url} HTTP/1.1\r\n")), "{told}");
+    assert!(told.contains("proxy-authorization: "), "{told}");
+    // A port: the proxy connects to it, and says where it cannot.
+    let found = run_in(network.clone(), &format!("wait::port(\"cx.invalid\", {port})")).value();
+    assert_eq!(found["port"], port);
+    assert!(asked.recv().unwrap().starts_with(&format!("CONNECT cx.invalid:{port} ")));
+    let shown = proxy.replace("user:hunter2@", "");
+    for (host, said, hint) in [
+        ("cx.invalid", format!("cx.invalid:1 does not accept a connection: the proxy {shown} answers 502"), "no_proxy"),
+        ("forbidden.invalid", format!("the proxy {shown} does not let connections to forbidden.invalid:1"), "no_proxy"),
+        ("web.shop.svc", "the proxy ".to_owned(), "port_forward"),
+        ("direct.invalid", "the name direct.invalid cannot be resolved".to_owned(), "in DNS"),
+    ] {
+        let ran = run_in(network.clone(), &format!("wait::port(\"{host}\", 1, #{{ timeout: \"500ms\" }})"));
+        let error = ran.error();
+        assert!(error["message"].as_str().unwrap().contains(&said), "{error}");
+        assert!(error["hint"].as_str().unwrap().contains(hint), "{error}");
+        assert!(!ran.everything().contains("hunter2"));
+    }
+}
+
+#[test]
+fn a_network_that_cannot_be_used_is_told() {
+    let script = "wait::port(\"cx.invalid\", 1, #{ timeout: \"50ms\" })";
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    for (network, kind, said, hint) in [
+        (
+            json!({ "proxy": "http://user:hunter2@ /" }),
+            "usage",
+            "network.proxy of the values is no URL",
+            "write it whole",
+        ),
+        (json!({ "proxy": "socks5://h:1" }), "usage", "network.proxy of the values is no URL", "write it whole"),
+        (
+            json!({ "proxy": format!("http://user:hunter2@127.0.0.1:{port}") }),
+            "timeout",
+            "does not accept a connection",
+            "it is `network.proxy` of the values",
+        ),
+        (json!({ "ca_bundle": "/nowhere/ca.pem" }), "not_found", "network.ca_bundle: /nowhere/ca.pem", ""),
+    ] {
+        let ran = run_in(network, script);
+        let error = ran.error();
+        assert_eq!(error["kind"], kind, "{error}");
+        assert!(error["message"].as_str().unwrap().contains(said), "{error}");
+        assert!(error["hint"].as_str().unwrap_or_default().contains(hint), "{error}");
+        assert!(!ran.everything().contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn what_lies_below_an_error_is_kept() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let ran = run(&format!("wait::http(\"http://127.0.0.1:{port}/\", #{{ timeout: \"500ms\" }})"));
+    let error = ran.error();
+    assert!(error["details"]["status"].as_str().unwrap().ends_with(": Connection refused (os error 111)"), "{error}");
+    let causes = ran.report.steps[0].error.as_ref().unwrap()["causes"].to_string();
+    assert!(causes.contains("Connection refused"), "{causes}");
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use unicode_width::UnicodeWidthStr as _;
-use windlass_runtime::change::ResultWord;
+use windlass_runtime::change::{OutcomeItem, ResultWord};
 use windlass_runtime::duration::display;
 use windlass_runtime::report::{Report, StepStatus};
 use windlass_shadow::Counted;
@@ -15,7 +15,7 @@ use super::answers::Asked;
 use super::faults::End;
 use super::notes::{Notes, Wait};
 use crate::clean::line;
-use crate::progress::shortened;
+use crate::progress::{changes, shortened};
 use crate::style::Style;
 
 /// How many waits are worth a line.
@@ -243,17 +243,23 @@ fn head(text: &mut String, style: Style, words: &str, more: &str) {
     let _ = writeln!(text, "\n{}{more}", style.bold(words));
 }
 
+/// Whether a run would change something by this: what is only assumed here (a command in a container) is done there.
+pub(super) fn would_change(item: &OutcomeItem) -> bool {
+    item.result.took_effect() || item.result == ResultWord::Assumed
+}
+
 /// What came of the second run.
 fn again(report: &Report, style: Style) -> String {
     let outcomes = report.steps.iter().flat_map(|step| step.outcome.iter().map(move |item| (step, item)));
-    let changed: Vec<_> = outcomes.filter(|(_, item)| item.result.took_effect()).collect();
-    let counts = format!("{} changed, {} unchanged", report.changed, report.unchanged);
+    let changed: Vec<_> = outcomes.filter(|(_, item)| would_change(item)).collect();
+    let counts = changes(report);
     let mut text = match changed.is_empty() {
         true => format!("\n{} {counts}\n", style.bold_green("second run:")),
         false => format!("\n{} {counts}\n", style.bold_red("second run:")),
     };
     for (step, item) in changed.iter().take(CHANGED) {
-        let _ = writeln!(text, "  {} {}", line(&item.resource), style.dim(format!("({})", line(&step.key))));
+        let assumed = if item.result == ResultWord::Assumed { ", assumed" } else { "" };
+        let _ = writeln!(text, "  {} {}", line(&item.resource), style.dim(format!("({}{assumed})", line(&step.key))));
     }
     if changed.len() > CHANGED {
         let _ = writeln!(text, "  and {} more", changed.len() - CHANGED);

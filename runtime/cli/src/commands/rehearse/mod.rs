@@ -88,7 +88,7 @@ fn attempt(rehearse: &Rehearse, ui: &Ui) -> Result<u8, Failed> {
     let code = rehearsal.launch.code(report.status);
     Ok(match &again {
         Some(again) if code == exit::OK && again.status != RunStatus::Ok => rehearsal.launch.code(again.status),
-        Some(again) if code == exit::OK && again.changed > 0 => exit::FAILED,
+        Some(again) if code == exit::OK && again.changed + again.assumed > 0 => exit::FAILED,
         _ => code,
     })
 }

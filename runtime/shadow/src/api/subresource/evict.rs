@@ -21,6 +21,7 @@ pub(super) fn evict(world: &mut World, request: &Request<'_>, pods: &Arc<Resourc
     if name(&eviction) != target.name {
         return Err(ApiError::bad_request("name in URL does not match name in Eviction object"));
     }
+    world.namespace_accepts(&target.key(), pods)?;
     let options = eviction.get("deleteOptions").cloned().unwrap_or_default();
     writer.dry_run |= options.get("dryRun").and_then(Json::as_array).is_some_and(|list| !list.is_empty());
     let pod = world.store.get(&target.key()).ok_or_else(|| target.not_found())?.json();

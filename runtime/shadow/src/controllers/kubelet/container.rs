@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::super::fields::{between, int, text, time};
 use super::super::{Context, Next, pods};
+use super::image::{invalid, why_not};
 use super::{LOOK_AGAIN, NAME};
 use crate::Json;
 use crate::fault::Place;
@@ -30,6 +31,10 @@ pub(super) enum State {
         since: Duration,
         backoff: Duration,
         told: bool,
+    },
+    /// Its image's name is none.
+    NoName {
+        message: String,
     },
     /// Its environment cannot be made.
     NoConfig {
@@ -171,6 +176,13 @@ impl Container {
                 None
             }
             State::NoImage { since, backoff, told } => self.want_image(pod, spec, since, backoff, told),
+            // Another name may be given to it.
+            State::NoName { .. } if self.image == text(&spec["image"]) => Some(Next::Weakly(LOOK_AGAIN)),
+            State::NoName { .. } => {
+                self.image = text(&spec["image"]).to_owned();
+                self.begin(pod, spec, now);
+                None
+            }
             State::NoConfig { .. } => {
                 if unset.is_some() {
                     return Some(Next::Weakly(LOOK_AGAIN));
@@ -245,6 +257,12 @@ impl Container {
 
     /// Goes for the image.
     fn begin(&mut self, pod: &mut PodContext<'_, '_>, spec: &Json, now: Duration) {
+        if let Some(message) = invalid(&self.image) {
+            pod.event("Warning", "InspectFailed", &message);
+            pod.event("Warning", "Failed", "Error: InvalidImageName");
+            self.state = State::NoName { message };
+            return;
+        }
         if pod.cx.scene.cannot_pull(&pod.place(&self.image)) {
             self.say_no_image(pod);
             self.state = State::NoImage { since: now, backoff: FIRST_BACKOFF, told: false };
@@ -340,26 +358,4 @@ fn refused(probe: &Json, ip: &str) -> Option<String> {
 
 fn scalar(value: &Json) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-/// The reason that containerd gives.
-pub(super) fn why_not(image: &str) -> String {
-    let full = full_name(image);
-    format!(
-        "rpc error: code = NotFound desc = failed to pull and unpack image \"{full}\": \
-         failed to resolve reference \"{full}\": {full}: not found"
-    )
-}
-
-/// An image's name with its registry and tag.
-pub(super) fn full_name(image: &str) -> String {
-    let first = image.split('/').next().unwrap_or_default();
-    let registry = first.contains(['.', ':']) || first == "localhost";
-    let name = match (image.contains('/'), registry) {
-        (true, true) => image.to_owned(),
-        (true, false) => format!("docker.io/{image}"),
-        (false, _) => format!("docker.io/library/{image}"),
-    };
-    let last = name.rsplit('/').next().unwrap_or_default();
-    if last.contains([':', '@']) { name } else { format!("{name}:latest") }
 }

@@ -4,6 +4,7 @@
 //! that its image takes, becomes ready as its probes allow, ends if it is meant to, or crashes.
 
 mod container;
+mod image;
 mod needs;
 mod run;
 mod status;

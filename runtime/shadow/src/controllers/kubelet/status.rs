@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::super::Context;
 use super::super::fields::{condition, hex, items, place_condition, put, stamp, text};
-use super::container::{Container, State, full_name, why_not};
+use super::container::{Container, State};
+use super::image::{full_name, why_not};
 use super::run::Run;
 use super::{containers, is_sidecar, waiting};
 use crate::Json;
@@ -161,6 +162,7 @@ impl Write<'_> {
                 let message = format!("Back-off pulling image \"{image}\": ErrImagePull: {}", why_not(image));
                 waiting("ImagePullBackOff", &message)
             }
+            State::NoName { message } => waiting("InvalidImageName", message),
             State::NoConfig { message } => waiting("CreateContainerConfigError", message),
             State::Running { since, ready_at, .. } => {
                 ready = ready_at.is_some_and(|at| at <= now);
@@ -183,7 +185,7 @@ impl Write<'_> {
         };
         let known = !matches!(
             container.state,
-            State::Idle | State::Pulling { .. } | State::NoImage { .. } | State::NoConfig { .. }
+            State::Idle | State::Pulling { .. } | State::NoImage { .. } | State::NoName { .. } | State::NoConfig { .. }
         );
         let image = if known { full_name(&container.image) } else { container.image.clone() };
         let mut status = json!({

@@ -74,6 +74,28 @@ fn start_times_and_probes_count() {
 }
 
 #[test]
+fn an_image_whose_name_is_none_is_told_and_another_name_mends_it() {
+    let mut test = Test::new(1);
+    test.create("pods", pod("web", "ngi nx"));
+    test.seconds(600);
+    let status = test.get("pods", "web")["status"].clone();
+    let said =
+        "Failed to apply default image tag \"ngi nx\": couldn't parse image name \"ngi nx\": invalid reference format";
+    let container = &status["containerStatuses"][0];
+    assert_eq!(container["state"]["waiting"], json!({"reason": "InvalidImageName", "message": said}));
+    assert_eq!(
+        (&status["phase"], &container["image"], &container["imageID"]),
+        (&json!("Pending"), &json!("ngi nx"), &json!(""))
+    );
+    assert!(test.has_event("web", "InspectFailed", said) && test.has_event("web", "Failed", "Error: InvalidImageName"));
+    let mut containers = test.get("pods", "web")["spec"]["containers"].clone();
+    containers[0]["image"] = json!("nginx");
+    test.set("pods", "web", &["spec", "containers"], containers);
+    test.seconds(60);
+    assert_eq!(test.ready(), 1);
+}
+
+#[test]
 fn an_image_that_is_not_there_is_tried_again_with_growing_pauses() {
     let mut test = Test::new(1);
     test.inject("image/nope");
