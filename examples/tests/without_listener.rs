@@ -6,10 +6,10 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use windlass_runtime::Runtime;
 use windlass_runtime::playbook::{Playbook, Selection};
-use windlass_runtime::report::RunReport;
+use windlass_runtime::report::Report;
 use windlass_runtime::target::{LISTENS, Shadow};
-use windlass_runtime::{Kind, Runtime};
 
 /// A Helm that knows no more than its version.
 fn helm(folder: &Path) -> PathBuf {
@@ -27,7 +27,7 @@ fn folder(name: &str) -> PathBuf {
     folder
 }
 
-fn run(folder: &Path, script: &str) -> RunReport {
+fn run(folder: &Path, script: &str) -> Report {
     let script = script.replace("CHART", &format!("{:?}", folder.join("chart")));
     let runtime = Runtime::builder().with(windlass_stdlib::all()).build().unwrap();
     let session = runtime.session(Shadow::builder().build().unwrap()).program("helm", helm(folder));
@@ -57,15 +57,16 @@ fn what_has_to_be_rendered_fails_with_what_to_build() {
     let report = run(&folder, "helm::template(\"web\", CHART)");
     std::fs::remove_dir_all(&folder).unwrap();
     let error = report.steps[0].error.clone().unwrap();
-    let hint = error.hint_text().unwrap_or_default();
-    assert_eq!(hint.contains("build windlass-runtime with the feature `listen`"), !LISTENS, "{error:?}");
+    let hint = error["hint"].as_str().unwrap_or_default();
+    assert_eq!(hint.contains("build windlass-runtime with the feature `listen`"), !LISTENS, "{error}");
     if !LISTENS {
-        assert_eq!(error.kind(), Kind::System);
-        assert!(error.message().starts_with("there is no kubeconfig of simulated"), "{error:?}");
+        assert_eq!(error["kind"], "system");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.starts_with("there is no kubeconfig of simulated"), "{error}");
     }
 }
 
 /// All that a run tells of its outcome.
-fn told_of(report: &RunReport) -> String {
+fn told_of(report: &Report) -> String {
     format!("{:?}", report.steps[0])
 }
