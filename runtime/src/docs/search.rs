@@ -52,10 +52,11 @@ impl Reference {
     fn called_otherwise(&self, words: &[String]) -> Vec<&Entry> {
         let name = words.join(" ").replace("::", " ").replace(['_', '-'], " ");
         let name = name.trim_end_matches(['(', ')', ';']);
-        let rest = name.split_once(' ').map_or("", |(_, rest)| rest);
+        let (module, rest) = name.split_once(' ').unwrap_or_default();
         let called = |name: &str| self.entries.iter().filter(|e| e.also.contains(&name)).collect::<Vec<_>>();
-        let found = called(name);
-        if found.is_empty() { called(rest) } else { found }
+        let (whole, rest) = (called(name), called(rest));
+        let own: Vec<&Entry> = rest.iter().copied().filter(|e| e.module == module).collect();
+        [whole, own, rest].into_iter().find(|found| !found.is_empty()).unwrap_or_default()
     }
 
     /// The nearest name to words that nothing has.
