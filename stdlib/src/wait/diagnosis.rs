@@ -13,7 +13,7 @@ use super::aim::Aim;
 use super::evidence::{self, Evidence, PODS};
 use super::trouble::{self, Trouble};
 use super::vigil::{End, Vigil, Watched};
-use crate::fields::{int, is_going, list, name, text, uid};
+use crate::fields::{int, is_going, kind, list, name, text, uid};
 
 /// How long it may take to find out more about what is over anyway.
 const LIMIT: Duration = Duration::from_secs(3);
@@ -97,6 +97,11 @@ fn hint(watched: &Watched, evidence: &Evidence) -> String {
         _ if let Some(warning) = evidence.events.iter().rev().find(|e| evidence::is_warning(e)) => {
             let said = |at: &str| text(warning, at).unwrap_or_default();
             format!("{}: {}: {}", about(warning), said("/reason"), said("/message"))
+        }
+        (_, Some(api)) if kind(api).0 == "APIService" && api.pointer("/spec/service").is_some() => {
+            let said = |at: &str| text(api, at).unwrap_or_default();
+            let (namespace, service) = (said("/spec/service/namespace"), said("/spec/service/name"));
+            format!("who is to answer is behind Service/{service} in {namespace}: look at its pods and their logs")
         }
         _ => "e.details has its pods and newest events; if it is only slow, give it more time with `timeout`".into(),
     }

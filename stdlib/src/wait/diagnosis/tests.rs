@@ -111,6 +111,9 @@ fn a_timeout_says_how_long_and_what_to_do() {
     let events = vec![event("Warning", "FailedMount"), event("Normal", "Scheduled")];
     let (_, text) = hint(Aim::Ready, vec![object(json!({"active": 1}))], &Evidence { events, ..Evidence::default() });
     assert_eq!(text, "Pod/import-1: FailedMount: secret \"key\" not found");
+    let api = json!({"apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService", "metadata": {"name": "import", "uid": "a"}, "spec": {"service": {"namespace": "shop", "name": "api"}}});
+    let (_, text) = hint(Aim::Ready, vec![api], &none);
+    assert_eq!(text, "who is to answer is behind Service/api in shop: look at its pods and their logs");
     let near = Evidence { names: vec!["imports".into(), "other".into()], ..Evidence::default() };
     assert!(hint(Aim::Ready, vec![], &near).1.contains("imports"));
     let nowhere = Evidence { namespace_missing: true, ..Evidence::default() };
