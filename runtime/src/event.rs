@@ -40,7 +40,8 @@ pub enum What {
     },
     /// A step, or a new attempt at it, has started.
     StepStarted {
-        /// The step's key.
+        /// The step's key, which is the event's as well.
+        #[serde(skip)]
         step: String,
         /// Its title.
         title: String,

@@ -1,9 +1,11 @@
 //! Where the user's configuration and state are kept.
 
 use std::ffi::OsString;
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs::{self, DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
 
 use crate::{Error, Kind, Result};
 
@@ -70,10 +72,35 @@ pub fn create_private(folder: &Path) -> Result<()> {
     })
 }
 
+/// A new folder below this one that only its owner can enter, named after a mark and this process. Those of processes that
+/// were killed are removed.
+///
+/// # Errors
+/// [`Kind::System`] when it cannot be created.
+pub fn own_folder(below: &Path, mark: &str) -> Result<TempDir> {
+    sweep(below, mark);
+    let (prefix, own) = (format!("{mark}{}-", std::process::id()), Permissions::from_mode(0o700));
+    tempfile::Builder::new().prefix(&prefix).permissions(own).tempdir_in(below).map_err(|source| {
+        Error::new(Kind::System, format!("a folder below {} cannot be created", below.display()))
+            .hint("is the disk full, or the file system read-only?")
+            .source(source)
+    })
+}
+
+/// Removes the folders that [`own_folder`] made below this one for processes that were killed.
+pub(crate) fn sweep(below: &Path, mark: &str) {
+    for entry in fs::read_dir(below).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(mark)?.split_once('-')?.0.parse::<u32>().ok());
+        if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
+            // Another process may have been faster.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     fn find(variables: &[(&str, &str)]) -> Result<UserFolders> {
@@ -112,5 +139,22 @@ mod tests {
         let error = create_private(&root.path().join("file/windlass")).unwrap_err();
         assert_eq!(error.kind(), Kind::System);
         assert!(error.message().contains("file/windlass"));
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_removed() {
+        let below = tempfile::tempdir().unwrap();
+        // No process has this number.
+        let at = |name: &str| below.path().join(name);
+        let (left, marked, else_s) = (at("4294967295-x"), at(".windlass-4294967295-x"), at("4294967295"));
+        for folder in [&left, &marked, &else_s] {
+            fs::create_dir(folder).unwrap();
+        }
+        let staged = own_folder(below.path(), ".windlass-").unwrap();
+        assert!(!marked.exists() && left.exists() && else_s.exists() && staged.path().exists());
+        let own = own_folder(below.path(), "").unwrap();
+        let other = own_folder(below.path(), "").unwrap();
+        assert!(!left.exists() && own.path().exists() && other.path().exists());
+        assert_eq!(own.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
     }
 }

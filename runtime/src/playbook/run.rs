@@ -143,6 +143,9 @@ impl<'a> Runner<'a> {
         }
         // A stop that is no cancel, such as a journal that cannot write, is a failure.
         failed |= self.session.cancel().reason().is_some_and(|r| r.kind() != Kind::Cancelled);
+        // Only where nothing is for real, it is a result that something cannot be known without doing it.
+        failed |= self.session.target().simulation().is_none()
+            && self.reports.iter().any(|report| report.status == StepStatus::Undecided);
         let cancelled =
             self.reports.iter().any(|r| r.status == StepStatus::Cancelled) || self.session.cancel().is_stopped();
         let report = Report {

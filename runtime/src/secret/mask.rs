@@ -68,8 +68,10 @@ impl Matcher {
             }
         }
         // Building fails only beyond 2^31 states; each secret has at most some thousands.
-        matcher.short =
-            AhoCorasick::builder().match_kind(MatchKind::Standard).build(texts.iter().map(|t| t.as_bytes())).ok();
+        // A chart or a program may write them in capitals.
+        let mut builder = AhoCorasick::builder();
+        builder.match_kind(MatchKind::Standard).ascii_case_insensitive(true);
+        matcher.short = builder.build(texts.iter().map(|text| text.as_bytes())).ok();
         matcher
     }
 

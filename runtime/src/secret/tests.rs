@@ -262,6 +262,14 @@ fn a_name_with_control_characters_does_not_reach_the_terminal() {
 }
 
 #[test]
+fn values_in_capitals_are_masked() {
+    let (registry, placeholder) = registry_with("Value/one+2");
+    for text in ["VALUE/ONE+2", "value/one+2", "VALUE%2FONE%2B2", &placeholder.to_ascii_uppercase()] {
+        assert_eq!(registry.mask(&format!("it is {text}!")), "it is [secret DB]!", "{text}");
+    }
+}
+
+#[test]
 fn masking_twice_is_masking_once() {
     for value in ["secret", "[sec", "cret", "[secret DB]"] {
         let (registry, db) = registry_with(value);

@@ -174,7 +174,7 @@ impl SessionBuilder {
             });
         }
         let values_dynamic = Value::from(self.values.clone()).into_dynamic().into_read_only();
-        Session(Arc::new(Inner {
+        let session = Session(Arc::new(Inner {
             id: run_id(),
             clock: self.target.clock(),
             bridge: self.runtime.bridge().for_target(self.target.simulation()),
@@ -197,7 +197,9 @@ impl SessionBuilder {
             programs: self.programs,
             state_folder: self.state_folder,
             gathered: super::Gathered::default(),
-        }))
+        }));
+        session.sweep();
+        session
     }
 }
 

@@ -3,14 +3,18 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use tempfile::TempDir;
 use zeroize::Zeroizing;
 
 use super::Session;
 use crate::cancel::Cancel;
 use crate::cluster::Cluster;
-use crate::state_folder::UserFolders;
+use crate::state_folder::{UserFolders, create_private, own_folder, sweep};
 use crate::sync::lock;
 use crate::{Error, Result};
+
+/// The folder's name in the state folder.
+const PRIVATE: &str = "private";
 
 impl Session {
     /// The program of this name: the one that the session was given, or the one that `WINDLASS_<NAME>` names, or the first in
@@ -39,6 +43,24 @@ impl Session {
         match &self.0.state_folder {
             Some(folder) => Ok(folder.clone()),
             None => Ok(UserFolders::find()?.state),
+        }
+    }
+
+    /// A new folder for what only this process and its children may read, such as values with secrets in them: it is removed
+    /// when it is dropped. What processes left that were killed is removed when any session is opened.
+    ///
+    /// # Errors
+    /// [`crate::Kind::System`] where it cannot be made.
+    pub fn private_folder(&self) -> Result<TempDir> {
+        let below = self.state_folder()?.join(PRIVATE);
+        create_private(&below)?;
+        own_folder(&below, "")
+    }
+
+    /// Removes what processes left in their private folders that were killed.
+    pub(super) fn sweep(&self) {
+        if let Ok(state) = self.state_folder() {
+            sweep(&state.join(PRIVATE), "");
         }
     }
 
@@ -81,5 +103,19 @@ mod tests {
         assert!(plain.program("sh").is_some_and(|path| path != own));
         assert_eq!(plain.program("no-such-program"), None);
         assert_eq!(plain.state_folder().unwrap(), folder.path());
+    }
+
+    #[test]
+    fn what_a_killed_process_left_goes_with_the_next_session() {
+        let (runtime, state) = (Runtime::builder().build().unwrap(), tempfile::tempdir().unwrap());
+        // No process has this number.
+        let left = state.path().join("private/4294967295-x");
+        std::fs::create_dir_all(&left).unwrap();
+        let session = runtime.session(NoTarget::new()).state_folder(state.path()).open();
+        assert!(!left.exists());
+        let own = session.private_folder().unwrap();
+        assert_eq!(own.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        let _other = runtime.session(NoTarget::new()).state_folder(state.path()).open();
+        assert!(own.path().exists());
     }
 }

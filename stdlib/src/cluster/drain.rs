@@ -108,20 +108,20 @@ fn permits(call: &Call<'_>, node: &str, options: &DrainOptions) {
 /// The error for pods that stand against a drain; some may have left already.
 fn refused(node: &str, pods: &[(String, Fate)], begun: bool) -> Error {
     let mut lines: Vec<String> = Vec::new();
-    let mut options: Vec<&str> = Vec::new();
+    let mut needed: Vec<&str> = Vec::new();
     for (pod, fate) in pods {
-        if let Fate::Refused { why, option } = fate {
+        if let Fate::Refused { why, options } = fate {
             lines.push(format!("{pod} {why}"));
-            if !options.contains(option) {
-                options.push(option);
-            }
+            needed.extend(options);
         }
     }
+    needed.sort_unstable();
+    needed.dedup();
     let count = lines.len();
     let shown = if count > 5 { format!("{} and {} more", lines[..5].join("; "), count - 5) } else { lines.join("; ") };
     let done = if begun { "it is cordoned, and these pods came meanwhile" } else { "and nothing was changed" };
     Error::new(windlass_runtime::Kind::Rejected, format!("{node} is not drained, {done}: {shown}"))
-        .hint(format!("if that may be: #{{ {} }}", options.join(", ")))
+        .hint(format!("if that may be: #{{ {} }}", needed.join(", ")))
         .details(serde_json::json!({ "pods": lines }))
 }
 

@@ -27,7 +27,8 @@ pub struct PatchArguments {
     #[option(flatten)]
     pub on: OnCluster,
     /// How the patch is read: a map as `"merge"` or `"strategic"`, a list as `"json"`. Without it, a map is merged and a
-    /// list is a list of operations.
+    /// list is a list of operations. A map with lists of maps in it, such as containers, needs it: `"merge"` replaces such a
+    /// list as a whole, `"strategic"`, which is kubectl's way, merges the elements by their names.
     pub r#type: Option<Form>,
     /// The subresource to patch, such as `"status"`.
     pub subresource: Option<String>,
@@ -41,11 +42,16 @@ pub struct PatchArguments {
 ///
 /// # Errors
 /// `not_found` if there is no such object, `rejected` with the API server's reason for what the object cannot be, and for
-/// an operation `test` that fails.
+/// an operation `test` that fails; `usage` for a list of maps in a map without `type`.
 ///
 /// # Example
 /// ```rhai
 /// cluster::patch("Namespace/default", #{ metadata: #{ annotations: #{ "example.com/note": "checked" } } });
+/// cluster::apply(#{ apiVersion: "apps/v1", kind: "Deployment", metadata: #{ name: "web" }, spec: #{
+///     selector: #{ matchLabels: #{ app: "web" } },
+///     template: #{ metadata: #{ labels: #{ app: "web" } }, spec: #{ containers: [#{ name: "web", image: "web:1" }] } } } });
+/// cluster::patch("Deployment/web",
+///     #{ spec: #{ template: #{ spec: #{ containers: [#{ name: "web", image: "web:2" }] } } } }, #{ type: "strategic" });
 /// cluster::patch("Namespace/default", [
 ///     #{ op: "remove", path: "/metadata/annotations/example.com~1note" },
 /// ], #{ type: "json" });
@@ -69,6 +75,12 @@ pub fn patch(call: &Call<'_>, target: Target, patch: Json, options: PatchArgumen
 }
 
 fn form(patch: Json, form: Option<Form>) -> Result<Patch> {
+    if form.is_none()
+        && let Some(list) = patch.as_object().and_then(|_| list_of_maps(&patch))
+    {
+        return Err(Error::usage(format!("the patch has a list, {list}: is it to replace the one that is there?"))
+            .hint("say so: type: \"strategic\" merges its elements by name, as kubectl does; type: \"merge\" replaces the list as a whole"));
+    }
     let form = form.unwrap_or(if patch.is_array() { Form::Json } else { Form::Merge });
     match (&patch, form) {
         (Json::Array(operations), Form::Json) => {
@@ -102,6 +114,15 @@ fn form(patch: Json, form: Option<Form>) -> Result<Patch> {
             Err(Error::usage(format!("a patch of type \"{}\" must be a map", form.as_str())))
         }
     }
+}
+
+/// The place of the first list of maps in a patch. Elements of such lists have names, by which people think of them.
+fn list_of_maps(value: &Json) -> Option<String> {
+    let Json::Object(fields) = value else { return None };
+    fields.iter().find_map(|(name, value)| match value {
+        Json::Array(items) => items.iter().any(Json::is_object).then(|| name.clone()),
+        _ => Some(format!("{name}.{}", list_of_maps(value)?)),
+    })
 }
 
 /// What windlass sends itself, so that only what was read is changed.
@@ -219,6 +240,12 @@ spec:
             ("#{ metadata: #{ resourceVersion: \"1\" } }", "", "usage", "resourceVersion"),
             ("#{ metadata: 1 }", "", "usage", "must be a map"),
             ("#{ metadata: #{ annotations: () } }", "", "usage", "removes all annotations"),
+            (
+                "#{ spec: #{ template: #{ spec: #{ containers: [#{ name: \"web\", image: \"web:2\" }] } } } }",
+                "",
+                "usage",
+                "the patch has a list, spec.template.spec.containers: is it to replace",
+            ),
             ("#{ spec: #{ replicas: \"many\" } }", "", "rejected", "replicas"),
             ("#{ spec: #{ replica: 2 } }", "", "rejected", "unknown field \"spec.replica\""),
             ("[#{ op: \"test\", path: \"/spec/replicas\", value: 7 }]", "", "rejected", "test"),

@@ -39,10 +39,13 @@ pub struct Taint {
 
 impl FromValue for Taint {
     fn expects() -> String {
-        "a taint such as #{ key: \"dedicated\", value: \"storage\", effect: \"NoSchedule\" }".to_owned()
+        "a taint such as #{ key: \"dedicated\", value: \"storage\", effect: \"NoSchedule\" } or \"dedicated=storage:NoSchedule\"".to_owned()
     }
 
     fn from_value(value: Value) -> Result<Self, Mismatch> {
+        if let Value::Text(written) = &value {
+            return Self::of_kubectl(written).map_err(Mismatch::Refused);
+        }
         let Value::Map(_) = &value else { return Err(Mismatch::sort(&value)) };
         let mut reader = OptionReader::new("a taint", value).map_err(Mismatch::Refused)?;
         let taint = Self::take(&mut reader).map_err(Mismatch::Refused)?;
@@ -55,6 +58,31 @@ impl FromValue for Taint {
     }
 }
 
+impl Taint {
+    /// Reads a taint as kubectl takes it: `dedicated=storage:NoSchedule`, `dedicated:NoSchedule`, or with a `-` behind it to
+    /// take it away.
+    fn of_kubectl(written: &str) -> Result<Self> {
+        let (taint, remove) = written.strip_suffix('-').map_or((written, false), |taint| (taint, true));
+        let (key, effect) = match taint.split_once(':') {
+            Some((key, effect)) => (key, Some(effect_of(effect)?)),
+            None => (taint, None),
+        };
+        let (key, value) = key.split_once('=').unwrap_or((key, ""));
+        if effect.is_none() && !remove {
+            let error = Error::usage(format!("the taint {written:?} has no effect"));
+            return Err(error.hint(format!("write \"{taint}:{}\"", Effect::NoSchedule.as_str())));
+        }
+        Ok(Self { key: key.to_owned(), value: value.to_owned(), effect, remove })
+    }
+}
+
+/// The effect of this name.
+pub(super) fn effect_of(word: &str) -> Result<Effect> {
+    let unknown =
+        |_| Error::usage(format!("a taint has no effect {word:?}")).hint(format!("write {}", Effect::expects()));
+    Effect::from_value(Value::Text(word.to_owned())).map_err(unknown)
+}
+
 /// One taint or a list of them.
 #[derive(Debug, Clone)]
 pub struct Taints(Vec<Taint>);
@@ -65,16 +93,24 @@ impl FromValue for Taints {
     }
 
     fn from_value(value: Value) -> Result<Self, Mismatch> {
-        match value {
-            Value::List(_) => Vec::from_value(value).map(Self),
-            one => Taint::from_value(one).map(|taint| Self(vec![taint])),
+        let taints = match value {
+            Value::List(_) => Vec::<Taint>::from_value(value)?,
+            one => vec![Taint::from_value(one)?],
+        };
+        for (index, taint) in taints.iter().enumerate() {
+            if taints[..index].iter().any(|before| before.key == taint.key && before.effect == taint.effect) {
+                let error = Error::usage(format!("the taint {} is given twice with the same effect", taint.key));
+                return Err(Mismatch::Refused(error.hint("a node has each key and effect once, with one value")));
+            }
         }
+        Ok(Self(taints))
     }
 }
 
 /// Taints a node, or takes taints away from it with `remove: true`. Its other taints stay.
 ///
-/// A taint is known by its key and effect: one that is there with another value is changed.
+/// A taint is known by its key and effect: one that is there with another value is changed. kubectl's way of writing them
+/// is understood, too: `"dedicated=storage:NoSchedule"`, and `"dedicated:NoSchedule-"` to take one away.
 ///
 /// # Errors
 /// `not_found` if there is no such node, `rejected` with the API server's reason for a key or value that no taint can
@@ -85,6 +121,7 @@ impl FromValue for Taints {
 /// let node = cluster::list("Node", #{ limit: 1 })[0].metadata.name;
 /// cluster::taint(node, #{ key: "example.com/maintenance", effect: "PreferNoSchedule" });
 /// cluster::taint(node, #{ key: "example.com/maintenance", remove: true });
+/// cluster::taint(node, "example.com/disk=slow:PreferNoSchedule");
 /// ```
 #[primitive(module = "cluster", effect = Change)]
 pub fn taint(call: &Call<'_>, node: NodeName, taints: Taints, options: OnCluster) -> Result<Outcome> {
@@ -160,16 +197,8 @@ mod tests {
             "{taints}"
         );
         bed.run(set).value();
-        bed.converges_and_is_undone(
-            r#"cluster::taint("Node/taint-1", #{ key: "a", value: "2", effect: "NoSchedule" })"#,
-            "node/taint-1",
-            "",
-        );
-        let ran = bed.converges_and_is_undone(
-            r#"cluster::taint("Node/taint-1", #{ key: "a", remove: true })"#,
-            "node/taint-1",
-            "",
-        );
+        bed.converges_and_is_undone(r#"cluster::taint("Node/taint-1", "a=2:NoSchedule")"#, "node/taint-1", "");
+        let ran = bed.converges_and_is_undone(r#"cluster::taint("Node/taint-1", "a-")"#, "node/taint-1", "");
         let taints = ran.value()["object"]["spec"]["taints"].to_string();
         assert!(taints.contains("own") && !taints.contains("\"a\""), "{taints}");
         bed.delete("node/taint-1", "");
@@ -202,7 +231,13 @@ mod tests {
             (r#"#{ key: "a", effect: "NoWay" }"#, "usage", "one of \"NoSchedule\""),
             (r#"#{ effect: "NoSchedule" }"#, "usage", "needs the option `key`"),
             (r#"#{ key: "a", efect: "NoSchedule" }"#, "usage", "no option `efect`"),
-            (r#""a=b:NoSchedule""#, "usage", "must be a taint such as"),
+            (r#""a=b""#, "usage", "the taint \"a=b\" has no effect"),
+            (r#""a=b:NoWay""#, "usage", "a taint has no effect \"NoWay\""),
+            (
+                r#"["a=b:NoSchedule", #{ key: "a", effect: "NoSchedule" }]"#,
+                "usage",
+                "a is given twice with the same effect",
+            ),
             (r#"[1]"#, "usage", "item 0"),
             (r#"#{ key: "a b", effect: "NoSchedule" }"#, "rejected", "taints"),
         ] {

@@ -2,12 +2,12 @@
 
 use windlass_runtime::change::Outcome;
 use windlass_runtime::options::{FromValue, Mismatch};
-use windlass_runtime::{Call, Error, Result, Value, primitive};
+use windlass_runtime::{Call, Result, Value, primitive};
 
 use super::OnCluster;
 use super::edit;
 use super::node_name::NodeName;
-use super::taint::{Effect, Taint, wish};
+use super::taint::{Taint, effect_of, wish};
 
 /// Taints by their keys, as kubectl takes them: `"dedicated"`, `"dedicated:NoSchedule"`; one or a list.
 #[derive(Debug, Clone)]
@@ -33,12 +33,6 @@ fn removal(written: String) -> Result<Taint, Mismatch> {
         None => (written, None),
     };
     Ok(Taint { key, value: String::new(), effect, remove: true })
-}
-
-fn effect_of(word: &str) -> Result<Effect> {
-    let unknown =
-        |_| Error::usage(format!("a taint has no effect {word:?}")).hint(format!("write {}", Effect::expects()));
-    Effect::from_value(Value::Text(word.to_owned())).map_err(unknown)
 }
 
 /// Takes taints away from a node, by key, or by key and effect. Its other taints stay.

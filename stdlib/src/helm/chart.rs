@@ -8,12 +8,12 @@ use flate2::read::GzDecoder;
 use sha2::{Digest as _, Sha256};
 use windlass_runtime::child::Child;
 use windlass_runtime::files::Located;
-use windlass_runtime::state_folder::create_private;
+use windlass_runtime::state_folder::{create_private, own_folder};
 use windlass_runtime::{Call, Error, Kind, Options, Result};
 
 use super::lazy::Lazy;
 use super::placing;
-use super::program::{Helm, own_folder, unwritable};
+use super::program::{Helm, unwritable};
 use super::repositories::{self, Repository};
 use super::surroundings;
 

@@ -12,11 +12,11 @@ use serde_json::Value as Json;
 use windlass_runtime::change::{
     Act, Acted, Change, Handler, Inverse, Op, Outcome, Part, PartImage, Plan, Probed, Recipe, Resource,
 };
-use windlass_runtime::state_folder::create_private;
+use windlass_runtime::state_folder::{create_private, own_folder};
 use windlass_runtime::{Call, Error, Kind, Result};
 
 use super::chart::file_hash;
-use super::program::{Helm, own_folder, unwritable};
+use super::program::{Helm, unwritable};
 
 /// The handler's name in recipes.
 const HANDLER: &str = "helm/files";

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -100,9 +100,7 @@ impl Helm {
     pub fn open(call: &Call<'_>) -> Result<Self> {
         let path = find(call).ok_or_else(missing)?;
         let state = call.session().state_folder()?.join("helm");
-        let private = state.join("private");
-        create_private(&private)?;
-        let private = own_folder(&private, "")?;
+        let private = call.session().private_folder()?;
         for folder in ["plugins", "repository", "charts"] {
             create_private(&state.join(folder))?;
         }
@@ -254,22 +252,6 @@ pub(super) fn unwritable(path: &Path, error: std::io::Error) -> Error {
         .source(error)
 }
 
-/// A new folder below this one that only its owner can enter, named after a mark and this process. Those of processes that
-/// were killed are removed.
-pub(super) fn own_folder(below: &Path, mark: &str) -> Result<TempDir> {
-    for entry in fs::read_dir(below).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let process = name.to_str().and_then(|name| name.strip_prefix(mark)?.split('-').next()?.parse::<u32>().ok());
-        if process.is_some_and(|process| !Path::new(&format!("/proc/{process}")).exists()) {
-            // Another process may have been faster.
-            let _ = fs::remove_dir_all(entry.path());
-        }
-    }
-    let prefix = format!("{mark}{}-", std::process::id());
-    let own = fs::Permissions::from_mode(0o700);
-    tempfile::Builder::new().prefix(&prefix).permissions(own).tempdir_in(below).map_err(|e| unwritable(below, e))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -284,22 +266,5 @@ mod tests {
         for (major, minor, patch, expected) in unsafe_ones {
             assert_eq!(Version(major, minor, patch).is_unsafe(), expected, "{major}.{minor}.{patch}");
         }
-    }
-
-    #[test]
-    fn what_a_killed_process_left_is_removed() {
-        let below = tempfile::tempdir().unwrap();
-        // No process has this number.
-        let at = |name: &str| below.path().join(name);
-        let (left, marked, else_s) = (at("4294967295-x"), at(".windlass-4294967295-x"), at("4294967295"));
-        for folder in [&left, &marked, &else_s] {
-            fs::create_dir(folder).unwrap();
-        }
-        let staged = own_folder(below.path(), ".windlass-").unwrap();
-        assert!(!marked.exists() && left.exists() && else_s.exists() && staged.path().exists());
-        let own = own_folder(below.path(), "").unwrap();
-        let other = own_folder(below.path(), "").unwrap();
-        assert!(!left.exists() && own.path().exists() && other.path().exists());
-        assert_eq!(own.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
     }
 }

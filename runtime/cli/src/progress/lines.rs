@@ -222,7 +222,7 @@ impl Lines {
         if self.wanted < least {
             return String::new();
         }
-        let text = clean(text).replace('\n', "\n  ");
+        let text = clean(text).replace('\n', "\n  | ");
         let text = match level {
             Level::Debug => format!("  {}\n", style.dim(format!("debug: {text}"))),
             Level::Info => format!("  {text}\n"),

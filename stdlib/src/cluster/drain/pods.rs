@@ -17,8 +17,8 @@ pub(super) enum Fate {
     Leaves,
     /// It stays, being this sort of pod.
     Stays(&'static str),
-    /// It stands against the drain, for this reason; the option that allows it.
-    Refused { why: String, option: &'static str },
+    /// It stands against the drain, for these reasons; the options that allow it.
+    Refused { why: String, options: Vec<&'static str> },
 }
 
 impl Fate {
@@ -32,19 +32,24 @@ impl Fate {
         if !over && controller.is_some_and(|owner| owner["kind"] == "DaemonSet") {
             return match terms.ignore_daemonsets {
                 true => Fate::Stays("of a DaemonSet"),
-                false => Fate::Refused { why: "is of a DaemonSet".to_owned(), option: "ignore_daemonsets: true" },
+                false => {
+                    Fate::Refused { why: "is of a DaemonSet".to_owned(), options: vec!["ignore_daemonsets: true"] }
+                }
             };
         }
+        let mut refusals = Vec::new();
         if !over && !terms.force && controller.is_none() {
-            let why = "would be lost: no controller makes it anew".to_owned();
-            return Fate::Refused { why, option: "force: true" };
+            refusals.push(("would be lost: no controller makes it anew".to_owned(), "force: true"));
         }
         if !over
             && !terms.delete_emptydir_data
             && let Some(volume) = local_volume(pod)
         {
-            let why = format!("would lose the data of its emptyDir {volume}");
-            return Fate::Refused { why, option: "delete_emptydir_data: true" };
+            refusals.push((format!("would lose the data of its emptyDir {volume}"), "delete_emptydir_data: true"));
+        }
+        if !refusals.is_empty() {
+            let (why, options): (Vec<_>, _) = refusals.into_iter().unzip();
+            return Fate::Refused { why: why.join(", and "), options };
         }
         Fate::Leaves
     }
@@ -80,9 +85,12 @@ mod tests {
         assert_eq!(Fate::of(&owned("ReplicaSet"), none), Fate::Leaves);
         assert_eq!(Fate::of(&owned("DaemonSet"), none), Fate::Stays("of a DaemonSet"));
         assert_eq!(Fate::of(&with_data(owned("DaemonSet")), none), Fate::Stays("of a DaemonSet"));
-        let option = |fate: Fate| if let Fate::Refused { option, .. } = fate { option } else { "" };
+        let option =
+            |fate: Fate| if let Fate::Refused { options, .. } = fate { options.join(", ") } else { String::new() };
         assert_eq!(option(Fate::of(&json!({}), none)), "force: true");
         assert_eq!(option(Fate::of(&with_data(owned("ReplicaSet")), none)), "delete_emptydir_data: true");
+        let both = Fate::of(&with_data(json!({})), none);
+        assert_eq!(option(both), "force: true, delete_emptydir_data: true");
         let strict = Terms { ignore_daemonsets: false, ..none };
         assert_eq!(option(Fate::of(&owned("DaemonSet"), strict)), "ignore_daemonsets: true");
         let all = Terms { ignore_daemonsets: true, delete_emptydir_data: true, force: true };

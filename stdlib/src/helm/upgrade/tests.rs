@@ -106,7 +106,7 @@ fn a_secret_among_the_values_shows_nowhere(bed: Bed) {
         let data = with.get("secret/web")["data"]["token"].clone();
         assert_eq!(data, json!(base64::Engine::encode(&base64::engine::general_purpose::STANDARD, CANARY)));
         assert_eq!(with.run(&script).value()["changed"], false);
-        let left = std::fs::read_dir(crate::helm::testing::state().join("helm/private")).unwrap().flatten();
+        let left = std::fs::read_dir(crate::helm::testing::state().join("private")).unwrap().flatten();
         let own = format!("{}-", std::process::id());
         assert!(left.count() <= 8, "folders of calls that run beside this one, {own}…");
     });
