@@ -48,6 +48,9 @@ pub struct Command {
 /// Takes what a command writes, piece by piece; the next piece comes when one is done with.
 pub type Take = Box<dyn FnMut(Bytes) -> BoxFuture<Result<()>> + Send>;
 
+/// Gives what a command reads, piece by piece, and nothing at its end; it is asked for the next piece when one is sent.
+pub type Give = Box<dyn FnMut() -> BoxFuture<Result<Option<Bytes>>> + Send>;
+
 /// How a command ended, and what it wrote.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Executed {
@@ -77,8 +80,28 @@ impl Cluster {
     /// # Errors
     /// As [`Cluster::exec`], and what taking it meets.
     pub async fn exec_into(&self, pod: &ResourceId, command: Command, take: Option<Take>) -> Result<Executed> {
+        self.talk(pod, command, None, take).await
+    }
+
+    /// As [`Cluster::exec`], but the command reads what is given to it as it comes: any amount, instead of
+    /// [`Command::stdin`]. With API servers before 1.30 it is not told that its input has ended.
+    ///
+    /// # Errors
+    /// As [`Cluster::exec`], and what giving it meets: the connection is closed then, with the command in the middle of
+    /// its input.
+    pub async fn exec_from(&self, pod: &ResourceId, command: Command, give: Give) -> Result<Executed> {
+        self.talk(pod, command, Some(give), None).await
+    }
+
+    async fn talk(
+        &self,
+        pod: &ResourceId,
+        command: Command,
+        give: Option<Give>,
+        take: Option<Take>,
+    ) -> Result<Executed> {
         let mut query = vec![("stdout", "true"), ("stderr", "true")];
-        query.extend(command.stdin.is_some().then_some(("stdin", "true")));
+        query.extend((command.stdin.is_some() || give.is_some()).then_some(("stdin", "true")));
         query.extend(command.container.as_deref().map(|name| ("container", name)));
         query.extend(command.words.iter().map(|word| ("command", word.as_str())));
         let subject = pod.subject("run a command in");
@@ -86,16 +109,21 @@ impl Cluster {
         let (stream, v5) = self.upgraded(path, &subject).await?;
         let (sink, source) = stream.split();
         let clock = self.clock().clone();
+        let input = match give {
+            Some(give) => Some(Input::Given(give)),
+            None => command.stdin.map(Input::Whole),
+        };
         let send = async move {
-            if send_all(sink, command.stdin.as_ref(), v5, &*clock).await.is_err() {
+            match send_all(sink, input, v5, &*clock).await {
+                Err(Unsent::NotGiven(error)) => error,
                 // It has ended without reading all of its input: what it said counts.
+                Ok(()) | Err(Unsent::Closed) => std::future::pending().await,
             }
-            std::future::pending::<()>().await;
         };
         let read = receive(source, command.most.unwrap_or(MOST), take, &subject);
         match select(std::pin::pin!(read), std::pin::pin!(send)).await {
             Either::Left((executed, _)) => executed,
-            Either::Right(((), _)) => Err(Error::internal("a connection to a container was left")),
+            Either::Right((error, _)) => Err(error),
         }
     }
 
@@ -148,15 +176,39 @@ fn unopened(error: kube::Error, subject: &Subject) -> Error {
 
 type Sink<S> = SplitSink<WebSocketStream<S>, Message>;
 
+/// What a command reads.
+enum Input {
+    Whole(Zeroizing<Vec<u8>>),
+    Given(Give),
+}
+
+/// Why not all of it was sent.
+enum Unsent {
+    /// The connection takes no more.
+    Closed,
+    NotGiven(Error),
+}
+
+impl From<tokio_tungstenite::tungstenite::Error> for Unsent {
+    fn from(_: tokio_tungstenite::tungstenite::Error) -> Self {
+        Self::Closed
+    }
+}
+
 async fn send_all<S: AsyncRead + AsyncWrite + Unpin>(
     mut sink: Sink<S>,
-    stdin: Option<&Zeroizing<Vec<u8>>>,
+    input: Option<Input>,
     v5: bool,
     clock: &dyn crate::Clock,
-) -> Result<(), tokio_tungstenite::tungstenite::Error> {
-    if let Some(stdin) = stdin {
-        for piece in stdin.chunks(PIECE) {
-            sink.send(Message::binary([&[STDIN], piece].concat())).await?;
+) -> Result<(), Unsent> {
+    if let Some(input) = input {
+        match input {
+            Input::Whole(bytes) => send_pieces(&mut sink, &bytes).await?,
+            Input::Given(mut give) => {
+                while let Some(bytes) = give().await.map_err(Unsent::NotGiven)? {
+                    send_pieces(&mut sink, &bytes).await?;
+                }
+            }
         }
         // In v4 nothing can say that this was all, without ending everything.
         if v5 {
@@ -167,6 +219,14 @@ async fn send_all<S: AsyncRead + AsyncWrite + Unpin>(
         clock.sleep_weakly_until(clock.now() + PING_EVERY).await;
         sink.send(Message::Ping(Bytes::new())).await?;
     }
+}
+
+/// A message is sent when the one before it has left: no more than one is held here.
+async fn send_pieces<S: AsyncRead + AsyncWrite + Unpin>(sink: &mut Sink<S>, bytes: &[u8]) -> Result<(), Unsent> {
+    for piece in bytes.chunks(PIECE) {
+        sink.send(Message::binary([&[STDIN], piece].concat())).await?;
+    }
+    Ok(())
 }
 
 async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
@@ -219,6 +279,13 @@ fn exit_code(status: &Json, subject: &Subject) -> Result<i32> {
         return Ok(code);
     }
     let said = status["message"].as_str().unwrap_or("the container runtime refused it without a word");
+    if status["reason"] == windlass_shadow::container::UNKNOWABLE {
+        return Err(Error::new(
+            Kind::Undecided,
+            format!("what it does in {} cannot be known: {said}", subject.resource),
+        )
+        .resource(&subject.resource));
+    }
     let error = if said.contains("executable file not found") || said.contains("no such file or directory") {
         Error::new(Kind::NotFound, format!("{} cannot run this command: {said}", subject.resource))
             .hint("is the program in the container's image? See its `command`, or name another container")

@@ -67,7 +67,7 @@ use tokio::sync::OnceCell;
 
 pub use connect::OpenOptions;
 pub use discovery::ApiKind;
-pub use exec::{Command, Executed, Take};
+pub use exec::{Command, Executed, Give, Take};
 pub use failure::{ApiStatus, Cause, Failure, FieldConflict};
 pub use fields::{FieldPath, Segment};
 pub use kubeconfig::ContextInfo;

@@ -273,7 +273,7 @@ mod tests {
     use windlass_runtime::change::{Probed, ResultWord};
     use windlass_runtime::journal::Journal as _;
 
-    use crate::testing::{Bed, Ran, Scripting as _, deployment, merged, on, run_on, runtime};
+    use crate::testing::{Bed, Ran, Scripting as _, deployment, merged, most_memory, on, run_on, runtime};
 
     fn web(bed: &Bed, answers: &str) -> String {
         let ns = bed.namespace();
@@ -326,13 +326,6 @@ mod tests {
         std::fs::remove_file(folder.path().join("new/other.sql")).unwrap();
         assert_eq!(windlass_runtime::undo::probe(&session, &intent).unwrap(), [Probed::DidNot]);
         assert!(format!("{:?}", bed.undo(&file).unwrap()).contains("is not kept"));
-    }
-
-    /// The most that this process held in memory since it was asked to forget, in MiB.
-    fn most_memory() -> u64 {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
     }
 
     #[on(node, because = "a simulated container holds less")]

@@ -1,24 +1,33 @@
 //! What `cluster::copy_to` and `cluster::copy_from` share: files on both sides, their hashes, and archives between them.
 
+mod archive;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path};
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Weak;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
+use windlass_runtime::cluster::Command;
 use windlass_runtime::files::Located;
 use windlass_runtime::{Call, Error, Kind, Result};
 
 use super::pods::Place;
 
-/// The most that is copied into a container at once: it is held in memory.
-const MOST: usize = 256 << 20;
+pub(super) use archive::Archive;
+
 /// So much of a file is read at once.
 const PIECE: usize = 64 << 10;
+/// The most that the paths of one question to a container may be long, as a request writes them.
+const PATHS: usize = 32 << 10;
 
 /// A file to copy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct File {
-    pub bytes: Vec<u8>,
+    pub content: Content,
+    pub size: u64,
+    /// Its sha256.
     pub hash: String,
     /// Its permissions, as `chmod` takes them.
     pub mode: u32,
@@ -30,12 +39,24 @@ pub(super) type Files = BTreeMap<String, File>;
 /// Hashes in the same way.
 pub(super) type Hashes = BTreeMap<String, String>;
 
-impl File {
-    fn new(bytes: Vec<u8>, mode: u32) -> Self {
-        let hash = format!("{:x}", Sha256::digest(&bytes));
-        Self { bytes, hash, mode }
+/// Where what is in a file comes from.
+#[derive(Debug, Clone)]
+pub(super) enum Content {
+    Disk(PathBuf),
+    Built(&'static [u8]),
+}
+
+impl Content {
+    pub fn open(&self) -> std::io::Result<Box<dyn Read + Send>> {
+        Ok(match self {
+            Self::Disk(path) => Box::new(std::fs::File::open(path)?),
+            Self::Built(bytes) => Box::new(*bytes),
+        })
     }
 }
+
+/// What the work of a call that has ended meanwhile sees.
+pub(super) type Wanted = Weak<()>;
 
 /// A path in a container: absolute, without a slash at its end.
 pub(super) fn remote(path: &str) -> Result<String> {
@@ -83,6 +104,49 @@ pub(super) fn read_hashes(path: &str, said: &str) -> Hashes {
     said.lines().filter_map(line).collect()
 }
 
+/// The hashes of those of these files that are at a path of a container or below it, as [`hashes`] says them, and of what is
+/// at the path itself if that is a file. No other file is read.
+pub(super) fn hashes_of<'a>(
+    call: &Call<'_>,
+    place: &Place,
+    path: &str,
+    names: impl Iterator<Item = &'a String>,
+    limit: Duration,
+) -> Result<Option<Hashes>> {
+    let mut found: Option<Hashes> = None;
+    for command in questions(place, path, names) {
+        // What is not there makes it fail, and only that is left out.
+        if let Some(answer) = place.ask_within(call, command, limit).map_err(needs_tools)? {
+            let read = read_hashes(path, &String::from_utf8_lossy(&answer.stdout));
+            found.get_or_insert_default().extend(read);
+        }
+    }
+    Ok(found)
+}
+
+/// The commands that hash these files of a container. A request is as long as the paths in it, so there may be several.
+pub(super) fn questions<'a>(place: &Place, path: &str, names: impl Iterator<Item = &'a String>) -> Vec<Command> {
+    let (mut all, mut paths, mut length) = (Vec::new(), vec![path.to_owned()], 0);
+    let ask = |paths: &[String]| {
+        let paths = paths.iter().map(String::as_str);
+        let words = ["find", "-H"].into_iter().chain(paths);
+        let words = words.chain(["-prune", "-type", "f", "-exec", "sha256sum", "{}", "+"]);
+        place.command(&words.collect::<Vec<_>>())
+    };
+    for name in names.filter(|name| !name.is_empty()) {
+        let one = format!("{path}/{name}");
+        // A byte may take three, and each path has `&command=` before it.
+        length += 3 * one.len() + 9;
+        if length > PATHS && !paths.is_empty() {
+            all.push(ask(&paths));
+            (paths, length) = (Vec::new(), 3 * one.len() + 9);
+        }
+        paths.push(one);
+    }
+    all.push(ask(&paths));
+    all
+}
+
 /// Says which programs copying needs, where one is missing.
 pub(super) fn needs_tools(error: Error) -> Error {
     match error.kind() {
@@ -103,18 +167,18 @@ impl Place {
     }
 }
 
-/// A file of this machine or of the stock playbooks, or all in a folder.
-pub(super) fn read(from: &Located) -> Result<Files> {
+/// A file of this machine or of the stock playbooks, or all in a folder: what they are, and not what is in them. It ends
+/// early if nobody wants to know any more.
+pub(super) fn read(from: &Located, wanted: &Wanted) -> Result<Files> {
     let mut files = Files::new();
     match from {
-        Located::Disk(path) => read_disk(path, "", &mut files)?,
+        Located::Disk(path) => read_disk(path, "", wanted, &mut files)?,
         Located::Built(tree, path) => match tree.get(path) {
-            Some(bytes) => drop(files.insert(String::new(), File::new(bytes.to_vec(), 0o644))),
+            Some(bytes) => drop(files.insert(String::new(), built(bytes))),
             None => {
                 for name in tree.below(path) {
                     let rest = name.strip_prefix(path.as_str()).unwrap_or(name).trim_start_matches('/');
-                    let bytes = tree.get(name).unwrap_or_default().to_vec();
-                    files.insert(rest.to_owned(), File::new(bytes, 0o644));
+                    files.insert(rest.to_owned(), built(tree.get(name).unwrap_or_default()));
                 }
             }
         },
@@ -122,13 +186,14 @@ pub(super) fn read(from: &Located) -> Result<Files> {
     Ok(files)
 }
 
-fn read_disk(path: &Path, name: &str, files: &mut Files) -> Result<()> {
+fn built(bytes: &'static [u8]) -> File {
+    let hash = format!("{:x}", Sha256::digest(bytes));
+    File { content: Content::Built(bytes), size: bytes.len() as u64, hash, mode: 0o644 }
+}
+
+fn read_disk(path: &Path, name: &str, wanted: &Wanted, files: &mut Files) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
-    let unreadable = |e: std::io::Error| match e.kind() {
-        std::io::ErrorKind::NotFound => Error::new(Kind::NotFound, format!("{} does not exist", path.display()))
-            .hint("relative paths start at the folder of the script that names them"),
-        _ => Error::new(Kind::System, format!("{} cannot be read", path.display())).source(e),
-    };
+    let unreadable = |e: std::io::Error| unreadable(path, e);
     // What was named may be a link, as a person expects it; what is found on the way may not.
     let about = if name.is_empty() { path.metadata() } else { path.symlink_metadata() }.map_err(unreadable)?;
     if about.is_dir() {
@@ -140,7 +205,7 @@ fn read_disk(path: &Path, name: &str, files: &mut Files) -> Result<()> {
                 return Err(Error::usage(what).hint("rename it: no control characters, no backslash, UTF-8"));
             };
             let below = if name.is_empty() { own.to_owned() } else { format!("{name}/{own}") };
-            read_disk(&entry.path(), &below, files)?;
+            read_disk(&entry.path(), &below, wanted, files)?;
         }
         return Ok(());
     }
@@ -148,35 +213,31 @@ fn read_disk(path: &Path, name: &str, files: &mut Files) -> Result<()> {
         return Err(Error::usage(format!("{} is a link or a device, which is not copied", path.display()))
             .hint("copy what it points to, or take it out of the folder"));
     }
-    let so_far: usize = files.values().map(|file| file.bytes.len()).sum();
-    if about.len().saturating_add(so_far as u64) > MOST as u64 {
-        return Err(Error::usage(format!(
-            "more than {} MiB cannot be copied at once, and {} is too much",
-            MOST >> 20,
-            path.display()
-        ))
-        .hint("copy it in parts, or let the container fetch it"));
-    }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    files.insert(name.to_owned(), File::new(bytes, about.permissions().mode() & 0o777));
+    let mut content = WhileWanted(std::fs::File::open(path).map_err(unreadable)?, wanted);
+    let (size, hash) = hashed(&mut content, std::io::sink()).map_err(unreadable)?;
+    let mode = about.permissions().mode() & 0o777;
+    files.insert(name.to_owned(), File { content: Content::Disk(path.to_owned()), size, hash, mode });
     Ok(())
 }
 
-/// An archive of these files; a single one has this name in it.
-pub(super) fn pack<'a>(files: impl Iterator<Item = (&'a String, &'a File)>, single: &str) -> Result<Vec<u8>> {
-    let broken = |e: std::io::Error| Error::new(Kind::System, "the archive cannot be made").source(e);
-    let mut archive = tar::Builder::new(Vec::new());
-    for (name, file) in files {
-        let mut header = tar::Header::new_gnu();
-        header.set_size(file.bytes.len() as u64);
-        header.set_mode(file.mode);
-        let name = if name.is_empty() { single } else { name };
-        archive.append_data(&mut header, name, file.bytes.as_slice()).map_err(broken)?;
+fn unreadable(path: &Path, error: std::io::Error) -> Error {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => Error::new(Kind::NotFound, format!("{} does not exist", path.display()))
+            .hint("relative paths start at the folder of the script that names them"),
+        _ => Error::new(Kind::System, format!("{} cannot be read", path.display())).source(error),
     }
-    let mut bytes = archive.into_inner().map_err(broken)?;
-    // Some a tar read whole blocks of twenty before they see the end.
-    bytes.resize(bytes.len().next_multiple_of(20 * 512), 0);
-    Ok(bytes)
+}
+
+/// A file that is read as long as somebody waits for it: a call that has been stopped does not.
+struct WhileWanted<'a>(std::fs::File, &'a Wanted);
+
+impl Read for WhileWanted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self.1.strong_count() {
+            0 => Err(std::io::Error::other("nobody waits for it any more")),
+            _ => self.0.read(buffer),
+        }
+    }
 }
 
 /// Goes through an archive that came out of a container, which is not to be trusted: it must hold exactly the files that were
@@ -265,11 +326,11 @@ pub(super) fn hashes_here<'a>(path: &Path, names: impl Iterator<Item = &'a Strin
 
 /// What will differ, in lines for people; with the sizes where they are known.
 pub(super) fn difference<'a>(
-    wanted: impl Iterator<Item = (&'a String, Option<usize>)>,
+    wanted: impl Iterator<Item = (&'a String, Option<u64>)>,
     there: &Hashes,
     top: &str,
 ) -> Vec<String> {
-    let line = |(name, size): (&String, Option<usize>)| {
+    let line = |(name, size): (&String, Option<u64>)| {
         let path = if name.is_empty() { top.to_owned() } else { format!("{top}/{name}") };
         let what = if there.contains_key(name) { "replaced" } else { "new" };
         let size = size.map(|size| format!(", {size} bytes")).unwrap_or_default();

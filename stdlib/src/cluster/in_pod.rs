@@ -2,17 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use windlass_runtime::change::{Change, Handler, PartImage, Probed, Recipe};
 use windlass_runtime::cluster::ResourceId;
 use windlass_runtime::{Call, Error, Kind, Result};
 
-use super::copying::{self, hashes};
-use super::pods::{ASKING, Place};
+use super::copying::{self, hashes_of};
+use super::pods::Place;
 
 /// The name of the handler.
 const NAME: &str = "cluster/in-pod";
+
+/// How long it may take to look at files that were copied, which may be large.
+const HASHING: Duration = Duration::from_secs(600);
 
 /// By what it can be told that something took effect.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -46,7 +50,7 @@ impl Trace {
             });
         }
         if let Some((path, files)) = &self.copied {
-            return Ok(match hashes(call, place, path, ASKING)? {
+            return Ok(match hashes_of(call, place, path, files.keys(), HASHING)? {
                 Some(found) if files.iter().all(|(name, hash)| found.get(name) == Some(hash)) => Probed::TookEffect,
                 Some(_) => Probed::DidNot,
                 None => gone(),
@@ -95,8 +99,10 @@ impl Handler for InPod {
             let cluster = call.cluster_called(&resource.at)?;
             let place = Place { cluster, pod, container: trace.container.clone() };
             match trace.look(call, &place) {
-                // The pod is not there any more, or does not run.
-                Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Unavailable | Kind::Rejected) => {
+                // The pod is not there any more, or does not run, or takes too long.
+                Err(error)
+                    if matches!(error.kind(), Kind::NotFound | Kind::Unavailable | Kind::Rejected | Kind::Timeout) =>
+                {
                     Ok(Probed::Unclear(error.to_string()))
                 }
                 other => other,

@@ -56,8 +56,10 @@ impl Attempts {
         let deadline = clock.now() + self.timeout;
         let mut since: Option<Moment> = None;
         let mut told: Option<(Moment, String)> = None;
+        let mut heard: Option<Error> = None;
         loop {
-            let ends = (clock.now() + LONGEST).min(deadline.max(clock.now() + SHORTEST));
+            let longest = clock.now() + LONGEST;
+            let ends = longest.min(deadline.max(clock.now() + SHORTEST));
             let last = match select(Box::pin(attempt()), clock.give_up_at(ends)).await {
                 Either::Left((Ok(found), _)) => {
                     let from = *since.get_or_insert(clock.now());
@@ -75,9 +77,12 @@ impl Attempts {
                 }
                 Either::Right(_) => {
                     since = None;
-                    Error::new(Kind::Unavailable, "it does not answer")
+                    // What was given too little time at the end says less than what was heard before.
+                    let heard = heard.take().filter(|_| ends < longest);
+                    heard.unwrap_or_else(|| Error::new(Kind::Unavailable, "it does not answer"))
                 }
             };
+            heard = Some(last.clone());
             // What lies below says more than that nobody answers: refused, no route, no such name.
             let status = [vec![last.to_string()], last.causes()].concat().join(": ");
             let now = clock.now();

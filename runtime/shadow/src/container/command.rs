@@ -72,9 +72,10 @@ pub(crate) enum Task {
         folder: String,
         names: Vec<String>,
     },
-    /// The hashes of the files at and below paths.
+    /// The hashes of the files at and below paths; others are missing.
     Hashes {
         paths: Vec<String>,
+        missing: Vec<String>,
     },
     MakeFolders(Vec<String>),
     Touch(Vec<String>),
@@ -149,11 +150,12 @@ fn known(words: &[&str], files: &Files) -> Option<Task> {
             })
         }
         ("sha256sum", paths) if !paths.is_empty() && paths.iter().all(|path| files.read(&absolute(path)).is_some()) => {
-            Some(Task::Hashes { paths: paths.iter().map(|path| (*path).to_owned()).collect() })
+            Some(Task::Hashes { paths: paths.iter().map(|path| (*path).to_owned()).collect(), missing: Vec::new() })
         }
         ("find", ["-H", path, "-type", "f", "-exec", "sha256sum", "{}", "+"]) if files.has(&absolute(path)) => {
-            Some(Task::Hashes { paths: vec![(*path).to_owned()] })
+            Some(Task::Hashes { paths: vec![(*path).to_owned()], missing: Vec::new() })
         }
+        ("find", ["-H", paths @ .., "-prune", "-type", "f", "-exec", "sha256sum", "{}", "+"]) => alone(paths, files),
         ("mkdir", ["-p", "--", paths @ ..] | ["-p", paths @ ..]) => Some(Task::MakeFolders(owned(paths))),
         ("touch", ["--", paths @ ..]) => Some(Task::Touch(owned(paths))),
         ("touch", paths) => Some(Task::Touch(owned(paths))),
@@ -166,6 +168,16 @@ fn known(words: &[&str], files: &Files) -> Option<Task> {
         }
         _ => None,
     }
+}
+
+/// The hashes of those of these paths that are files. Where one of them is known, the others are taken to be missing.
+fn alone(paths: &[&str], files: &Files) -> Option<Task> {
+    let of = |is: fn(&Files, &str) -> bool| -> Vec<String> {
+        paths.iter().filter(|path| is(files, &absolute(path))).map(|path| (*path).to_owned()).collect()
+    };
+    let missing = of(|files, path| !files.has(path));
+    let found = of(|files, path| files.read(path).is_some());
+    (missing.len() < paths.len()).then_some(Task::Hashes { paths: found, missing })
 }
 
 /// `tar` between an archive that is piped and files.
@@ -212,7 +224,7 @@ pub(crate) fn run(task: Task, stdin: Vec<u8>, files: &mut Files) -> Answer {
         Task::Echo => Answer::said(stdin),
         Task::Unpack { folder } => of(files.unpack(&folder, &stdin).map(|()| Vec::new())),
         Task::Pack { folder, names } => of(files.pack(&folder, &names)),
-        Task::Hashes { paths } => {
+        Task::Hashes { paths, missing } => {
             let mut said = String::new();
             for path in &paths {
                 let top = absolute(path);
@@ -222,7 +234,9 @@ pub(crate) fn run(task: Task, stdin: Vec<u8>, files: &mut Files) -> Answer {
                     said += &format!("{:x}  {}{rest}\n", Sha256::digest(content), path.trim_end_matches('/'));
                 }
             }
-            Answer::said(said)
+            let absent = |path: &String| format!("find: {path}: No such file or directory\n");
+            let stderr: String = missing.iter().map(absent).collect();
+            Answer { code: i32::from(!missing.is_empty()), stderr: stderr.into(), ..Answer::said(said) }
         }
         Task::MakeFolders(paths) => {
             paths.iter().for_each(|path| files.make_folder(path));

@@ -16,9 +16,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::command::{Answer, Task, run};
+use super::command::{Task, run};
 use super::files::MOST;
-use super::{Inside, Whose};
+use super::{Inside, UNKNOWABLE, Whose};
 use crate::error::ApiError;
 use crate::{Json, Shadow};
 
@@ -135,9 +135,14 @@ impl Session {
             }
         }
         let task = task.clone();
-        let answer = match stdin.len() > MOST {
-            true => Answer::failed(1, "the simulated container takes no more\n"),
-            false => shadow.with(|world| run(task, stdin, &mut Inside::of(world, whose).files)),
+        let answer = shadow.with(|world| {
+            let files = &mut Inside::of(world, whose).files;
+            let room = if matches!(task, Task::Unpack { .. }) { files.room() } else { MOST };
+            (stdin.len() <= room).then(|| run(task, stdin, files))
+        });
+        let Some(answer) = answer else {
+            // A real one may have room for it.
+            return socket.send(Message::binary([&[STATUS], full().to_string().as_bytes()].concat())).await;
         };
         if !answer.takes.is_zero() {
             let clock = shadow.clock();
@@ -196,6 +201,12 @@ async fn listen<S: AsyncRead + AsyncWrite + Unpin>(
     }
     gone(socket).await;
     Ok(())
+}
+
+/// The status of a command that was given more than is kept here.
+fn full() -> Json {
+    let said = format!("a simulated container holds no more than {} MiB", MOST >> 20);
+    json!({"metadata": {}, "status": "Failure", "reason": UNKNOWABLE, "message": said, "code": 501})
 }
 
 fn status(code: i32) -> Json {

@@ -24,29 +24,101 @@ fn announced(files: &[(&str, &[u8])]) -> Hashes {
     files.iter().map(|(name, bytes)| ((*name).to_owned(), format!("{:x}", Sha256::digest(bytes)))).collect()
 }
 
-fn unpacked(archive: &[u8], single: &str, announced: &Hashes) -> Result<Files> {
-    let mut files = Files::new();
+/// Its permissions, and what is in it.
+type Unpacked = BTreeMap<String, (u32, Vec<u8>)>;
+
+fn unpacked(archive: &[u8], single: &str, announced: &Hashes) -> Result<Unpacked> {
+    let mut files = Unpacked::new();
     unpack(archive, single, announced, |name, mode, content| {
         let mut bytes = Vec::new();
         let found = hashed(content, &mut bytes)
             .map_err(|e| Error::new(Kind::Malformed, "the archive cannot be read").source(e))?;
-        files.insert(name.to_owned(), File::new(bytes, mode));
+        files.insert(name.to_owned(), (mode, bytes));
         Ok(found)
     })?;
     Ok(files)
 }
 
+fn file(bytes: &'static [u8], mode: u32) -> File {
+    File { mode, ..built(bytes) }
+}
+
+/// An archive in pieces of this size; none is much larger.
+fn packed(files: &Files, single: &str, size: usize) -> Vec<u8> {
+    let (mut archive, mut bytes) = (Archive::of(files.clone(), single), Vec::new());
+    while let Some(piece) = archive.piece(size).unwrap() {
+        assert!(piece.len() < size + 20 * 512, "{}", piece.len());
+        bytes.extend_from_slice(&piece);
+    }
+    assert!(archive.piece(size).unwrap().is_none());
+    assert_eq!(bytes.len() % (20 * 512), 0);
+    bytes
+}
+
 #[test]
 fn what_is_packed_is_unpacked_whole() {
-    let files: Files =
-        [("a".to_owned(), File::new(b"1".to_vec(), 0o640)), ("deep/b".to_owned(), File::new(vec![7; 2000], 0o755))]
-            .into();
-    let bytes = pack(files.iter(), "").unwrap();
+    static LARGE: [u8; 40_000] = [7; 40_000];
+    let long = format!("deep/{}/b", "x".repeat(150));
+    let files: Files = [
+        ("a".to_owned(), file(b"1", 0o640)),
+        ("block".to_owned(), file(&LARGE[..1024], 0o644)),
+        (long, file(&LARGE, 0o755)),
+        ("empty".to_owned(), file(b"", 0o600)),
+    ]
+    .into();
     let hashes: Hashes = files.iter().map(|(name, file)| (name.clone(), file.hash.clone())).collect();
-    assert_eq!(unpacked(&bytes, "", &hashes).unwrap(), files);
-    let single: Files = [(String::new(), File::new(b"1".to_vec(), 0o600))].into();
-    let bytes = pack(single.iter(), "db.sql").unwrap();
-    assert_eq!(unpacked(&bytes, "db.sql", &announced(&[("", b"1")])).unwrap(), single);
+    let bytes = packed(&files, "", 1000);
+    for size in [1, 512, 10_240, 1 << 20] {
+        assert!(packed(&files, "", size) == bytes, "{size}");
+    }
+    let found = unpacked(&bytes, "", &hashes).unwrap();
+    let Content::Built(first) = files["a"].content else { panic!("not built in") };
+    assert_eq!(found["a"], (0o640, first.to_vec()));
+    assert_eq!(found.len(), 4);
+    let single: Files = [(String::new(), file(b"1", 0o600))].into();
+    let bytes = packed(&single, "db.sql", 1 << 20);
+    assert_eq!(unpacked(&bytes, "db.sql", &announced(&[("", b"1")])).unwrap()[""], (0o600, b"1".to_vec()));
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_copied_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    for (now, said) in [("12", "was changed"), ("321", "was changed"), ("", "was changed")] {
+        std::fs::write(&path, "123").unwrap();
+        let files = here(&path).unwrap();
+        std::fs::write(&path, now).unwrap();
+        let error = Archive::of(files, "a").piece(1 << 20).unwrap_err();
+        assert_eq!(error.kind(), Kind::System);
+        assert!(error.message().contains(said), "{now}: {error}");
+    }
+    let files = here(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(Archive::of(files, "a").piece(1 << 20).unwrap_err().kind(), Kind::NotFound);
+}
+
+#[test]
+fn sizes_beyond_eight_gib_are_written_as_tar_reads_them() {
+    let size = 9 << 30;
+    let huge = File { size, ..file(b"", 0o644) };
+    let mut archive = Archive::of([("huge".to_owned(), huge)].into(), "");
+    let header = archive.piece(1).unwrap().unwrap();
+    let header = tar::Header::from_byte_slice(&header);
+    assert_eq!(header.size().unwrap(), size);
+}
+
+#[test]
+fn a_file_that_nobody_waits_for_is_not_read_on() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a"), "1").unwrap();
+    let error = read(&Located::Disk(folder.path().to_owned()), &Wanted::new()).unwrap_err();
+    assert!(error.message().ends_with("a cannot be read"), "{error}");
+}
+
+/// What is on this machine.
+fn here(path: &Path) -> Result<Files> {
+    let awaited = std::sync::Arc::new(());
+    read(&Located::Disk(path.to_owned()), &std::sync::Arc::downgrade(&awaited))
 }
 
 #[test]
@@ -80,7 +152,7 @@ fn a_hostile_archive_is_refused() {
     assert_eq!(unpacked(&linked, "", &ours).unwrap().len(), 1);
     // What makes programs run as their owner is not taken over.
     let taken = unpacked(&archive(&[("a", Is::Regular, b"1")]), "", &ours).unwrap();
-    assert_eq!(taken["a"].mode, 0o777);
+    assert_eq!(taken["a"].0, 0o777);
 }
 
 #[test]
@@ -98,14 +170,14 @@ fn a_folder_is_read_with_hidden_files_and_without_links() {
     std::fs::create_dir(folder.path().join("deep")).unwrap();
     std::fs::write(folder.path().join("deep/.env"), "x").unwrap();
     std::fs::write(folder.path().join("a"), "y").unwrap();
-    let files = read(&Located::Disk(folder.path().to_owned())).unwrap();
+    let files = here(folder.path()).unwrap();
     assert_eq!(files.keys().collect::<Vec<_>>(), ["a", "deep/.env"]);
-    let single = read(&Located::Disk(folder.path().join("a"))).unwrap();
-    assert_eq!(single[""].bytes, b"y");
+    let single = here(&folder.path().join("a")).unwrap();
+    assert_eq!((single[""].size, &single[""].hash), (1, &announced(&[("", b"y")])[""]));
     std::os::unix::fs::symlink("/etc/passwd", folder.path().join("link")).unwrap();
-    let error = read(&Located::Disk(folder.path().to_owned())).unwrap_err();
+    let error = here(folder.path()).unwrap_err();
     assert!(error.message().ends_with("link is a link or a device, which is not copied"), "{error}");
-    let missing = read(&Located::Disk(folder.path().join("no"))).unwrap_err();
+    let missing = here(&folder.path().join("no")).unwrap_err();
     assert_eq!(missing.kind(), Kind::NotFound);
 }
 

@@ -220,7 +220,7 @@ fn the_proxy_and_the_authorities_of_the_values_count() {
     let error = run_in(json!({}), &script.replace("20s", "100ms")).error();
     assert!(error["hint"].as_str().unwrap().contains("`network.ca_bundle`"), "{error}");
     // Encrypted: the proxy connects. What comes of it is not trusted only because of its name.
-    let script = format!("wait::http(\"https://cx.invalid:{port}/\", #{{ every: \"10ms\", timeout: \"2s\" }})");
+    let script = format!("wait::http(\"https://cx.invalid:{port}/\", #{{ every: \"10ms\", timeout: \"5s\" }})");
     let error = run_in(network.clone(), &script).error();
     assert!(error["message"].as_str().unwrap().contains("no TLS connection"), "{error}");
     let told = asked.recv().unwrap();
