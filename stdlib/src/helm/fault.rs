@@ -35,6 +35,11 @@ const KNOWN: &[(&str, Kind, &str)] = &[
         Kind::Values,
         "the chart's values.schema.json says what it takes: helm show schema",
     ),
+    (
+        "failed to create: namespaces ",
+        Kind::NotFound,
+        "the namespace is not there: create_namespace: true makes it, or cluster::namespace",
+    ),
     ("release: not found", Kind::NotFound, "is it in another namespace? see helm::list(#{ all_namespaces: true })"),
     ("no matches for kind", Kind::NotFound, "the definition of that kind is not on the cluster: install it first"),
     (
@@ -74,15 +79,7 @@ const KNOWN: &[(&str, Kind, &str)] = &[
     ("unauthorized", Kind::Forbidden, "give credentials: helm::repo(name, url, #{ username: …, password: … })"),
     ("401: Unauthorized", Kind::Forbidden, "give credentials: helm::repo(name, url, #{ username: …, password: … })"),
     ("credential not found", Kind::Forbidden, "give credentials: helm::repo(name, url, #{ username: …, password: … })"),
-    ("chart version", Kind::NotFound, "does the repository have this version? helm::repo fetches its index again"),
-    ("404 Not Found", Kind::NotFound, "does the repository have this chart in this version?"),
-    ("FetchReference", Kind::NotFound, "does the registry have this chart in this version?"),
-    ("unable to locate any tags", Kind::NotFound, "does the registry have this chart?"),
-    (
-        "not found in",
-        Kind::NotFound,
-        "does the repository have this chart in this version? helm::repo fetches its index again",
-    ),
+    // What keeps a registry or a repository from being asked stands in the same line as what was asked for.
     (
         "no such host",
         Kind::Unavailable,
@@ -92,6 +89,18 @@ const KNOWN: &[(&str, Kind, &str)] = &[
         "connection refused",
         Kind::Unavailable,
         "is the server up, and reachable from here? A proxy is given by `network`",
+    ),
+    ("i/o timeout", Kind::Unavailable, "is the server up, and reachable from here? A proxy is given by `network`"),
+    ("no route to host", Kind::Unavailable, "is the server up, and reachable from here? A proxy is given by `network`"),
+    ("network is unreachable", Kind::Unavailable, "has this machine a network? A proxy is given by `network`"),
+    ("chart version", Kind::NotFound, "does the repository have this version? helm::repo fetches its index again"),
+    ("404 Not Found", Kind::NotFound, "does the repository have this chart in this version?"),
+    ("FetchReference", Kind::NotFound, "does the registry have this chart in this version?"),
+    ("unable to locate any tags", Kind::NotFound, "does the registry have this chart?"),
+    (
+        "not found in",
+        Kind::NotFound,
+        "does the repository have this chart in this version? helm::repo fetches its index again",
     ),
     ("x509:", Kind::Unavailable, "give the authority of the server's certificate: ca_bundle in `network`"),
     (
@@ -143,15 +152,41 @@ fn said(stderr: &str) -> String {
 mod tests {
     use super::*;
 
+    /// The error of a run that said this on its standard error.
+    fn failed(stderr: &str) -> Error {
+        let finished = Finished { code: Some(1), stdout: Vec::new(), stderr: stderr.into() };
+        of(&finished, "HelmRelease/web cannot be upgraded")
+    }
+
+    #[test]
+    fn a_registry_that_cannot_be_reached_is_not_one_without_the_chart() {
+        let asked = |why: &str| {
+            failed(&format!(
+                "Error: failed to perform \"FetchReference\" on source: Get \"https://r.example/v2/web/manifests/1.0.0\": dial tcp{why}"
+            ))
+        };
+        for why in [
+            " 127.0.0.1:1: connect: connection refused",
+            ": lookup r.example on 10.0.0.1:53: no such host",
+            " 10.0.0.1:443: i/o timeout",
+            " 10.0.0.1:443: connect: no route to host",
+        ] {
+            assert_eq!(asked(why).kind(), Kind::Unavailable, "{why}");
+        }
+        let missing = failed("Error: failed to perform \"FetchReference\" on source: r.example/web:9.9.9: not found");
+        assert_eq!(missing.kind(), Kind::NotFound);
+    }
+
+    #[test]
+    fn a_namespace_that_is_not_there_can_be_made() {
+        let error = failed("Error: create: failed to create: namespaces \"shop\" not found");
+        assert_eq!(error.kind(), Kind::NotFound);
+        assert!(error.hint_text().unwrap().contains("create_namespace: true"), "{error}");
+    }
+
     #[test]
     fn the_error_itself_is_told_with_what_to_do() {
-        let case = |stderr: &str| {
-            of(
-                &Finished { code: Some(1), stdout: Vec::new(), stderr: stderr.into() },
-                "HelmRelease/web cannot be upgraded",
-            )
-        };
-        let error = case(
+        let error = failed(
             "WARNING: Kubernetes configuration file is group-readable.\nError: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress\n",
         );
         assert_eq!(error.kind(), Kind::Conflict);
@@ -160,7 +195,7 @@ mod tests {
             "HelmRelease/web cannot be upgraded: UPGRADE FAILED: another operation (install/upgrade/rollback) is in progress"
         );
         assert!(error.hint_text().unwrap().contains("helm::recover"));
-        assert_eq!(case("Error: something new").kind(), Kind::Rejected);
-        assert!(case("").message().contains("ended with 1 and said nothing"));
+        assert_eq!(failed("Error: something new").kind(), Kind::Rejected);
+        assert!(failed("").message().contains("ended with 1 and said nothing"));
     }
 }
