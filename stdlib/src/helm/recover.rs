@@ -6,7 +6,7 @@ use windlass_runtime::change::Outcome;
 use windlass_runtime::{Call, Error, Kind, Options, Result, primitive};
 
 use super::operation::{self, How};
-use super::release::{At, Revision};
+use super::release::{At, Revision, last_good};
 use crate::cluster::OnCluster;
 
 /// The options of `helm::recover`.
@@ -65,8 +65,7 @@ pub fn recover(call: &Call<'_>, release: String, options: RecoverOptions) -> Res
     }
     let Some(last) = revisions.last() else { return Err(at.absent()) };
     let settled = matches!(last.status.as_str(), "deployed" | "uninstalled" | "superseded");
-    let good = revisions.iter().rev().find(|revision| revision.status == "deployed");
-    let good = good.or_else(|| revisions.iter().rev().find(|revision| revision.status == "superseded"));
+    let good = last_good(&revisions);
     let how = How { timeout: options.timeout, force_conflicts: options.force_conflicts };
     let change = match (settled, last.status.as_str(), good) {
         (true, status, _) => {

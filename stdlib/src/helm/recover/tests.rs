@@ -51,6 +51,8 @@ fn what_a_killed_helm_left_pending_is_put_right(bed: Bed) {
 fn a_first_install_that_hangs_is_uninstalled_by_consent(bed: Bed) {
     with_each(&bed, |with| {
         killed(with, &["install", "web", &chart("web"), "--set", "hangs=true"]);
+        let pending = with.run("helm::upgrade(\"web\", WEB, #{ NS })").error();
+        assert!(pending["hint"].as_str().unwrap().contains(", uninstall: true })"), "{pending}");
         let refused = with.run("helm::recover(\"web\", #{ NS, after: \"1s\" })").error();
         assert_eq!(refused["kind"], "conflict", "{refused}");
         assert!(refused["message"].as_str().unwrap().contains("pending-install"), "{refused}");
