@@ -74,11 +74,11 @@ const KNOWN: &[(&str, Kind, &str)] = &[
         "the chart is not what its author has signed, or the keyring lacks the author's key",
     ),
     ("openpgp:", Kind::Rejected, "the chart is not what its author has signed, or the keyring lacks the author's key"),
-    ("401 Unauthorized", Kind::Forbidden, "give credentials: helm::repo(name, url, #{ username: …, password: … })"),
-    ("403 Forbidden", Kind::Forbidden, "give credentials: helm::repo(name, url, #{ username: …, password: … })"),
-    ("unauthorized", Kind::Forbidden, "give credentials: helm::repo(name, url, #{ username: …, password: … })"),
-    ("401: Unauthorized", Kind::Forbidden, "give credentials: helm::repo(name, url, #{ username: …, password: … })"),
-    ("credential not found", Kind::Forbidden, "give credentials: helm::repo(name, url, #{ username: …, password: … })"),
+    ("401 Unauthorized", Kind::Forbidden, CREDENTIALS),
+    ("403 Forbidden", Kind::Forbidden, CREDENTIALS),
+    ("unauthorized", Kind::Forbidden, CREDENTIALS),
+    ("401: Unauthorized", Kind::Forbidden, CREDENTIALS),
+    ("credential not found", Kind::Forbidden, CREDENTIALS),
     // What keeps a registry or a repository from being asked stands in the same line as what was asked for.
     (
         "no such host",
@@ -119,6 +119,9 @@ const KNOWN: &[(&str, Kind, &str)] = &[
     ("YAML parse error", Kind::Malformed, "a template of the chart is wrong, or does not fit these values"),
 ];
 
+/// What to do where somebody is to say who he is.
+const CREDENTIALS: &str = "give credentials: helm::repo(name, url, #{ username: …, password: … })";
+
 /// The error of a run of Helm that failed while `doing` something.
 pub(super) fn of(finished: &Finished, doing: &str) -> Error {
     let said = said(&String::from_utf8_lossy(&finished.stderr));
@@ -128,11 +131,45 @@ pub(super) fn of(finished: &Finished, doing: &str) -> Error {
         (true, None) => "helm was killed".to_owned(),
     };
     let known = KNOWN.iter().find(|(mark, ..)| said.contains(mark));
-    let (kind, hint) = known.map_or(
-        (Kind::Rejected, "this is what Helm says; the values and the chart are given as to `helm upgrade`"),
-        |(_, kind, hint)| (*kind, *hint),
-    );
+    let (kind, hint) = match (status(&said), known) {
+        (Some(404 | 410), _) => (Kind::NotFound, "does the repository have this chart in this version?"),
+        (Some(500..), _) => (Kind::Unavailable, "the server itself has trouble: try again later, or ask who runs it"),
+        (_, Some((_, kind, hint))) => (*kind, *hint),
+        _ => (Kind::Rejected, "this is what Helm says; the values and the chart are given as to `helm upgrade`"),
+    };
     Error::new(kind, format!("{doing}: {said}")).hint(hint)
+}
+
+/// The error of a run of Helm that could not fetch the index of a repository. It says why on its standard output.
+pub(super) fn of_index(finished: &Finished, url: &str) -> Error {
+    let told = [&finished.stdout, &b"\n"[..], &finished.stderr].concat();
+    let told = String::from_utf8_lossy(&told);
+    let lines = told.lines().map(str::trim).skip_while(|line| !line.starts_with("...Unable to get an update")).skip(1);
+    let is_over = |line: &str| line.starts_with("Update Complete") || line.starts_with("Error:");
+    let cause: Vec<&str> = lines.take_while(|line| !is_over(line)).filter(|line| !line.is_empty()).collect();
+    let (cause, doing) = (cause.join("\n"), format!("the repository {url} cannot be read"));
+    if cause.is_empty() {
+        return of(finished, &doing);
+    }
+    let known = KNOWN.iter().find(|(mark, kind, _)| *kind == Kind::Unavailable && cause.contains(mark));
+    let folder = "is this the URL of the folder with index.yaml? That of a registry begins with oci://";
+    let (kind, hint) = match (status(&cause), known) {
+        (Some(401 | 403), _) => (Kind::Forbidden, CREDENTIALS),
+        (Some(404 | 410), _) => (Kind::NotFound, folder),
+        (Some(_), _) => (Kind::Unavailable, "the server itself has trouble: try again later, or ask who runs it"),
+        (None, Some((_, kind, hint))) => (*kind, *hint),
+        (None, None) if cause.contains("Get \"") => {
+            (Kind::Unavailable, "is the server up, and reachable from here? A proxy is given by `network`")
+        }
+        (None, None) => (Kind::Malformed, folder),
+    };
+    Error::new(kind, format!("{doing}: {cause}")).hint(hint)
+}
+
+/// The status with which a server of charts has answered, if that is what Helm says: `failed to fetch URL : 404 Not Found`.
+fn status(said: &str) -> Option<u16> {
+    let (_, answer) = said.split_once("failed to fetch ")?.1.split_once(" : ")?;
+    answer.split(' ').next()?.parse().ok()
 }
 
 /// What is worth repeating of Helm's standard error: the error itself, without warnings and log lines.
@@ -182,6 +219,49 @@ mod tests {
         let error = failed("Error: create: failed to create: namespaces \"shop\" not found");
         assert_eq!(error.kind(), Kind::NotFound);
         assert!(error.hint_text().unwrap().contains("create_namespace: true"), "{error}");
+    }
+
+    #[test]
+    fn an_index_that_cannot_be_had_is_told_by_its_cause() {
+        let url = "https://x.example/charts";
+        let said = |cause: &str| {
+            format!(
+                "Hang tight while we grab the latest from your chart repositories...\n...Unable to get an update from the \"loc-dc13cc1f\" chart repository ({url}):\n\t{cause}\n"
+            )
+        };
+        let helm_3 = |cause: &str| (format!("{}Update Complete. ⎈Happy Helming!⎈\n", said(cause)), String::new(), 0);
+        let helm_4 =
+            |cause: &str| (said(cause), format!("Error: failed to update the following repositories: [{url}]\n"), 1);
+        for (cause, kind, hint) in [
+            ("failed to fetch https://x.example/charts/index.yaml : 404 Not Found", Kind::NotFound, "index.yaml"),
+            ("failed to fetch https://x.example/charts/index.yaml : 404 File not found", Kind::NotFound, "index.yaml"),
+            ("failed to fetch https://x.example/charts/index.yaml : 403 No", Kind::Forbidden, "username"),
+            ("failed to fetch https://x.example/charts/index.yaml : 502 Bad Gateway", Kind::Unavailable, "trouble"),
+            (
+                "Get \"https://x.example/charts/index.yaml\": dial tcp 10.0.0.1:443: connect: connection refused",
+                Kind::Unavailable,
+                "is the server up",
+            ),
+            (
+                "Get \"https://x.example/charts/index.yaml\": context deadline exceeded",
+                Kind::Unavailable,
+                "is the server up",
+            ),
+            (
+                "error unmarshaling JSON: while decoding JSON: json: cannot unmarshal string into Go value of type repo.IndexFile",
+                Kind::Malformed,
+                "index.yaml",
+            ),
+        ] {
+            for (stdout, stderr, code) in [helm_3(cause), helm_4(cause)] {
+                let error = of_index(&Finished { code: Some(code), stdout: stdout.into(), stderr: stderr.into() }, url);
+                assert_eq!(error.kind(), kind, "{cause}");
+                assert_eq!(error.message(), format!("the repository {url} cannot be read: {cause}"));
+                assert!(error.hint_text().unwrap().contains(hint), "{error}");
+            }
+        }
+        let error = failed("Error: failed to fetch https://x.example/web-1.0.0.tgz : 404 File not found");
+        assert_eq!(error.kind(), Kind::NotFound);
     }
 
     #[test]

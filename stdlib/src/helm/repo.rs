@@ -35,7 +35,8 @@ pub struct RepoOptions {
 /// Returns `#{name, url, changed}`: whether it was not known before, or its index has changed.
 ///
 /// # Errors
-/// `unavailable` or `not_found` where the index cannot be had, `forbidden` where credentials are wrong.
+/// `unavailable` or `not_found` where the index cannot be had, `malformed` where what is there is none, `forbidden` where
+/// credentials are wrong.
 ///
 /// # Example
 /// ```rhai
@@ -99,12 +100,10 @@ fn fetch_index(call: &Call<'_>, helm: &Helm, alias: &str, url: &str, update: boo
     let child = helm
         .child(["repo", "update", alias])
         .variable("HELM_REPOSITORY_CACHE", Zeroizing::new(fresh.to_string_lossy().into_owned()));
-    let mut finished = call.child(surroundings::through_proxy(call, child))?;
+    let finished = call.child(surroundings::through_proxy(call, child))?;
     // Helm calls a failure a success: the index that is not there tells.
     if !fresh.join(&index).is_file() || !finished.is_success() {
-        // It says what was wrong on its standard output.
-        finished.stderr.extend(std::mem::take(&mut finished.stdout));
-        return Err(fault::of(&finished, &format!("the repository {url} cannot be read")));
+        return Err(fault::of_index(&finished, url));
     }
     call.compute(move || {
         let hash = |path: &Path| chart::file_hash(path).ok();

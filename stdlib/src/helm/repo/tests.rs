@@ -78,6 +78,20 @@ fn charts_come_from_a_repository_with_credentials_that_show_nowhere(bed: Bed) {
         assert_eq!(other["kind"], "rejected", "{other}");
         let missing = upgrade("9.9.9", &digest).error();
         assert_eq!(missing["kind"], "not_found", "{missing}");
+        let place = format!("the repository {name} ({url})");
+        assert_eq!(missing["message"], format!("{place} has the chart web in no version 9.9.9"));
+        assert_eq!(missing["hint"], "the newest that are there: 1.0.0");
+        let misspelt = with.run(&format!("{named}; helm::upgrade(\"web\", \"{name}/wbe\", #{{ NS }})")).error();
+        assert_eq!(
+            (&misspelt["message"], &misspelt["hint"]),
+            (&json!(format!("{place} has no chart wbe")), &json!("did you mean \"web\"?"))
+        );
+        let elsewhere = with.run(&named.replace(&format!("{url}\""), &format!("{url}/x\""))).error();
+        assert_eq!(elsewhere["kind"], "not_found", "{elsewhere}");
+        let cause =
+            format!("the repository {url}/x cannot be read: failed to fetch {url}/x/index.yaml : 404 Not Found");
+        assert_eq!(elsewhere["message"], cause);
+        assert!(elsewhere["hint"].as_str().unwrap().contains("the folder with index.yaml"), "{elsewhere}");
         let stranger = with.run(&format!("helm::repo(\"other\", \"{url}/x\")")).error();
         assert_eq!(stranger["kind"], "forbidden", "{stranger}");
         assert!(stranger["hint"].as_str().unwrap().contains("username"), "{stranger}");
