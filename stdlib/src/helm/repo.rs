@@ -1,8 +1,10 @@
 //! `helm::repo`.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use serde_json::{Value as Json, json};
+use windlass_runtime::event::Level;
 use windlass_runtime::options::SecretText;
 use windlass_runtime::state_folder::create_private;
 use windlass_runtime::{Call, Error, Kind, Options, Result, primitive};
@@ -30,7 +32,8 @@ pub struct RepoOptions {
 ///
 /// The URL is that of a repository with an index, which is fetched, or that of a registry (`oci://host/path`). Windlass keeps
 /// its own list, in its state folder: the user's Helm is neither used nor changed, and nothing changes on a cluster. A
-/// repository that needs credentials has to be named in each run: those are not kept.
+/// repository that needs credentials has to be named in each run: those are not kept. Over `http://` to another machine they
+/// go unencrypted, which is warned about.
 ///
 /// Returns `#{name, url, changed}`: whether it was not known before, or its index has changed.
 ///
@@ -58,6 +61,9 @@ pub fn repo(call: &Call<'_>, name: String, url: String, options: RepoOptions) ->
     if let Some(path) = ca_file.as_ref().filter(|path| !path.is_file()) {
         return Err(Error::new(Kind::NotFound, format!("there is no file {}", path.display())));
     }
+    if credentials.is_some() && is_open(&url) {
+        call.log(Level::Warn, format!("the password for {url} goes over the network unencrypted: use https"));
+    }
     let repository = Repository { url: url.trim_end_matches('/').to_owned(), ca_file };
     let helm = Helm::open(call)?;
     let fresh = if repository.is_oci() {
@@ -83,6 +89,17 @@ fn check(name: &str, url: &str) -> Result<()> {
             .hint("give `username` and `password` in the options: they are kept out of sight")),
         Some(_) => Ok(()),
     }
+}
+
+/// Whether what goes there can be read on the way: without TLS, and to another machine.
+fn is_open(url: &str) -> bool {
+    let Some(host) = url.strip_prefix("http://").and_then(|rest| rest.split('/').next()) else { return false };
+    let host = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => host.split(':').next(),
+    };
+    let host = host.unwrap_or_default();
+    host != "localhost" && !host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Fetches the index; says whether it is another one than before.

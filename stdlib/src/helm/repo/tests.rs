@@ -110,6 +110,28 @@ fn charts_come_from_a_repository_with_credentials_that_show_nowhere(bed: Bed) {
     });
 }
 
+#[on(shadow, because = "no cluster is asked")]
+fn a_password_that_goes_unencrypted_is_warned_about(bed: Bed) {
+    with_each(&bed, |with| {
+        let warned = |url: &str, options: &str| {
+            let ran = with.run(&format!("helm::repo(\"open\", \"{url}\", #{{ {options} }})"));
+            assert_eq!(ran.error()["kind"], "unavailable", "{}", ran.error());
+            assert!(!ran.everything().contains("in-the-open"));
+            ran.logs().join("\n")
+        };
+        let credentials = "username: \"reader\", password: \"in-the-open\"";
+        let elsewhere = "http://charts.invalid:8080/x";
+        assert!(
+            warned(elsewhere, credentials)
+                .contains(&format!("the password for {elsewhere} goes over the network unencrypted"))
+        );
+        assert!(!warned(elsewhere, "").contains("unencrypted"));
+        for here in ["http://127.0.0.1:1", "http://localhost:1/x", "http://[::1]:1/x", "https://charts.invalid"] {
+            assert!(!warned(here, credentials).contains("unencrypted"), "{here}");
+        }
+    });
+}
+
 #[test]
 fn names_and_urls_are_checked() {
     for (name, url, said) in [
