@@ -281,8 +281,21 @@ pub(super) fn uninstall(
     let (body, how) = (last.body()?, How { timeout, force_conflicts: false });
     let operation = Operation::new(call, at, &helm, ["uninstall", at.name.as_str()], "uninstalled");
     let operation = operation.with_hooks(Hooks::of(at, &body, "delete")).with_how(how);
-    let objects = objects::of(&body, &at.name)?;
-    Ok(change(
+    let mut objects = objects::of(&body, &at.name)?;
+    let mut notes = Vec::new();
+    if last.status != "deployed" {
+        // It may never have got as far as these.
+        objects = objects::there(call, at, objects)?;
+        if objects.is_empty() {
+            notes.push("none of its objects is there".to_owned());
+        }
+    }
+    let left: Vec<String> =
+        objects::there(call, at, objects::left_by_hooks(&body))?.iter().map(objects::shown).collect();
+    if !left.is_empty() {
+        notes.push(format!("its hooks have made what stays (cluster::delete takes it away): {}", left.join(", ")));
+    }
+    let mut change = change(
         call,
         operation.with_if(keep_history, "--keep-history"),
         Intended {
@@ -295,7 +308,11 @@ pub(super) fn uninstall(
             cannot: (!keep_history)
                 .then(|| "the release's history went with it; keep_history: true keeps it".to_owned()),
         },
-    ))
+    );
+    if let Some(Part { plan: Plan::Act { note, .. }, .. }) = change.parts.first_mut() {
+        *note = (!notes.is_empty()).then(|| notes.join("; "));
+    }
+    Ok(change)
 }
 
 /// What is intended by a run of Helm.

@@ -58,6 +58,10 @@ fn a_first_install_that_hangs_is_uninstalled_by_consent(bed: Bed) {
         assert!(refused["message"].as_str().unwrap().contains("pending-install"), "{refused}");
         let value = with.run("helm::recover(\"web\", #{ NS, after: \"1s\", uninstall: true })").value();
         assert_eq!(value["changed"], true, "{value:#}");
+        assert_eq!(value["diff"], json!([]), "its hook hung before anything else was made: {value:#}");
+        let reason = value["items"][0]["reason"].as_str().unwrap();
+        assert!(reason.starts_with("none of its objects is there; its hooks have made what stays"), "{reason}");
+        assert!(reason.ends_with(": Job/web-prepare") && with.find("job/web-prepare").is_some(), "{reason}");
         assert_eq!(with.run("helm::list(#{ NS })").value(), json!([]));
         assert_eq!(with.run("helm::upgrade(\"web\", WEB, #{ NS })").value()["changed"], true);
     });
