@@ -32,9 +32,9 @@ pub struct RecoverOptions {
 /// Puts a release right that a killed or failed Helm has left `pending-…`, `uninstalling` or `failed`: it goes back to the
 /// last revision that was deployed.
 ///
-/// A first install that hangs or failed has none: it is uninstalled, if `uninstall: true` says so; what
-/// its hooks have made stays, as Helm has it, and `items[0].reason` of the outcome names it. A release that is
-/// deployed is left alone. Make sure that nobody else is at work on the release: Helm has no other lock than the status.
+/// A first install that hangs or failed has none: it is uninstalled, if `uninstall: true` says so; what its hooks have made
+/// stays, as Helm has it, and `items[0].reason` of the outcome names it. A release that is deployed is left alone. Make sure
+/// that nobody else is at work on the release: Helm has no other lock than the status.
 ///
 /// # Errors
 /// `not_found` if there is no such release; `conflict` where it would have to be uninstalled and `uninstall` does not say so.
