@@ -114,13 +114,6 @@ impl Scripting for Bed {
     }
 }
 
-/// The most that this process held in memory since it was asked to forget, in MiB.
-pub fn most_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
-}
-
 /// What a server needs for TLS as `localhost`, and its certificate.
 pub fn tls() -> (Arc<rustls::ServerConfig>, String) {
     let key = rcgen::KeyPair::generate().unwrap();

@@ -210,13 +210,12 @@ impl Work {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
 
     use serde_json::json;
     use windlass_runtime::change::{Probed, ResultWord};
     use windlass_runtime::journal::Journal as _;
 
-    use crate::testing::{Bed, Ran, Scripting as _, deployment, most_memory, on, runtime};
+    use crate::testing::{Bed, Ran, Scripting as _, deployment, on, runtime};
 
     fn web(bed: &Bed) -> String {
         let ns = bed.namespace();
@@ -275,26 +274,6 @@ mod tests {
         let file = folder.path().join("large");
         std::fs::write(&file, (0..3_000_000_u32).map(|n| (n % 251) as u8).collect::<Vec<u8>>()).unwrap();
         assert_eq!(copy(&bed, &ns, &file, "/data/large").value()["changed"], true);
-        assert_eq!(copy(&bed, &ns, &file, "/data/large").value()["changed"], false);
-    }
-
-    #[on(node, because = "a simulated container holds less")]
-    fn more_than_should_be_in_memory_is_sent_as_it_is_read(bed: Bed) {
-        let (ns, folder) = (web(&bed), tempfile::tempdir().unwrap());
-        let file = folder.path().join("large");
-        let mut content = std::fs::File::create(&file).unwrap();
-        let piece: Vec<u8> = (0..1_u32 << 20).map(|n| (n % 251) as u8).collect();
-        (0..300).for_each(|_| content.write_all(&piece).unwrap());
-        std::fs::write("/proc/self/clear_refs", "5").unwrap();
-        let before = most_memory();
-        assert_eq!(copy(&bed, &ns, &file, "/data/large").value()["changed"], true);
-        let grown = most_memory() - before;
-        println!("300 MiB were copied with {grown} MiB of memory");
-        assert!(grown < 100, "{grown} MiB");
-        let script = format!(
-            "cluster::exec(\"Deployment/web\", [\"stat\", \"-c\", \"%s\", \"/data/large\"], #{{ namespace: {ns:?} }}).stdout"
-        );
-        assert_eq!(bed.run(&script).value(), format!("{}\n", 300 << 20));
         assert_eq!(copy(&bed, &ns, &file, "/data/large").value()["changed"], false);
     }
 

@@ -5,12 +5,15 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use flate2::read::GzDecoder;
+use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
-use windlass_runtime::child::Child;
+use windlass_runtime::child::{Child, Finished};
 use windlass_runtime::files::Located;
 use windlass_runtime::state_folder::{create_private, own_folder};
+use windlass_runtime::yaml::{self, Limits};
 use windlass_runtime::{Call, Error, Kind, Options, Result};
 
+use super::fault;
 use super::lazy::Lazy;
 use super::placing;
 use super::program::{Helm, unwritable};
@@ -71,6 +74,8 @@ pub(super) fn find(call: &Call<'_>, helm: &Lazy, chart: &str, options: &ChartOpt
 pub(super) struct Remote {
     /// As Helm takes it.
     pub reference: String,
+    /// As people are told of it: Helm has names of its own for repositories.
+    shown: String,
     pub repository: Option<Repository>,
 }
 
@@ -89,19 +94,20 @@ pub(super) fn remote(call: &Call<'_>, chart: &str) -> Result<Option<Remote>> {
             return Err(Error::usage("a chart's URL holds no credentials")
                 .hint("give them to helm::repo(name, url, #{ username: …, password: … })"));
         }
-        return Ok(Some(Remote { reference: chart.to_owned(), repository: None }));
+        return Ok(Some(Remote { reference: chart.to_owned(), shown: chart.to_owned(), repository: None }));
     }
     let Some((name, rest)) = chart.split_once('/') else { return Ok(None) };
     if name.is_empty() || name.starts_with('.') || rest.contains('/') || call.locate(chart)?.exists() {
         return Ok(None);
     }
     let Some((repository, _)) = repositories::all(call)?.remove(name) else { return Ok(None) };
-    let reference = if repository.is_oci() {
-        format!("{}/{rest}", repository.url.trim_end_matches('/'))
+    let (reference, shown) = if repository.is_oci() {
+        let url = format!("{}/{rest}", repository.url.trim_end_matches('/'));
+        (url.clone(), url)
     } else {
-        format!("{}/{rest}", repository.alias(name))
+        (format!("{}/{rest}", repository.alias(name)), chart.to_owned())
     };
-    Ok(Some(Remote { reference, repository: Some(repository) }))
+    Ok(Some(Remote { reference, shown, repository: Some(repository) }))
 }
 
 fn local(call: &Call<'_>, helm: &Lazy, chart: &str, options: &ChartOptions) -> Result<PathBuf> {
@@ -232,10 +238,44 @@ pub(super) fn pull(call: &Call<'_>, helm: &Helm, remote: &Remote, options: &Char
     if let Some(authority) = authority {
         child = child.argument("--ca-file").argument(authority);
     }
-    call.progress(&remote.reference, "fetching the chart");
-    let doing = format!("the chart {} cannot be fetched", remote.reference);
-    helm.output(call, surroundings::through_proxy(call, child), &doing)?;
+    call.progress(&remote.shown, "fetching the chart");
+    let doing = format!("the chart {} cannot be fetched", remote.shown);
+    let finished = call.child(surroundings::through_proxy(call, child))?;
+    if !finished.is_success() {
+        return Err(not_fetched(call, remote, options, finished, &doing));
+    }
     archive_in(&to).ok_or_else(|| Error::new(Kind::System, format!("{doing}: Helm has left no archive")))
+}
+
+/// Why a chart cannot be fetched, without Helm's own name of its repository.
+fn not_fetched(call: &Call<'_>, remote: &Remote, options: &ChartOptions, mut finished: Finished, doing: &str) -> Error {
+    if let (Some(repository), Some((name, chart))) = (&remote.repository, remote.shown.split_once('/'))
+        && !repository.is_oci()
+    {
+        let alias = repository.alias(name);
+        let said = String::from_utf8_lossy(&finished.stderr).into_owned();
+        if said.contains(&format!("not found in {alias} index")) {
+            let place = format!("the repository {name} ({})", repository.url);
+            let lacking = index_of(call, &alias)
+                .and_then(|index| super::index::lacks(&index, &place, chart, options.version.as_deref()));
+            if let Some(error) = lacking {
+                return error;
+            }
+        }
+        finished.stderr = said.replace(&alias, name).replace(" (try 'helm repo update')", "").into_bytes();
+    }
+    fault::of(&finished, doing)
+}
+
+/// The index of a repository as it was fetched last; none where it cannot be read.
+fn index_of(call: &Call<'_>, alias: &str) -> Option<Json> {
+    let path = super::program::repository_cache(call).ok()?.join(format!("{alias}-index.yaml"));
+    let read = call.compute(move || {
+        let text = Located::Disk(path).read_text()?;
+        let limits = Limits { text: 64 << 20, twice: true, ..Limits::default() };
+        Ok(yaml::read_within(&text, "the index", &limits)?.pop().map(|document| document.value))
+    });
+    read.ok().flatten()
 }
 
 fn archive_in(folder: &Path) -> Option<PathBuf> {

@@ -42,6 +42,11 @@ impl FromValue for Layers {
         let is_layer = |value: &Value| matches!(value, Value::Map(_) | Value::Text(_));
         match value {
             Value::Map(_) => Ok(Self(vec![value])),
+            // As `--values` has it, whose name the option bears.
+            Value::Text(file) => Err(Mismatch::Refused(
+                Error::usage(format!("must be {}, not the text {file:?}", Self::expects()))
+                    .hint(format!("a file is given as values_files: [{file:?}]")),
+            )),
             Value::List(layers) => match layers.iter().find(|layer| !is_layer(layer)) {
                 None => Ok(Self(layers)),
                 Some(other) => Err(Mismatch::sort(other)),
@@ -149,6 +154,18 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_file_given_as_the_values_is_told_where_it_goes() {
+        let refused = Layers::from_value(Value::Text("values.yaml".into())).unwrap_err();
+        let error = refused.into_error("option `values` of helm::upgrade", &Layers::expects());
+        assert_eq!(error.kind(), Kind::Usage);
+        assert!(
+            error.message().starts_with("option `values` of helm::upgrade: must be a map of values, or"),
+            "{error}"
+        );
+        assert_eq!(error.hint_text(), Some("a file is given as values_files: [\"values.yaml\"]"));
+    }
 
     #[test]
     fn values_are_merged_as_helm_merges_them() {

@@ -69,7 +69,7 @@ fn found(step: &Step, part: &PartImage, revisions: &[Revision]) -> Probed {
         Probed::Unclear(format!(
             "{} is {status}; put it right with {}",
             part.resource,
-            recovery(&part.resource.name, part.resource.namespace.as_deref().unwrap_or_default())
+            recovery(&part.resource.name, part.resource.namespace.as_deref().unwrap_or_default(), revisions)
         ))
     };
     if part.op == Op::Run {

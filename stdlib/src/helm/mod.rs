@@ -13,6 +13,7 @@ mod handler;
 mod history;
 mod hooks;
 mod images;
+mod index;
 mod lazy;
 mod list;
 mod manifest;

@@ -5,9 +5,10 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use windlass_runtime::cluster::diff::{Diff, Guess, HIDDEN};
 use windlass_runtime::yaml::{self, Limits};
-use windlass_runtime::{Call, Result};
+use windlass_runtime::{Call, Kind, Result};
 
 use super::release::At;
+use crate::fields::list;
 use crate::wait::several;
 
 /// The objects in what Helm has rendered. Templates may write a key twice; the last one counts, as for the API server.
@@ -40,6 +41,50 @@ pub(super) fn of(body: &Json, name: &str) -> Result<Vec<Json>> {
     read(manifest, &format!("the manifest of HelmRelease/{name}"))
 }
 
+/// What hooks of a release make and its uninstallation does not run: Helm leaves that alone.
+pub(super) fn left_by_hooks(body: &Json) -> Vec<Json> {
+    let goes = |hook: &Json| list(hook, "/events").iter().filter_map(Json::as_str).any(|e| e.ends_with("delete"));
+    let manifests =
+        list(body, "/hooks").iter().filter(|hook| !goes(hook)).filter_map(|hook| hook.get("manifest")?.as_str());
+    let mut objects: Vec<Json> = Vec::new();
+    for object in manifests.flat_map(|manifest| read(manifest, "a hook").unwrap_or_default()) {
+        if !objects.iter().any(|known| is_same(known, &object)) {
+            objects.push(object);
+        }
+    }
+    objects
+}
+
+/// Those that are on the cluster. What may not be looked at counts as there.
+///
+/// # Errors
+/// Where the cluster does not answer.
+pub(super) fn there(call: &Call<'_>, at: &At, objects: Vec<Json>) -> Result<Vec<Json>> {
+    let at = at.clone();
+    call.wait(async move {
+        let mut there = Vec::new();
+        for object in objects {
+            let namespace = text(&object, "/metadata/namespace").is_empty().then_some(at.namespace.as_str());
+            let found = match at.cluster.identify_object(&object, namespace).await {
+                Ok(id) => at.cluster.get(&id).await.map(|found| found.is_some()),
+                Err(error) => Err(error),
+            };
+            match found.map_err(|error| (error.kind(), error)) {
+                // Nor is there anything of a kind that the cluster does not know.
+                Ok(false) | Err((Kind::NotFound, _)) => {}
+                Err((kind, error)) if kind.is_final() || kind == Kind::Unavailable => return Err(error),
+                Ok(true) | Err(_) => there.push(object),
+            }
+        }
+        Ok(there)
+    })
+}
+
+/// As people call an object.
+pub(super) fn shown(object: &Json) -> String {
+    format!("{}/{}", text(object, "/kind"), text(object, "/metadata/name"))
+}
+
 fn text<'a>(object: &'a Json, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Json::as_str).unwrap_or_default()
 }
@@ -57,15 +102,14 @@ fn is_same(one: &Json, other: &Json) -> bool {
 
 /// What differs, a line a field: first the object, then the field. Values of Secrets are hidden.
 pub(super) fn differences(before: &[Json], after: &[Json]) -> Vec<String> {
-    let name = |object: &Json| format!("{}/{}", text(object, "/kind"), text(object, "/metadata/name"));
     let mut lines = Vec::new();
     for old in before {
         let new = after.iter().find(|new| is_same(old, new));
         let diff = Diff::between(Some(old), new, &Guess);
-        lines.extend(diff.changes().iter().map(|change| format!("{}: {change}", name(old))));
+        lines.extend(diff.changes().iter().map(|change| format!("{}: {change}", shown(old))));
     }
     let added = after.iter().filter(|new| !before.iter().any(|old| is_same(old, new)));
-    lines.extend(added.map(|new| format!("{}: created", name(new))));
+    lines.extend(added.map(|new| format!("{}: created", shown(new))));
     lines
 }
 
@@ -166,6 +210,13 @@ mod tests {
             ]
         );
         assert!(!json!(hidden(after)).to_string().contains("hunter"));
+    }
+
+    #[test]
+    fn what_hooks_leave_is_told_but_not_what_those_of_the_uninstallation_make() {
+        let hook = |name: &str, event: &str| json!({ "events": [event], "manifest": format!("kind: Job\napiVersion: batch/v1\nmetadata: {{name: {name}}}\n") });
+        let body = json!({ "hooks": [hook("a", "pre-install"), hook("a", "test"), hook("b", "post-delete")] });
+        assert_eq!(left_by_hooks(&body).iter().map(shown).collect::<Vec<_>>(), ["Job/a"]);
     }
 
     #[test]

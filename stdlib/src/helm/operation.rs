@@ -144,28 +144,28 @@ impl Operation {
 /// An error, with what has become of the release, and whether the revision is there that was to be made.
 async fn standing(at: &At, error: Error, makes: Option<&Made>) -> (Error, bool) {
     let release = at.resource();
-    let (state, recover, is_made) = match at.revisions().await {
+    let (state, recovery, is_made) = match at.revisions().await {
         Ok(revisions) => {
             let is_made = makes.is_some_and(|made| revisions.iter().any(|revision| made.is(revision)));
             match revisions.last() {
                 Some(last) => (
                     format!("it is {} now, in revision {}", last.status, last.number),
-                    last.is_pending() || last.status == "failed",
+                    (last.is_pending() || last.status == "failed").then(|| at.recovery(&revisions)),
                     is_made,
                 ),
-                None => ("it is not there".to_owned(), false, false),
+                None => ("the release is not there".to_owned(), None, false),
             }
         }
         // Whoever asks later finds out.
-        Err(unknown) => (format!("how it is cannot be read: {unknown}"), false, false),
+        Err(unknown) => (format!("how it is cannot be read: {unknown}"), None, false),
     };
     let (hint, details) = (error.hint_text().map(str::to_owned), error.detail_value().cloned());
     // What to do about the cause is worth saying where it is known exactly.
     let cause = hint.clone().filter(|_| details.is_some() || error.kind() == Kind::Conflict);
-    let hint = match (recover, cause) {
-        (false, _) => hint,
-        (true, None) => Some(format!("put it right with {}", at.recovery())),
-        (true, Some(cause)) => Some(format!("{cause}; then put the release right with {}", at.recovery())),
+    let hint = match (recovery, cause) {
+        (None, _) => hint,
+        (Some(recovery), None) => Some(format!("put it right with {recovery}")),
+        (Some(recovery), Some(cause)) => Some(format!("{cause}; then put the release right with {recovery}")),
     };
     let told = match error.kind().is_final() {
         true => error.context(format!("{release} was being changed; {state}")),
@@ -281,8 +281,21 @@ pub(super) fn uninstall(
     let (body, how) = (last.body()?, How { timeout, force_conflicts: false });
     let operation = Operation::new(call, at, &helm, ["uninstall", at.name.as_str()], "uninstalled");
     let operation = operation.with_hooks(Hooks::of(at, &body, "delete")).with_how(how);
-    let objects = objects::of(&body, &at.name)?;
-    Ok(change(
+    let mut objects = objects::of(&body, &at.name)?;
+    let mut notes = Vec::new();
+    if last.status != "deployed" {
+        // It may never have got as far as these.
+        objects = objects::there(call, at, objects)?;
+        if objects.is_empty() {
+            notes.push("none of its objects is there".to_owned());
+        }
+    }
+    let left: Vec<String> =
+        objects::there(call, at, objects::left_by_hooks(&body))?.iter().map(objects::shown).collect();
+    if !left.is_empty() {
+        notes.push(format!("its hooks have made what stays (cluster::delete takes it away): {}", left.join(", ")));
+    }
+    let mut change = change(
         call,
         operation.with_if(keep_history, "--keep-history"),
         Intended {
@@ -295,7 +308,11 @@ pub(super) fn uninstall(
             cannot: (!keep_history)
                 .then(|| "the release's history went with it; keep_history: true keeps it".to_owned()),
         },
-    ))
+    );
+    if let Some(Part { plan: Plan::Act { note, .. }, .. }) = change.parts.first_mut() {
+        *note = (!notes.is_empty()).then(|| notes.join("; "));
+    }
+    Ok(change)
 }
 
 /// What is intended by a run of Helm.

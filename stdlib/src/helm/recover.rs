@@ -6,7 +6,7 @@ use windlass_runtime::change::Outcome;
 use windlass_runtime::{Call, Error, Kind, Options, Result, primitive};
 
 use super::operation::{self, How};
-use super::release::{At, Revision};
+use super::release::{At, Revision, last_good};
 use crate::cluster::OnCluster;
 
 /// The options of `helm::recover`.
@@ -32,8 +32,9 @@ pub struct RecoverOptions {
 /// Puts a release right that a killed or failed Helm has left `pending-…`, `uninstalling` or `failed`: it goes back to the
 /// last revision that was deployed.
 ///
-/// A first install that hangs or failed has none: it is uninstalled, if `uninstall: true` says so. A release that is
-/// deployed is left alone. Make sure that nobody else is at work on the release: Helm has no other lock than the status.
+/// A first install that hangs or failed has none: it is uninstalled, if `uninstall: true` says so; what its hooks have made
+/// stays, as Helm has it, and `items[0].reason` of the outcome names it. A release that is deployed is left alone. Make sure
+/// that nobody else is at work on the release: Helm has no other lock than the status.
 ///
 /// # Errors
 /// `not_found` if there is no such release; `conflict` where it would have to be uninstalled and `uninstall` does not say so.
@@ -65,8 +66,7 @@ pub fn recover(call: &Call<'_>, release: String, options: RecoverOptions) -> Res
     }
     let Some(last) = revisions.last() else { return Err(at.absent()) };
     let settled = matches!(last.status.as_str(), "deployed" | "uninstalled" | "superseded");
-    let good = revisions.iter().rev().find(|revision| revision.status == "deployed");
-    let good = good.or_else(|| revisions.iter().rev().find(|revision| revision.status == "superseded"));
+    let good = last_good(&revisions);
     let how = How { timeout: options.timeout, force_conflicts: options.force_conflicts };
     let change = match (settled, last.status.as_str(), good) {
         (true, status, _) => {

@@ -35,9 +35,9 @@ impl At {
         Ok(Self { cluster, namespace, name: name.to_owned() })
     }
 
-    /// How a script puts it right.
-    pub fn recovery(&self) -> String {
-        recovery(&self.name, &self.namespace)
+    /// How a script puts it right, with these revisions.
+    pub fn recovery(&self, revisions: &[Revision]) -> String {
+        recovery(&self.name, &self.namespace, revisions)
     }
 
     /// As changes name it.
@@ -94,9 +94,16 @@ impl At {
     }
 }
 
-/// How a script puts a release right.
-pub(super) fn recovery(name: &str, namespace: &str) -> String {
-    format!("helm::recover(\"{name}\", #{{ namespace: \"{namespace}\" }})")
+/// How a script puts a release right that has these revisions: where none was ever deployed, there is nothing to go back to.
+pub(super) fn recovery(name: &str, namespace: &str, revisions: &[Revision]) -> String {
+    let consent = if last_good(revisions).is_none() { ", uninstall: true" } else { "" };
+    format!("helm::recover(\"{name}\", #{{ namespace: \"{namespace}\"{consent} }})")
+}
+
+/// The last revision that was deployed: the one to go back to.
+pub(super) fn last_good(revisions: &[Revision]) -> Option<&Revision> {
+    let last = |status: &str| revisions.iter().rev().find(|revision| revision.status == status);
+    last("deployed").or_else(|| last("superseded"))
 }
 
 /// What Helm accepts as a release's name.
@@ -286,6 +293,27 @@ mod tests {
         assert!(of("abc.1", "Rollback to 1"));
         assert!(!of("abc.2", "Upgrade complete"), "somebody else has upgraded, and Helm keeps labels");
         assert!(!of("abc.1", "Rollback to 2") && !of("abd.3", "") && !of("", ""));
+    }
+
+    #[test]
+    fn what_was_never_deployed_is_put_right_by_uninstalling_it() {
+        let of = |states: &[&str]| {
+            let revision = |status: &&str| {
+                let mut secret = secret(b"", "");
+                secret["metadata"]["labels"]["status"] = json!(status);
+                Revision::of(&secret).unwrap()
+            };
+            recovery("web", "shop", &states.iter().map(revision).collect::<Vec<_>>())
+        };
+        let by_consent = "helm::recover(\"web\", #{ namespace: \"shop\", uninstall: true })";
+        for states in
+            [&["pending-install"][..], &["failed"], &["failed", "pending-upgrade"], &["uninstalled", "failed"]]
+        {
+            assert_eq!(of(states), by_consent, "{states:?}");
+        }
+        for states in [&["deployed", "failed"][..], &["superseded", "failed", "pending-rollback"]] {
+            assert_eq!(of(states), "helm::recover(\"web\", #{ namespace: \"shop\" })", "{states:?}");
+        }
     }
 
     #[test]

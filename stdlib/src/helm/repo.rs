@@ -1,8 +1,10 @@
 //! `helm::repo`.
 
+use std::net::IpAddr;
 use std::path::Path;
 
 use serde_json::{Value as Json, json};
+use windlass_runtime::event::Level;
 use windlass_runtime::options::SecretText;
 use windlass_runtime::state_folder::create_private;
 use windlass_runtime::{Call, Error, Kind, Options, Result, primitive};
@@ -30,12 +32,14 @@ pub struct RepoOptions {
 ///
 /// The URL is that of a repository with an index, which is fetched, or that of a registry (`oci://host/path`). Windlass keeps
 /// its own list, in its state folder: the user's Helm is neither used nor changed, and nothing changes on a cluster. A
-/// repository that needs credentials has to be named in each run: those are not kept.
+/// repository that needs credentials has to be named in each run: those are not kept. Over `http://` to another machine they
+/// go unencrypted, which is warned about.
 ///
 /// Returns `#{name, url, changed}`: whether it was not known before, or its index has changed.
 ///
 /// # Errors
-/// `unavailable` or `not_found` where the index cannot be had, `forbidden` where credentials are wrong.
+/// `unavailable` or `not_found` where the index cannot be had, `malformed` where what is there is none, `forbidden` where
+/// credentials are wrong.
 ///
 /// # Example
 /// ```rhai
@@ -56,6 +60,9 @@ pub fn repo(call: &Call<'_>, name: String, url: String, options: RepoOptions) ->
     };
     if let Some(path) = ca_file.as_ref().filter(|path| !path.is_file()) {
         return Err(Error::new(Kind::NotFound, format!("there is no file {}", path.display())));
+    }
+    if credentials.is_some() && is_open(&url) {
+        call.log(Level::Warn, format!("the password for {url} goes over the network unencrypted: use https"));
     }
     let repository = Repository { url: url.trim_end_matches('/').to_owned(), ca_file };
     let helm = Helm::open(call)?;
@@ -84,6 +91,17 @@ fn check(name: &str, url: &str) -> Result<()> {
     }
 }
 
+/// Whether what goes there can be read on the way: without TLS, and to another machine.
+fn is_open(url: &str) -> bool {
+    let Some(host) = url.strip_prefix("http://").and_then(|rest| rest.split('/').next()) else { return false };
+    let host = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next(),
+        None => host.split(':').next(),
+    };
+    let host = host.unwrap_or_default();
+    host != "localhost" && !host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// Fetches the index; says whether it is another one than before.
 ///
 /// Helm fetches it into the folder of the call. Only then it takes the place of the one that was there, so that others who
@@ -99,12 +117,10 @@ fn fetch_index(call: &Call<'_>, helm: &Helm, alias: &str, url: &str, update: boo
     let child = helm
         .child(["repo", "update", alias])
         .variable("HELM_REPOSITORY_CACHE", Zeroizing::new(fresh.to_string_lossy().into_owned()));
-    let mut finished = call.child(surroundings::through_proxy(call, child))?;
+    let finished = call.child(surroundings::through_proxy(call, child))?;
     // Helm calls a failure a success: the index that is not there tells.
     if !fresh.join(&index).is_file() || !finished.is_success() {
-        // It says what was wrong on its standard output.
-        finished.stderr.extend(std::mem::take(&mut finished.stdout));
-        return Err(fault::of(&finished, &format!("the repository {url} cannot be read")));
+        return Err(fault::of_index(&finished, url));
     }
     call.compute(move || {
         let hash = |path: &Path| chart::file_hash(path).ok();

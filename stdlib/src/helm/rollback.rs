@@ -60,7 +60,7 @@ pub fn rollback(call: &Call<'_>, release: String, options: RollbackOptions) -> R
             Kind::Conflict,
             format!("{} is {}: somebody is at work on it, or was killed", at.resource(), last.status),
         )
-        .hint(format!("if nobody is, put it right with {}", at.recovery()))
+        .hint(format!("if nobody is, put it right with {}", at.recovery(&revisions)))
         .resource(at.resource()));
     }
     if options.revision.is_none() && last.status == "deployed" {

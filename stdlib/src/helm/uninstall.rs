@@ -26,7 +26,8 @@ pub struct UninstallOptions {
 /// Removes a release and its objects.
 ///
 /// Definitions of kinds from a chart's folder `crds`, claims of StatefulSets and objects with `helm.sh/resource-policy: keep`
-/// stay, as Helm has it. What is not there is left at that.
+/// stay, as Helm has it; so does what hooks have made, which `items[0].reason` of the outcome names.
+/// What is not there is left at that.
 ///
 /// # Errors
 /// `forbidden` and others with what Helm says.

@@ -157,7 +157,7 @@ fn decide(call: &Call<'_>, at: &At, helm: &Lazy, wanted: &Wanted, options: &Upgr
                 last.number
             ),
         )
-        .hint(format!("if nobody is, put it right with {}", at.recovery()))
+        .hint(format!("if nobody is, put it right with {}", at.recovery(&revisions)))
         .resource(at.resource()));
     }
     let deployed = last.filter(|last| last.status == "deployed");

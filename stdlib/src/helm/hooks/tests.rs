@@ -37,6 +37,7 @@ fn is_diagnosed(with: &With, ran: &Ran, reason: &[&str]) -> Json {
     assert!(message.ends_with("it is failed now, in revision 1"), "{error}");
     let hint = error["hint"].as_str().unwrap();
     assert!(hint.contains("; then put the release right with helm::recover(\"web\""), "{error}");
+    assert!(hint.contains(", uninstall: true }"), "it is the first revision: {error}");
     let pod = &error["details"]["pods"][0];
     assert!(message.contains(&format!(": pod {}: ", pod["name"].as_str().unwrap())), "{error}");
     assert!(reason.iter().any(|reason| pod["reason"] == *reason), "{error}");

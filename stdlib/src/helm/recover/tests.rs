@@ -51,11 +51,17 @@ fn what_a_killed_helm_left_pending_is_put_right(bed: Bed) {
 fn a_first_install_that_hangs_is_uninstalled_by_consent(bed: Bed) {
     with_each(&bed, |with| {
         killed(with, &["install", "web", &chart("web"), "--set", "hangs=true"]);
+        let pending = with.run("helm::upgrade(\"web\", WEB, #{ NS })").error();
+        assert!(pending["hint"].as_str().unwrap().contains(", uninstall: true })"), "{pending}");
         let refused = with.run("helm::recover(\"web\", #{ NS, after: \"1s\" })").error();
         assert_eq!(refused["kind"], "conflict", "{refused}");
         assert!(refused["message"].as_str().unwrap().contains("pending-install"), "{refused}");
         let value = with.run("helm::recover(\"web\", #{ NS, after: \"1s\", uninstall: true })").value();
         assert_eq!(value["changed"], true, "{value:#}");
+        assert_eq!(value["diff"], json!([]), "its hook hung before anything else was made: {value:#}");
+        let reason = value["items"][0]["reason"].as_str().unwrap();
+        assert!(reason.starts_with("none of its objects is there; its hooks have made what stays"), "{reason}");
+        assert!(reason.ends_with(": Job/web-prepare") && with.find("job/web-prepare").is_some(), "{reason}");
         assert_eq!(with.run("helm::list(#{ NS })").value(), json!([]));
         assert_eq!(with.run("helm::upgrade(\"web\", WEB, #{ NS })").value()["changed"], true);
     });

@@ -78,6 +78,20 @@ fn charts_come_from_a_repository_with_credentials_that_show_nowhere(bed: Bed) {
         assert_eq!(other["kind"], "rejected", "{other}");
         let missing = upgrade("9.9.9", &digest).error();
         assert_eq!(missing["kind"], "not_found", "{missing}");
+        let place = format!("the repository {name} ({url})");
+        assert_eq!(missing["message"], format!("{place} has the chart web in no version 9.9.9"));
+        assert_eq!(missing["hint"], "the newest that are there: 1.0.0");
+        let misspelt = with.run(&format!("{named}; helm::upgrade(\"web\", \"{name}/wbe\", #{{ NS }})")).error();
+        assert_eq!(
+            (&misspelt["message"], &misspelt["hint"]),
+            (&json!(format!("{place} has no chart wbe")), &json!("did you mean \"web\"?"))
+        );
+        let elsewhere = with.run(&named.replace(&format!("{url}\""), &format!("{url}/x\""))).error();
+        assert_eq!(elsewhere["kind"], "not_found", "{elsewhere}");
+        let cause =
+            format!("the repository {url}/x cannot be read: failed to fetch {url}/x/index.yaml : 404 Not Found");
+        assert_eq!(elsewhere["message"], cause);
+        assert!(elsewhere["hint"].as_str().unwrap().contains("the folder with index.yaml"), "{elsewhere}");
         let stranger = with.run(&format!("helm::repo(\"other\", \"{url}/x\")")).error();
         assert_eq!(stranger["kind"], "forbidden", "{stranger}");
         assert!(stranger["hint"].as_str().unwrap().contains("username"), "{stranger}");
@@ -93,6 +107,28 @@ fn charts_come_from_a_repository_with_credentials_that_show_nowhere(bed: Bed) {
         let archive = pulled["object"]["path"].as_str().unwrap();
         let local = with.run(&format!("helm::upgrade(\"web\", \"{archive}\", #{{ NS }})")).value();
         assert_eq!(local["changed"], false, "the same archive: {local:#}");
+    });
+}
+
+#[on(shadow, because = "no cluster is asked")]
+fn a_password_that_goes_unencrypted_is_warned_about(bed: Bed) {
+    with_each(&bed, |with| {
+        let warned = |url: &str, options: &str| {
+            let ran = with.run(&format!("helm::repo(\"open\", \"{url}\", #{{ {options} }})"));
+            assert_eq!(ran.error()["kind"], "unavailable", "{}", ran.error());
+            assert!(!ran.everything().contains("in-the-open"));
+            ran.logs().join("\n")
+        };
+        let credentials = "username: \"reader\", password: \"in-the-open\"";
+        let elsewhere = "http://charts.invalid:8080/x";
+        assert!(
+            warned(elsewhere, credentials)
+                .contains(&format!("the password for {elsewhere} goes over the network unencrypted"))
+        );
+        assert!(!warned(elsewhere, "").contains("unencrypted"));
+        for here in ["http://127.0.0.1:1", "http://localhost:1/x", "http://[::1]:1/x", "https://charts.invalid"] {
+            assert!(!warned(here, credentials).contains("unencrypted"), "{here}");
+        }
     });
 }
 

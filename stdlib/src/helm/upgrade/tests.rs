@@ -113,6 +113,18 @@ fn a_secret_among_the_values_shows_nowhere(bed: Bed) {
 }
 
 #[on(shadow, live)]
+fn a_namespace_is_made_only_if_told_and_the_error_says_how(bed: Bed) {
+    with_each(&bed, |with| {
+        let missing = format!("{}-none", with.namespace);
+        let error = with.run(&format!("helm::upgrade(\"web\", WEB, #{{ namespace: \"{missing}\" }})")).error();
+        assert_eq!(error["kind"], "not_found", "{error}");
+        assert!(error["hint"].as_str().unwrap().contains("create_namespace: true"), "{error}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.ends_with(&format!("namespaces \"{missing}\" not found; the release is not there")), "{error}");
+    });
+}
+
+#[on(shadow, live)]
 fn mistakes_are_said_before_anything_changes(bed: Bed) {
     with_each(&bed, |with| {
         let (_folder, web) = copy_of("web");
