@@ -13,7 +13,7 @@ use windlass_runtime::journal::Journal;
 use windlass_runtime::playbook::{Playbook, Selection};
 use windlass_runtime::report::{RunStatus, StepStatus};
 use windlass_runtime::session::{Decision, Failure, SessionBuilder};
-use windlass_runtime::target::NoTarget;
+use windlass_runtime::target::{NoTarget, Shadow};
 use windlass_runtime::{Error, Kind, Result, Value};
 
 #[test]
@@ -37,6 +37,20 @@ fn steps_run_in_the_order_of_their_needs_and_leave_state_and_results() {
     assert_eq!(ran.report.status, RunStatus::Ok, "{:?}", ran.report);
     assert_eq!(ran.report.steps.iter().map(|s| s.key.as_str()).collect::<Vec<_>>(), ["a", "b", "c"]);
     assert_eq!(ran.logs(), ["hello you ", "42", "[1, 2] false c"]);
+}
+
+#[test]
+fn what_is_undecided_fails_a_run_that_is_for_real_and_is_a_result_of_one_that_is_not() {
+    let script = r#"step("a", || test::fail("undecided")); step("b", #{ needs: ["a"] }, || 1);"#;
+    let ran = run(script);
+    let statuses: Vec<_> = ran.report.steps.iter().map(|step| step.status).collect();
+    assert_eq!(statuses, [StepStatus::Undecided, StepStatus::Blocked]);
+    assert_eq!(ran.report.status, RunStatus::Failed);
+
+    let session = runtime().session(Shadow::builder().build().unwrap()).open();
+    let prepared = session.prepare(&Playbook::text("test.rhai", script)).unwrap();
+    let report = prepared.start(&Selection::default()).unwrap().wait().unwrap();
+    assert_eq!((report.status, report.steps[0].status), (RunStatus::Ok, StepStatus::Undecided));
 }
 
 #[test]
