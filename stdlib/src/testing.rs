@@ -114,11 +114,20 @@ impl Scripting for Bed {
     }
 }
 
-/// The most that this process held in memory since it was asked to forget, in MiB.
-pub fn most_memory() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
+/// How much the process grew at most while this was done, in MiB. It is counted for the whole process, so only one at a time
+/// is measured.
+pub fn memory_for(work: impl FnOnce()) -> u64 {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let most = || {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
+    };
+    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    let before = most();
+    work();
+    most() - before
 }
 
 /// What a server needs for TLS as `localhost`, and its certificate.

@@ -216,7 +216,7 @@ mod tests {
     use windlass_runtime::change::{Probed, ResultWord};
     use windlass_runtime::journal::Journal as _;
 
-    use crate::testing::{Bed, Ran, Scripting as _, deployment, most_memory, on, runtime};
+    use crate::testing::{Bed, Ran, Scripting as _, deployment, memory_for, on, runtime};
 
     fn web(bed: &Bed) -> String {
         let ns = bed.namespace();
@@ -285,12 +285,9 @@ mod tests {
         let mut content = std::fs::File::create(&file).unwrap();
         let piece: Vec<u8> = (0..1_u32 << 20).map(|n| (n % 251) as u8).collect();
         (0..300).for_each(|_| content.write_all(&piece).unwrap());
-        std::fs::write("/proc/self/clear_refs", "5").unwrap();
-        let before = most_memory();
-        assert_eq!(copy(&bed, &ns, &file, "/data/large").value()["changed"], true);
-        let grown = most_memory() - before;
+        let grown = memory_for(|| assert_eq!(copy(&bed, &ns, &file, "/data/large").value()["changed"], true));
         println!("300 MiB were copied with {grown} MiB of memory");
-        assert!(grown < 100, "{grown} MiB");
+        assert!(grown < 150, "{grown} MiB");
         let script = format!(
             "cluster::exec(\"Deployment/web\", [\"stat\", \"-c\", \"%s\", \"/data/large\"], #{{ namespace: {ns:?} }}).stdout"
         );
@@ -330,7 +327,10 @@ mod tests {
         let (ns, folder) = (web(&bed), tempfile::tempdir().unwrap());
         let file = folder.path().join("large");
         std::fs::File::create(&file).unwrap().set_len((256 << 20) + 1).unwrap();
-        let ran = copy(&bed, &ns, &file, "/data/large");
+        // What the simulated one takes until it is full is in this process: not while another test measures that.
+        let mut ran = None;
+        memory_for(|| ran = Some(copy(&bed, &ns, &file, "/data/large")));
+        let ran = ran.unwrap();
         let item = &ran.report.steps[0].outcome[0];
         assert_eq!(item.result, ResultWord::Assumed, "{:?}", ran.report.steps[0].error);
         assert_eq!(item.reason.as_deref(), Some("assumed: it is more than a simulated container holds"));
