@@ -50,6 +50,25 @@ fn the_status_that_is_wanted_is_the_scripts() {
 }
 
 #[test]
+fn an_attempt_that_is_cut_off_at_the_end_does_not_hide_what_was_heard() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        let mut silent = Vec::new();
+        for (number, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            match number {
+                0 => stream.write_all(BUSY.as_bytes()).unwrap(),
+                _ => silent.push(stream),
+            }
+        }
+    });
+    let error = run(&format!("wait::http(\"{url}\", #{{ every: \"10ms\", timeout: \"3s\" }})")).error();
+    assert!(error["message"].as_str().unwrap().contains("not within 3s (it answers 503)"), "{error}");
+}
+
+#[test]
 fn its_time_ends_it_with_the_last_answer() {
     for (answers, options, said) in [
         (&[BUSY][..], "", "not within 1s (it answers 503)"),
