@@ -233,10 +233,10 @@ fn the_proxy_and_the_authorities_of_the_values_count() {
     std::fs::write(&ca, pem).unwrap();
     let network = json!({ "proxy": proxy, "no_proxy": ["direct.invalid", "10.0.0.0/8"], "ca_bundle": ca });
     // Its certificate is for `localhost`, which is never reached by a proxy.
-    let script = format!("wait::http(\"https://localhost:{port}/\", #{{ every: \"10ms\", timeout: \"20s\" }})");
+    let script = format!("wait::http(\"https://localhost:{port}/\", #{{ every: \"10ms\", timeout: \"30s\" }})");
     assert_eq!(run_in(network.clone(), &script).value()["body"], "healthy");
     assert_eq!(asked.try_iter().count(), 0);
-    let error = run_in(json!({}), &script.replace("20s", "100ms")).error();
+    let error = run_in(json!({}), &script.replace("30s", "3s")).error();
     assert!(error["hint"].as_str().unwrap().contains("`network.ca_bundle`"), "{error}");
     // Encrypted: the proxy connects. What comes of it is not trusted only because of its name.
     let script = format!("wait::http(\"https://cx.invalid:{port}/\", #{{ every: \"10ms\", timeout: \"5s\" }})");
@@ -245,13 +245,13 @@ fn the_proxy_and_the_authorities_of_the_values_count() {
     let told = asked.recv().unwrap();
     assert!(told.starts_with(&format!("CONNECT cx.invalid:{port} HTTP/1.1\r\n")), "{told}");
     assert!(told.contains("proxy-authorization: Basic dXNlcjpodW50ZXIy"), "{told}");
-    let insecure = script.replace("every:", "insecure: true, every:");
+    let insecure = script.replace("every:", "insecure: true, every:").replace("5s", "30s");
     assert_eq!(run_in(network.clone(), &insecure).value()["body"], "healthy");
     while asked.try_recv().is_ok() {}
     // Not encrypted: the proxy is asked for the whole URL.
     let (url, _told) = server(&[OK]);
     let url = url.replace("127.0.0.1", "cx.invalid");
-    let answer = run_in(network.clone(), &format!("wait::http(\"{url}\", #{{ timeout: \"20s\" }})")).value();
+    let answer = run_in(network.clone(), &format!("wait::http(\"{url}\", #{{ timeout: \"30s\" }})")).value();
     assert_eq!(answer["body"], "healthy");
     let told = asked.recv().unwrap();
     assert!(told.starts_with(&format!("GET {url} HTTP/1.1\r\n")), "{told}");
@@ -267,7 +267,7 @@ fn the_proxy_and_the_authorities_of_the_values_count() {
         ("web.shop.svc", "the proxy ".to_owned(), "port_forward"),
         ("direct.invalid", "the name direct.invalid cannot be resolved".to_owned(), "in DNS"),
     ] {
-        let ran = run_in(network.clone(), &format!("wait::port(\"{host}\", 1, #{{ timeout: \"500ms\" }})"));
+        let ran = run_in(network.clone(), &format!("wait::port(\"{host}\", 1, #{{ timeout: \"1s\" }})"));
         let error = ran.error();
         assert!(error["message"].as_str().unwrap().contains(&said), "{error}");
         assert!(error["hint"].as_str().unwrap().contains(hint), "{error}");
