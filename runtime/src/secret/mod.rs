@@ -20,7 +20,7 @@ mod read;
 mod registry;
 mod template;
 mod value;
-mod vault;
+pub(crate) mod vault;
 
 pub use generate::{Alphabet, GenerateOptions, Kept, generate, generate_in};
 pub use inspection::Inspection;

@@ -6,6 +6,7 @@ mod fault;
 mod file;
 mod identity;
 mod memory;
+pub(crate) mod seal;
 
 pub use age_file::AgeVault;
 pub use identity::Identity;
