@@ -1,6 +1,6 @@
 //! Declaring steps: what a unit's top level does, and all that it may do.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -63,6 +63,8 @@ pub struct StepOptions {
 pub struct Unit {
     /// The name under which it runs, as it is shown.
     pub source: String,
+    /// Its text.
+    pub text: String,
     pub(crate) ast: AST,
     end: OnceLock<GlobalRuntimeState>,
     parameters: OnceLock<HashMap<String, usize>>,
@@ -158,7 +160,8 @@ impl Unit {
         let sealed = if declares { seal(text) } else { text.to_owned() };
         let mut ast = session.runtime().engine().compile(&sealed).map_err(|e| from_parse(&e, text, source, &[]))?;
         ast.set_source(source);
-        Ok(Arc::new(Self { source: source.to_owned(), ast, end: OnceLock::new(), parameters: OnceLock::new() }))
+        let (source, text) = (source.to_owned(), text.to_owned());
+        Ok(Arc::new(Self { source, text, ast, end: OnceLock::new(), parameters: OnceLock::new() }))
     }
 
     /// How many parameters a function of it has, captures included.
@@ -329,6 +332,26 @@ fn steps_known(candidates: &[Located]) -> Vec<String> {
     names.sort();
     names.dedup();
     names
+}
+
+/// The texts of units and of what they import, by the names under which they run.
+pub(crate) fn declared_scripts(session: &Session, units: &[Arc<Unit>]) -> BTreeMap<String, String> {
+    fn add(session: &Session, source: &str, text: String, ast: &AST, into: &mut BTreeMap<String, String>) {
+        if into.insert(source.to_owned(), text).is_some() {
+            return;
+        }
+        for import in crate::analysis::calls_and_imports(ast).imports {
+            // One that is not there fails where it is imported.
+            if let Ok((name, text)) = check_import(session, source, &import)
+                && let Ok(ast) = session.runtime().engine().compile(&text)
+            {
+                add(session, &name, text, &ast, into);
+            }
+        }
+    }
+    let mut scripts = BTreeMap::new();
+    units.iter().for_each(|unit| add(session, &unit.source, unit.text.clone(), &unit.ast, &mut scripts));
+    scripts
 }
 
 /// Whether a script declares steps: it, or what it imports, calls `step` or `include_steps`.
