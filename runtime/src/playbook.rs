@@ -13,7 +13,7 @@ mod run;
 mod select;
 
 pub use configure::{Layers, Setting};
-pub(crate) use context::register as register_context;
+pub(crate) use context::{keepable, register as register_context};
 pub use declare::{Body, OnError, Step, Unit};
 pub(crate) use declare::{Collector, StepOptions, declare, find_steps, include};
 pub use find::{Chosen, choose};

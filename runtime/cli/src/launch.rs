@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use windlass_runtime::cancel::Cancel;
 use windlass_runtime::event::{Event, Sink as _};
-use windlass_runtime::playbook::{Prepared, Selection};
+use windlass_runtime::playbook::{Prepared, Resume, Selection};
 use windlass_runtime::report::{Report, RunStatus};
 use windlass_runtime::target::Target;
 use windlass_runtime::{Error, Result as Run, Runtime, Session, SessionBuilder};
@@ -27,6 +27,8 @@ pub(crate) struct Launch<'a> {
     selection: Selection,
     output: RunOutput,
     log: Option<Arc<LogFile>>,
+    /// How a run goes on that was started before, if it does.
+    pub(crate) resume: Option<Resume>,
     /// Stops the run.
     pub(crate) cancel: Cancel,
 }
@@ -41,6 +43,7 @@ impl<'a> Launch<'a> {
             selection: Selection { from: steps.from.clone(), only: steps.only.clone(), skip: steps.skip.clone() },
             output: telling.output,
             log,
+            resume: None,
             cancel: Cancel::root(),
         })
     }
@@ -95,9 +98,12 @@ impl<'a> Launch<'a> {
             }
         };
         look(&prepared).map_err(before)?;
-        let checked = prepared.check_selection(&self.selection).and_then(|()| prepared.open_cluster());
-        checked.map_err(|e| before(vec![e]))?;
-        let run = prepared.start(&self.selection).map_err(|e| before(vec![e]))?;
+        prepared.open_cluster().map_err(|e| before(vec![e]))?;
+        let run = match &self.resume {
+            Some(resume) => prepared.resume(&self.selection, resume),
+            None => prepared.start(&self.selection),
+        };
+        let run = run.map_err(|e| before(vec![e]))?;
         run.wait().map_err(|e| Failed::while_running(e, sources.clone()))
     }
 

@@ -6,6 +6,7 @@ mod commands;
 mod declaration;
 mod failed;
 mod io;
+mod journals;
 mod launch;
 mod progress;
 mod prompt;
@@ -53,6 +54,7 @@ pub fn run_on<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>,
     let ui = Ui::new(io, machine, &cli.shared);
     let result = match cli.command {
         Command::Run(run) => commands::run::run(&run, &ui),
+        Command::Runs(runs) => commands::runs::run(&runs, &ui),
         Command::Rehearse(rehearse) => commands::rehearse::run(&rehearse, &ui),
         Command::Shadow(shadow) => commands::shadow::run(&shadow, &ui),
         Command::List(list) => commands::list::run(&list, &ui),

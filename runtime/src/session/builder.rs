@@ -175,7 +175,7 @@ impl SessionBuilder {
         }
         let values_dynamic = Value::from(self.values.clone()).into_dynamic().into_read_only();
         let session = Session(Arc::new(Inner {
-            id: run_id(),
+            id: self.journal.past().run.clone().unwrap_or_else(run_id),
             clock: self.target.clock(),
             bridge: self.runtime.bridge().for_target(self.target.simulation()),
             runtime: self.runtime,

@@ -3,6 +3,7 @@
 mod always;
 mod confirm;
 mod include_steps;
+mod once;
 mod sleep;
 mod step;
 mod timestamp;
@@ -47,6 +48,7 @@ pub(crate) fn own_primitives() -> Vec<Primitive> {
         always::primitive(),
         confirm::primitive(),
         include_steps::primitive(),
+        once::primitive(),
         sleep::primitive(),
         step::primitive(),
         timestamp::primitive(),
