@@ -14,7 +14,7 @@ mod select;
 
 pub use configure::{Layers, Setting};
 pub(crate) use context::{keepable, register as register_context};
-pub use declare::{Body, OnError, Step, Unit};
+pub use declare::{Body, Native, OnError, Step, Unit};
 pub(crate) use declare::{Collector, StepOptions, declare, find_steps, include};
 pub use find::{Chosen, choose};
 pub(crate) use kept::{journaled, restored};

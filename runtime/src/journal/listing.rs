@@ -143,7 +143,8 @@ pub struct RemarkRecord {
     pub text: String,
 }
 
-const LINES: &str = "SELECT r.id, r.sort, r.undoes, r.playbook, r.what, r.folder, r.target, r.started, r.ended, r.status,
+const LINES: &str =
+    "SELECT r.id, r.sort, r.undoes, r.playbook, r.what, r.folder, r.target, r.started, r.ended, r.status,
     s.user, s.machine, s.zone, s.version,
     (SELECT max(resumed) FROM session WHERE run = r.id),
     (SELECT count(*) FROM change WHERE run = r.id),
@@ -213,12 +214,7 @@ impl Store {
         serde_json::from_str(text).map_err(|e| Error::from(Fault::Broken { about: about.to_owned() }).source(e))
     }
 
-    fn rows<T>(
-        &self,
-        query: &str,
-        run: &str,
-        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
-    ) -> Result<Vec<T>> {
+    fn rows<T>(&self, query: &str, run: &str, read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>> {
         self.try_with(|connection| {
             let mut statement = connection.prepare(query)?;
             statement.query_map(params![run], read)?.collect()

@@ -15,8 +15,8 @@ mod who;
 pub use listing::{AttemptRecord, ChangeRecord, RemarkRecord, RunLine, RunRecord, SessionRecord};
 pub use memory::MemoryJournal;
 pub use records::{
-    BranchKey, Entry, EntryId, Intent, Note, Past, PlannedStep, RemarkSort, ResultRecord, RunStart, Standing, StepPast, StepRecord,
-    StepStart, Undoes,
+    BranchKey, Entry, EntryId, Intent, Note, Past, PlannedStep, RemarkSort, ResultRecord, RunStart, Standing, StepPast,
+    StepRecord, StepStart, Undoes,
 };
 pub use store::{JOURNAL_FILE, Store};
 pub use stored::{About, ChangedResource, StoredRun};

@@ -75,15 +75,17 @@ impl Store {
         let Exported { windlass_run, tables } = read(file)?;
         if windlass_run != VERSION {
             let text = format!("{} was written by another version of Windlass", file.display());
-            return Err(Error::new(Kind::Malformed, text).hint("import it with that version, or export it with this one"));
+            return Err(
+                Error::new(Kind::Malformed, text).hint("import it with that version, or export it with this one")
+            );
         }
         let malformed = || Error::new(Kind::Malformed, format!("{} is no exported run", file.display()));
-        let id = |column: &str, table: &str| {
-            tables.get(table)?.first()?.get(column)?.as_str().map(str::to_owned)
-        };
+        let id = |column: &str, table: &str| tables.get(table)?.first()?.get(column)?.as_str().map(str::to_owned);
         let run = id("id", "run").ok_or_else(malformed)?;
         let of_it = |(table, column): &(&str, &str)| {
-            tables.get(*table).is_some_and(|rows| rows.iter().all(|row| row.get(*column).and_then(Json::as_str) == Some(&run)))
+            tables
+                .get(*table)
+                .is_some_and(|rows| rows.iter().all(|row| row.get(*column).and_then(Json::as_str) == Some(&run)))
         };
         if tables.len() != TABLES.len() || !TABLES.iter().all(of_it) {
             return Err(malformed());
@@ -96,7 +98,8 @@ impl Store {
             for (table, _) in TABLES {
                 let columns = columns(transaction, table)?;
                 for row in tables.get(table).into_iter().flatten() {
-                    let names: Vec<&str> = columns.iter().map(String::as_str).filter(|c| row.contains_key(*c)).collect();
+                    let names: Vec<&str> =
+                        columns.iter().map(String::as_str).filter(|c| row.contains_key(*c)).collect();
                     let marks = vec!["?"; names.len()].join(", ");
                     let insert = format!("INSERT INTO {table} ({}) VALUES ({marks})", names.join(", "));
                     let cells = names.iter().filter_map(|name| row.get(*name)).map(cell);

@@ -83,7 +83,12 @@ pub enum Body {
     },
     /// A whole script without steps.
     Script(Arc<Unit>),
+    /// Work of the engine's own.
+    Native(Native),
 }
+
+/// Work of the engine's own, as the body of a step.
+pub type Native = Box<dyn Fn(&Call<'_>) -> Result<()> + Send + Sync>;
 
 /// A declared step.
 pub struct Step {
@@ -95,6 +100,22 @@ pub struct Step {
     pub body: Body,
     /// Where it is declared.
     pub place: Place,
+}
+
+impl StepOptions {
+    /// Those of a step that says nothing but what it is called.
+    pub(crate) fn titled(title: &str) -> Self {
+        Self {
+            title: Some(title.to_owned()),
+            needs: Vec::new(),
+            tags: Vec::new(),
+            timeout: None,
+            retries: 0,
+            backoff: Duration::ZERO,
+            on_error: OnError::Stop,
+            irreversible: false,
+        }
+    }
 }
 
 impl Step {
@@ -112,11 +133,12 @@ impl Step {
             || self.key.strip_prefix(word).is_some_and(|rest| rest.starts_with('/'))
     }
 
-    /// The unit that its code belongs to.
+    /// The unit that its code belongs to, where it has one.
     #[must_use]
-    pub fn unit(&self) -> &Arc<Unit> {
+    pub fn unit(&self) -> Option<&Arc<Unit>> {
         match &self.body {
-            Body::Closure { unit, .. } | Body::Script(unit) => unit,
+            Body::Closure { unit, .. } | Body::Script(unit) => Some(unit),
+            Body::Native(_) => None,
         }
     }
 }

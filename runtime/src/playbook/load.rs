@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::declare::{Body, Collector, OnError, Step, StepOptions, Unit, declares_steps, declaring, evaluate_unit};
+use super::declare::{Body, Collector, Step, StepOptions, Unit, declares_steps, declaring, evaluate_unit};
 use super::order::sorted;
 use super::run::Run;
 use super::select::Selection;
@@ -109,16 +109,7 @@ impl Session {
         let declares = declares_steps(self, &playbook.source, &playbook.text).map_err(|e| vec![e])?;
         let unit = Unit::compile(self, &playbook.source, &playbook.text, declares).map_err(|e| vec![e])?;
         if !declares {
-            let options = StepOptions {
-                title: Some(playbook.name.clone()),
-                needs: Vec::new(),
-                tags: Vec::new(),
-                timeout: None,
-                retries: 0,
-                backoff: std::time::Duration::ZERO,
-                on_error: OnError::Stop,
-                irreversible: false,
-            };
+            let options = StepOptions::titled(&playbook.name);
             let place = Place { source: playbook.source.clone(), line: 1, column: 1 };
             let step = Step { key: "main".to_owned(), options, body: Body::Script(unit.clone()), place };
             return Ok(Prepared {
@@ -159,6 +150,11 @@ impl Session {
 }
 
 impl Prepared {
+    /// Steps of the engine's own, in the order in which they run.
+    pub(crate) fn of_steps(session: &Session, name: &str, steps: Vec<Step>) -> Self {
+        Self { session: session.clone(), name: name.to_owned(), units: Vec::new(), steps, uses_cluster: true }
+    }
+
     /// The steps, in the order in which they run.
     #[must_use]
     pub fn steps(&self) -> &[Step] {

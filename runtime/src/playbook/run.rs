@@ -20,6 +20,7 @@ use crate::report::{Report, RunStatus, StepReport, StepStatus};
 use crate::scope::{Phase, Scope, StepAt};
 use crate::script_error::from_script;
 use crate::session::{AfterFailure, Session};
+use crate::undo::native;
 use crate::value::Value;
 use crate::{Error, Kind, Result};
 
@@ -375,6 +376,7 @@ impl<'a> Runner<'a> {
     fn call(&self, step: &Step, scope: &Arc<Scope>) -> Result<Dynamic> {
         let (closure, unit, own) = match &step.body {
             Body::Script(unit) => return evaluate(unit, scope, 0),
+            Body::Native(work) => return work(&native(scope)).map(|()| Dynamic::UNIT),
             Body::Closure { closure, unit, own } => (closure, unit, own),
         };
         let mut global = match own {

@@ -79,7 +79,7 @@ impl Selection {
         let mut uses = StateUses::default();
         let used: Vec<StateUse> = steps.iter().map(|step| uses.of(step)).collect();
         // A module's functions, and keys that are computed, may write what cannot be seen from here.
-        let mut units: Vec<_> = steps.iter().map(Step::unit).collect();
+        let mut units: Vec<_> = steps.iter().filter_map(Step::unit).collect();
         units.dedup_by_key(|unit| Arc::as_ptr(unit));
         let opaque = used.iter().any(|own| own.opaque)
             || units.iter().any(|unit| !calls_and_imports(&unit.ast).imports.is_empty());

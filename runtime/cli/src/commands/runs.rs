@@ -6,7 +6,9 @@ mod shown;
 use serde_json::json;
 use windlass_runtime::journal::{RunLine, Store};
 
-use crate::args::{Format, LAST, ReportFormat, Runs, RunsCommand, RunsExport, RunsImport, RunsList, RunsShow, WhoseRuns};
+use crate::args::{
+    Format, LAST, ReportFormat, Runs, RunsCommand, RunsExport, RunsImport, RunsList, RunsShow, WhoseRuns,
+};
 use crate::clean::line;
 use crate::failed::Failed;
 use crate::io::Ui;

@@ -2,12 +2,12 @@
 
 use windlass_macros::primitive;
 
+use crate::Result;
 use crate::call::Call;
 use crate::closure::Closure;
 use crate::journal::Note;
 use crate::playbook::{journaled, keepable, restored};
 use crate::value::Value;
-use crate::Result;
 
 /// Gives what the closure returns, and the same again when the step starts over: in a new attempt, and when the run is resumed
 /// after it was interrupted.

@@ -43,7 +43,8 @@ pub(super) fn report(record: &RunRecord) -> String {
         }
     }
     for session in &record.sessions {
-        let by = format!("{} by {} on {}", local(session.started, &session.who.zone), session.who.user, session.who.machine);
+        let by =
+            format!("{} by {} on {}", local(session.started, &session.who.zone), session.who.user, session.who.machine);
         row(if session.resumed == 0 { "Started" } else { "Resumed" }, &by);
     }
     if let Some(ended) = run.ended {

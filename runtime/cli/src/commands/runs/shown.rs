@@ -39,7 +39,8 @@ fn painted(word: &str, style: Style) -> String {
 
 /// Rows below a heading, in columns.
 fn columns(rows: &[Vec<String>], paint: impl Fn(usize, &str) -> String) -> String {
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0);
+    let width =
+        |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
     let mut text = String::new();
     for (number, row) in rows.iter().enumerate() {
@@ -65,7 +66,8 @@ pub(super) fn table(runs: &[RunLine], style: Style) -> String {
         };
         let by = format!("{}@{}", run.who.user, run.who.machine);
         let started = local(run.started, &run.who.zone);
-        let cells = [run.run.clone(), started, standing(run).to_owned(), what, run.target.clone(), run.changes.to_string(), by];
+        let cells =
+            [run.run.clone(), started, standing(run).to_owned(), what, run.target.clone(), run.changes.to_string(), by];
         cells.map(|cell| line(&cell)).to_vec()
     };
     let rows: Vec<Vec<String>> = std::iter::once(heading).chain(runs.iter().map(row)).collect();
@@ -129,7 +131,14 @@ pub(super) fn record(record: &RunRecord, style: Style) -> String {
         let count = |number: Option<usize>| number.map(|number| number.to_string()).unwrap_or_default();
         let attempts = attempt.map(|attempt| attempt.attempt.to_string()).unwrap_or_default();
         let time = report.map(|r| display(Duration::from_secs_f64(r.elapsed_s.max(0.001)))).unwrap_or_default();
-        vec![line(key), status.to_owned(), attempts, time, count(report.map(|r| r.changed)), count(report.map(|r| r.unchanged))]
+        vec![
+            line(key),
+            status.to_owned(),
+            attempts,
+            time,
+            count(report.map(|r| r.changed)),
+            count(report.map(|r| r.unchanged)),
+        ]
     };
     let rows: Vec<Vec<String>> = std::iter::once(heading).chain(last_attempts(record).into_iter().map(row)).collect();
     text.push_str(&columns(&rows, |column, cell| if column == 1 { painted(cell, style) } else { cell.to_owned() }));
