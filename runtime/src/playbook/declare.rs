@@ -1,12 +1,14 @@
 //! Declaring steps: what a unit's top level does, and all that it may do.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use rhai::{AST, Dynamic, GlobalRuntimeState, NativeCallContext, Scope as RhaiScope};
 use windlass_macros::Options;
 
+use super::body::{Body, Code};
+use super::hooks::{DeclaredHook, Hook};
 use crate::call::Call;
 use crate::cancel::Cancel;
 use crate::closure::Closure;
@@ -68,21 +70,6 @@ pub struct Unit {
     parameters: OnceLock<HashMap<String, usize>>,
 }
 
-/// What a step runs.
-pub enum Body {
-    /// A closure of a unit.
-    Closure {
-        /// The closure.
-        closure: Closure,
-        /// The unit whose top level declared it.
-        unit: Arc<Unit>,
-        /// The state of the module that declared it, where that is not the unit itself.
-        own: Option<Box<GlobalRuntimeState>>,
-    },
-    /// A whole script without steps.
-    Script(Arc<Unit>),
-}
-
 /// A declared step.
 pub struct Step {
     /// Its key.
@@ -93,6 +80,8 @@ pub struct Step {
     pub body: Body,
     /// Where it is declared.
     pub place: Place,
+    /// What hooks make of it, in the order written.
+    pub hooks: Vec<Hook>,
 }
 
 impl Step {
@@ -114,8 +103,14 @@ impl Step {
     #[must_use]
     pub fn unit(&self) -> &Arc<Unit> {
         match &self.body {
-            Body::Closure { unit, .. } | Body::Script(unit) => unit,
+            Body::Closure(code) => code.unit(),
+            Body::Script(unit) => unit,
         }
+    }
+
+    /// The units that its code and that of its hooks belong to.
+    pub(crate) fn units(&self) -> impl Iterator<Item = &Arc<Unit>> {
+        std::iter::once(self.unit()).chain(self.codes_around().map(|code| code.unit()))
     }
 }
 
@@ -125,14 +120,39 @@ pub(crate) struct Collector {
     inner: Mutex<Collected>,
 }
 
+/// What the top levels declare.
 #[derive(Default)]
-struct Collected {
+pub(super) struct Collected {
     open: Vec<Arc<Unit>>,
-    units: Vec<Arc<Unit>>,
-    steps: Vec<Step>,
+    pub(super) units: Vec<Arc<Unit>>,
+    pub(super) steps: Vec<Step>,
+    pub(super) hooks: Vec<DeclaredHook>,
     places: HashMap<String, Place>,
     included: HashSet<String>,
-    problems: Vec<Error>,
+    pub(super) problems: Vec<Error>,
+    /// Whether it is the customer's hooks that are evaluated, which declare no steps.
+    pub(super) customer: bool,
+}
+
+impl Collected {
+    /// Takes a key for a step; where another has it already, that is kept as a problem, so that all that is wrong can be
+    /// said at once.
+    pub(super) fn take_key(&mut self, key: &str, place: &Place) -> bool {
+        if let Some(first) = self.places.get(key) {
+            let error = Error::usage(format!("step \"{key}\" is declared twice (first at {first})")).hint(
+                "each key names one step: a loop over several needs its item in the key, such as `storage/${name}`",
+            );
+            self.problems.push(error.at(place.clone()));
+            return false;
+        }
+        self.places.insert(key.to_owned(), place.clone());
+        true
+    }
+
+    /// The unit whose top level runs.
+    pub(super) fn unit(&self) -> Result<Arc<Unit>> {
+        self.open.last().cloned().ok_or_else(|| Error::internal("a declaration outside a unit"))
+    }
 }
 
 impl Collector {
@@ -145,11 +165,14 @@ impl Collector {
         }
     }
 
-    /// What was collected, and what was wrong with it.
-    pub(crate) fn finish(&self) -> (Vec<Arc<Unit>>, Vec<Step>, Vec<Error>) {
-        let mut collected = lock(&self.inner);
-        let (units, steps) = (std::mem::take(&mut collected.units), std::mem::take(&mut collected.steps));
-        (units, steps, std::mem::take(&mut collected.problems))
+    /// What is collected.
+    pub(super) fn collected(&self) -> MutexGuard<'_, Collected> {
+        lock(&self.inner)
+    }
+
+    /// All that was collected, and what was wrong with it.
+    pub(super) fn finish(&self) -> Collected {
+        std::mem::take(&mut *lock(&self.inner))
     }
 }
 
@@ -231,36 +254,36 @@ pub(crate) fn declaring(session: &Session, cancel: Cancel, collector: &Arc<Colle
 
 /// `step(key, [options,] closure)`.
 pub(crate) fn declare(call: &Call<'_>, key: &str, options: StepOptions, closure: Closure) -> Result<()> {
-    let (scope, context) = (&call.scope, in_script(call)?);
-    let Phase::Declare(collector) = &scope.phase else {
+    let Phase::Declare(collector) = &call.scope.phase else {
         return Err(Error::usage(format!("step \"{key}\" is declared inside a step"))
             .hint("steps are declared at the top level, so that they can be listed before anything runs"));
     };
     check_key(key)?;
-    let place = call.place().clone();
     let mut collected = lock(&collector.inner);
-    if let Some(first) = collected.places.get(key) {
-        let error = Error::usage(format!("step \"{key}\" is declared twice (first at {first})"))
-            .hint("each key names one step: a loop over several needs its item in the key, such as `storage/${name}`");
-        // The others are declared too, so that all that is wrong can be said at once.
-        collected.problems.push(error.at(place));
-        return Ok(());
+    if collected.customer {
+        return Err(Error::usage(format!("step \"{key}\" is declared by a customer's hooks"))
+            .hint("a step of the customer's says where it belongs: insert(\"key\", #{ after: \"another\" }, || …)"));
     }
-    let unit = collected.open.last().cloned().ok_or_else(|| Error::internal("a step outside a unit"))?;
-    let in_unit = context.call_source() == Some(unit.source.as_str());
-    let own = (!in_unit).then(|| Box::new(context.global_runtime_state().clone()));
-    let body = Body::Closure { closure, unit, own };
-    collected.places.insert(key.to_owned(), place.clone());
-    collected.steps.push(Step { key: key.to_owned(), options, body, place });
+    let code = Code::declared(call, collected.unit()?, closure)?;
+    let place = call.place().clone();
+    if collected.take_key(key, &place) {
+        collected.steps.push(Step {
+            key: key.to_owned(),
+            options,
+            body: Body::Closure(code),
+            place,
+            hooks: Vec::new(),
+        });
+    }
     Ok(())
 }
 
 /// Where in the script a declaration is called from.
-fn in_script<'a>(call: &Call<'a>) -> Result<&'a NativeCallContext<'a>> {
+pub(super) fn in_script<'a>(call: &Call<'a>) -> Result<&'a NativeCallContext<'a>> {
     call.context.ok_or_else(|| Error::internal("a step is declared outside a script"))
 }
 
-fn check_key(key: &str) -> Result<()> {
+pub(super) fn check_key(key: &str) -> Result<()> {
     let fine = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     if !key.is_empty() && key.len() <= 100 && key.chars().all(fine) && !key.starts_with(['-', '/']) {
         return Ok(());
@@ -275,6 +298,10 @@ pub(crate) fn include(call: &Call<'_>, name: &str) -> Result<()> {
     let Phase::Declare(collector) = &scope.phase else {
         return Err(Error::usage("include_steps stands inside a step").hint("it belongs to the top level"));
     };
+    if lock(&collector.inner).customer {
+        return Err(Error::usage("include_steps stands in a customer's hooks")
+            .hint("a step of the customer's says where it belongs: insert(\"key\", #{ after: \"another\" }, || …)"));
+    }
     let source = context.call_source().unwrap_or_default();
     let (located, home) = find_steps(&scope.session, source, name)?;
     let shown = located.shown();
