@@ -4,6 +4,7 @@ mod builder;
 mod clusters;
 mod machine;
 mod seams;
+mod state;
 mod warnings;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -22,14 +23,15 @@ use crate::cluster::Cluster;
 use crate::customer::Conflicts;
 use crate::event::{Event, Level, Sinks, What};
 use crate::files::{Files, Home};
-use crate::journal::Journal;
+use crate::journal::{Journal, Standing};
 use crate::runtime::Runtime;
-use crate::scope::{Scope, Writer};
+use crate::scope::Scope;
 use crate::secret::{Registry, Vault};
 use crate::sync::lock;
 use crate::target::{ClusterSource, Target};
-use crate::value::Value;
 use crate::{Error, Kind, Place, Result};
+pub(crate) use state::Earlier;
+use state::Left;
 use warnings::Warnings;
 
 pub use builder::SessionBuilder;
@@ -68,10 +70,9 @@ struct Gathered {
     connections: Mutex<HashMap<String, ClusterSource>>,
     claims: Mutex<HashMap<String, (String, Place)>>,
     outcomes: Mutex<Vec<OutcomeItem>>,
+    inventory: Mutex<Vec<Standing>>,
     warnings: Mutex<Warnings>,
-    state: Mutex<BTreeMap<String, Value>>,
-    writers: Mutex<BTreeMap<String, Writer>>,
-    results: Mutex<BTreeMap<String, Value>>,
+    left: Mutex<Left>,
 }
 
 /// A session. Clones are the same session.
@@ -229,6 +230,15 @@ impl Session {
         std::mem::take(&mut lock(&self.0.gathered.outcomes))
     }
 
+    pub(crate) fn stands_for(&self, standing: Standing) {
+        lock(&self.0.gathered.inventory).push(standing);
+    }
+
+    /// What the run stands for since this was last asked.
+    pub(crate) fn take_inventory(&self) -> Vec<Standing> {
+        std::mem::take(&mut lock(&self.0.gathered.inventory))
+    }
+
     pub(crate) fn claim(&self, object: &str, intent: &str, place: &Place) -> Result<()> {
         let mut claims = lock(&self.0.gathered.claims);
         match claims.get(object) {
@@ -302,27 +312,6 @@ impl Session {
     /// A log line from the engine.
     pub(crate) fn log(&self, step: Option<&str>, level: Level, text: impl Into<String>) {
         self.tell(step, What::Log { level, text: text.into() });
-    }
-
-    pub(crate) fn state(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Value>> {
-        lock(&self.0.gathered.state)
-    }
-
-    /// Sets a piece of state. What two branches write that run side by side would depend on chance.
-    pub(crate) fn write_state(&self, scope: &Scope, key: &str, value: Value) -> Result<()> {
-        let writer = scope.writer();
-        let mut writers = lock(&self.0.gathered.writers);
-        if writers.get(key).is_some_and(|before| before.beside(&writer)) {
-            return Err(Error::usage(format!("ctx.state.{key} is written by two branches that run side by side"))
-                .hint("give each branch a key of its own, ctx.state[name] = …, or return the value from the closure"));
-        }
-        writers.insert(key.to_owned(), writer);
-        self.state().insert(key.to_owned(), value);
-        Ok(())
-    }
-
-    pub(crate) fn results(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Value>> {
-        lock(&self.0.gathered.results)
     }
 }
 

@@ -107,8 +107,7 @@ fn attempt(
             Decision::Fail => return Err(error),
             Decision::Retry => {}
             Decision::Take(value) => {
-                let text = format!("{} failed and was given a value: {}", primitive.id(), error.message());
-                scope.session.journal().decision(&scope.next_id(), &text)?;
+                scope.decided(&format!("{} failed and was given a value: {}", primitive.id(), error.message()));
                 drop(entered);
                 return Ok(value);
             }

@@ -1,6 +1,6 @@
 //! Declaring steps: what a unit's top level does, and all that it may do.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
@@ -13,7 +13,6 @@ use crate::call::Call;
 use crate::cancel::Cancel;
 use crate::closure::Closure;
 use crate::engine::{MAX_CALL_LEVELS, check_import, seal};
-use crate::files::{Home, Located};
 use crate::scope::{Phase, Scope, StepAt};
 use crate::script_error::{from_parse, from_script};
 use crate::session::Session;
@@ -65,6 +64,8 @@ pub struct StepOptions {
 pub struct Unit {
     /// The name under which it runs, as it is shown.
     pub source: String,
+    /// Its text.
+    pub text: String,
     pub(crate) ast: AST,
     end: OnceLock<GlobalRuntimeState>,
     parameters: OnceLock<HashMap<String, usize>>,
@@ -128,7 +129,7 @@ pub(super) struct Collected {
     pub(super) steps: Vec<Step>,
     pub(super) hooks: Vec<DeclaredHook>,
     places: HashMap<String, Place>,
-    included: HashSet<String>,
+    pub(super) included: HashSet<String>,
     pub(super) problems: Vec<Error>,
     /// Whether it is the customer's hooks that are evaluated, which declare no steps.
     pub(super) customer: bool,
@@ -181,7 +182,8 @@ impl Unit {
         let sealed = if declares { seal(text) } else { text.to_owned() };
         let mut ast = session.runtime().engine().compile(&sealed).map_err(|e| from_parse(&e, text, source, &[]))?;
         ast.set_source(source);
-        Ok(Arc::new(Self { source: source.to_owned(), ast, end: OnceLock::new(), parameters: OnceLock::new() }))
+        let (source, text) = (source.to_owned(), text.to_owned());
+        Ok(Arc::new(Self { source, text, ast, end: OnceLock::new(), parameters: OnceLock::new() }))
     }
 
     /// How many parameters a function of it has, captures included.
@@ -292,70 +294,24 @@ pub(super) fn check_key(key: &str) -> Result<()> {
         .hint("a key has letters, digits and - _ . / and is typed on the command line, such as storage/openebs"))
 }
 
-/// `include_steps("solution")`: evaluates `steps/solution.rhai` of the playbook, or else the stock one.
-pub(crate) fn include(call: &Call<'_>, name: &str) -> Result<()> {
-    let (scope, context) = (&call.scope, in_script(call)?);
-    let Phase::Declare(collector) = &scope.phase else {
-        return Err(Error::usage("include_steps stands inside a step").hint("it belongs to the top level"));
-    };
-    if lock(&collector.inner).customer {
-        return Err(Error::usage("include_steps stands in a customer's hooks")
-            .hint("a step of the customer's says where it belongs: insert(\"key\", #{ after: \"another\" }, || …)"));
-    }
-    let source = context.call_source().unwrap_or_default();
-    let (located, home) = find_steps(&scope.session, source, name)?;
-    let shown = located.shown();
-    if !lock(&collector.inner).included.insert(shown.clone()) {
-        return Err(Error::usage(format!("the steps of {shown} are included twice")));
-    }
-    let text = located.read_text()?;
-    scope.session.add_home(&shown, home);
-    let unit = Unit::compile(&scope.session, &shown, &text, true)?;
-    let below = declaring(&scope.session, scope.cancel.clone(), collector);
-    evaluate_unit(&below, collector, &unit, context.call_level() + 1)
-}
-
-/// Where the step file of this name is: in `steps/` beside the script, beside the script itself, or among the stock ones.
-pub(crate) fn find_steps(session: &Session, source: &str, name: &str) -> Result<(Located, Home)> {
-    let fine = |c: char| c.is_ascii_alphanumeric() || "-_/".contains(c);
-    if name.is_empty() || !name.chars().all(fine) || name.starts_with('/') {
-        return Err(Error::usage(format!("include_steps(\"{name}\"): a name has letters, digits, - and _"))
-            .hint("it names a file in the folder steps/, without its ending"));
-    }
-    let home = session.files().home(source);
-    let file = format!("{name}.rhai");
-    let mut candidates = vec![home.join(&format!("steps/{file}"))?, home.join(&file)?];
-    if let Some(tree) = session.runtime().stock() {
-        candidates.push(Located::Built(tree, format!("steps/{file}")));
-    }
-    let Some(found) = candidates.iter().find(|c| c.exists()) else {
-        let known = steps_known(&candidates);
-        let error = Error::new(Kind::NotFound, format!("include_steps(\"{name}\"): there is no steps/{file}"));
-        return Err(match crate::suggest::did_you_mean(name, known.iter().map(String::as_str)) {
-            Some(hint) => error.hint(hint),
-            None => error.hint(format!("there are: {}", known.join(", "))),
-        });
-    };
-    let home = match found {
-        Located::Disk(path) => Home::Disk(path.parent().map(ToOwned::to_owned).unwrap_or_default()),
-        Located::Built(tree, path) => {
-            Home::Built(*tree, path.rsplit_once('/').map(|(folder, _)| folder.to_owned()).unwrap_or_default())
+/// The texts of units and of what they import, by the names under which they run.
+pub(crate) fn declared_scripts(session: &Session, units: &[Arc<Unit>]) -> BTreeMap<String, String> {
+    fn add(session: &Session, source: &str, text: String, ast: &AST, into: &mut BTreeMap<String, String>) {
+        if into.insert(source.to_owned(), text).is_some() {
+            return;
         }
-    };
-    Ok((found.clone(), home))
-}
-
-fn steps_known(candidates: &[Located]) -> Vec<String> {
-    let folder = |located: &Located| match located {
-        Located::Disk(path) => path.parent().map(|p| Located::Disk(p.to_owned())),
-        Located::Built(tree, path) => path.rsplit_once('/').map(|(f, _)| Located::Built(*tree, f.to_owned())),
-    };
-    let lists = candidates.iter().filter_map(folder).filter_map(|f| f.list().ok()).flatten();
-    let mut names: Vec<String> =
-        lists.filter_map(|f| f.name().strip_suffix(".rhai").map(str::to_owned)).filter(|n| n != "playbook").collect();
-    names.sort();
-    names.dedup();
-    names
+        for import in crate::analysis::calls_and_imports(ast).imports {
+            // One that is not there fails where it is imported.
+            if let Ok((name, text)) = check_import(session, source, &import)
+                && let Ok(ast) = session.runtime().engine().compile(&text)
+            {
+                add(session, &name, text, &ast, into);
+            }
+        }
+    }
+    let mut scripts = BTreeMap::new();
+    units.iter().for_each(|unit| add(session, &unit.source, unit.text.clone(), &unit.ast, &mut scripts));
+    scripts
 }
 
 /// Whether a script declares steps: it, or what it imports, calls `step` or `include_steps`.

@@ -1,5 +1,6 @@
 //! Finding a playbook and declaring its steps.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -247,23 +248,13 @@ impl Prepared {
     /// As [`Selection::left_out`], and for a step that reads state which nobody leaves.
     pub fn check_selection(&self, selection: &Selection) -> Result<()> {
         let left_out = selection.left_out(&self.steps)?;
-        selection.check_state(&self.steps, &left_out).into_iter().next().map_or(Ok(()), Err)
+        selection.check_state(&self.steps, &left_out, &BTreeSet::new()).into_iter().next().map_or(Ok(()), Err)
     }
 
     /// What steps read of the state that no step before them leaves, if all of them run.
     #[must_use]
     pub fn state_problems(&self) -> Vec<Error> {
-        Selection::default().check_state(&self.steps, &skipped(&self.steps))
-    }
-
-    /// Runs the steps that are chosen, on a thread of their own.
-    ///
-    /// # Errors
-    /// As [`Prepared::check_selection`]; what happens in the steps is in the report.
-    pub fn start(self, selection: &Selection) -> Result<Run> {
-        self.check_selection(selection)?;
-        let left_out = selection.left_out(&self.steps)?;
-        Run::start(self, left_out)
+        Selection::default().check_state(&self.steps, &skipped(&self.steps), &BTreeSet::new())
     }
 }
 

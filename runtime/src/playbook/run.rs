@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
-use super::context::{journaled, keepable};
+use super::context::keepable;
 use super::declare::{OnError, Step};
+use super::kept::journaled;
 use super::load::Prepared;
 use crate::cancel::{Cancel, Deadline};
 use crate::change::ResultWord;
 use crate::clock::Moment;
 use crate::event::{Level, What};
-use crate::journal::StepRecord;
+use crate::journal::{StepRecord, StepStart};
 use crate::report::{Report, RunStatus, StepReport, StepStatus};
 use crate::scope::{Phase, Scope, StepAt};
 use crate::session::{AfterFailure, Session};
@@ -39,7 +40,11 @@ impl CancelHandle {
 }
 
 impl Run {
-    pub(super) fn start(prepared: Prepared, left_out: BTreeMap<String, String>) -> Result<Self> {
+    pub(super) fn start(
+        prepared: Prepared,
+        left_out: BTreeMap<String, String>,
+        done: BTreeMap<String, String>,
+    ) -> Result<Self> {
         let (sender, report) = tokio::sync::oneshot::channel();
         let cancel = CancelHandle(prepared.session.cancel().clone());
         let id = prepared.session.id().to_owned();
@@ -48,7 +53,7 @@ impl Run {
             .stack_size(crate::STACK)
             .spawn(move || {
                 let working = prepared.session.bridge().work();
-                let report = Runner::new(&prepared, left_out).run();
+                let report = Runner::new(&prepared, left_out, done).run();
                 drop(working);
                 let _ = sender.send(report);
             })
@@ -89,6 +94,8 @@ struct Runner<'a> {
     prepared: &'a Prepared,
     session: &'a Session,
     left_out: BTreeMap<String, String>,
+    /// What was done before the run was resumed.
+    done: BTreeMap<String, String>,
     reports: Vec<StepReport>,
     /// The keys of the steps that spoil those which need them.
     spoilt: HashSet<String>,
@@ -100,8 +107,8 @@ enum Ended {
 }
 
 impl<'a> Runner<'a> {
-    fn new(prepared: &'a Prepared, left_out: BTreeMap<String, String>) -> Self {
-        Self { prepared, session: &prepared.session, left_out, reports: Vec::new(), spoilt: HashSet::new() }
+    fn new(prepared: &'a Prepared, left_out: BTreeMap<String, String>, done: BTreeMap<String, String>) -> Self {
+        Self { prepared, session: &prepared.session, left_out, done, reports: Vec::new(), spoilt: HashSet::new() }
     }
 
     fn run(mut self) -> Report {
@@ -143,7 +150,7 @@ impl<'a> Runner<'a> {
             && self.reports.iter().any(|report| report.status == StepStatus::Undecided);
         let cancelled =
             self.reports.iter().any(|r| r.status == StepStatus::Cancelled) || self.session.cancel().is_stopped();
-        let report = Report {
+        let mut report = Report {
             run: self.session.id().to_owned(),
             playbook: self.prepared.name.clone(),
             target: self.session.target().name(),
@@ -162,13 +169,17 @@ impl<'a> Runner<'a> {
             steps: self.reports,
             error: None,
         };
+        if let Err(error) = self.session.journal().run_ended(&report) {
+            report.status = RunStatus::Failed;
+            report.error = Some(error.to_json());
+        }
         self.session.tell(None, What::RunEnded { report: report.clone() });
         report
     }
 
     /// Why a step does not run.
     fn hindrance(&self, step: &Step, over: bool) -> Option<(StepStatus, Option<String>)> {
-        if let Some(reason) = self.left_out.get(&step.key) {
+        if let Some(reason) = self.done.get(&step.key).or_else(|| self.left_out.get(&step.key)) {
             return Some((StepStatus::Skipped, Some(reason.clone())));
         }
         if over || self.session.cancel().is_stopped() {
@@ -200,18 +211,27 @@ impl<'a> Runner<'a> {
         let virtual_begun = self.session.clock().now();
         let mut report = self.empty_report(step, StepStatus::Ok, None);
         let mut backoff = step.options.backoff;
-        loop {
+        // Attempts are counted over all that was done for this run.
+        let before = self.session.journal().past().steps.get(&step.key).map_or(0, |past| past.attempts);
+        let value = loop {
             report.attempts += 1;
-            let at = StepAt { index, key: step.key.clone(), attempt: report.attempts };
+            let at = StepAt { index, key: step.key.clone(), attempt: before + report.attempts };
             let title = step.title().to_owned();
             self.session
-                .tell(Some(&step.key), What::StepStarted { step: step.key.clone(), title, attempt: report.attempts });
-            let ended = self.attempt(step, at);
+                .tell(Some(&step.key), What::StepStarted { step: step.key.clone(), title, attempt: at.attempt });
+            let ended = match self.session.journal().step_started(&self.step_start(step, &at)) {
+                Ok(()) => self.attempt(step, at),
+                Err(error) => {
+                    // Nothing may be done of which nothing is recorded.
+                    self.session.cancel().stop(error.clone());
+                    Ended::Failed(error)
+                }
+            };
             report.outcome.extend(self.session.take_outcomes());
             let error = match ended {
                 Ended::Done(value) => {
-                    self.keep(step, StepStatus::Ok, Some(value), &mut report);
-                    break;
+                    (report.status, report.error) = (StepStatus::Ok, None);
+                    break Some(value);
                 }
                 Ended::Failed(error) => error,
             };
@@ -224,9 +244,8 @@ impl<'a> Runner<'a> {
             if report.status == StepStatus::Failed && self.again(step, &error, &mut report, &mut backoff) {
                 continue;
             }
-            self.keep(step, report.status, None, &mut report);
-            break;
-        }
+            break None;
+        };
         report.elapsed_s = begun.elapsed().as_secs_f64();
         report.virtual_s = self.virtual_since(virtual_begun);
         let with = |is: fn(ResultWord) -> bool| report.outcome.iter().filter(|item| is(item.result)).count();
@@ -234,7 +253,19 @@ impl<'a> Runner<'a> {
         let (unchanged, assumed) =
             (with(|word| word == ResultWord::Unchanged), with(|word| word == ResultWord::Assumed));
         (report.changed, report.unchanged, report.assumed) = (changed, unchanged, assumed);
+        self.keep(index, before, value, &mut report);
         report
+    }
+
+    fn step_start(&self, step: &Step, at: &StepAt) -> StepStart {
+        StepStart {
+            number: at.index,
+            key: step.key.clone(),
+            title: step.title().to_owned(),
+            attempt: at.attempt,
+            irreversible: step.options.irreversible,
+            at: self.session.clock().wall(),
+        }
     }
 
     /// The time since then on the target's clock, in seconds, where that is simulated.
@@ -283,24 +314,26 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Records the end of a step: its result and the state after it.
-    fn keep(&self, step: &Step, status: StepStatus, value: Option<Value>, report: &mut StepReport) {
-        report.status = status;
+    /// Records the end of a step: its report, its result, and what it has set of the state.
+    fn keep(&self, number: u32, attempts_before: u32, value: Option<Value>, report: &mut StepReport) {
         let value = value.filter(|v| keepable("result", v).is_ok()).unwrap_or(Value::Null);
-        let state = Value::Map(self.session.state().clone());
+        let state = self.session.take_written();
         let record = StepRecord {
-            key: step.key.clone(),
-            status: StepRecord::word(status),
+            number,
+            key: report.key.clone(),
+            attempt: attempts_before + report.attempts,
+            report: report.clone(),
             value: journaled(&value),
-            state: journaled(&state),
+            state: state.iter().map(|(key, value)| (key.clone(), journaled(value))).collect(),
+            inventory: self.session.take_inventory(),
+            at: self.session.clock().wall(),
         };
         if let Err(error) = self.session.journal().step_ended(&record) {
             report.status = StepStatus::Failed;
             report.error = Some(error.to_json());
         }
-        if status == StepStatus::Ok {
-            report.error = None;
-            self.session.results().insert(step.key.clone(), value);
+        if report.status == StepStatus::Ok {
+            self.session.keep_result(&report.key, value);
         }
     }
 

@@ -76,7 +76,13 @@ impl Selection {
     /// What is wrong with a selection that runs a step which reads state that no step of it leaves before.
     ///
     /// Each is of [`crate::Kind::Usage`], and names the step, what it reads, and who leaves it.
-    pub(crate) fn check_state(&self, steps: &[Step], left_out: &BTreeMap<String, String>) -> Vec<Error> {
+    /// `known` is the state that is there before.
+    pub(crate) fn check_state(
+        &self,
+        steps: &[Step],
+        left_out: &BTreeMap<String, String>,
+        known: &BTreeSet<String>,
+    ) -> Vec<Error> {
         let mut uses = StateUses::default();
         let used: Vec<StateUse> = steps.iter().map(|step| uses.of(step)).collect();
         // A module's functions, and keys that are computed, may write what cannot be seen from here.
@@ -86,7 +92,7 @@ impl Selection {
             || units.iter().any(|unit| !calls_and_imports(&unit.ast).imports.is_empty());
         let only_hooks = steps.iter().all(|step| step.skipped().is_some() || !left_out.contains_key(&step.key));
         let mut problems = Vec::new();
-        let mut left: BTreeSet<&str> = BTreeSet::new();
+        let mut left: BTreeSet<&str> = known.iter().map(String::as_str).collect();
         for (step, own) in steps.iter().zip(&used).filter(|(step, _)| !left_out.contains_key(&step.key)) {
             left.extend(own.writes.iter().map(String::as_str));
             for missing in own.reads.iter().filter(|key| !left.contains(key.as_str())) {

@@ -20,7 +20,6 @@ use crate::call::Call;
 #[primitive(module = "", effect = Wait)]
 pub fn confirm(call: &Call<'_>, key: String, text: String) -> Result<bool> {
     call.session().confirm(&call.scope.cancel, &key, &text)?;
-    let id = call.scope.next_id();
-    call.session().journal().decision(&id, &format!("`{key}` approved: {text}"))?;
+    call.decided(&format!("`{key}` approved: {text}"));
     Ok(true)
 }
