@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
-use crate::playbook::{Body, Step, Unit};
+use crate::playbook::{Body, Code, Step, Unit};
 
 /// What a script calls and imports, by name.
 #[derive(Debug, Default)]
@@ -76,12 +76,22 @@ struct FunctionUse {
 }
 
 impl StateUses {
-    /// What a step does with the state: its own closure, closures inside it, and the functions that it calls.
+    /// What a step and its hooks do with the state: their closures, closures inside them, and the functions that they call.
     pub(crate) fn of(&mut self, step: &Step) -> StateUse {
         let mut used = StateUse::default();
-        let Body::Closure { closure, unit, .. } = &step.body else { return used };
+        if let Body::Closure(code) = &step.body {
+            self.add(code, &mut used);
+        }
+        step.codes_around().for_each(|code| self.add(code, &mut used));
+        // Who asks whether it is there can do without.
+        used.reads.retain(|key| !used.asks.contains(key));
+        used
+    }
+
+    fn add(&mut self, code: &Code, used: &mut StateUse) {
+        let unit = code.unit();
         let functions = self.units.entry(Arc::as_ptr(unit)).or_insert_with(|| functions_of(unit));
-        let mut open = vec![closure.name()];
+        let mut open = vec![code.name()];
         let mut seen = HashSet::new();
         while let Some(name) = open.pop() {
             if let Some(function) = functions.get(name)
@@ -94,9 +104,6 @@ impl StateUses {
                 open.extend(function.leads_to.iter().map(String::as_str));
             }
         }
-        // Who asks whether it is there can do without.
-        used.reads.retain(|key| !used.asks.contains(key));
-        used
     }
 }
 

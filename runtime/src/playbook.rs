@@ -1,10 +1,14 @@
 //! Playbooks: units that declare steps, the order of the steps, and running them.
 
+mod arrange;
+mod body;
 mod configure;
 mod context;
 mod declare;
 mod eval;
 mod find;
+mod hooks;
+mod include;
 mod kept;
 mod load;
 mod order;
@@ -12,11 +16,16 @@ mod resume;
 mod run;
 mod select;
 
+pub use arrange::Unmatched;
+pub use body::{Body, Code, Native};
 pub use configure::{Layers, Setting};
 pub(crate) use context::{keepable, register as register_context};
-pub use declare::{Body, Native, OnError, Step, Unit};
-pub(crate) use declare::{Collector, StepOptions, declare, find_steps, include};
+pub(crate) use declare::{Collector, StepOptions, declare};
+pub use declare::{OnError, Step, Unit};
 pub use find::{Chosen, choose};
+pub use hooks::{HOOKS_FILE, Hook, HookSort, HooksFile};
+pub(crate) use hooks::{InsertOptions, ReplaceOptions, around, insert, replace, skip};
+pub(crate) use include::{find_steps, include};
 pub(crate) use kept::{journaled, restored};
 pub use load::{Playbook, Prepared};
 pub use resume::Resume;

@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Show(Show),
     /// Check a playbook and its values without running anything
     Check(Check),
+    /// Show what a customer folder changes about its playbook, and which of its hooks match no step any more
+    DiffStock(DiffStock),
     /// Evaluate an expression, for real, and print its value: what it changes is changed
     Eval(Eval),
     /// Show what scripts can call and read: all of it, one function, or what has all these words
@@ -406,6 +408,17 @@ pub(crate) struct Show {
 pub(crate) struct Check {
     #[command(flatten)]
     pub(crate) what: What,
+    /// What goes to stdout
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) output: Format,
+}
+
+/// `windlass diff-stock`.
+#[derive(Debug, Args)]
+pub(crate) struct DiffStock {
+    /// The customer folder; the one that you are in, without it
+    #[arg(value_name = "CUSTOMER")]
+    pub(crate) customer: Option<String>,
     /// What goes to stdout
     #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub(crate) output: Format,

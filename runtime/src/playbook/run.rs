@@ -1,16 +1,12 @@
 //! Running the steps of a prepared playbook, one after the other, on the session's script thread.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rhai::{Dynamic, NativeCallContext, Position};
-
-use super::context::{StepContext, keepable};
-use super::declare::{Body, OnError, Step, evaluate};
+use super::context::keepable;
+use super::declare::{OnError, Step};
 use super::kept::journaled;
 use super::load::Prepared;
-use crate::call::captured_names;
 use crate::cancel::{Cancel, Deadline};
 use crate::change::ResultWord;
 use crate::clock::Moment;
@@ -18,9 +14,7 @@ use crate::event::{Level, What};
 use crate::journal::{StepRecord, StepStart};
 use crate::report::{Report, RunStatus, StepReport, StepStatus};
 use crate::scope::{Phase, Scope, StepAt};
-use crate::script_error::from_script;
 use crate::session::{AfterFailure, Session};
-use crate::undo::native;
 use crate::value::Value;
 use crate::{Error, Kind, Result};
 
@@ -354,7 +348,7 @@ impl<'a> Runner<'a> {
             None => self.session.cancel().child(),
         };
         let scope = Scope::new(self.session.clone(), Phase::Run, at, cancel);
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.call(step, &scope)))
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| step.run(&scope)))
             .unwrap_or_else(|panic| Err(crate::bridge::panicked(panic.as_ref())));
         let registry = self.session.secrets();
         match result.and_then(|value| Value::from_dynamic(&value, registry)) {
@@ -372,45 +366,6 @@ impl<'a> Runner<'a> {
             }
         }
     }
-
-    fn call(&self, step: &Step, scope: &Arc<Scope>) -> Result<Dynamic> {
-        let (closure, unit, own) = match &step.body {
-            Body::Script(unit) => return evaluate(unit, scope, 0),
-            Body::Native(work) => return work(&native(scope)).map(|()| Dynamic::UNIT),
-            Body::Closure { closure, unit, own } => (closure, unit, own),
-        };
-        let mut global = match own {
-            Some(own) => (**own).clone(),
-            None => unit.end()?,
-        };
-        global.tag = scope.tag();
-        global.level = 0;
-        let source = global.source().unwrap_or(&unit.source).to_owned();
-        let engine = self.session.runtime().engine();
-        let context = NativeCallContext::new_with_all_fields(engine, "step", Some(&source), &global, Position::NONE);
-        let parameters = match own {
-            Some(_) => parameters_of(&context, closure.name()),
-            None => unit.parameters(closure.name()),
-        };
-        let takes_context = parameters.is_some_and(|count| count > closure.captures());
-        let arguments = if takes_context { vec![Dynamic::from(StepContext)] } else { Vec::new() };
-        let called = closure.for_call();
-        let entered = scope.enter();
-        let result = called.call_raw(&context, None, arguments);
-        drop(entered);
-        let value = result.or_else(|error| match *error {
-            rhai::EvalAltResult::Exit(value, _) => Ok(value),
-            other => Err(from_script(other, &source, Some(scope))),
-        })?;
-        closure.check_unchanged(&called, || captured_names(&context, closure)).map_err(|e| e.at(step.place.clone()))?;
-        Ok(value)
-    }
-}
-
-/// How many parameters a function has, captures included.
-fn parameters_of(context: &NativeCallContext<'_>, name: &str) -> Option<usize> {
-    let mut functions = context.iter_namespaces().flat_map(rhai::Module::iter_script_fn_info);
-    functions.find(|(_, _, other, _, _)| *other == name).map(|(_, _, _, parameters, _)| parameters)
 }
 
 /// Whether steps that need this one cannot run.

@@ -1,6 +1,7 @@
 //! An undo as a run of its own: it has a journal, goes on after it was interrupted, and can itself be taken back.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::{Item, Undoing};
 use crate::event::Level;
@@ -58,8 +59,9 @@ pub fn prepare(session: &Session, run: &str, items: Vec<Item>) -> Prepared {
         Step {
             key,
             options: StepOptions::titled(&format!("Take back {step}")),
-            body: Body::Native(Box::new(work)),
+            body: Body::Native(Arc::new(work)),
             place: Place { source: run.to_owned(), line: 0, column: 0 },
+            hooks: Vec::new(),
         }
     });
     Prepared::of_steps(session, &format!("undo of {run}"), steps.collect())

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod diff_stock;
 pub(crate) mod docs;
 pub(crate) mod eval;
 pub(crate) mod list;
