@@ -2,6 +2,7 @@
 
 mod builder;
 mod clusters;
+mod locking;
 mod machine;
 mod seams;
 mod warnings;
@@ -32,7 +33,10 @@ use crate::value::Value;
 use crate::{Error, Kind, Place, Result};
 use warnings::Warnings;
 
+use locking::Locks;
+
 pub use builder::SessionBuilder;
+pub use locking::HeldLock;
 pub use seams::{AfterFailure, ChangeGate, Decision, Failure, Limits, OnFailure, Prompter};
 
 struct Inner {
@@ -57,6 +61,7 @@ struct Inner {
     limits: Limits,
     programs: BTreeMap<String, PathBuf>,
     state_folder: Option<PathBuf>,
+    locks: Option<Arc<Locks>>,
     gathered: Gathered,
 }
 
