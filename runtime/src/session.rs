@@ -2,6 +2,7 @@
 
 mod builder;
 mod clusters;
+mod locking;
 mod machine;
 mod seams;
 mod state;
@@ -34,7 +35,10 @@ pub(crate) use state::Earlier;
 use state::Left;
 use warnings::Warnings;
 
+use locking::Locks;
+
 pub use builder::SessionBuilder;
+pub use locking::HeldLock;
 pub use seams::{AfterFailure, ChangeGate, Decision, Failure, Limits, OnFailure, Prompter};
 
 struct Inner {
@@ -59,6 +63,7 @@ struct Inner {
     limits: Limits,
     programs: BTreeMap<String, PathBuf>,
     state_folder: Option<PathBuf>,
+    locks: Option<Arc<Locks>>,
     gathered: Gathered,
 }
 

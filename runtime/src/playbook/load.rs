@@ -12,7 +12,8 @@ use super::order::sorted;
 use super::run::Run;
 use super::select::{Selection, skipped};
 use crate::files::{Home, Located, Tree};
-use crate::session::{Session, SessionBuilder};
+use crate::lock::Patience;
+use crate::session::{HeldLock, Session, SessionBuilder};
 use crate::{Error, Kind, Place, Result};
 
 /// A playbook before it is prepared: its script and where that is.
@@ -223,6 +224,15 @@ impl Prepared {
             opened.map_err(|e| self.session.mask_error(e))?;
         }
         Ok(())
+    }
+
+    /// Takes the locks that the session was set up for, before the first step: those of its clusters if a script of the
+    /// playbook calls what needs one, as far as [`Session::prepare_checked`] has found that out.
+    ///
+    /// # Errors
+    /// As [`Session::take_lock`].
+    pub fn take_lock(&self, patience: Patience) -> Result<HeldLock> {
+        self.session.take_lock(self.uses_cluster, patience)
     }
 
     /// The units whose top levels were evaluated.

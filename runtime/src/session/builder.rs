@@ -12,6 +12,7 @@ use crate::cancel::Cancel;
 use crate::customer::Conflicts;
 use crate::event::{Sink, Sinks};
 use crate::journal::{Journal, MemoryJournal};
+use crate::lock::LockOptions;
 use crate::runtime::Runtime;
 use crate::secret::{MemoryVault, Registry, Vault};
 use crate::target::Target;
@@ -36,6 +37,7 @@ pub struct SessionBuilder {
     limits: Limits,
     programs: BTreeMap<String, PathBuf>,
     state_folder: Option<PathBuf>,
+    lock: Option<LockOptions>,
 }
 
 impl SessionBuilder {
@@ -58,6 +60,7 @@ impl SessionBuilder {
             limits: Limits::default(),
             programs: BTreeMap::new(),
             state_folder: None,
+            lock: None,
         }
     }
 
@@ -161,6 +164,13 @@ impl SessionBuilder {
         self
     }
 
+    /// Lets the session lock what it changes: see [`Session::take_lock`]. Without this it locks nothing.
+    #[must_use]
+    pub fn lock(mut self, options: LockOptions) -> Self {
+        self.lock = Some(options);
+        self
+    }
+
     /// Opens the session.
     #[must_use]
     pub fn open(self) -> Session {
@@ -196,6 +206,7 @@ impl SessionBuilder {
             limits: self.limits,
             programs: self.programs,
             state_folder: self.state_folder,
+            locks: self.lock.map(|options| Arc::new(super::Locks::new(options))),
             gathered: super::Gathered::default(),
         }));
         session.sweep();
