@@ -8,7 +8,7 @@ use crate::exit;
 use crate::io::Io;
 
 const AFTER: &str = "WHAT is a customer folder, the name of a stock playbook (windlass list), a playbook's folder, or a .rhai file; \
-without it, the customer folder that you are in.\n\nExit codes: 0 done, 1 failed, 2 wrong before anything ran, 3 cancelled.";
+without it, the customer folder that you are in.\n\nExit codes: 0 done, 1 failed, 2 wrong before anything ran, 3 cancelled, 4 locked by somebody else.";
 
 /// Deployment playbooks for Kubernetes: run them, look into them, check them.
 #[derive(Debug, Parser)]
@@ -50,6 +50,8 @@ pub(crate) enum When {
 pub(crate) enum Command {
     /// Run a playbook on a cluster
     Run(Run),
+    /// Take back what a run has changed, the newest first
+    Undo(Undo),
     /// Show what was run: the runs of a customer folder, or of the user
     Runs(Runs),
     /// Run a playbook on a simulated cluster, whose time costs nothing
@@ -178,6 +180,29 @@ pub(crate) struct Resuming {
     /// Go on although scripts or values have changed since
     #[arg(long, requires = "resume")]
     pub(crate) accept_changes: bool,
+}
+
+/// `windlass undo`.
+#[derive(Debug, Args)]
+pub(crate) struct Undo {
+    /// The run, or the beginning or end of its id; the last one without it
+    #[arg(value_name = "RUN", default_value = LAST, hide_default_value = true)]
+    pub(crate) run: String,
+    /// Back to how it was when this step was done: only what came after it is taken back
+    #[arg(long, value_name = "STEP")]
+    pub(crate) to: Option<String>,
+    /// Show what would be taken back, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Answer the question of this key with yes, beforehand: `undo`
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
+    pub(crate) yes_to: Vec<String>,
+    #[command(flatten)]
+    pub(crate) whose: WhoseRuns,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
 }
 
 /// The run that is meant where none is named.

@@ -112,10 +112,8 @@ impl StoredRun {
         let mut notes = lock(&self.notes);
         let sealed = notes.iter().map(|note| self.sealed_note(&run, note)).collect::<Result<Vec<_>>>()?;
         self.store.commit(|transaction| {
-            for (note, sealed) in notes.iter().zip(&sealed) {
-                write_note(transaction, &run, note, sealed)?;
-            }
-            work(transaction, &run)
+            work(transaction, &run)?;
+            notes.iter().zip(&sealed).try_for_each(|(note, sealed)| write_note(transaction, &run, note, sealed))
         })?;
         notes.clear();
         Ok(())

@@ -12,3 +12,4 @@ pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod shadow;
 pub(crate) mod show;
+pub(crate) mod undo;

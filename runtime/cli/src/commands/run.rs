@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use windlass_runtime::SessionBuilder;
 use windlass_runtime::access::Access;
 use windlass_runtime::journal::{Journal, MemoryJournal};
+use windlass_runtime::lock::LockOptions;
 use windlass_runtime::playbook::Resume;
 use windlass_runtime::{Error, Kind, Result as Tried};
 
@@ -11,7 +13,8 @@ use crate::args::{LAST, Resuming, Run, RunOutput};
 use crate::clean::line;
 use crate::failed::Failed;
 use crate::io::Ui;
-use crate::launch::{Launch, tell_failed};
+use crate::launch::{Chosen, Launch, tell_failed};
+use crate::progress::Progress;
 use crate::prompt::Terminal;
 use crate::workspace::Workspace;
 use crate::{exit, journals, vault, workspace};
@@ -24,23 +27,23 @@ fn attempt(run: &Run, ui: &Ui) -> Result<u8, Failed> {
     let workspace = Workspace::open(run.what.what.as_deref(), &run.what.values)?;
     let target = workspace::target(&run.cluster, workspace.customer.as_ref())?;
     let Some(journal) = journal(run, &workspace, ui)? else { return Ok(exit::OK) };
-    let mut launch = Launch::new(ui, &workspace, &run.steps, &run.telling)?;
-    launch.resume = resume(&run.resuming);
+    let launch = Launch::new(ui, workspace.sources.clone(), &run.telling)?;
+    let chosen = Chosen { resume: resume(&run.resuming), ..Chosen::of(&run.steps) };
+    let customer = workspace.customer.as_ref();
     let report = launch.run(
+        &workspace,
+        &chosen,
         target,
         |mut builder, progress| {
-            builder = builder.vault(vault::of(&ui.machine, workspace.customer.as_ref())).journal(journal);
+            builder = builder.vault(vault::of(&ui.machine, customer)).journal(journal);
+            builder = builder.lock(LockOptions::of(&workspace.playbook, customer));
             if run.read_only {
                 builder = builder.access(Access::read_only());
             }
             for key in &run.yes_to {
                 builder = builder.yes_to(key);
             }
-            if ui.io.process && Terminal::is_there() {
-                let (cancel, progress) = (launch.cancel.clone(), progress.clone());
-                builder = builder.prompter(Arc::new(Terminal { cancel, progress, style: ui.err_style }));
-            }
-            builder
+            asking(builder, &launch, progress, ui)
         },
         |_| Ok(()),
     )?;
@@ -48,6 +51,15 @@ fn attempt(run: &Run, ui: &Ui) -> Result<u8, Failed> {
         ui.out_json(&report);
     }
     Ok(launch.code(report.status))
+}
+
+/// Asks the person at the terminal, where there is one.
+pub(super) fn asking(builder: SessionBuilder, launch: &Launch<'_>, progress: &Progress, ui: &Ui) -> SessionBuilder {
+    if !ui.io.process || !Terminal::is_there() {
+        return builder;
+    }
+    let (cancel, progress) = (launch.cancel.clone(), progress.clone());
+    builder.prompter(Arc::new(Terminal { cancel, progress, style: ui.err_style }))
 }
 
 fn resume(resuming: &Resuming) -> Option<Resume> {
