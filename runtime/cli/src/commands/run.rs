@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use windlass_runtime::Error;
 use windlass_runtime::access::Access;
 
 use crate::args::{Run, RunOutput};
@@ -17,6 +18,11 @@ pub(crate) fn run(run: &Run, ui: &Ui) -> Result<u8, Failed> {
 }
 
 fn attempt(run: &Run, ui: &Ui) -> Result<u8, Failed> {
+    let someone = ui.io.process && Terminal::is_there();
+    if run.step && !someone {
+        let error = Error::usage("--step asks a person before each step, and there is no terminal to ask on");
+        return Err(error.hint("run it at a terminal, or leave --step out; --only STEP runs one step").into());
+    }
     let workspace = Workspace::open(run.what.what.as_deref(), &run.what.values)?;
     let target = workspace::target(&run.cluster, workspace.customer.as_ref())?;
     let launch = Launch::new(ui, &workspace, &run.steps, &run.telling)?;
@@ -30,9 +36,13 @@ fn attempt(run: &Run, ui: &Ui) -> Result<u8, Failed> {
             for key in &run.yes_to {
                 builder = builder.yes_to(key);
             }
-            if ui.io.process && Terminal::is_there() {
+            if someone {
                 let (cancel, progress) = (launch.cancel.clone(), progress.clone());
-                builder = builder.prompter(Arc::new(Terminal { cancel, progress, style: ui.err_style }));
+                let values = workspace.shown_values();
+                builder = builder.prompter(Arc::new(Terminal { cancel, progress, style: ui.err_style, values }));
+            }
+            if run.step {
+                builder = builder.step_by_step();
             }
             builder
         },
