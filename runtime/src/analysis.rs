@@ -88,6 +88,7 @@ impl StateUses {
                 visit(&unit.ast, |path| whole.look(path));
                 used.values = whole.state.values;
             }
+            Body::Native(_) => {}
         }
         step.codes_around().for_each(|code| self.add(code, &mut used));
         // Who asks whether it is there can do without.

@@ -38,7 +38,7 @@ pub(crate) fn side_by_side(
 ) -> Result<Vec<Result<Value>>> {
     let count = items.len();
     let branches = call.scope.branches(count).into_iter().zip(items).enumerate();
-    let queue: Mutex<VecDeque<(usize, (Arc<Scope>, Value))>> = Mutex::new(branches.collect());
+    let queue = Mutex::new(branches.collect::<VecDeque<_>>());
     let results: Mutex<Vec<Option<Result<Value>>>> = Mutex::new((0..count).map(|_| None).collect());
     let work = || {
         loop {

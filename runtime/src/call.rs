@@ -15,7 +15,7 @@ use crate::change::Op;
 use crate::closure::Closure;
 use crate::cluster::Cluster;
 use crate::event::{Level, What};
-use crate::journal::Undoes;
+use crate::journal::{RemarkSort, Undoes};
 use crate::scope::Scope;
 use crate::session::Session;
 use crate::sync::lock;
@@ -242,9 +242,9 @@ impl<'a> Call<'a> {
         *lock(&self.undoes) = Some(undoes);
     }
 
-    /// Records what a person decided, with what is recorded next.
-    pub fn decided(&self, text: &str) {
-        self.scope.decided(text);
+    /// Records a remark for the run's report, with what is recorded next.
+    pub fn remark(&self, sort: RemarkSort, text: &str) {
+        self.scope.remark(sort, text);
     }
 
     /// Tells how far something is that takes longer than a second.

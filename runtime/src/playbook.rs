@@ -18,9 +18,9 @@ mod select;
 mod upcoming;
 
 pub use arrange::Unmatched;
-pub use body::{Body, Code};
+pub use body::{Body, Code, Native};
 pub use configure::{Layers, Setting};
-pub(crate) use context::register as register_context;
+pub(crate) use context::{keepable, register as register_context};
 pub(crate) use declare::{Collector, StepOptions, declare};
 pub use declare::{OnError, Step, Unit};
 pub use find::{Chosen, choose};

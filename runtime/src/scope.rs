@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use rhai::{Dynamic, NativeCallContext};
 
 use crate::cancel::Cancel;
-use crate::journal::{BranchKey, EntryId, Note};
+use crate::journal::{BranchKey, EntryId, Note, RemarkSort};
 use crate::playbook::{Collector, journaled};
 use crate::session::Session;
 use crate::sync::lock;
@@ -171,10 +171,10 @@ impl Scope {
         EntryId { resumed, step: self.step.index, attempt: self.step.attempt, path }
     }
 
-    /// Records what a person decided, with what is recorded next.
-    pub(crate) fn decided(&self, text: &str) {
+    /// Records a remark, with what is recorded next.
+    pub(crate) fn remark(&self, sort: RemarkSort, text: &str) {
         let (id, at, text) = (Some(self.next_id()), self.session.clock().wall(), self.session.mask(text));
-        self.session.journal().note(Note::Decision { id, at, text });
+        self.session.journal().note(Note::Remark { sort, id, at, text });
     }
 
     /// Keeps an error that goes into a script, so that it is known again when it comes out, with its source.

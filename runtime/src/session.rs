@@ -3,6 +3,7 @@
 mod asking;
 mod builder;
 mod clusters;
+mod locking;
 mod machine;
 mod seams;
 mod state;
@@ -36,7 +37,10 @@ pub(crate) use state::Earlier;
 use state::Left;
 use warnings::Warnings;
 
+use locking::Locks;
+
 pub use builder::SessionBuilder;
+pub use locking::HeldLock;
 pub use seams::{AfterFailure, BeforeStep, Breakpoint, ChangeGate, Decision, Failure, Limits, OnFailure, Prompter};
 
 struct Inner {
@@ -62,6 +66,7 @@ struct Inner {
     limits: Limits,
     programs: BTreeMap<String, PathBuf>,
     state_folder: Option<PathBuf>,
+    locks: Option<Arc<Locks>>,
     gathered: Gathered,
 }
 

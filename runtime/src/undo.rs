@@ -1,5 +1,7 @@
 //! Taking back what a run changed, from its journal.
 
+mod run;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -10,6 +12,8 @@ use crate::journal::{Entry, EntryId, Intent, Undoes};
 use crate::scope::{Phase, Scope, StepAt};
 use crate::session::Session;
 use crate::{Call, Error, Kind, Place, Result};
+
+pub use run::{after, prepare};
 
 /// What became of one recorded change.
 #[derive(Debug)]

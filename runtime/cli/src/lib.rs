@@ -6,6 +6,7 @@ mod commands;
 mod declaration;
 mod failed;
 mod io;
+mod journals;
 mod launch;
 mod progress;
 mod prompt;
@@ -37,6 +38,8 @@ pub mod exit {
     pub const USAGE: u8 = 2;
     /// Cancelled.
     pub const CANCELLED: u8 = 3;
+    /// Somebody else has the lock.
+    pub const LOCKED: u8 = 4;
 }
 
 /// Runs the command with these arguments (the first is the program's name) and gives its exit code.
@@ -53,6 +56,8 @@ pub fn run_on<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>,
     let ui = Ui::new(io, machine, &cli.shared);
     let result = match cli.command {
         Command::Run(run) => commands::run::run(&run, &ui),
+        Command::Undo(undo) => commands::undo::run(&undo, &ui),
+        Command::Runs(runs) => commands::runs::run(&runs, &ui),
         Command::Rehearse(rehearse) => commands::rehearse::run(&rehearse, &ui),
         Command::Shadow(shadow) => commands::shadow::run(&shadow, &ui),
         Command::List(list) => commands::list::run(&list, &ui),

@@ -24,6 +24,13 @@ pub(crate) fn in_customer_folder() -> bool {
     std::env::current_dir().is_ok_and(|here| Customer::around(&here).is_some())
 }
 
+/// The customer folder that is named, or else the one that one stands in.
+pub(crate) fn customer(named: Option<&std::path::Path>) -> Result<Option<Customer>> {
+    let around = || std::env::current_dir().ok().and_then(|here| Customer::around(&here));
+    let folder = named.map(ToOwned::to_owned).or_else(around);
+    folder.map(|folder| Customer::open(&folder)).transpose()
+}
+
 /// What was chosen, with its values.
 pub(crate) struct Workspace {
     pub(crate) playbook: Playbook,

@@ -57,6 +57,8 @@ impl Call<'_> {
             gate.before_change(&change)?;
         }
         session.ask_identities(&self.scope.cancel)?;
+        // An intent is written only by who has the lock, and has said what it is about to do.
+        let _announced = session.announce(&self.primitive, &change, &self.scope)?;
         // What is stopped already is not begun, and leaves no intent.
         if let Some(reason) =
             self.scope.cancel.reason().or_else(|| self.scope.cancel.check_deadline(&**session.clock()))

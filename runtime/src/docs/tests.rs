@@ -76,6 +76,7 @@ fn the_engines_own_functions_and_what_scripts_are_given_are_in_it() {
             "ctx",
             "include_steps",
             "insert",
+            "once",
             "replace",
             "skip",
             "sleep",

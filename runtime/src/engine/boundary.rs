@@ -8,6 +8,7 @@ use rhai::{Dynamic, NativeCallContext};
 
 use super::waiting::Waiting;
 use crate::call::Call;
+use crate::journal::RemarkSort;
 use crate::primitive::{Arguments, Effect, Primitive};
 use crate::scope::{Phase, Scope, reset_operations};
 use crate::script_error::{raise, terminate};
@@ -107,7 +108,8 @@ fn attempt(
             Decision::Fail => return Err(error),
             Decision::Retry => {}
             Decision::Take(value) => {
-                scope.decided(&format!("{} failed and was given a value: {}", primitive.id(), error.message()));
+                let text = format!("{} failed and was given a value: {}", primitive.id(), error.message());
+                scope.remark(RemarkSort::Decision, &text);
                 drop(entered);
                 return Ok(value);
             }

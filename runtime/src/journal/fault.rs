@@ -17,6 +17,8 @@ pub(super) enum Fault {
     Damaged { path: PathBuf, source: Option<rusqlite::Error> },
     #[error("another process has kept the journal {} busy for too long", .path.display())]
     Busy { path: PathBuf, source: rusqlite::Error },
+    #[error("another process has gone on with this run in the meantime")]
+    Overtaken { source: rusqlite::Error },
     #[error("the journal {} does not work", .path.display())]
     Other { path: PathBuf, source: rusqlite::Error },
     #[error("the journal {} was written by a later version of Windlass", .path.display())]
@@ -45,6 +47,7 @@ impl Fault {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
                 Fault::Busy { path, source }
             }
+            Some(ErrorCode::ConstraintViolation) => Fault::Overtaken { source },
             _ => Fault::Other { path, source },
         }
     }
@@ -54,6 +57,7 @@ impl Fault {
             Fault::Full { .. } | Fault::Closed { .. } | Fault::Other { .. } => Kind::System,
             Fault::Damaged { .. } | Fault::Later { .. } | Fault::Broken { .. } => Kind::Malformed,
             Fault::Busy { .. } => Kind::Unavailable,
+            Fault::Overtaken { .. } => Kind::Conflict,
             Fault::Sealed { .. } => Kind::Denied,
             Fault::NoRun { .. } => Kind::NotFound,
             Fault::Ambiguous { .. } => Kind::Usage,
@@ -74,6 +78,7 @@ impl Fault {
                 path.display()
             ),
             Fault::Busy { .. } => "is another run of this user on a slow disk? Run again".into(),
+            Fault::Overtaken { .. } => "see how it stands: windlass runs show".into(),
             Fault::Other { .. } => "see whether the disk is well".into(),
             Fault::Later { .. } => "use that version, or a newer one".into(),
             Fault::Broken { .. } => "restore the journal from a backup, or import the run again".into(),

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard};
 
 use super::Journal;
-use super::records::{Entry, EntryId, Intent, Note, Past, ResultRecord, RunStart, StepRecord, StepStart};
+use super::records::{Entry, EntryId, Intent, Note, Past, RemarkSort, ResultRecord, RunStart, StepRecord, StepStart};
 use crate::report::Report;
 use crate::{Error, Result};
 
@@ -35,7 +35,10 @@ impl MemoryJournal {
     /// What persons decided.
     #[must_use]
     pub fn decisions(&self) -> Vec<String> {
-        let text = |note: &Note| if let Note::Decision { text, .. } = note { Some(text.clone()) } else { None };
+        let text = |note: &Note| match note {
+            Note::Remark { sort: RemarkSort::Decision, text, .. } => Some(text.clone()),
+            _ => None,
+        };
         self.lock().notes.iter().filter_map(text).collect()
     }
 

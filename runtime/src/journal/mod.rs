@@ -1,19 +1,22 @@
 //! Where intents and results are written: the intent before a change acts, the result after.
 
 mod fault;
+mod listing;
 mod memory;
 mod past;
 mod records;
 mod seal;
 mod store;
 mod stored;
+mod transfer;
 mod watched;
 mod who;
 
+pub use listing::{AttemptRecord, ChangeRecord, RemarkRecord, RunLine, RunRecord, SessionRecord};
 pub use memory::MemoryJournal;
 pub use records::{
-    BranchKey, Entry, EntryId, Intent, Note, Past, PlannedStep, ResultRecord, RunStart, Standing, StepPast, StepRecord,
-    StepStart, Undoes,
+    BranchKey, Entry, EntryId, Intent, Note, Past, PlannedStep, RemarkSort, ResultRecord, RunStart, Standing, StepPast,
+    StepRecord, StepStart, Undoes,
 };
 pub use store::{JOURNAL_FILE, Store};
 pub use stored::{About, ChangedResource, StoredRun};

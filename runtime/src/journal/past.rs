@@ -1,15 +1,16 @@
 //! What is in a journal of a run that goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use rusqlite::params;
 use serde_json::Value as Json;
 
-use super::records::{BranchKey, Past, PlannedStep, StepPast};
+use super::records::{BranchKey, Past, PlannedStep, StepPast, Undoes};
 use super::seal::DataKey;
 use super::store::Store;
 use super::stored::{about_branch, about_once, about_step, path_of};
 use crate::Result;
+use crate::change::ResultWord;
 use crate::report::StepReport;
 
 /// A step as it stands in the file.
@@ -22,6 +23,7 @@ pub(super) fn read(store: &Store, run: &str, key: &DataKey) -> Result<Past> {
     })?;
     let planned: Vec<PlannedStep> = serde_json::from_str(&steps).unwrap_or_default();
     let mut past = Past {
+        run: Some(run.to_owned()),
         resumed: resumed + 1,
         identities: serde_json::from_str(&identities).unwrap_or_default(),
         left_out: planned.into_iter().filter_map(|step| Some((step.key, step.left_out?))).collect(),
@@ -36,6 +38,7 @@ pub(super) fn read(store: &Store, run: &str, key: &DataKey) -> Result<Past> {
         let value = key.open(&about_once(run, &step, &name), &value)?;
         past.once.insert((step, name), value);
     }
+    past.undone = read_undone(store, run)?;
     let branches: Vec<(String, String, Vec<u8>)> = store.try_with(|connection| {
         let mut statement = connection.prepare("SELECT step, path, value FROM branch WHERE run = ?1")?;
         statement.query_map(params![run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
@@ -45,6 +48,25 @@ pub(super) fn read(store: &Store, run: &str, key: &DataKey) -> Result<Past> {
         past.branches.entry(step).or_default().insert(BranchKey { path: path_of(&path), item }, value);
     }
     Ok(past)
+}
+
+/// What an undo has taken back: what it has noted, and what its own changes say.
+fn read_undone(store: &Store, run: &str) -> Result<HashSet<Undoes>> {
+    let noted: Vec<(String, u32)> = store.try_with(|connection| {
+        let mut statement = connection.prepare("SELECT id, part FROM undone WHERE run = ?1")?;
+        statement.query_map(params![run], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    })?;
+    let changes: Vec<(String, String)> = store.try_with(|connection| {
+        let query = "SELECT undoes, results FROM change WHERE run = ?1 AND undoes IS NOT NULL AND results IS NOT NULL";
+        let mut statement = connection.prepare(query)?;
+        statement.query_map(params![run], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    })?;
+    let noted = noted.into_iter().filter_map(|(id, part)| Some(Undoes { id: id.parse().ok()?, part }));
+    let changed = changes.into_iter().filter_map(|(undoes, results)| {
+        let results: Vec<ResultWord> = serde_json::from_str(&results).ok()?;
+        if results.iter().all(|word| word.took_effect()) { serde_json::from_str(&undoes).ok() } else { None }
+    });
+    Ok(noted.chain(changed).collect())
 }
 
 fn read_steps(store: &Store, run: &str, key: &DataKey, past: &mut Past) -> Result<()> {

@@ -1,6 +1,6 @@
 //! What a journal is given, and what it gives back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -23,6 +23,19 @@ pub struct EntryId {
     /// The number within the step, from 0; within branches, that of the group of branches, the branch's own, and the number
     /// within the branch.
     pub path: Vec<u32>,
+}
+
+impl std::str::FromStr for EntryId {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut pieces = text.splitn(4, '/');
+        let mut number = || pieces.next().and_then(|piece| piece.parse().ok()).ok_or(());
+        let (resumed, step, attempt) = (number()?, number()?, number()?);
+        let path = pieces.next().ok_or(())?;
+        let path = path.split('.').map(|number| number.parse().map_err(|_| ())).collect::<Result<_, ()>>()?;
+        Ok(Self { resumed, step, attempt, path })
+    }
 }
 
 impl fmt::Display for EntryId {
@@ -131,13 +144,15 @@ pub type Entry = (Intent, Option<ResultRecord>);
 /// Something that is kept together with what is written next.
 #[derive(Debug, Clone)]
 pub enum Note {
-    /// Something explicitly allowed or decided by a person: an approval, an assumed value.
-    Decision {
+    /// What a report has to say beside changes.
+    Remark {
+        /// What sort of remark.
+        sort: RemarkSort,
         /// Its place in the order, where it has one.
         id: Option<EntryId>,
         /// When, on the target's clock.
         at: Timestamp,
-        /// What was decided, without secrets.
+        /// The text, without secrets.
         text: String,
     },
     /// A value that an interrupted step gets back when it starts over.
@@ -160,6 +175,30 @@ pub enum Note {
     },
     /// A part of a recorded change needs not be taken back (any more).
     Undone(Undoes),
+}
+
+/// What sort of remark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RemarkSort {
+    /// Something explicitly allowed or decided by a person: an approval, an assumed value.
+    Decision,
+    /// A finding that the customer lives with.
+    Accepted,
+    /// What is left to be done by hand.
+    Manual,
+}
+
+impl RemarkSort {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RemarkSort::Decision => "decision",
+            RemarkSort::Accepted => "accepted",
+            RemarkSort::Manual => "manual",
+        }
+    }
 }
 
 /// A branch of a step: where it stands, and what it was given.
@@ -213,6 +252,8 @@ pub struct Standing {
 /// What is in a journal of a run that goes on.
 #[derive(Debug, Clone, Default)]
 pub struct Past {
+    /// The run that goes on; nothing for a new one.
+    pub run: Option<String>,
     /// How often the run has been resumed, this time included; 0 for a new run.
     pub resumed: u32,
     /// The clusters' identities, by name.
@@ -225,6 +266,8 @@ pub struct Past {
     pub state: BTreeMap<String, Json>,
     /// The values that steps get back which start over, by step and name.
     pub once: BTreeMap<(String, String), Json>,
+    /// What an undo has taken back already.
+    pub undone: HashSet<Undoes>,
     /// The branches that have ended well in steps that have not, by step.
     pub branches: BTreeMap<String, BTreeMap<BranchKey, Json>>,
 }

@@ -66,9 +66,10 @@ CREATE TABLE change (
   PRIMARY KEY (run, resumed, step, attempt, path)
 ) STRICT;
 
-CREATE TABLE decision (
+CREATE TABLE remark (
   run  TEXT NOT NULL REFERENCES run (id) ON DELETE CASCADE,
   id   TEXT,
+  sort TEXT NOT NULL,           -- decision, accepted, manual
   at   TEXT NOT NULL,
   text TEXT NOT NULL
 ) STRICT;

@@ -22,7 +22,7 @@ pub const JOURNAL_FILE: &str = "journal.db";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The form of the tables: it grows by one with each change of it.
-const VERSION: i32 = 1;
+pub(super) const VERSION: i32 = 1;
 
 /// Many unfinished runs are no help in an error.
 const SHOWN: usize = 5;

@@ -112,10 +112,8 @@ impl StoredRun {
         let mut notes = lock(&self.notes);
         let sealed = notes.iter().map(|note| self.sealed_note(&run, note)).collect::<Result<Vec<_>>>()?;
         self.store.commit(|transaction| {
-            for (note, sealed) in notes.iter().zip(&sealed) {
-                write_note(transaction, &run, note, sealed)?;
-            }
-            work(transaction, &run)
+            work(transaction, &run)?;
+            notes.iter().zip(&sealed).try_for_each(|(note, sealed)| write_note(transaction, &run, note, sealed))
         })?;
         notes.clear();
         Ok(())
@@ -123,7 +121,7 @@ impl StoredRun {
 
     fn sealed_note(&self, run: &str, note: &Note) -> Result<Vec<u8>> {
         match note {
-            Note::Decision { .. } | Note::Undone(_) => Ok(Vec::new()),
+            Note::Remark { .. } | Note::Undone(_) => Ok(Vec::new()),
             Note::Once { step, name, value } => self.key.seal(&about_once(run, step, name), value),
             Note::BranchEnded { step, branch, value } => {
                 self.key.seal(&about_branch(run, step, &path_text(&branch.path)), &(&branch.item, value))
@@ -183,9 +181,9 @@ pub(super) fn path_of(text: &str) -> Vec<u32> {
 
 fn write_note(transaction: &Transaction<'_>, run: &str, note: &Note, sealed: &[u8]) -> rusqlite::Result<()> {
     match note {
-        Note::Decision { id, at, text } => transaction
-            .prepare_cached("INSERT INTO decision VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![run, id.as_ref().map(ToString::to_string), at.to_string(), text]),
+        Note::Remark { sort, id, at, text } => transaction
+            .prepare_cached("INSERT INTO remark VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![run, id.as_ref().map(ToString::to_string), sort.as_str(), at.to_string(), text]),
         Note::Once { step, name, .. } => transaction
             .prepare_cached("INSERT OR REPLACE INTO once VALUES (?1, ?2, ?3, ?4)")?
             .execute(params![run, step, name, sealed]),

@@ -11,6 +11,7 @@ use crate::call::{Call, captured_names};
 use crate::closure::Closure;
 use crate::scope::Scope;
 use crate::script_error::{from_script, raise};
+use crate::undo::native;
 use crate::{Error, Place, Result};
 
 /// A closure that a unit's top level gave to a declaration.
@@ -31,7 +32,12 @@ pub enum Body {
     Closure(Arc<Code>),
     /// A whole script without steps.
     Script(Arc<Unit>),
+    /// Work of the engine's own.
+    Native(Native),
 }
+
+/// Work of the engine's own, as the body of a step.
+pub type Native = Arc<dyn Fn(&Call<'_>) -> Result<()> + Send + Sync>;
 
 impl Code {
     /// The closure that a call at the top level of a unit was given.
@@ -109,6 +115,7 @@ impl Wrapped {
             return match &self.body {
                 Body::Script(unit) => evaluate(unit, scope, level),
                 Body::Closure(code) => code.call(scope, level, vec![Dynamic::from(StepContext)]),
+                Body::Native(work) => work(&native(scope)).map(|()| Dynamic::UNIT),
             };
         };
         let original = self.clone().original(within + 1)?;

@@ -85,6 +85,22 @@ pub struct Step {
     pub hooks: Vec<Hook>,
 }
 
+impl StepOptions {
+    /// Those of a step that says nothing but what it is called.
+    pub(crate) fn titled(title: &str) -> Self {
+        Self {
+            title: Some(title.to_owned()),
+            needs: Vec::new(),
+            tags: Vec::new(),
+            timeout: None,
+            retries: 0,
+            backoff: Duration::ZERO,
+            on_error: OnError::Stop,
+            irreversible: false,
+        }
+    }
+}
+
 impl Step {
     /// Its title, or its key.
     #[must_use]
@@ -100,18 +116,19 @@ impl Step {
             || self.key.strip_prefix(word).is_some_and(|rest| rest.starts_with('/'))
     }
 
-    /// The unit that its code belongs to.
+    /// The unit that its code belongs to, where it has one.
     #[must_use]
-    pub fn unit(&self) -> &Arc<Unit> {
+    pub fn unit(&self) -> Option<&Arc<Unit>> {
         match &self.body {
-            Body::Closure(code) => code.unit(),
-            Body::Script(unit) => unit,
+            Body::Closure(code) => Some(code.unit()),
+            Body::Script(unit) => Some(unit),
+            Body::Native(_) => None,
         }
     }
 
     /// The units that its code and that of its hooks belong to.
     pub(crate) fn units(&self) -> impl Iterator<Item = &Arc<Unit>> {
-        std::iter::once(self.unit()).chain(self.codes_around().map(|code| code.unit()))
+        self.unit().into_iter().chain(self.codes_around().map(|code| code.unit()))
     }
 }
 

@@ -6,15 +6,14 @@ use std::sync::Arc;
 
 use super::arrange::{Unmatched, arranged};
 use super::body::Body;
-use super::declare::{
-    Collected, Collector, OnError, Step, StepOptions, Unit, declares_steps, declaring, evaluate_unit,
-};
+use super::declare::{Collected, Collector, Step, StepOptions, Unit, declares_steps, declaring, evaluate_unit};
 use super::hooks::HooksFile;
 use super::order::sorted;
 use super::run::Run;
 use super::select::{Selection, skipped};
 use crate::files::{Home, Located, Tree};
-use crate::session::{Session, SessionBuilder};
+use crate::lock::Patience;
+use crate::session::{HeldLock, Session, SessionBuilder};
 use crate::{Error, Kind, Place, Result};
 
 /// A playbook before it is prepared: its script and where that is.
@@ -180,16 +179,7 @@ impl Session {
 impl Collected {
     /// A script without steps is one step.
     fn is_whole(&mut self, playbook: &Playbook, unit: &Arc<Unit>) {
-        let options = StepOptions {
-            title: Some(playbook.name.clone()),
-            needs: Vec::new(),
-            tags: Vec::new(),
-            timeout: None,
-            retries: 0,
-            backoff: std::time::Duration::ZERO,
-            on_error: OnError::Stop,
-            irreversible: false,
-        };
+        let options = StepOptions::titled(&playbook.name);
         let place = Place { source: playbook.source.clone(), line: 1, column: 1 };
         let body = Body::Script(unit.clone());
         self.units.push(unit.clone());
@@ -199,6 +189,18 @@ impl Collected {
 }
 
 impl Prepared {
+    /// Steps of the engine's own, in the order in which they run.
+    pub(crate) fn of_steps(session: &Session, name: &str, steps: Vec<Step>) -> Self {
+        Self {
+            session: session.clone(),
+            name: name.to_owned(),
+            units: Vec::new(),
+            steps,
+            unmatched: Vec::new(),
+            uses_cluster: true,
+        }
+    }
+
     /// The steps, in the order in which they run.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
@@ -222,6 +224,15 @@ impl Prepared {
             opened.map_err(|e| self.session.mask_error(e))?;
         }
         Ok(())
+    }
+
+    /// Takes the locks that the session was set up for, before the first step: those of its clusters if a script of the
+    /// playbook calls what needs one, as far as [`Session::prepare_checked`] has found that out.
+    ///
+    /// # Errors
+    /// As [`Session::take_lock`].
+    pub fn take_lock(&self, patience: Patience) -> Result<HeldLock> {
+        self.session.take_lock(self.uses_cluster, patience)
     }
 
     /// The units whose top levels were evaluated.

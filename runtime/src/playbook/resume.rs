@@ -11,7 +11,7 @@ use super::select::Selection;
 use crate::change::Probed;
 use crate::change::ResultWord;
 use crate::event::Level;
-use crate::journal::{Entry, Note, Past, PlannedStep, ResultRecord, RunStart};
+use crate::journal::{Entry, Note, Past, PlannedStep, RemarkSort, ResultRecord, RunStart};
 use crate::session::{Earlier, Session};
 use crate::{Error, Kind, Result, undo};
 
@@ -106,7 +106,8 @@ impl Prepared {
         }
         let text = format!("resumed although these have changed: {listed}");
         session.log(None, Level::Warn, &text);
-        session.journal().note(Note::Decision { id: None, at: session.clock().wall(), text });
+        let (sort, at) = (RemarkSort::Decision, session.clock().wall());
+        session.journal().note(Note::Remark { sort, id: None, at, text });
         Ok(())
     }
 

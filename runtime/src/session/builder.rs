@@ -13,6 +13,7 @@ use crate::cancel::Cancel;
 use crate::customer::Conflicts;
 use crate::event::{Sink, Sinks};
 use crate::journal::{Journal, MemoryJournal};
+use crate::lock::LockOptions;
 use crate::runtime::Runtime;
 use crate::secret::{MemoryVault, Registry, Vault};
 use crate::target::Target;
@@ -38,6 +39,7 @@ pub struct SessionBuilder {
     limits: Limits,
     programs: BTreeMap<String, PathBuf>,
     state_folder: Option<PathBuf>,
+    lock: Option<LockOptions>,
 }
 
 impl SessionBuilder {
@@ -61,6 +63,7 @@ impl SessionBuilder {
             limits: Limits::default(),
             programs: BTreeMap::new(),
             state_folder: None,
+            lock: None,
         }
     }
 
@@ -171,6 +174,13 @@ impl SessionBuilder {
         self
     }
 
+    /// Lets the session lock what it changes: see [`Session::take_lock`]. Without this it locks nothing.
+    #[must_use]
+    pub fn lock(mut self, options: LockOptions) -> Self {
+        self.lock = Some(options);
+        self
+    }
+
     /// Opens the session.
     #[must_use]
     pub fn open(self) -> Session {
@@ -185,7 +195,7 @@ impl SessionBuilder {
         }
         let values_dynamic = Value::from(self.values.clone()).into_dynamic().into_read_only();
         let session = Session(Arc::new(Inner {
-            id: run_id(),
+            id: self.journal.past().run.clone().unwrap_or_else(run_id),
             clock: self.target.clock(),
             bridge: self.runtime.bridge().for_target(self.target.simulation()),
             runtime: self.runtime,
@@ -207,6 +217,7 @@ impl SessionBuilder {
             limits: self.limits,
             programs: self.programs,
             state_folder: self.state_folder,
+            locks: self.lock.map(|options| Arc::new(super::Locks::new(options))),
             gathered: super::Gathered::default(),
         }));
         session.sweep();

@@ -22,6 +22,8 @@ pub(super) struct Left {
     /// The keys of the state that were set since a step ended.
     written: BTreeSet<String>,
     earlier: Earlier,
+    /// The values that a step gets back which starts over, by step and name.
+    once: BTreeMap<(String, String), Json>,
     /// Whether branches that are done are not run again.
     failed_only: bool,
 }
@@ -55,6 +57,16 @@ impl Session {
     pub(crate) fn branch_done(&self, step: &str, branch: &BranchKey) -> Option<Json> {
         let wanted = self.left().failed_only;
         if wanted { self.journal().past().branches.get(step)?.get(branch).cloned() } else { None }
+    }
+
+    /// The value of this step and name that is there from when the step was begun before.
+    pub(crate) fn once(&self, key: &(String, String)) -> Option<Json> {
+        let known = self.left().once.get(key).cloned();
+        known.or_else(|| self.journal().past().once.get(key).cloned())
+    }
+
+    pub(crate) fn keep_once(&self, key: (String, String), value: Json) {
+        self.left().once.insert(key, value);
     }
 
     /// A piece of state, if there is one.
@@ -120,7 +132,10 @@ impl Session {
         written.into_iter().filter_map(|key| left.state.get(&key).cloned().map(|value| (key, value))).collect()
     }
 
+    /// A step is done, and this is what it returned.
     pub(crate) fn keep_result(&self, step: &str, value: Value) {
-        self.left().results.insert(step.to_owned(), value);
+        let mut left = self.left();
+        left.results.insert(step.to_owned(), value);
+        left.once.retain(|(of, _), _| of != step);
     }
 }

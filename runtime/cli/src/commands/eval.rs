@@ -26,7 +26,8 @@ pub(crate) fn run(eval: &Eval, ui: &Ui) -> Result<u8, Failed> {
     let target = workspace::target(&eval.cluster, None)?;
     let progress = Progress::new(ui, sources.clone(), false);
     let screen = progress.screen();
-    let mut builder = ui.machine.given_to(runtime.session(target)).vault(vault::of(None)).sink(progress.sink());
+    let mut builder =
+        ui.machine.given_to(runtime.session(target)).vault(vault::of(&ui.machine, None)).sink(progress.sink());
     if eval.read_only {
         builder = builder.access(Access::read_only());
     }

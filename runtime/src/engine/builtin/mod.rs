@@ -7,6 +7,7 @@ mod breakpoint;
 mod confirm;
 mod include_steps;
 mod insert;
+mod once;
 mod replace;
 mod skip;
 mod sleep;
@@ -58,6 +59,7 @@ pub(crate) fn own_primitives() -> Vec<Primitive> {
         confirm::primitive(),
         include_steps::primitive(),
         insert::primitive(),
+        once::primitive(),
         replace::primitive(),
         skip::primitive(),
         sleep::primitive(),
