@@ -57,6 +57,8 @@ pub(crate) struct StateUse {
     pub(crate) reads: BTreeSet<String>,
     pub(crate) writes: BTreeSet<String>,
     asks: BTreeSet<String>,
+    /// The paths of the values that it reads.
+    pub(crate) values: BTreeSet<String>,
     /// Whether it may write keys that it does not spell out.
     pub(crate) opaque: bool,
 }
@@ -79,8 +81,14 @@ impl StateUses {
     /// What a step and its hooks do with the state: their closures, closures inside them, and the functions that they call.
     pub(crate) fn of(&mut self, step: &Step) -> StateUse {
         let mut used = StateUse::default();
-        if let Body::Closure(code) = &step.body {
-            self.add(code, &mut used);
+        match &step.body {
+            Body::Closure(code) => self.add(code, &mut used),
+            Body::Script(unit) => {
+                let mut whole = FunctionUse::default();
+                visit(&unit.ast, |path| whole.look(path));
+                used.values = whole.state.values;
+            }
+            Body::Native(_) => {}
         }
         step.codes_around().for_each(|code| self.add(code, &mut used));
         // Who asks whether it is there can do without.
@@ -100,6 +108,7 @@ impl StateUses {
                 used.reads.extend(function.state.reads.iter().cloned());
                 used.writes.extend(function.state.writes.iter().cloned());
                 used.asks.extend(function.state.asks.iter().cloned());
+                used.values.extend(function.state.values.iter().cloned());
                 used.opaque |= function.state.opaque;
                 open.extend(function.leads_to.iter().map(String::as_str));
             }
@@ -148,6 +157,11 @@ impl FunctionUse {
             {
                 self.state.asks.insert(key.to_string());
             }
+        }
+        if let ASTNode::Expr(expression) = node
+            && let Some(path) = crate::check::value_path(expression)
+        {
+            self.state.values.insert(path.to_string());
         }
         match node {
             ASTNode::Expr(Expr::DynamicConstant(value, _)) => {

@@ -15,6 +15,7 @@ mod order;
 mod resume;
 mod run;
 mod select;
+mod upcoming;
 
 pub use arrange::Unmatched;
 pub use body::{Body, Code, Native};
@@ -31,3 +32,4 @@ pub use load::{Playbook, Prepared};
 pub use resume::Resume;
 pub use run::{CancelHandle, Run};
 pub use select::Selection;
+pub use upcoming::Upcoming;

@@ -1,5 +1,6 @@
 //! A session: one target, one set of values, one journal, and whatever runs under them.
 
+mod asking;
 mod builder;
 mod clusters;
 mod locking;
@@ -10,6 +11,7 @@ mod warnings;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use rhai::Dynamic;
@@ -39,7 +41,7 @@ use locking::Locks;
 
 pub use builder::SessionBuilder;
 pub use locking::HeldLock;
-pub use seams::{AfterFailure, ChangeGate, Decision, Failure, Limits, OnFailure, Prompter};
+pub use seams::{AfterFailure, BeforeStep, Breakpoint, ChangeGate, Decision, Failure, Limits, OnFailure, Prompter};
 
 struct Inner {
     runtime: Runtime,
@@ -56,6 +58,7 @@ struct Inner {
     sinks: Sinks,
     cancel: Cancel,
     prompter: Option<Arc<dyn Prompter>>,
+    stepping: AtomicBool,
     approved: HashSet<String>,
     conflicts: Conflicts,
     on_failure: Option<Arc<dyn OnFailure>>,
@@ -70,6 +73,8 @@ struct Inner {
 /// What a session gathers on its way.
 #[derive(Default)]
 struct Gathered {
+    /// Held while a person is asked.
+    asking: Mutex<()>,
     files: Files,
     clusters: Mutex<HashMap<Option<String>, Cluster>>,
     connections: Mutex<HashMap<String, ClusterSource>>,
@@ -263,44 +268,6 @@ impl Session {
     #[must_use]
     pub fn conflicts(&self) -> Conflicts {
         self.0.conflicts
-    }
-
-    /// Asks for approval: a person, or what was approved beforehand.
-    ///
-    /// # Errors
-    /// [`Kind::Cancelled`] if it is refused, or nobody can be asked.
-    pub fn confirm(&self, scope_cancel: &Cancel, key: &str, text: &str) -> Result<()> {
-        if self.0.approved.contains(key) {
-            return Ok(());
-        }
-        let Some(prompter) = &self.0.prompter else {
-            return Err(Error::new(
-                Kind::Cancelled,
-                format!("`{key}` needs an approval, and nobody can be asked: {text}"),
-            )
-            .hint(format!("if you have decided: --yes-to {key}")));
-        };
-        match self.resting(scope_cancel, || prompter.confirm(key, text))? {
-            true => Ok(()),
-            false => Err(Error::new(Kind::Cancelled, format!("`{key}` was refused"))),
-        }
-    }
-
-    /// Runs something that waits for a person; deadlines rest meanwhile.
-    pub(crate) fn resting<T>(&self, cancel: &Cancel, ask: impl FnOnce() -> T) -> T {
-        cancel.resting(&*self.0.clock, ask)
-    }
-
-    /// Asks a person for a secret. Deadlines rest meanwhile.
-    ///
-    /// # Errors
-    /// [`Kind::System`] where nobody can be asked, [`Kind::Cancelled`] where nothing was answered.
-    pub(crate) fn ask_secret(&self, cancel: &Cancel, text: &str) -> Result<crate::secret::Secret> {
-        let Some(prompter) = &self.0.prompter else {
-            return Err(Error::new(Kind::System, format!("nobody can be asked for a secret here: {text}"))
-                .hint("without a terminal, take it from the environment or a file: secret::env(\"NAME\"), secret::file(\"path\")"));
-        };
-        self.resting(cancel, || crate::secret::from_prompt(&**prompter, text))
     }
 
     /// The handler of a recipe.

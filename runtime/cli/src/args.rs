@@ -153,6 +153,9 @@ pub(crate) struct Run {
     pub(crate) cluster: Cluster,
     #[command(flatten)]
     pub(crate) steps: Steps,
+    /// Ask before each step, and after each that failed
+    #[arg(long)]
+    pub(crate) step: bool,
     /// Answer the question of this key with yes, beforehand
     #[arg(long, value_name = "KEY", value_delimiter = ',')]
     pub(crate) yes_to: Vec<String>,

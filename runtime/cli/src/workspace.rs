@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 use windlass_runtime::customer::Customer;
 use windlass_runtime::playbook::{Chosen, Layers, Playbook, Setting, choose};
 use windlass_runtime::target::Live;
-use windlass_runtime::values::{Schema, Typing, Values};
-use windlass_runtime::{Error, Kind, Result, Runtime};
+use windlass_runtime::values::{Leaf, Path, Schema, Typing, Values};
+use windlass_runtime::{Error, Kind, Result, Runtime, yaml};
 
 use crate::args::{Cluster, ValuesFrom};
 use crate::failed::Failed;
@@ -65,6 +65,15 @@ impl Workspace {
             Some(schema) => schema.validate(&self.values).err().unwrap_or_default(),
             None => Vec::new(),
         }
+    }
+
+    /// The values as they may be shown, by their paths.
+    pub(crate) fn shown_values(&self) -> Vec<(Path, String)> {
+        let shown = |leaf: Leaf<'_>| {
+            let value = leaf.value.map_or_else(|| "(secret)".to_owned(), |v| yaml::write(v).unwrap_or_default());
+            (leaf.path, value.trim_end().to_owned())
+        };
+        self.values.explain(self.schema.as_deref()).into_iter().map(shown).collect()
     }
 
     /// The values that scripts read.

@@ -7,6 +7,7 @@ use super::context::keepable;
 use super::declare::{OnError, Step};
 use super::kept::journaled;
 use super::load::Prepared;
+use super::upcoming::asked;
 use crate::cancel::{Cancel, Deadline};
 use crate::change::ResultWord;
 use crate::clock::Moment;
@@ -128,11 +129,18 @@ impl<'a> Runner<'a> {
         for (index, step) in self.prepared.steps.iter().enumerate() {
             let report = match self.hindrance(step, over) {
                 Some((status, reason)) => self.empty_report(step, status, reason),
-                None => self.run_step(step, u32::try_from(index).unwrap_or(u32::MAX)),
+                None => match asked(self.session, step, index, self.prepared.steps.len()) {
+                    Some((status, reason)) => self.empty_report(step, status, reason),
+                    None => self.run_step(step, u32::try_from(index).unwrap_or(u32::MAX)),
+                },
             };
             if matches!(report.status, StepStatus::Failed) {
                 failed |= step.options.on_error != OnError::Ignore;
-                over |= matches!(step.options.on_error, OnError::Stop) || report.reason.as_deref() == Some(STOPPED);
+                over |= match report.reason.as_deref() {
+                    Some(STOPPED) => true,
+                    Some(WENT_ON) => false,
+                    _ => matches!(step.options.on_error, OnError::Stop),
+                };
             }
             over |= matches!(report.status, StepStatus::Cancelled);
             if report.status != StepStatus::Pending {
@@ -297,14 +305,17 @@ impl<'a> Runner<'a> {
             }
             return true;
         }
-        if step.options.on_error != OnError::Ask {
+        if step.options.on_error != OnError::Ask && !self.session.is_stepping() {
             return false;
         }
-        let answer = self.session.prompter().map(|p| p.step_failed(&step.key, error));
+        let answer = self
+            .session
+            .prompter()
+            .map(|p| self.session.resting(self.session.cancel(), || p.step_failed(&step.key, error)));
         match answer {
             Some(Ok(AfterFailure::Retry)) => true,
             Some(Ok(AfterFailure::Continue)) => {
-                report.reason = Some("a person decided to go on".to_owned());
+                report.reason = Some(WENT_ON.to_owned());
                 false
             }
             _ => {
@@ -376,4 +387,5 @@ fn spoils(step: &Step, status: StepStatus) -> bool {
     }
 }
 
+const WENT_ON: &str = "a person decided to go on";
 const STOPPED: &str = "stopped after the failure";

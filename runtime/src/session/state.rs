@@ -102,6 +102,15 @@ impl Session {
         left.state.contains_key(key) || left.earlier.state.contains_key(key)
     }
 
+    /// All of the state, as far as it can be had.
+    pub(crate) fn whole_state(&self) -> BTreeMap<String, Value> {
+        let keys: BTreeSet<String> = {
+            let left = self.left();
+            left.state.keys().chain(left.earlier.state.keys()).cloned().collect()
+        };
+        keys.into_iter().filter_map(|key| Some((key.clone(), self.state_of(&key).ok()??))).collect()
+    }
+
     /// Sets a piece of state. What two branches write that run side by side would depend on chance.
     pub(crate) fn write_state(&self, scope: &Scope, key: &str, value: Value) -> Result<()> {
         let writer = scope.writer();

@@ -42,11 +42,10 @@ pub(crate) fn run(diff: &DiffStock, ui: &Ui) -> Result<u8, Failed> {
     };
     let code = if differences.prepared.unmatched().is_empty() { exit::OK } else { exit::USAGE };
     if diff.output == Format::Json {
-        let mut report = differences.json();
-        report["customer"] = json!(name);
-        report["playbook"] = json!(workspace.playbook.name);
-        report["made_for"] = json!(made_for);
-        report["version"] = json!(VERSION);
+        let mut report = json!({
+            "customer": name, "playbook": workspace.playbook.name, "made_for": made_for, "version": VERSION,
+        });
+        differences.put_into(&mut report);
         ui.out_json(&report);
         return Ok(code);
     }
@@ -123,7 +122,7 @@ impl Differences {
         self.prepared.steps().iter().filter(|step| step.hooks.iter().any(|hook| hook.customer))
     }
 
-    fn json(&self) -> Json {
+    fn put_into(&self, report: &mut Json) {
         let value =
             |changed: &Changed| json!({ "path": changed.path, "stock": changed.stock, "customer": changed.customer });
         let step = |step: &Step| {
@@ -136,12 +135,10 @@ impl Differences {
                 "message": lost.error.message(), "hint": lost.error.hint_text(),
             })
         };
-        json!({
-            "values": self.values.iter().map(value).collect::<Vec<_>>(),
-            "steps": self.steps().map(step).collect::<Vec<_>>(),
-            "modules": self.modules.iter().map(|path| path.display().to_string()).collect::<Vec<_>>(),
-            "unmatched": self.prepared.unmatched().iter().map(lost).collect::<Vec<_>>(),
-        })
+        report["values"] = self.values.iter().map(value).collect();
+        report["steps"] = self.steps().map(step).collect();
+        report["modules"] = self.modules.iter().map(|path| json!(path.display().to_string())).collect();
+        report["unmatched"] = self.prepared.unmatched().iter().map(lost).collect();
     }
 
     fn text(&self, ui: &Ui) -> String {

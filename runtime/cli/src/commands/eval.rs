@@ -39,6 +39,7 @@ pub(crate) fn run(eval: &Eval, ui: &Ui) -> Result<u8, Failed> {
                 cancel: cancel.clone(),
                 progress: progress.clone(),
                 style: ui.err_style,
+                values: Vec::new(),
             }));
         }
         Some(signals::listen(runtime.bridge(), &cancel, screen)?)

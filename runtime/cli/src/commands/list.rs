@@ -88,7 +88,7 @@ pub(super) fn hook_json(hook: &Hook) -> Json {
 }
 
 /// What hooks make of a step, in a few words.
-pub(super) fn hook_words(step: &Step) -> String {
+pub(crate) fn hook_words(step: &Step) -> String {
     let mut words: Vec<String> = Vec::new();
     for hook in &step.hooks {
         let word = match (hook.sort, &hook.reason) {

@@ -7,6 +7,7 @@ use windlass_runtime::access::Access;
 use windlass_runtime::journal::{Journal, MemoryJournal};
 use windlass_runtime::lock::LockOptions;
 use windlass_runtime::playbook::Resume;
+use windlass_runtime::values::Path;
 use windlass_runtime::{Error, Kind, Result as Tried};
 
 use crate::args::{LAST, Resuming, Run, RunOutput};
@@ -24,6 +25,10 @@ pub(crate) fn run(run: &Run, ui: &Ui) -> Result<u8, Failed> {
 }
 
 fn attempt(run: &Run, ui: &Ui) -> Result<u8, Failed> {
+    if run.step && !someone_is_there(ui) {
+        let error = Error::usage("--step asks a person before each step, and there is no terminal to ask on");
+        return Err(error.hint("run it at a terminal, or leave --step out; --only STEP runs one step").into());
+    }
     let workspace = Workspace::open(run.what.what.as_deref(), &run.what.values)?;
     let target = workspace::target(&run.cluster, workspace.customer.as_ref())?;
     let Some(journal) = journal(run, &workspace, ui)? else { return Ok(exit::OK) };
@@ -43,7 +48,10 @@ fn attempt(run: &Run, ui: &Ui) -> Result<u8, Failed> {
             for key in &run.yes_to {
                 builder = builder.yes_to(key);
             }
-            asking(builder, &launch, progress, ui)
+            if run.step {
+                builder = builder.step_by_step();
+            }
+            asking(builder, &launch, progress, workspace.shown_values(), ui)
         },
         |_| Ok(()),
     )?;
@@ -53,13 +61,23 @@ fn attempt(run: &Run, ui: &Ui) -> Result<u8, Failed> {
     Ok(launch.code(report.status))
 }
 
-/// Asks the person at the terminal, where there is one.
-pub(super) fn asking(builder: SessionBuilder, launch: &Launch<'_>, progress: &Progress, ui: &Ui) -> SessionBuilder {
-    if !ui.io.process || !Terminal::is_there() {
+/// Asks the person at the terminal, where there is one. The values are those that may be shown.
+pub(super) fn asking(
+    builder: SessionBuilder,
+    launch: &Launch<'_>,
+    progress: &Progress,
+    values: Vec<(Path, String)>,
+    ui: &Ui,
+) -> SessionBuilder {
+    if !someone_is_there(ui) {
         return builder;
     }
     let (cancel, progress) = (launch.cancel.clone(), progress.clone());
-    builder.prompter(Arc::new(Terminal { cancel, progress, style: ui.err_style }))
+    builder.prompter(Arc::new(Terminal { cancel, progress, style: ui.err_style, values }))
+}
+
+fn someone_is_there(ui: &Ui) -> bool {
+    ui.io.process && Terminal::is_there()
 }
 
 fn resume(resuming: &Resuming) -> Option<Resume> {

@@ -73,7 +73,7 @@ fn attempt(options: &Undo, ui: &Ui) -> Result<u8, Failed> {
             for key in &options.yes_to {
                 builder = builder.yes_to(key);
             }
-            asking(builder, &launch, progress, ui)
+            asking(builder, &launch, progress, Vec::new(), ui)
         },
         |session| undoing.run(session, &done),
     );

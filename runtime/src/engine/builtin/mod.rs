@@ -3,6 +3,7 @@
 mod after;
 mod always;
 mod before;
+mod breakpoint;
 mod confirm;
 mod include_steps;
 mod insert;
@@ -54,6 +55,7 @@ pub(crate) fn own_primitives() -> Vec<Primitive> {
         after::primitive(),
         always::primitive(),
         before::primitive(),
+        breakpoint::primitive(),
         confirm::primitive(),
         include_steps::primitive(),
         insert::primitive(),
