@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use windlass_runtime::cancel::Cancel;
 use windlass_runtime::event::{Event, Sink as _};
+use windlass_runtime::lock::{LockOptions, Patience};
 use windlass_runtime::playbook::{Prepared, Selection};
 use windlass_runtime::report::{Report, RunStatus};
 use windlass_runtime::target::Target;
@@ -58,6 +59,7 @@ impl<'a> Launch<'a> {
             .session(target)
             .values(self.workspace.values_json())
             .conflicts(self.workspace.customer.as_ref().map(|c| c.conflicts).unwrap_or_default())
+            .lock(LockOptions::of(&self.workspace.playbook, self.workspace.customer.as_ref()))
             .cancel(self.cancel.clone())
             .sink(progress.sink());
         if self.output == RunOutput::Jsonl {
@@ -97,6 +99,8 @@ impl<'a> Launch<'a> {
         look(&prepared).map_err(before)?;
         let checked = prepared.check_selection(&self.selection).and_then(|()| prepared.open_cluster());
         checked.map_err(|e| before(vec![e]))?;
+        // Given back when the run has ended, however it did.
+        let _locked = prepared.take_lock(Patience::None).map_err(|e| Failed::while_running(e, sources.clone()))?;
         let run = prepared.start(&self.selection).map_err(|e| before(vec![e]))?;
         run.wait().map_err(|e| Failed::while_running(e, sources.clone()))
     }

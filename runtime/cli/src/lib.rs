@@ -37,6 +37,8 @@ pub mod exit {
     pub const USAGE: u8 = 2;
     /// Cancelled.
     pub const CANCELLED: u8 = 3;
+    /// Another run has the lock: nothing was done.
+    pub const LOCKED: u8 = 4;
 }
 
 /// Runs the command with these arguments (the first is the program's name) and gives its exit code.
@@ -58,6 +60,7 @@ pub fn run_on<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>,
         Command::List(list) => commands::list::run(&list, &ui),
         Command::Show(show) => commands::show::run(&show, &ui),
         Command::Check(check) => commands::check::run(&check, &ui),
+        Command::Lock(lock) => commands::lock::run(&lock, &ui),
         Command::Eval(eval) => commands::eval::run(&eval, &ui),
         Command::Docs(docs) => commands::docs::run(&docs, &ui),
         Command::Completions { shell } => commands::completions::run(shell, &ui),

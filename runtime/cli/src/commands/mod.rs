@@ -5,6 +5,7 @@ pub(crate) mod completions;
 pub(crate) mod docs;
 pub(crate) mod eval;
 pub(crate) mod list;
+pub(crate) mod lock;
 pub(crate) mod record;
 pub(crate) mod rehearse;
 pub(crate) mod run;
