@@ -16,11 +16,11 @@ pub(crate) struct Failed {
 impl Failed {
     /// What could be known before anything ran.
     pub(crate) fn before(errors: Vec<Error>, sources: Sources) -> Self {
-        let has = |kind| errors.iter().any(|e| e.kind() == kind);
-        let code = match () {
-            () if has(Kind::Cancelled) => exit::CANCELLED,
-            () if has(Kind::Locked) => exit::LOCKED,
-            () => exit::USAGE,
+        let is = |kind: Kind| errors.iter().any(|e| e.kind() == kind);
+        let code = match (is(Kind::Cancelled), is(Kind::Locked)) {
+            (true, _) => exit::CANCELLED,
+            (false, true) => exit::LOCKED,
+            (false, false) => exit::USAGE,
         };
         Self { errors, code, sources }
     }

@@ -6,6 +6,7 @@ mod commands;
 mod declaration;
 mod failed;
 mod io;
+mod journals;
 mod launch;
 mod progress;
 mod prompt;
@@ -55,10 +56,13 @@ pub fn run_on<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>,
     let ui = Ui::new(io, machine, &cli.shared);
     let result = match cli.command {
         Command::Run(run) => commands::run::run(&run, &ui),
+        Command::Undo(undo) => commands::undo::run(&undo, &ui),
+        Command::Runs(runs) => commands::runs::run(&runs, &ui),
         Command::Rehearse(rehearse) => commands::rehearse::run(&rehearse, &ui),
         Command::Shadow(shadow) => commands::shadow::run(&shadow, &ui),
         Command::List(list) => commands::list::run(&list, &ui),
         Command::Show(show) => commands::show::run(&show, &ui),
+        Command::DiffStock(diff) => commands::diff_stock::run(&diff, &ui),
         Command::Check(check) => commands::check::run(&check, &ui),
         Command::Lock(lock) => commands::lock::run(&lock, &ui),
         Command::Eval(eval) => commands::eval::run(&eval, &ui),

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use windlass_runtime::customer::Customer;
 use windlass_runtime::secret::{AgeVault, Secret, Vault};
-use windlass_runtime::state_folder::UserFolders;
 use windlass_runtime::{Error, Result};
 
+use crate::io::Machine;
+
 /// The customer folder's vault, or the user's own. Nothing is read or made before it is used.
-pub(crate) fn of(customer: Option<&Customer>) -> Arc<dyn Vault> {
-    match (UserFolders::find(), customer) {
+pub(crate) fn of(machine: &Machine, customer: Option<&Customer>) -> Arc<dyn Vault> {
+    match (machine.folders(), customer) {
         (Ok(folders), Some(customer)) => {
             Arc::new(AgeVault::of_customer(&customer.folder, &folders, customer.recipients.clone()))
         }

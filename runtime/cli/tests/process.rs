@@ -219,15 +219,20 @@ fn the_log_file_keeps_everything_for_this_user_alone() {
 /// Runs a script on a terminal (that of `script`, from util-linux), types the answers, each after its question, and gives
 /// what was to be seen.
 fn on_a_terminal(script: &str, answers: &[(&str, &str)]) -> Option<(Option<i32>, String)> {
+    on_a_terminal_by("run s.rhai", script, answers)
+}
+
+fn on_a_terminal_by(command: &str, script: &str, answers: &[(&str, &str)]) -> Option<(Option<i32>, String)> {
     use std::io::Write as _;
     let scratch = tempfile::tempdir().unwrap();
     std::fs::write(scratch.path().join("s.rhai"), script).unwrap();
     // Without `exec` the exit code after Ctrl-C would be that of the shell: some shells stay, and get the signal too.
-    let command = format!("exec {} run s.rhai", env!("CARGO_BIN_EXE_windlass"));
+    let command = format!("exec {} {command}", env!("CARGO_BIN_EXE_windlass"));
     let spawned = Command::new("script")
         .args(["-qefc", &command, "/dev/null"])
         .env("SHELL", "/bin/sh")
         .env("TERM", "xterm-256color")
+        .env("STEP_PASSWORD", "a password of a step")
         .env_remove("CI")
         .env_remove("NO_COLOR")
         .current_dir(scratch.path())
@@ -290,6 +295,77 @@ fn a_person_at_the_terminal_is_asked() {
         assert!(seen.contains(wanted), "{wanted}: {seen}");
     }
     assert!(!seen.contains("correct-horse") && !seen.contains("never said"), "{seen}");
+}
+
+#[test]
+fn step_by_step_each_step_is_asked_about_and_can_be_looked_into() {
+    let script = r#"
+        fn name() { values.name }
+        step("first", #{ title: "The first" }, |ctx| { ctx.state.found = [1, 2]; ctx.state.pass = secret::env("STEP_PASSWORD"); });
+        step("second", #{ needs: ["first"], timeout: "1m", irreversible: true }, || log::info(`hello ${name()}`));
+        after("second", || log::info("hooked"));
+        step("third", || log::info("never " + "said"));
+        step("fourth", |ctx| { if ctx.attempt < 2 { throw "not " + "yet" } log::info("at last"); });
+        step("fifth", || log::info("came " + "so far"));
+    "#;
+    let answers = [
+        ("s[t]op?", "r\n"),
+        ("s[t]op?", "i\n"),
+        ("s[t]op?", "huh\n"),
+        ("s[t]op?", "run\n"),
+        ("s[t]op?", "s\n"),
+        ("s[t]op?", "\n"),
+        ("[s]top?", "r\n"),
+        ("s[t]op?", "t\n"),
+    ];
+    let command = "run -v --step --set name=you s.rhai";
+    let Some((code, seen)) = on_a_terminal_by(command, script, &answers) else { return };
+    assert_eq!(code, Some(3), "{seen}");
+    for wanted in [
+        "step 1 of 5:",
+        "The first",
+        "needs first; timeout 1m; irreversible; with after",
+        "log::info(`hello ${name()}`)",
+        "log::info(\"hooked\")",
+        "values that it reads",
+        "name: you",
+        "ctx.state",
+        "- 1",
+        "pass: (secret)",
+        "hello you",
+        "skipped by hand",
+        "not yet",
+        "at last",
+        "cancelled",
+    ] {
+        assert!(seen.contains(wanted), "{wanted}: {seen}");
+    }
+    for unwanted in ["never said", "came so far", "a password of a step"] {
+        assert!(!seen.contains(unwanted), "{unwanted}: {seen}");
+    }
+}
+
+#[test]
+fn go_on_asks_no_more_and_a_breakpoint_stops_where_the_script_stands() {
+    let script = r#"
+        step("first", || log::info("one"));
+        step("second", || {
+            let ready = 3;
+            breakpoint(`${ready} are ready`);
+            log::info("went " + "on");
+            breakpoint();
+            log::info("never " + "said");
+        });
+    "#;
+    let answers = [("s[t]op?", "g\n"), ("[g]o on, s[t]op?", "g\n"), ("[g]o on, s[t]op?", "stop\n")];
+    let Some((code, seen)) = on_a_terminal_by("run --step s.rhai", script, &answers) else { return };
+    assert_eq!(code, Some(3), "{seen}");
+    for wanted in
+        ["breakpoint in step second", "3 are ready", "s.rhai:5:", "went on", "stopped at the breakpoint at s.rhai:7:"]
+    {
+        assert!(seen.contains(wanted), "{wanted}: {seen}");
+    }
+    assert!(!seen.contains("never said") && !seen.contains("step 2 of 2"), "{seen}");
 }
 
 #[test]

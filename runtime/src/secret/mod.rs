@@ -20,7 +20,7 @@ mod read;
 mod registry;
 mod template;
 mod value;
-mod vault;
+pub(crate) mod vault;
 
 pub use generate::{Alphabet, GenerateOptions, Kept, generate, generate_in};
 pub use inspection::Inspection;
@@ -30,7 +30,7 @@ pub use read::{Prompter, from_env, from_file, from_prompt};
 pub use registry::{MIN_MASKED, Registry};
 pub use template::{Piece, StoredPiece, StoredTemplate, Template};
 pub use value::Secret;
-pub use vault::{AgeVault, Identity, MemoryVault, Vault};
+pub use vault::{AgeVault, Identity, Keys, MemoryVault, Vault};
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use serde_json::Value as Json;
 
@@ -30,6 +31,7 @@ pub struct SessionBuilder {
     sinks: Sinks,
     cancel: Cancel,
     prompter: Option<Arc<dyn Prompter>>,
+    step_by_step: bool,
     approved: HashSet<String>,
     conflicts: Conflicts,
     on_failure: Option<Arc<dyn OnFailure>>,
@@ -53,6 +55,7 @@ impl SessionBuilder {
             sinks: Sinks::default(),
             cancel: Cancel::root(),
             prompter: None,
+            step_by_step: false,
             approved: HashSet::new(),
             conflicts: Conflicts::default(),
             on_failure: None,
@@ -110,6 +113,13 @@ impl SessionBuilder {
     #[must_use]
     pub fn prompter(mut self, prompter: Arc<dyn Prompter>) -> Self {
         self.prompter = Some(prompter);
+        self
+    }
+
+    /// Asks before each step, and after each that failed, as long as the prompter does not say to go on.
+    #[must_use]
+    pub fn step_by_step(mut self) -> Self {
+        self.step_by_step = true;
         self
     }
 
@@ -185,7 +195,7 @@ impl SessionBuilder {
         }
         let values_dynamic = Value::from(self.values.clone()).into_dynamic().into_read_only();
         let session = Session(Arc::new(Inner {
-            id: run_id(),
+            id: self.journal.past().run.clone().unwrap_or_else(run_id),
             clock: self.target.clock(),
             bridge: self.runtime.bridge().for_target(self.target.simulation()),
             runtime: self.runtime,
@@ -199,6 +209,7 @@ impl SessionBuilder {
             sinks: self.sinks,
             cancel: self.cancel,
             prompter: self.prompter,
+            stepping: AtomicBool::new(self.step_by_step),
             approved: self.approved,
             conflicts: self.conflicts,
             on_failure: self.on_failure,

@@ -13,6 +13,7 @@ use crate::change::{Change, Part};
 use crate::clock::BoxFuture;
 use crate::cluster::{Cluster, Failure, Fence};
 use crate::event::{Level, What};
+use crate::journal::{Note, RemarkSort};
 use crate::lock::file::FileLock;
 use crate::lock::lease::{Announced, Lease};
 use crate::lock::taking::{Taken, Wanted};
@@ -207,7 +208,10 @@ impl Session {
             self.log(None, Level::Info, text);
         }
         if let Some(previous) = &taken.previous {
-            self.log(None, Level::Warn, previous.to_string());
+            let text = previous.to_string();
+            self.log(None, Level::Warn, &text);
+            let (sort, at) = (RemarkSort::Decision, self.clock().wall());
+            self.journal().note(Note::Remark { sort, id: None, at, text: self.mask(&text) });
         }
         let previous = taken.previous.clone();
         self.keep(locks, identity, &wanted, taken);

@@ -28,7 +28,7 @@ pub(crate) fn run(eval: &Eval, ui: &Ui) -> Result<u8, Failed> {
     let progress = Progress::new(ui, sources.clone(), false);
     let screen = progress.screen();
     let options = LockOptions { playbook: "windlass eval".to_owned(), ..LockOptions::default() };
-    let builder = ui.machine.given_to(runtime.session(target)).vault(vault::of(None)).lock(options);
+    let builder = ui.machine.given_to(runtime.session(target)).vault(vault::of(&ui.machine, None)).lock(options);
     let mut builder = builder.sink(progress.sink());
     if eval.read_only {
         builder = builder.access(Access::read_only());
@@ -41,6 +41,7 @@ pub(crate) fn run(eval: &Eval, ui: &Ui) -> Result<u8, Failed> {
                 cancel: cancel.clone(),
                 progress: progress.clone(),
                 style: ui.err_style,
+                values: Vec::new(),
             }));
         }
         Some(signals::listen(runtime.bridge(), &cancel, screen)?)

@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod completions;
+pub(crate) mod diff_stock;
 pub(crate) mod docs;
 pub(crate) mod eval;
 pub(crate) mod list;
@@ -9,5 +10,7 @@ pub(crate) mod lock;
 pub(crate) mod record;
 pub(crate) mod rehearse;
 pub(crate) mod run;
+pub(crate) mod runs;
 pub(crate) mod shadow;
 pub(crate) mod show;
+pub(crate) mod undo;

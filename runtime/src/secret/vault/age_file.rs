@@ -1,16 +1,12 @@
 //! Secrets in an age-encrypted file.
 
 use std::fmt;
-use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-
-use age::armor::{ArmoredReader, ArmoredWriter, Format};
-use age::{DecryptError, Decryptor, Encryptor, Recipient, x25519};
-use zeroize::Zeroizing;
 
 use super::content::Content;
 use super::fault::Fault;
 use super::file::{self, Lock};
+use super::seal::{self, SealFault};
 use super::{Identity, Vault, checked_name};
 use crate::Result;
 use crate::secret::{Origin, Secret};
@@ -98,7 +94,8 @@ impl AgeVault {
         }
         content.insert(name, value.expose());
         let identity = Identity::read_or_create(&self.identity)?;
-        let encrypted = self.encrypt(content.text().as_bytes(), &identity, armoured)?;
+        let encrypted = seal::encrypt_for(&identity, &self.recipients, content.text().as_bytes(), armoured)
+            .map_err(|fault| self.fault(fault))?;
         if let Some(folder) = self.path.parent() {
             create_private(folder)?;
         }
@@ -110,56 +107,14 @@ impl AgeVault {
         let Some(encrypted) = file::read(&self.path, LIMIT, |_| Ok(()))? else { return Ok(None) };
         let identity =
             Identity::read(&self.identity)?.ok_or_else(|| Fault::NoIdentity { path: self.identity.clone() })?;
-        let text = self.decrypt(&encrypted, &identity)?;
+        let text = seal::decrypt_with(&identity, &encrypted).map_err(|fault| self.fault(fault))?;
         let content =
             Content::parse(&text).map_err(|no_map| Fault::Content { path: self.path.clone(), place: no_map.place })?;
         Ok(Some((content, encrypted.starts_with(ARMOR))))
     }
 
-    fn decrypt(&self, encrypted: &[u8], identity: &Identity) -> Result<Zeroizing<Vec<u8>>, Fault> {
-        let path = || self.path.clone();
-        let fault = |error| match error {
-            DecryptError::NoMatchingKeys | DecryptError::KeyDecryptionFailed => {
-                Fault::WrongKey { path: path(), identity: self.identity.clone() }
-            }
-            error => Fault::Damaged { path: path(), source: Some(error) },
-        };
-        let decryptor = Decryptor::new(ArmoredReader::new(encrypted)).map_err(fault)?;
-        if decryptor.is_scrypt() {
-            return Err(Fault::Passphrase { path: path() });
-        }
-        let mut text = Zeroizing::new(Vec::with_capacity(encrypted.len()));
-        decryptor
-            .decrypt(identity.keys())
-            .map_err(fault)?
-            .read_to_end(&mut text)
-            .map_err(|error| Fault::Damaged { path: path(), source: Some(DecryptError::Io(error)) })?;
-        Ok(text)
-    }
-
-    fn encrypt(&self, text: &[u8], identity: &Identity, armoured: bool) -> Result<Vec<u8>, Fault> {
-        let mut keys = vec![identity.public_key()];
-        for recipient in self.recipients.iter().map(|recipient| recipient.trim()) {
-            if !keys.iter().any(|known| known == recipient) {
-                keys.push(recipient.to_owned());
-            }
-        }
-        let parse = |text: &String| -> Result<x25519::Recipient, Fault> {
-            text.parse().map_err(|_| match text.get(..14) {
-                Some(prefix) if prefix.eq_ignore_ascii_case("AGE-SECRET-KEY") => Fault::SecretRecipient,
-                _ => Fault::BadRecipient { text: text.clone() },
-            })
-        };
-        let keys = keys.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-        let encryptor = Encryptor::with_recipients(keys.iter().map(|key| key as &dyn Recipient))
-            .map_err(|error| Fault::Encrypt { path: self.path.clone(), source: Box::new(error) })?;
-        let format = if armoured { Format::AsciiArmor } else { Format::Binary };
-        let encrypt = || {
-            let mut writer = encryptor.wrap_output(ArmoredWriter::wrap_output(Vec::new(), format)?)?;
-            writer.write_all(text)?;
-            writer.finish()?.finish()
-        };
-        encrypt().map_err(|source| Fault::Write { path: self.path.clone(), source })
+    fn fault(&self, fault: SealFault) -> Fault {
+        Fault::Seal { path: self.path.clone(), identity: self.identity.clone(), fault: Box::new(fault) }
     }
 }
 

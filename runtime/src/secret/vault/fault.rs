@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::seal::SealFault;
 use crate::{Error, Kind};
 
 /// A failure of the encrypted file, its key, or its lock. None of these holds a piece of what was decrypted.
@@ -24,20 +25,15 @@ pub(super) enum Fault {
     BadIdentity { path: PathBuf, line: usize },
     #[error("the key {} is empty", .path.display())]
     EmptyIdentity { path: PathBuf },
-    #[error("{text:?} is no X25519 recipient of age")]
-    BadRecipient { text: String },
-    #[error("one of the recipients is a secret key")]
-    SecretRecipient,
-    #[error("{} is not encrypted for the key {}", .path.display(), .identity.display())]
-    WrongKey { path: PathBuf, identity: PathBuf },
-    #[error("{} is encrypted with a passphrase", .path.display())]
-    Passphrase { path: PathBuf },
-    #[error("{} is damaged or no age file", .path.display())]
-    Damaged { path: PathBuf, source: Option<age::DecryptError> },
+    #[error("{}", .fault.said_of(&.path.display().to_string(), &.identity.display().to_string()))]
+    Seal {
+        path: PathBuf,
+        identity: PathBuf,
+        #[source]
+        fault: Box<SealFault>,
+    },
     #[error("what is encrypted in {} is no map of names to texts{}", .path.display(), at(*.place))]
     Content { path: PathBuf, place: Option<(u64, u64)> },
-    #[error("{} cannot be encrypted", .path.display())]
-    Encrypt { path: PathBuf, source: Box<age::EncryptError> },
     #[error("another process holds the lock {}", .path.display())]
     Locked { path: PathBuf },
 }
@@ -49,20 +45,14 @@ fn at(place: Option<(u64, u64)>) -> String {
 impl Fault {
     fn kind(&self) -> Kind {
         match self {
-            Fault::Read { .. }
-            | Fault::Write { .. }
-            | Fault::Encrypt { .. }
-            | Fault::TooOpen { .. }
-            | Fault::WrongKey { .. } => Kind::System,
+            Fault::Read { .. } | Fault::Write { .. } | Fault::TooOpen { .. } => Kind::System,
             Fault::NotAFile { .. }
             | Fault::TooLarge { .. }
             | Fault::BadIdentity { .. }
             | Fault::EmptyIdentity { .. }
-            | Fault::Damaged { .. }
-            | Fault::Passphrase { .. }
             | Fault::Content { .. } => Kind::Malformed,
             Fault::NoIdentity { .. } => Kind::NotFound,
-            Fault::BadRecipient { .. } | Fault::SecretRecipient => Kind::Usage,
+            Fault::Seal { fault, .. } => fault.kind(),
             Fault::Locked { .. } => Kind::Unavailable,
         }
     }
@@ -92,27 +82,17 @@ impl Fault {
                 "it is what age-keygen writes: a line AGE-SECRET-KEY-1…, comments behind #; plugins and SSH keys do not work"
                     .into()
             }
-            Fault::BadRecipient { .. } => "a recipient is a public key as age-keygen -y prints it: age1…".into(),
-            Fault::SecretRecipient => {
-                "put the public key there, as age-keygen -y prints it; the secret one is known to others now: make a new one"
-                    .into()
-            }
-            Fault::WrongKey { .. } => {
-                "let a colleague who can read it add your public key to the recipients and write it again".into()
-            }
-            Fault::Passphrase { .. } => "encrypt it for public keys instead: age -r age1… -o secrets.age".into(),
-            Fault::Damaged { .. } => "restore it from version control or a backup".into(),
+            Fault::Seal { fault, .. } => fault.hint().into(),
             Fault::Content { .. } => {
                 "it is YAML or JSON, one text for each name; put numbers and the like in quotes".into()
             }
-            Fault::Encrypt { .. } => "what was kept before is untouched".into(),
             Fault::Locked { .. } => "another run is keeping a secret: let it end (fuser shows who it is), then run again".into(),
         }
     }
 
     fn resource(&self) -> Option<String> {
         match self {
-            Fault::BadRecipient { .. } | Fault::SecretRecipient => None,
+            Fault::Seal { fault, .. } if fault.is_of_a_recipient() => None,
             Fault::Read { path, .. }
             | Fault::Write { path, .. }
             | Fault::NotAFile { path }
@@ -121,11 +101,8 @@ impl Fault {
             | Fault::NoIdentity { path }
             | Fault::BadIdentity { path, .. }
             | Fault::EmptyIdentity { path }
-            | Fault::WrongKey { path, .. }
-            | Fault::Passphrase { path }
-            | Fault::Damaged { path, .. }
+            | Fault::Seal { path, .. }
             | Fault::Content { path, .. }
-            | Fault::Encrypt { path, .. }
             | Fault::Locked { path } => Some(path.display().to_string()),
         }
     }
