@@ -8,7 +8,7 @@ use crate::exit;
 use crate::io::Io;
 
 const AFTER: &str = "WHAT is a customer folder, the name of a stock playbook (windlass list), a playbook's folder, or a .rhai file; \
-without it, the customer folder that you are in.\n\nExit codes: 0 done, 1 failed, 2 wrong before anything ran, 3 cancelled, 4 locked by somebody else.";
+without it, the customer folder that you are in.\n\nExit codes: 0 done, 1 failed, 2 wrong before anything ran, 3 cancelled, 4 locked by another run.";
 
 /// Deployment playbooks for Kubernetes: run them, look into them, check them.
 #[derive(Debug, Parser)]
@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Show what a customer folder changes about its playbook, and which of its hooks match no step any more
     DiffStock(DiffStock),
+    /// Show who has the lock of each cluster, or break one
+    Lock(Lock),
     /// Evaluate an expression, for real, and print its value: what it changes is changed
     Eval(Eval),
     /// Show what scripts can call and read: all of it, one function, or what has all these words
@@ -447,6 +449,52 @@ pub(crate) struct DiffStock {
     /// The customer folder; the one that you are in, without it
     #[arg(value_name = "CUSTOMER")]
     pub(crate) customer: Option<String>,
+    /// What goes to stdout
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) output: Format,
+}
+
+/// `windlass lock`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Lock {
+    #[command(subcommand)]
+    pub(crate) command: Option<LockCommand>,
+    #[command(flatten)]
+    pub(crate) on: LockedOn,
+    /// What goes to stdout
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) output: Format,
+}
+
+/// Whose locks.
+#[derive(Debug, Args, Default)]
+pub(crate) struct LockedOn {
+    /// The customer folder that names the clusters; without it, the one that you are in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) customer: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+}
+
+/// What else there is to do about locks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LockCommand {
+    /// Take the lock from a run that is surely dead, or that must not go on: it changes nothing more
+    Break(BreakLock),
+}
+
+/// `windlass lock break`.
+#[derive(Debug, Args)]
+pub(crate) struct BreakLock {
+    /// Who has it, as `windlass lock` shows it
+    #[arg(long, value_name = "ID")]
+    pub(crate) holder: String,
+    /// Why; the run whose lock it was is told, and whoever looks
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) on: LockedOn,
     /// What goes to stdout
     #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub(crate) output: Format,

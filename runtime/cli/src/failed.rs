@@ -27,7 +27,11 @@ impl Failed {
 
     /// What went wrong on the way.
     pub(crate) fn while_running(error: Error, sources: Sources) -> Self {
-        let code = if error.kind() == Kind::Cancelled { exit::CANCELLED } else { exit::FAILED };
+        let code = match error.kind() {
+            Kind::Cancelled => exit::CANCELLED,
+            Kind::Locked => exit::LOCKED,
+            _ => exit::FAILED,
+        };
         Self { errors: vec![error], code, sources }
     }
 

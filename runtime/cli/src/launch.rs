@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 use windlass_runtime::cancel::Cancel;
 use windlass_runtime::event::{Event, Sink as _};
-use windlass_runtime::lock::Patience;
+use windlass_runtime::lock::{LockOptions, Patience};
 use windlass_runtime::playbook::{Prepared, Resume, Run as Started, Selection};
 use windlass_runtime::report::{Report, RunStatus};
 use windlass_runtime::target::Target;
@@ -89,7 +89,8 @@ impl<'a> Launch<'a> {
     ) -> Result<Report, Failed> {
         let conflicts = workspace.customer.as_ref().map(|c| c.conflicts).unwrap_or_default();
         let set_up = |builder: SessionBuilder, progress: &Progress| {
-            set_up(builder.values(workspace.values_json()).conflicts(conflicts), progress)
+            let lock = LockOptions::of(&workspace.playbook, workspace.customer.as_ref());
+            set_up(builder.values(workspace.values_json()).conflicts(conflicts).lock(lock), progress)
         };
         self.session(target, set_up, |session| play(workspace, chosen, session, look))
     }

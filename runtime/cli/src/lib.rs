@@ -38,7 +38,7 @@ pub mod exit {
     pub const USAGE: u8 = 2;
     /// Cancelled.
     pub const CANCELLED: u8 = 3;
-    /// Somebody else has the lock.
+    /// Another run has the lock: nothing was done.
     pub const LOCKED: u8 = 4;
 }
 
@@ -64,6 +64,7 @@ pub fn run_on<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>,
         Command::Show(show) => commands::show::run(&show, &ui),
         Command::DiffStock(diff) => commands::diff_stock::run(&diff, &ui),
         Command::Check(check) => commands::check::run(&check, &ui),
+        Command::Lock(lock) => commands::lock::run(&lock, &ui),
         Command::Eval(eval) => commands::eval::run(&eval, &ui),
         Command::Docs(docs) => commands::docs::run(&docs, &ui),
         Command::Completions { shell } => commands::completions::run(shell, &ui),

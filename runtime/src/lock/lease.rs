@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use futures::future::{Either, select};
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
 
@@ -171,7 +172,7 @@ impl Lease {
             let mut next = record.clone();
             next.renew(&changes, clock.wall());
             let sent = clock.uptime();
-            match self.cluster.update(&self.id, &next.0, &WriteOptions::default()).await {
+            match self.in_time(self.cluster.update(&self.id, &next.0, &WriteOptions::default())).await {
                 Ok(written) => {
                     *record = Record(written);
                     *lock(&self.renewed) = sent;
@@ -183,7 +184,7 @@ impl Lease {
             }
             // Somebody has written it: an administrator who annotates, a former write of ours whose answer was lost, or the
             // next holder.
-            let found = self.cluster.get(&self.id).await.map_err(|e| unusable(e, &self.id))?.map(Record);
+            let found = self.in_time(self.cluster.get(&self.id)).await.map_err(|e| unusable(e, &self.id))?.map(Record);
             match found {
                 Some(found) if found.is_held_by(&self.holder.id) => *record = found,
                 found => return Err(self.lose(found.as_ref())),
@@ -192,6 +193,18 @@ impl Lease {
         Err(Error::new(Kind::Conflict, format!("{}: somebody else writes it all the time", self.id))
             .hint("kubectl get lease -o yaml --show-managed-fields says who")
             .resource(&self.id))
+    }
+
+    /// One request that gets no answer must not take the time in which another one could.
+    async fn in_time<T>(&self, asked: impl Future<Output = Result<T>>) -> Result<T> {
+        let (clock, within) = (self.cluster.clock(), self.duration / 3);
+        match select(std::pin::pin!(asked), clock.sleep_weakly_until(clock.now() + within)).await {
+            Either::Left((answer, _)) => answer,
+            Either::Right(_) => {
+                let message = format!("no answer within {} s", within.as_secs());
+                Err(Error::new(Kind::Unavailable, message).hint("is the API server overloaded, or the connection cut?"))
+            }
+        }
     }
 
     fn lose(&self, found: Option<&Record>) -> Error {

@@ -3,7 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Item, Undoing};
+use serde_json::Value as Json;
+
+use super::{Item, Undoing, Way};
+use crate::change::{Op, Resource};
+use crate::cluster::{Collection, ListOptions};
 use crate::event::Level;
 use crate::journal::{Entry, Note, RemarkSort, RunRecord};
 use crate::playbook::{Body, Prepared, Step, StepOptions};
@@ -40,6 +44,49 @@ pub fn after(record: &RunRecord, entries: Vec<Entry>, step: Option<&str>) -> Res
     Ok(entries.into_iter().filter(|(intent, _)| wanted.contains(&(intent.id.resumed, intent.step.as_str()))).collect())
 }
 
+/// The volume claims that are left when these items are taken back, with the data in them: what a StatefulSet or a release has
+/// claimed does not go with it.
+///
+/// # Errors
+/// Where a cluster cannot be asked.
+pub fn claims_left(session: &Session, items: &[Item]) -> Result<Vec<String>> {
+    let goes = |item: &&Item| item.part.op == Op::Create && matches!(item.way, Way::By(_));
+    let mut places: Vec<(String, String)> = items
+        .iter()
+        .filter(goes)
+        .filter_map(|item| {
+            let Resource { at, kind, namespace, .. } = &item.part.resource;
+            let claims = matches!(kind.as_str(), "StatefulSet" | "HelmRelease");
+            Some((at.clone(), namespace.clone()?)).filter(|_| claims)
+        })
+        .collect();
+    places.sort();
+    places.dedup();
+    let mut left = Vec::new();
+    for (at, namespace) in places {
+        let cluster = session.cluster_called(&at, session.cancel())?;
+        let claims = Collection {
+            cluster: at.clone(),
+            api_version: "v1".to_owned(),
+            kind: "PersistentVolumeClaim".to_owned(),
+            plural: "persistentvolumeclaims".to_owned(),
+            namespace: Some(namespace.clone()),
+        };
+        let listing = async move { cluster.list(&claims, &ListOptions::default()).await };
+        let listing = session.bridge().wait(session.cancel(), session.clock(), listing)?;
+        let name = |claim: &Json| claim.pointer("/metadata/name").and_then(Json::as_str).map(str::to_owned);
+        let is_taken_back = |name: &String| {
+            items.iter().any(|item| {
+                let of = &item.part.resource;
+                of.kind == "PersistentVolumeClaim" && of.name == *name && of.namespace.as_ref() == Some(&namespace)
+            })
+        };
+        let names = listing.items.iter().filter_map(name).filter(|name| !is_taken_back(name));
+        left.extend(names.map(|name| format!("PersistentVolumeClaim/{name} in {namespace}")));
+    }
+    Ok(left)
+}
+
 /// The steps that take back these items, which are in the order in which they are taken back.
 #[must_use]
 pub fn prepare(session: &Session, run: &str, items: Vec<Item>) -> Prepared {
@@ -71,14 +118,23 @@ fn take_back(item: &Item, call: &Call<'_>) -> Result<()> {
     let undone = item.take_back(call);
     match undone.result {
         Undoing::Failed(error) => return Err(error),
-        Undoing::Done(_) => {}
-        Undoing::HadNoEffect => call.log(Level::Info, format!("{} was not changed by the run", undone.resource)),
-        Undoing::Cannot(why) => {
-            let text = format!("{} stays as it is: {why}", undone.resource);
-            call.log(Level::Warn, &text);
-            call.remark(RemarkSort::Manual, &text);
+        Undoing::Done(outcome) => {
+            // What was made and is still there was left for a reason: it holds what others made.
+            let stands = |object: &Json| object.pointer("/metadata/deletionTimestamp").is_none();
+            let is_there = outcome.objects.iter().flatten().any(stands);
+            if item.part.op == Op::Create && !outcome.changed() && is_there {
+                stays(call, &undone.resource, outcome.reason().unwrap_or_default());
+            }
         }
+        Undoing::HadNoEffect => call.log(Level::Info, format!("{} was not changed by the run", undone.resource)),
+        Undoing::Cannot(why) => stays(call, &undone.resource, &why),
     }
     call.session().journal().note(Note::Undone(item.undoes.clone()));
     Ok(())
+}
+
+fn stays(call: &Call<'_>, resource: &Resource, why: &str) {
+    let text = format!("{resource} stays: {why}");
+    call.log(Level::Warn, &text);
+    call.remark(RemarkSort::Manual, &text);
 }

@@ -6,6 +6,7 @@ pub(crate) mod diff_stock;
 pub(crate) mod docs;
 pub(crate) mod eval;
 pub(crate) mod list;
+pub(crate) mod lock;
 pub(crate) mod record;
 pub(crate) mod rehearse;
 pub(crate) mod run;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use windlass_runtime::SessionBuilder;
 use windlass_runtime::access::Access;
 use windlass_runtime::journal::{Journal, MemoryJournal};
-use windlass_runtime::lock::LockOptions;
 use windlass_runtime::playbook::Resume;
 use windlass_runtime::values::Path;
 use windlass_runtime::{Error, Kind, Result as Tried};
@@ -41,7 +40,6 @@ fn attempt(run: &Run, ui: &Ui) -> Result<u8, Failed> {
         target,
         |mut builder, progress| {
             builder = builder.vault(vault::of(&ui.machine, customer)).journal(journal);
-            builder = builder.lock(LockOptions::of(&workspace.playbook, customer));
             if run.read_only {
                 builder = builder.access(Access::read_only());
             }

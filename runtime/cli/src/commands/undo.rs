@@ -118,18 +118,17 @@ impl Undoing<'_> {
             false => Some(session.take_lock(self.touches_a_cluster(), Patience::UntilExpired).map_err(before)?),
         };
         let items = undo::plan(session, &self.entries, done).map_err(before)?;
+        let claims = undo::claims_left(session, &items).map_err(before)?;
         if self.options.dry_run && self.options.telling.output == RunOutput::Json {
-            self.ui.out_json(&json!({ "undoes": self.id, "plan": items.iter().map(plan_json).collect::<Vec<_>>() }));
+            let plan: Vec<_> = items.iter().map(plan_json).collect();
+            self.ui.out_json(&json!({ "undoes": self.id, "plan": plan, "left": claims }));
             return Ok(None);
-        }
-        let text = self.plan(&items, self.ui.err_style);
-        match self.options.dry_run {
-            true => self.ui.out(&self.plan(&items, self.ui.out_style)),
-            false => self.ui.err(&text),
         }
         if self.options.dry_run {
+            self.ui.out(&self.plan(&items, &claims, self.ui.out_style));
             return Ok(None);
         }
+        self.ui.err(&self.plan(&items, &claims, self.ui.err_style));
         let acting = items.iter().filter(|item| matches!(item.way, Way::By(_))).count();
         if acting > 0 {
             let question = format!("Take back {acting} changes of {} on {}?", self.id, session.target().name());
@@ -150,7 +149,7 @@ impl Undoing<'_> {
         self.entries.iter().any(|(intent, _)| intent.identity.as_object().is_some_and(|clusters| !clusters.is_empty()))
     }
 
-    fn plan(&self, items: &[Item], style: Style) -> String {
+    fn plan(&self, items: &[Item], claims: &[String], style: Style) -> String {
         let mut text = String::new();
         let run = format!("{} of {}", self.id, self.record.line.playbook);
         let goes_on = if self.resumes.is_some() { ", which was begun already" } else { "" };
@@ -172,6 +171,12 @@ impl Undoing<'_> {
                     writeln!(text, "    {}", style.yellow(format!("{resource} stays as it is: {}", line(why))))
                 }
             };
+        }
+        if !claims.is_empty() {
+            text.push_str("  data that stays, with the namespaces that hold it\n");
+        }
+        for claim in claims {
+            let _ = writeln!(text, "    {}", style.yellow(line(claim)));
         }
         text
     }
