@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::holder::Holder;
@@ -22,16 +22,20 @@ pub(crate) struct FileLock {
 }
 
 impl FileLock {
-    /// Locks the file at `path`, which is one of many holders.
+    /// Locks the file at `path`, which is for many holders. It goes with the lock.
     ///
     /// # Errors
     /// [`Kind::Locked`] where another process has it, with who that is.
     pub(crate) fn take(path: &Path, holder: &Holder, of: &str) -> Result<Self> {
-        let file = open(path)?;
-        match file.try_lock() {
-            Ok(()) => Self { file, path: path.to_owned(), own: false }.say(holder),
-            Err(TryLockError::WouldBlock) => Err(refused(path, read(&file).as_ref(), of)),
-            Err(TryLockError::Error(e)) => Err(unusable(path, e)),
+        loop {
+            let file = open(path)?;
+            match file.try_lock() {
+                // Its last holder removed it while this one opened it: whoever comes next would lock another file.
+                Ok(()) if !is_at(&file, path) => {}
+                Ok(()) => return Self { file, path: path.to_owned(), own: false }.say(holder),
+                Err(TryLockError::WouldBlock) => return Err(refused(path, read(&file).as_ref(), of)),
+                Err(TryLockError::Error(e)) => return Err(unusable(path, e)),
+            }
         }
     }
 
@@ -62,9 +66,9 @@ impl FileLock {
 
 impl Drop for FileLock {
     fn drop(&mut self) {
-        // The lock goes with the file's handle, whatever becomes of its text.
+        // Removed while it is still locked. The lock goes with the file's handle, whatever becomes of its name.
         if !self.own {
-            let _ = self.file.set_len(0);
+            let _ = std::fs::remove_file(&self.path);
         }
     }
 }
@@ -92,6 +96,14 @@ pub(super) fn bury(folder: &Path, holder: &Holder) {
 fn place_of(folder: &Path, holder: &Holder) -> Option<PathBuf> {
     let is_plain = !holder.run.is_empty() && holder.run.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     is_plain.then(|| folder.join(format!("{}.lock", holder.run)))
+}
+
+/// Whether the file of this name is still the one that was opened.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), std::fs::metadata(path)) {
+        (Ok(opened), Ok(there)) => (opened.dev(), opened.ino()) == (there.dev(), there.ino()),
+        _ => false,
+    }
 }
 
 fn open(path: &Path) -> Result<File> {
@@ -151,11 +163,38 @@ mod tests {
         let again = FileLock::take(&path, &holder("r2"), "acme").unwrap();
         assert_eq!(read(&File::open(&path).unwrap()).unwrap().run, "r2");
         drop(again);
+        assert!(!path.exists(), "it goes with the lock");
         // Who has it locked, but has not said who it is.
         let silent = open(&path).unwrap();
         silent.try_lock().unwrap();
         let error = FileLock::take(&path, &holder("r3"), "acme").unwrap_err();
         assert!(error.message().contains("has just begun"), "{error}");
+    }
+
+    #[test]
+    fn never_do_two_have_it_although_the_file_comes_and_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, inside) = (folder.path().join("lock"), std::sync::atomic::AtomicU32::new(0));
+        let taken = std::sync::atomic::AtomicU32::new(0);
+        std::thread::scope(|threads| {
+            for number in 0..4 {
+                let (path, inside, taken) = (&path, &inside, &taken);
+                threads.spawn(move || {
+                    for _ in 0..500 {
+                        match FileLock::take(path, &holder(&format!("r{number}")), "acme") {
+                            Ok(held) => {
+                                assert_eq!(inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
+                                taken.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                                inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                                drop(held);
+                            }
+                            Err(error) => assert_eq!(error.kind(), Kind::Locked, "{error:?}"),
+                        }
+                    }
+                });
+            }
+        });
+        assert!(taken.load(std::sync::atomic::Ordering::SeqCst) > 0);
     }
 
     #[test]
