@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard};
 
 use super::Journal;
-use super::records::{Entry, EntryId, Intent, Note, Past, RemarkSort, ResultRecord, RunStart, StepRecord, StepStart};
+use super::records::{EarlierRun, Entry, EntryId, Intent, Note, Past, RemarkSort, ResultRecord, RunStart, StepRecord, StepStart};
 use crate::report::Report;
 use crate::{Error, Result};
 
@@ -55,6 +55,10 @@ impl Journal for MemoryJournal {
     }
 
     fn differences(&self, _: &RunStart) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
+    fn earlier(&self, _: &RunStart) -> Result<Vec<EarlierRun>> {
         Ok(Vec::new())
     }
 

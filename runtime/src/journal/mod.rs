@@ -15,7 +15,7 @@ mod who;
 pub use listing::{AttemptRecord, ChangeRecord, RemarkRecord, RunLine, RunRecord, SessionRecord};
 pub use memory::MemoryJournal;
 pub use records::{
-    BranchKey, Entry, EntryId, Intent, Note, Past, PlannedStep, RemarkSort, ResultRecord, RunStart, Standing, StepPast,
+    BranchKey, EarlierRun, Entry, EntryId, Intent, Note, Past, PlannedStep, RemarkSort, ResultRecord, RunStart, Standing, StepPast,
     StepRecord, StepStart, Undoes,
 };
 pub use store::{JOURNAL_FILE, Store};
@@ -39,6 +39,12 @@ pub trait Journal: Send + Sync + 'static {
     /// # Errors
     /// Where it cannot be read.
     fn differences(&self, run: &RunStart) -> Result<Vec<String>>;
+
+    /// What earlier runs of the same on the same clusters have left, the newest first.
+    ///
+    /// # Errors
+    /// Where it cannot be read.
+    fn earlier(&self, run: &RunStart) -> Result<Vec<EarlierRun>>;
 
     /// Records that an attempt at a step begins.
     ///

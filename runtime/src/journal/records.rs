@@ -272,6 +272,26 @@ pub struct Past {
     pub branches: BTreeMap<String, BTreeMap<BranchKey, Json>>,
 }
 
+/// What an earlier run has left.
+#[derive(Debug, Clone, Default)]
+pub struct EarlierRun {
+    /// Its id.
+    pub run: String,
+    /// What it set of `ctx.state`.
+    pub state: BTreeMap<String, Json>,
+    /// What its steps returned, by key.
+    pub results: BTreeMap<String, Json>,
+}
+
+impl Past {
+    /// What the steps returned that are done, by key.
+    #[must_use]
+    pub fn results(&self) -> BTreeMap<String, Json> {
+        let result = |(key, step): (&String, &StepPast)| Some((key.clone(), step.value.clone()?));
+        self.steps.iter().filter_map(result).collect()
+    }
+}
+
 /// What is in a journal of a step.
 #[derive(Debug, Clone, Default)]
 pub struct StepPast {

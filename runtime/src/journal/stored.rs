@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::Journal;
-use super::records::{Entry, EntryId, Intent, Note, Past, ResultRecord, RunStart, StepRecord, StepStart, Undoes};
+use super::listing::RunLine;
+use super::records::{EarlierRun, Entry, EntryId, Intent, Note, Past, ResultRecord, RunStart, StepRecord, StepStart, Undoes};
 use super::seal::DataKey;
 use super::store::Store;
 use super::who::Who;
@@ -18,6 +19,9 @@ use crate::change::{Inverse, Op, PartImage, Recipe, Resource};
 use crate::report::Report;
 use crate::sync::lock;
 use crate::{Error, Result};
+
+/// So many earlier runs are looked at for what they left.
+const EARLIER: usize = 20;
 
 /// What a run is, beside what the session knows of it.
 #[derive(Debug, Clone, Default)]
@@ -256,6 +260,21 @@ impl Journal for StoredRun {
             changed.map(|name| format!("{sort} {name}")).collect::<Vec<_>>()
         };
         Ok([named(&before.scripts, &now.scripts, "script"), named(&before.values, &now.values, "value")].concat())
+    }
+
+    fn earlier(&self, start: &RunStart) -> Result<Vec<EarlierRun>> {
+        let same = |run: &RunLine| run.sort == "run" && run.what == self.about.what && run.undone_by.is_none();
+        let mut earlier = Vec::new();
+        for run in self.store.runs()?.into_iter().filter(same).take(EARLIER) {
+            // One that is sealed for others is not asked for.
+            let Ok(key) = self.store.key_of(&run.run) else { continue };
+            let past = super::past::read(&self.store, &run.run, &key)?;
+            if past.identities == start.identities {
+                let results = past.results();
+                earlier.push(EarlierRun { run: run.run, state: past.state, results });
+            }
+        }
+        Ok(earlier)
     }
 
     fn step_started(&self, step: &StepStart) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Journal;
-use super::records::{Entry, EntryId, Intent, Note, Past, ResultRecord, RunStart, StepRecord, StepStart};
+use super::records::{EarlierRun, Entry, EntryId, Intent, Note, Past, ResultRecord, RunStart, StepRecord, StepStart};
 use crate::Result;
 use crate::report::Report;
 
@@ -61,6 +61,10 @@ impl Journal for Watched {
 
     fn differences(&self, run: &RunStart) -> Result<Vec<String>> {
         self.kept.differences(run)
+    }
+
+    fn earlier(&self, run: &RunStart) -> Result<Vec<EarlierRun>> {
+        self.kept.earlier(run)
     }
 
     fn step_started(&self, step: &StepStart) -> Result<()> {

@@ -253,15 +253,6 @@ impl Prepared {
         &self.session
     }
 
-    /// Checks what was chosen, without running anything.
-    ///
-    /// # Errors
-    /// As [`Selection::left_out`], and for a step that reads state which nobody leaves.
-    pub fn check_selection(&self, selection: &Selection) -> Result<()> {
-        let left_out = selection.left_out(&self.steps)?;
-        selection.check_state(&self.steps, &left_out, &BTreeSet::new()).into_iter().next().map_or(Ok(()), Err)
-    }
-
     /// What steps read of the state that no step before them leaves, if all of them run.
     #[must_use]
     pub fn state_problems(&self) -> Vec<Error> {

@@ -8,8 +8,7 @@ use super::declare::declared_scripts;
 use super::load::Prepared;
 use super::run::Run;
 use super::select::Selection;
-use crate::change::Probed;
-use crate::change::ResultWord;
+use crate::change::{Probed, ResultWord};
 use crate::event::Level;
 use crate::journal::{Entry, Note, Past, PlannedStep, RemarkSort, ResultRecord, RunStart};
 use crate::session::{Earlier, Session};
@@ -30,10 +29,28 @@ impl Prepared {
     /// Runs the steps that are chosen, on a thread of their own.
     ///
     /// # Errors
-    /// As [`Prepared::check_selection`], and where the journal cannot be written; what happens in the steps is in the report.
+    /// [`Kind::Usage`] for a word that chooses nothing, and for a step that reads state which nobody leaves, neither in this run
+    /// nor in an earlier one of this playbook on this cluster; where the journal cannot be written. What happens in the steps is in
+    /// the report.
     pub fn start(self, selection: &Selection) -> Result<Run> {
         let left_out = selection.left_out(&self.steps)?;
-        self.check_state(selection, &left_out, &BTreeSet::new())?;
+        let problems = |state: &BTreeSet<String>| selection.check_state(&self.steps, &left_out, state);
+        let is_whole = selection.is_whole();
+        let earlier = match is_whole || self.session.target().simulation().is_some() {
+            true => Vec::new(),
+            false => self.session.journal().earlier(&self.run_start(&left_out)?)?,
+        };
+        // The last one that has what is asked for.
+        let found = earlier.into_iter().find(|run| problems(&run.state.keys().cloned().collect()).is_empty());
+        let Some(run) = found else {
+            return match problems(&BTreeSet::new()).into_iter().next() {
+                Some(problem) => Err(problem),
+                None => self.begin(left_out, BTreeMap::new()),
+            };
+        };
+        let text = format!("state and results of the steps that are left out are those of the run {}", run.run);
+        self.session.log(None, Level::Info, text);
+        self.session.add_earlier(Earlier { state: run.state, results: run.results });
         self.begin(left_out, BTreeMap::new())
     }
 
@@ -63,8 +80,8 @@ impl Prepared {
         if resume.failed_only {
             session.run_failed_branches_only();
         }
-        let results = past.steps.iter().filter(|(key, _)| !is_redone(key));
-        let results = results.filter_map(|(key, step)| Some((key.clone(), step.value.clone()?))).collect();
+        let mut results = past.results();
+        results.retain(|key, _| !is_redone(key));
         session.add_earlier(Earlier { state: past.state.clone(), results });
         settle(&session)?;
         self.begin(left_out, done)

@@ -25,6 +25,11 @@ pub(super) fn skipped(steps: &[Step]) -> BTreeMap<String, String> {
 }
 
 impl Selection {
+    /// Whether nothing is left out.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.from.is_none() && self.only.is_empty() && self.skip.is_empty()
+    }
+
     /// Why each step that does not run is left out, by key.
     ///
     /// # Errors
@@ -109,7 +114,7 @@ impl Selection {
                     None => did_you_mean(missing, used.iter().flat_map(|own| &own.writes).map(String::as_str))
                         .unwrap_or_else(|| format!("a step before it leaves it: ctx.state.{missing} = …")),
                 };
-                let recorded = if only_hooks { "" } else { ", and no earlier run is recorded" };
+                let recorded = if only_hooks { "" } else { ", nor any earlier one on this cluster that is recorded" };
                 let text = format!(
                     "step \"{}\" reads ctx.state.{missing}, which no step of this run leaves{recorded}",
                     step.key
