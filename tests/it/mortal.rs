@@ -92,8 +92,10 @@ impl Customer {
 
     /// What the journal has of the last run.
     fn record(&self) -> Json {
-        let shown = self.command(&["runs", "show", "--customer", self.acme.to_str().unwrap(), "-o", "json"]).output().unwrap();
-        serde_json::from_slice(&shown.stdout).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&shown.stderr)))
+        let shown =
+            self.command(&["runs", "show", "--customer", self.acme.to_str().unwrap(), "-o", "json"]).output().unwrap();
+        serde_json::from_slice(&shown.stdout)
+            .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&shown.stderr)))
     }
 
     /// What is on the cluster, as far as it does not depend on chance: objects by their names, without what the server counts.

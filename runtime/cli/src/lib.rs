@@ -20,7 +20,7 @@ use std::ffi::OsString;
 
 use clap::Parser as _;
 
-pub use io::{Io, Machine, Output};
+pub use io::{Io, Machine, Output, Watch};
 
 use args::{Cli, Command};
 use failed::Failed;

@@ -5,6 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::who::Who;
+
 /// Who holds a lock: one run of one user on one machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -32,7 +34,7 @@ impl Holder {
     #[must_use]
     pub fn here(run: &str, playbook: &str, now: jiff::Timestamp) -> Self {
         Self {
-            id: format!("{}/{run}", user_at_machine()),
+            id: format!("{}/{run}", Who::here().named()),
             run: run.to_owned(),
             playbook: playbook.to_owned(),
             since: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
@@ -67,29 +69,13 @@ impl std::fmt::Display for Holder {
     }
 }
 
-/// The user and the machine, as people know them: `alice@bastion`.
-#[must_use]
-pub fn user_at_machine() -> String {
-    let named = |variable: &str| std::env::var(variable).ok().filter(|name| !name.is_empty());
-    let user = named("USER").or_else(|| named("LOGNAME"));
-    let user = user.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()));
-    // What stands before the run is one word.
-    let one_word = |text: &str| text.replace(|c: char| c.is_whitespace() || c.is_control() || c == '/', "-");
-    format!("{}@{}", one_word(&user), one_word(&host_name()))
-}
-
-fn host_name() -> String {
-    let name = read_line("/proc/sys/kernel/hostname");
-    if name.is_empty() { "machine".to_owned() } else { name }
-}
-
 /// Containers of one machine share its id, but not its name.
 fn machine() -> String {
     let digest = Sha256::new()
         .chain_update("windlass lock\n")
         .chain_update(read_line("/etc/machine-id"))
         .chain_update("\n")
-        .chain_update(host_name())
+        .chain_update(Who::here().machine)
         .finalize();
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
