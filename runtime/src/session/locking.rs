@@ -30,6 +30,8 @@ const MOST_NAMED: usize = 5;
 /// What a session locks, and what of it is locked.
 pub(super) struct Locks {
     options: LockOptions,
+    /// Tells this session's locks from those of another process that has the same run.
+    tag: String,
     held: Mutex<Held>,
     /// Held while a Lease is taken, so that branches do not take the same one.
     taking: Mutex<()>,
@@ -58,7 +60,7 @@ struct Locked {
 
 impl Locks {
     pub(super) fn new(options: LockOptions) -> Self {
-        Self { options, held: Mutex::default(), taking: Mutex::default() }
+        Self { options, tag: tag(), held: Mutex::default(), taking: Mutex::default() }
     }
 
     fn of(&self, cluster: &str) -> Option<Arc<Lease>> {
@@ -135,7 +137,7 @@ impl Session {
     }
 
     fn holder(&self, locks: &Locks) -> Holder {
-        Holder::here(self.id(), &locks.options.playbook, self.clock().wall())
+        Holder::here(self.id(), &locks.tag, &locks.options.playbook, self.clock().wall())
     }
 
     /// The session's clusters, each once, in an order that is the same for everybody.
@@ -308,6 +310,16 @@ impl Session {
         }
         drop(file);
     }
+}
+
+fn tag() -> String {
+    let mut bytes = [0_u8; 4];
+    // Where the system gives no chance, process and time of day do.
+    if getrandom::fill(&mut bytes).is_err() {
+        let now = jiff::Timestamp::now().subsec_nanosecond().cast_unsigned();
+        bytes = (std::process::id().rotate_left(16) ^ now).to_le_bytes();
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What is about to be done, in one line.
