@@ -10,7 +10,8 @@ use crate::who::Who;
 /// Who holds a lock: one run of one user on one machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// What tells it from all others: `user@machine/run`.
+    /// What tells it from all others: `user@machine/run.tag`. A run that is resumed is the same run in another process, which
+    /// may still live: the tag tells the two apart.
     pub id: String,
     /// The run.
     #[serde(default)]
@@ -30,11 +31,11 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// This process, for a run.
+    /// This process, for a run. Whoever takes a lock has a tag of its own.
     #[must_use]
-    pub fn here(run: &str, playbook: &str, now: jiff::Timestamp) -> Self {
+    pub fn here(run: &str, tag: &str, playbook: &str, now: jiff::Timestamp) -> Self {
         Self {
-            id: format!("{}/{run}", Who::here().named()),
+            id: format!("{}/{run}.{tag}", Who::here().named()),
             run: run.to_owned(),
             playbook: playbook.to_owned(),
             since: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
@@ -91,9 +92,9 @@ mod tests {
     #[test]
     fn a_holder_is_one_run_and_names_its_machine() {
         let now = jiff::Timestamp::UNIX_EPOCH;
-        let (one, other) = (Holder::here("r1", "acme", now), Holder::here("r2", "acme", now));
-        assert_ne!(one.id, other.id);
-        assert!(one.id.ends_with("/r1") && one.id.contains('@') && one.id.matches('/').count() == 1, "{}", one.id);
+        let (one, other) = (Holder::here("r1", "t", "acme", now), Holder::here("r1", "u", "acme", now));
+        assert_ne!(one.id, other.id, "one run in two processes");
+        assert!(one.id.ends_with("/r1.t") && one.id.contains('@') && one.id.matches('/').count() == 1, "{}", one.id);
         assert!(one.is_here() && one.machine == other.machine && one.machine.len() == 16);
         assert!(!Holder { machine: "0123456789abcdef".into(), ..one.clone() }.is_here());
         assert!(!Holder::of_id(&one.id).is_here(), "an id alone says nothing of the machine");
