@@ -3,6 +3,7 @@
 mod fault;
 mod listing;
 mod memory;
+mod on_demand;
 mod past;
 mod records;
 mod seal;
@@ -13,6 +14,7 @@ mod watched;
 
 pub use listing::{AttemptRecord, ChangeRecord, RemarkRecord, RunLine, RunRecord, SessionRecord};
 pub use memory::MemoryJournal;
+pub use on_demand::OnDemand;
 pub use records::{
     BranchKey, EarlierRun, Entry, EntryId, Intent, Note, Past, PlannedStep, RemarkSort, ResultRecord, RunStart,
     Standing, StepPast, StepRecord, StepStart, Undoes,
