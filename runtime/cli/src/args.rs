@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Show(Show),
     /// Check a playbook and its values without running anything
     Check(Check),
+    /// Show the merged values, or which layer set each of them
+    Values(Values),
     /// Evaluate an expression, for real, and print its value: what it changes is changed
     Eval(Eval),
     /// Show what scripts can call and read: all of it, one function, or what has all these words
@@ -297,6 +299,31 @@ pub(crate) struct Check {
     /// What goes to stdout
     #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub(crate) output: Format,
+}
+
+/// `windlass values`.
+#[derive(Debug, Args)]
+pub(crate) struct Values {
+    #[command(flatten)]
+    pub(crate) what: What,
+    /// Say for each value which layer set it, and what it took the place of
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Show only what stands at this path, such as storage or external.redis
+    #[arg(long, value_name = "PATH")]
+    pub(crate) only: Option<String>,
+    /// What goes to stdout
+    #[arg(short, long, value_enum, default_value_t = DataFormat::Yaml, value_name = "FORMAT")]
+    pub(crate) output: DataFormat,
+}
+
+/// How values are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DataFormat {
+    /// YAML.
+    Yaml,
+    /// JSON.
+    Json,
 }
 
 /// `windlass docs`.

@@ -10,3 +10,4 @@ pub(crate) mod rehearse;
 pub(crate) mod run;
 pub(crate) mod shadow;
 pub(crate) mod show;
+pub(crate) mod values;
