@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Check(Check),
     /// Show the merged values, or which layer set each of them
     Values(Values),
+    /// Keep secrets in the customer folder's secrets.age (or your own): list, set, edit, encrypt them
+    Secrets(Secrets),
     /// Evaluate an expression, for real, and print its value: what it changes is changed
     Eval(Eval),
     /// Show what scripts can call and read: all of it, one function, or what has all these words
@@ -315,6 +317,50 @@ pub(crate) struct Values {
     /// What goes to stdout
     #[arg(short, long, value_enum, default_value_t = DataFormat::Yaml, value_name = "FORMAT")]
     pub(crate) output: DataFormat,
+}
+
+/// `windlass secrets`.
+#[derive(Debug, Args)]
+pub(crate) struct Secrets {
+    #[command(subcommand)]
+    pub(crate) command: SecretsCommand,
+    /// The customer folder; the one that you are in, or else your own secrets, without it
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) customer: Option<PathBuf>,
+}
+
+/// What there is to do with secrets. None of it shows a value, but the editor.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretsCommand {
+    /// List their names
+    List {
+        /// What goes to stdout
+        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+        output: Format,
+    },
+    /// Keep a secret: it is asked for, or read from stdin
+    Set {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Open them all in your editor (VISUAL, EDITOR or vi)
+    Edit,
+    /// Take in what stands in clear in YAML files, a map of names to texts
+    Encrypt {
+        /// The files
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        /// Replace what has another value
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Print your public key, for colleagues to put into `recipients`; makes a key if there is none
+    Key,
+    /// List the public keys of those who can read them
+    Recipients,
+    /// Encrypt them anew, for the recipients that customer.yaml names now
+    Rekey,
 }
 
 /// How values are written.

@@ -37,7 +37,7 @@ impl Terminal {
     }
 
     /// Shows a question and reads a line; `hidden` does not show what is typed.
-    fn ask(&self, question: &str, hidden: bool) -> Result<Zeroizing<String>> {
+    pub(crate) fn ask(&self, question: &str, hidden: bool) -> Result<Zeroizing<String>> {
         self.progress.say_where();
         let screen = self.progress.screen();
         let _quiet = screen.pause();

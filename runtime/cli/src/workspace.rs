@@ -24,6 +24,15 @@ pub(crate) fn in_customer_folder() -> bool {
     std::env::current_dir().is_ok_and(|here| Customer::around(&here).is_some())
 }
 
+/// A file's path as one would write it here; any other text as it is.
+pub(crate) fn shown_here(path: &str) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    match std::path::Path::new(path).strip_prefix(&here) {
+        Ok(below) if !below.as_os_str().is_empty() => below.display().to_string(),
+        _ => path.to_owned(),
+    }
+}
+
 /// What was chosen, with its values.
 pub(crate) struct Workspace {
     pub(crate) playbook: Playbook,

@@ -8,6 +8,7 @@ pub(crate) mod list;
 pub(crate) mod record;
 pub(crate) mod rehearse;
 pub(crate) mod run;
+pub(crate) mod secrets;
 pub(crate) mod shadow;
 pub(crate) mod show;
 pub(crate) mod values;

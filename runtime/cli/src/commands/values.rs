@@ -13,7 +13,7 @@ use crate::clean::{clean, line};
 use crate::exit;
 use crate::failed::Failed;
 use crate::io::Ui;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, shown_here};
 
 /// What stands for a value that is not to be seen.
 const HIDDEN: &str = "(secret)";
@@ -87,15 +87,15 @@ fn explained(workspace: &Workspace, only: &Path, ui: &Ui) -> String {
     let style = ui.out_style;
     let mut lines: Vec<(String, String)> = Vec::new();
     for leaf in workspace.values.explain(schema).iter().filter(|leaf| leaf.path.is_within(only)) {
-        let mut from = layer(leaf.layer);
+        let mut from = shown_here(leaf.layer);
         for former in workspace.values.former(&leaf.path, schema) {
             let at = if former.path == &leaf.path { String::new() } else { format!("{}: ", former.path) };
-            let _ = write!(from, ", over {at}{} ({})", written(former.value), layer(former.layer));
+            let _ = write!(from, ", over {at}{} ({})", written(former.value), shown_here(former.layer));
         }
         lines.push((format!("{}: {}", leaf.path, written(leaf.value)), from));
     }
     for former in removed(workspace, only) {
-        let from = format!("{}, over {} ({})", layer(former.by), written(former.value), layer(former.layer));
+        let from = format!("{}, over {} ({})", shown_here(former.by), written(former.value), shown_here(former.layer));
         lines.push((format!("{}: (removed)", former.path), from));
     }
     let lines: Vec<(String, String)> = lines.into_iter().map(|(value, from)| (line(&value), line(&from))).collect();
@@ -142,14 +142,5 @@ fn written(value: Option<&Json>) -> String {
     match value {
         Some(value) => yaml::write(value).unwrap_or_default().trim_end().to_owned(),
         None => HIDDEN.to_owned(),
-    }
-}
-
-/// A layer's name; a file as one would write it here.
-fn layer(name: &str) -> String {
-    let here = std::env::current_dir().unwrap_or_default();
-    match std::path::Path::new(name).strip_prefix(&here) {
-        Ok(below) if !below.as_os_str().is_empty() => below.display().to_string(),
-        _ => name.to_owned(),
     }
 }

@@ -8,7 +8,7 @@ mod identity;
 mod memory;
 pub(crate) mod seal;
 
-pub use age_file::AgeVault;
+pub use age_file::{AgeVault, Opened};
 pub use identity::Identity;
 pub use memory::MemoryVault;
 
