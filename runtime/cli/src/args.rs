@@ -64,6 +64,10 @@ pub(crate) enum Command {
     Values(Values),
     /// Keep secrets in the customer folder's secrets.age (or your own): list, set, edit, encrypt them
     Secrets(Secrets),
+    /// Make a customer folder for a playbook; on a terminal, it asks for what the playbook needs
+    New(New),
+    /// Write JSON Schemas of customer.yaml, hosts.yaml and values, for editors
+    Schemas(Schemas),
     /// Evaluate an expression, for real, and print its value: what it changes is changed
     Eval(Eval),
     /// Show what scripts can call and read: all of it, one function, or what has all these words
@@ -317,6 +321,38 @@ pub(crate) struct Values {
     /// What goes to stdout
     #[arg(short, long, value_enum, default_value_t = DataFormat::Yaml, value_name = "FORMAT")]
     pub(crate) output: DataFormat,
+}
+
+/// `windlass new`.
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// The customer's name, and that of the folder, which is made here
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// The playbook: the name of a stock one (windlass list), or the path of your own
+    #[arg(long, value_name = "PLAYBOOK")]
+    pub(crate) from: Option<String>,
+    /// Take values from this YAML file; a later one wins
+    #[arg(short = 'f', long = "values", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Set a value: a.b=1,list={x,y}
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Set a value that is always a text
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set_string: Vec<String>,
+    /// The kubeconfig's context of the customer's cluster
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+}
+
+/// `windlass schemas`.
+#[derive(Debug, Args)]
+pub(crate) struct Schemas {
+    /// A customer folder, whose own are renewed, or a folder for those of all stock playbooks; without it, the customer
+    /// folder that you are in
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
 }
 
 /// `windlass secrets`.

@@ -67,6 +67,11 @@ impl Asking {
     pub(crate) fn say(&self, text: &str) {
         self.progress.screen().raw(text);
     }
+
+    /// Whether Ctrl-C was pressed.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.terminal.cancel.reason().map_or(Ok(()), Err)
+    }
 }
 
 impl Drop for Asking {

@@ -53,6 +53,9 @@ impl Workspace {
             choose(what, values.customer.as_deref(), &here, Some(tree)).map_err(|e| before(e, &sources))?;
         sources.add(&playbook.source, &playbook.text);
         let schema = playbook.schema(Some(tree)).map_err(|e| before(e, &sources))?.map(Arc::new);
+        if let (Some(customer), None) = (&customer, &values.customer) {
+            crate::commands::schemas::renew(customer, &playbook, schema.as_deref());
+        }
         let setting = |typing: Typing| move |text: &String| Setting { text: text.clone(), typing };
         let settings = values.set.iter().map(setting(Typing::Guess));
         let settings = settings.chain(values.set_string.iter().map(setting(Typing::Text))).collect();

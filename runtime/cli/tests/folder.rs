@@ -43,6 +43,17 @@ impl Bed {
         std::fs::write(self.path(file), text).unwrap();
     }
 
+    fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.path(file)).unwrap_or_else(|e| panic!("{file}: {e}"))
+    }
+
+    fn list(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.path(folder)).unwrap();
+        let mut names: Vec<String> = entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
     /// The command of this person, who stands in this folder.
     fn command(&self, person: &str, folder: &str, program: &str) -> Command {
         let home = self.root.path().join(person);
@@ -80,7 +91,11 @@ impl Bed {
     fn on_a_terminal(&self, folder: &str, arguments: &str, editor: &str, answers: &[(&str, &str)]) -> Option<Ended> {
         let mut command = self.command("me", folder, "script");
         let line = format!("exec {} {arguments}", env!("CARGO_BIN_EXE_windlass"));
-        command.args(["-qefc", &line, "/dev/null"]).env("SHELL", "/bin/sh").env("TERM", "xterm-256color");
+        command
+            .args(["-qefc", &line, "/dev/null"])
+            .env("SHELL", "/bin/sh")
+            .env("TERM", "xterm-256color")
+            .env("NO_COLOR", "1");
         let spawned = command.env("EDITOR", editor).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = match spawned {
             Ok(child) => child,
@@ -301,4 +316,190 @@ fn a_secret_is_typed_twice_and_not_shown() {
     let ended = bed.on_a_terminal("acme", "secrets set db", "", &[("Value of db", "half\u{3}")]).unwrap();
     assert!(ended.code == Some(3) && !ended.out.contains("half"), "{}", ended.out);
     bed.assert_sealed();
+}
+
+#[test]
+fn a_folder_of_each_stock_playbook_passes_the_check() {
+    let bed = Bed::new();
+    for (index, playbook) in windlass_playbooks::names().into_iter().enumerate() {
+        let name = format!("acme-{index}");
+        let made = bed.ok("", &["new", &name, "--from", playbook]);
+        assert!(made.out.is_empty() && made.err.contains(&format!("ok: {name}/ is made")), "{}", made.err);
+        let checked = bed.ok("", &["check", &name]);
+        assert!(checked.out.contains("nothing wrong"), "{}", checked.out);
+        assert_eq!(bed.read(&format!("{name}/.gitignore")).lines().last(), Some(".windlass/"));
+        for file in ["customer.yaml", "values.yaml"] {
+            let text = bed.read(&format!("{name}/{file}"));
+            let schema = text.lines().next().unwrap().strip_prefix("# yaml-language-server: $schema=").unwrap();
+            assert!(bed.path(&name).join(schema).is_file(), "{schema}");
+        }
+        let hooks = bed.read(&format!("{name}/hooks.rhai"));
+        assert!(hooks.lines().all(|line| line.starts_with("//")), "{hooks}");
+        // What stands there as a comment is right too.
+        let others: String = bed
+            .read(&format!("{name}/values.yaml"))
+            .split("# What follows")
+            .nth(1)
+            .unwrap()
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.strip_prefix("# "))
+            .filter(|line| line.contains(": ") || line.ends_with(':'))
+            .filter(|line| line.starts_with([' ', '-']) || line.split(':').next().is_some_and(|key| !key.contains(' ')))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        bed.write("others.yaml", &others);
+        assert_eq!(bed.run("", &["check", &name, "-f", "others.yaml"]).code, Some(0), "{others}");
+    }
+    assert!(bed.list("").iter().all(|name| !name.starts_with('.')), "{:?}", bed.list(""));
+}
+
+#[test]
+fn the_schemas_are_valid_and_take_what_new_writes() {
+    use windlass_runtime::values::{Schema, Values};
+    let bed = Bed::new();
+    for (index, playbook) in windlass_playbooks::names().into_iter().enumerate() {
+        let name = format!("acme-{index}");
+        bed.ok("", &["new", &name, "--from", playbook]);
+        for (file, schema) in [("customer.yaml", "customer"), ("values.yaml", "values"), ("hosts.yaml", "hosts")] {
+            let text = bed.read(&format!("{name}/.windlass/schemas/{schema}.schema.json"));
+            // It is in one piece: nothing else is read.
+            let none = |path: &str| Err(windlass_runtime::Error::usage(path.to_owned()));
+            let schema = Schema::load(serde_json::from_str(&text).unwrap(), schema, none).unwrap();
+            let file = bed.path(&format!("{name}/{file}"));
+            if !file.exists() {
+                continue;
+            }
+            let values = Values::builder().file(&file).build().unwrap();
+            assert_eq!(schema.validate(&values).err().unwrap_or_default().len(), 0, "{}", file.display());
+            let wrong =
+                Values::builder().file(&file).layer("x", serde_json::json!({ "no_such_key": 1 })).build().unwrap();
+            assert!(schema.validate(&wrong).is_err());
+        }
+    }
+    let listed = bed.ok("", &["schemas", "all"]).out;
+    assert_eq!(listed.lines().next(), Some("all/customer.schema.json"));
+    assert!(bed.path("all/single-node.values.schema.json").is_file());
+    // A fresh clone has none: the first command of the folder writes them again.
+    std::fs::remove_dir_all(bed.path("acme-0/.windlass")).unwrap();
+    bed.ok("acme-0", &["list"]);
+    assert!(bed.path("acme-0/.windlass/schemas/values.schema.json").is_file());
+    bed.write("acme-0/.windlass/schemas/values.schema.json", "{}");
+    bed.ok("acme-0", &["schemas"]);
+    assert!(bed.read("acme-0/.windlass/schemas/values.schema.json").contains("fqdn"));
+    // A folder whose files name none gets none.
+    bed.write("plain/customer.yaml", "playbook: single-node\n");
+    bed.ok("", &["list", "plain"]);
+    assert_eq!(bed.list("plain"), ["customer.yaml"]);
+    assert!(bed.run("", &["schemas"]).err.contains("this is no customer folder"));
+}
+
+fn shop(bed: &Bed) {
+    bed.write("shop/playbook.rhai", "step(\"a\", || log::info(values.title));\n");
+    bed.write("shop/values.yaml", "replicas: 1\n");
+    bed.write("shop/values.schema.json", r#"{ "type": "object", "required": ["title", "replicas", "files"], "additionalProperties": false, "properties": {
+        "title": { "type": "string", "pattern": "^[A-Z]", "description": "What it is called." },
+        "files": { "type": "string", "format": "path" },
+        "token": { "type": "string", "writeOnly": true },
+        "replicas": { "type": "integer", "minimum": 1 } } }"#);
+}
+
+#[test]
+fn a_playbook_of_ones_own_is_named_by_its_path() {
+    let bed = Bed::new();
+    shop(&bed);
+    let refused = bed.run("", &["new", "acme", "--from", "shop"]);
+    assert!(refused.code == Some(2) && refused.err.contains("title is missing: What it is called."), "{}", refused.err);
+    assert_eq!(bed.list(""), ["shop"], "nothing is left");
+    bed.write("given.yaml", "title: From a file\nfiles: shop\n");
+    bed.ok("", &["new", "acme", "--from", "./shop", "-f", "given.yaml", "--set", "replicas=3", "--context", "prod"]);
+    let values = bed.read("acme/values.yaml");
+    assert!(
+        values.contains("title: From a file\n")
+            && values.contains("files: ../shop\n")
+            && values.contains("replicas: 3\n"),
+        "{values}"
+    );
+    assert!(bed.read("acme/customer.yaml").contains("playbook: ../shop\n"));
+    assert!(bed.read("acme/customer.yaml").contains("context: prod\n"));
+    assert!(bed.ok("", &["check", "acme"]).out.contains("ok: shop, 1 step"));
+    let ran = bed.ok("acme", &["rehearse", "--nodes", "1"]);
+    assert!(ran.err.contains("From a file"), "{}", ran.err);
+    let refused = bed.run("", &["new", "b", "--from", "shop", "--set", &format!("title=B,files=x,token={CANARY}")]);
+    assert!(refused.code == Some(2) && refused.err.contains("token is a secret"), "{}", refused.err);
+    assert!(!bed.path("b").exists());
+}
+
+#[test]
+fn what_is_there_stays_and_odd_names_are_refused() {
+    let bed = Bed::new();
+    bed.write("full/file", "x");
+    bed.write("other/customer.yaml", "playbook: single-node\n");
+    bed.write("a-file", "x");
+    std::fs::create_dir(bed.path("empty")).unwrap();
+    let before = bed.list("");
+    for (name, said, hint) in [
+        ("full", "full is there already, and not empty", "take another name"),
+        ("other", "other is a customer folder already", "take another name"),
+        ("a-file", "a-file is there already", "take another name"),
+        ("a'b", "cannot be the name", "begins with a letter"),
+        ("a\"b", "cannot be the name", "begins with a letter"),
+        ("..", "cannot be the name", "begins with a letter"),
+        ("../up", "cannot be the name", "windlass new up"),
+        ("a/b", "cannot be the name", "windlass new b"),
+        ("", "cannot be the name", "begins with a letter"),
+        (".hidden", "cannot be the name", "begins with a letter"),
+        ("a\nb", "cannot be the name", "begins with a letter"),
+        ("single-node", "name of a stock playbook", "after the customer"),
+    ] {
+        let refused = bed.run("", &["new", "--from", "single-node", "--", name]);
+        assert_eq!(refused.code, Some(2), "{name}: {}", refused.err);
+        assert!(refused.err.contains(said) && refused.err.contains(hint), "{name}: {}", refused.err);
+    }
+    assert!(bed.run("", &["new", "x"]).err.contains("--from NAME; the stock playbooks are: "));
+    assert!(bed.run("", &["new", "x", "--from", "other"]).err.contains("is a customer folder, not a playbook"));
+    assert_eq!(bed.list(""), before);
+    bed.ok("", &["new", "empty", "--from", "single-node"]);
+    assert!(bed.path("empty/customer.yaml").exists());
+}
+
+#[test]
+fn a_person_is_asked_what_the_playbook_needs() {
+    let bed = Bed::new();
+    bed.write("checkout/README.md", "x");
+    let value = format!("{CANARY}\n");
+    let answers = [
+        ("fqdn (such as", "No Name\n"),
+        ("fqdn (such as", "cx.acme.example\n"),
+        ("distribution (", "k3s\n"),
+        ("solution (", "checkout\n"),
+        ("release (", "\n"),
+        ("release (", "HC-4.2\n"),
+        ("Give pull_secret?", "y\n"),
+        ("pull_secret.server", "registry.example.com\n"),
+        ("pull_secret.username", "acme\n"),
+        ("[t]ype it now", "t\n"),
+        ("Value of", value.as_str()),
+        ("Once more", value.as_str()),
+        ("Context of the kubeconfig", "prod\n"),
+    ];
+    let Some(ended) = bed.on_a_terminal("", "new acme --from single-node", "", &answers) else { return };
+    assert!(ended.code == Some(0) && ended.out.contains("acme/ is made"), "{}", ended.out);
+    assert!(ended.out.contains("not so:") && ended.out.contains("It is needed."), "{}", ended.out);
+    let values = bed.read("acme/values.yaml");
+    for line in [
+        "fqdn: cx.acme.example",
+        "distribution: k3s",
+        "solution: ../checkout",
+        "  password:\n    age: pull-secret.password",
+    ] {
+        assert!(values.contains(line), "{line}: {values}");
+    }
+    assert!(!values.contains("This is an example"), "{values}");
+    assert_eq!(bed.ok("acme", &["secrets", "list"]).out, "pull-secret.password\n");
+    bed.ok("", &["check", "acme"]);
+    bed.assert_sealed();
+    let ended = bed.on_a_terminal("", "new other --from single-node", "", &[("fqdn (", "half\u{3}")]).unwrap();
+    assert_eq!(ended.code, Some(3), "{}", ended.out);
+    assert_eq!(bed.list(""), ["acme", "checkout"]);
 }

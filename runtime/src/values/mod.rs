@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Kind, Result};
 
+mod bundle;
 mod history;
 mod layers;
 mod path;
