@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
-use crate::playbook::{Body, Step, Unit};
+use crate::playbook::{Body, Code, Step, Unit};
 
 /// What a script calls and imports, by name.
 #[derive(Debug, Default)]
@@ -57,6 +57,8 @@ pub(crate) struct StateUse {
     pub(crate) reads: BTreeSet<String>,
     pub(crate) writes: BTreeSet<String>,
     asks: BTreeSet<String>,
+    /// The paths of the values that it reads.
+    pub(crate) values: BTreeSet<String>,
     /// Whether it may write keys that it does not spell out.
     pub(crate) opaque: bool,
 }
@@ -76,12 +78,28 @@ struct FunctionUse {
 }
 
 impl StateUses {
-    /// What a step does with the state: its own closure, closures inside it, and the functions that it calls.
+    /// What a step and its hooks do with the state: their closures, closures inside them, and the functions that they call.
     pub(crate) fn of(&mut self, step: &Step) -> StateUse {
         let mut used = StateUse::default();
-        let Body::Closure { closure, unit, .. } = &step.body else { return used };
+        match &step.body {
+            Body::Closure(code) => self.add(code, &mut used),
+            Body::Script(unit) => {
+                let mut whole = FunctionUse::default();
+                visit(&unit.ast, |path| whole.look(path));
+                used.values = whole.state.values;
+            }
+            Body::Native(_) => {}
+        }
+        step.codes_around().for_each(|code| self.add(code, &mut used));
+        // Who asks whether it is there can do without.
+        used.reads.retain(|key| !used.asks.contains(key));
+        used
+    }
+
+    fn add(&mut self, code: &Code, used: &mut StateUse) {
+        let unit = code.unit();
         let functions = self.units.entry(Arc::as_ptr(unit)).or_insert_with(|| functions_of(unit));
-        let mut open = vec![closure.name()];
+        let mut open = vec![code.name()];
         let mut seen = HashSet::new();
         while let Some(name) = open.pop() {
             if let Some(function) = functions.get(name)
@@ -90,13 +108,11 @@ impl StateUses {
                 used.reads.extend(function.state.reads.iter().cloned());
                 used.writes.extend(function.state.writes.iter().cloned());
                 used.asks.extend(function.state.asks.iter().cloned());
+                used.values.extend(function.state.values.iter().cloned());
                 used.opaque |= function.state.opaque;
                 open.extend(function.leads_to.iter().map(String::as_str));
             }
         }
-        // Who asks whether it is there can do without.
-        used.reads.retain(|key| !used.asks.contains(key));
-        used
     }
 }
 
@@ -141,6 +157,11 @@ impl FunctionUse {
             {
                 self.state.asks.insert(key.to_string());
             }
+        }
+        if let ASTNode::Expr(expression) = node
+            && let Some(path) = crate::check::value_path(expression)
+        {
+            self.state.values.insert(path.to_string());
         }
         match node {
             ASTNode::Expr(Expr::DynamicConstant(value, _)) => {

@@ -10,6 +10,9 @@ use crate::bridge::panicked;
 use crate::call::{Call, call_closure};
 use crate::closure::Closure;
 use crate::engine::STACK;
+use crate::event::Level;
+use crate::journal::Note;
+use crate::playbook::{journaled, restored};
 use crate::scope::Scope;
 use crate::sync::lock;
 use crate::value::Value;
@@ -33,14 +36,13 @@ pub(crate) fn side_by_side(
     items: Vec<Value>,
     parallel: usize,
 ) -> Result<Vec<Result<Value>>> {
-    let group = call.scope.next_branches(items.len());
     let count = items.len();
-    let queue: Mutex<VecDeque<(usize, Value)>> = Mutex::new(items.into_iter().enumerate().collect());
+    let branches = call.scope.branches(count).into_iter().zip(items).enumerate();
+    let queue = Mutex::new(branches.collect::<VecDeque<_>>());
     let results: Mutex<Vec<Option<Result<Value>>>> = Mutex::new((0..count).map(|_| None).collect());
     let work = || {
         loop {
-            let Some((index, item)) = lock(&queue).pop_front() else { return };
-            let scope = call.scope.branch(group, index);
+            let Some((index, (scope, item))) = lock(&queue).pop_front() else { return };
             let run = || one(context, &scope, closure, item);
             let result = catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(panicked(panic.as_ref())));
             lock(&results)[index] = Some(result);
@@ -78,6 +80,12 @@ pub(crate) fn side_by_side(
 }
 
 fn one(context: &NativeCallContext<'_>, scope: &Arc<Scope>, closure: &Closure, item: Value) -> Result<Value> {
+    let (session, step) = (&scope.session, &scope.step.key);
+    let branch = scope.branch_key(&item);
+    if let Some(known) = session.branch_done(step, &branch) {
+        session.log(Some(step), Level::Info, format!("branch {} is done already", branch.item));
+        return restored(session, known);
+    }
     let mut global = context.global_runtime_state().clone();
     own_constants(&mut global);
     let own = NativeCallContext::new_with_all_fields(
@@ -88,5 +96,8 @@ fn one(context: &NativeCallContext<'_>, scope: &Arc<Scope>, closure: &Closure, i
         context.call_position(),
     );
     let result = call_closure(&own, scope, closure, vec![item])?;
-    Value::from_dynamic(&result, scope.session.secrets())
+    let value = Value::from_dynamic(&result, session.secrets())?;
+    let ended = Note::BranchEnded { step: step.clone(), branch, value: journaled(&value) };
+    session.journal().note(ended);
+    Ok(value)
 }

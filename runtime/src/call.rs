@@ -15,6 +15,7 @@ use crate::change::Op;
 use crate::closure::Closure;
 use crate::cluster::Cluster;
 use crate::event::{Level, What};
+use crate::journal::{RemarkSort, Undoes};
 use crate::scope::Scope;
 use crate::session::Session;
 use crate::sync::lock;
@@ -32,6 +33,8 @@ pub struct Call<'a> {
     pub(crate) primitive: String,
     pub(crate) place: Place,
     permits: Mutex<Vec<String>>,
+    /// The recorded change that its changes take back.
+    undoes: Mutex<Option<Undoes>>,
     /// How long its changes may go on after a cancel.
     grace: Mutex<Duration>,
     /// Whether it ran branches, whose time is told of by themselves.
@@ -65,6 +68,7 @@ impl<'a> Call<'a> {
             primitive,
             place,
             permits: Mutex::default(),
+            undoes: Mutex::default(),
             grace: Mutex::new(bridge::CHANGE_GRACE),
             branched: AtomicBool::new(false),
         }
@@ -231,6 +235,16 @@ impl<'a> Call<'a> {
     /// Notes something explicitly allowed beyond the ordinary; it goes into the journal with the next change.
     pub fn permit(&self, what: impl Into<String>) {
         lock(&self.permits).push(what.into());
+    }
+
+    /// Says which recorded change its next changes take back.
+    pub(crate) fn undoes(&self, undoes: Undoes) {
+        *lock(&self.undoes) = Some(undoes);
+    }
+
+    /// Records a remark for the run's report, with what is recorded next.
+    pub fn remark(&self, sort: RemarkSort, text: &str) {
+        self.scope.remark(sort, text);
     }
 
     /// Tells how far something is that takes longer than a second.

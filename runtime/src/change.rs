@@ -192,6 +192,12 @@ impl ResultWord {
     pub fn took_effect(self) -> bool {
         matches!(self, Self::Changed | Self::Unvalidated)
     }
+
+    /// Whether the resource is as intended.
+    #[must_use]
+    pub fn stands(self) -> bool {
+        self.took_effect() || self == Self::Unchanged
+    }
 }
 
 /// One line of a report.

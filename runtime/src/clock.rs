@@ -44,6 +44,11 @@ pub trait Clock: Send + Sync + 'static {
     /// Now, on this clock's own time line. Never goes back.
     fn now(&self) -> Moment;
 
+    /// As [`Clock::now`], on a time line of its own that goes on while the machine sleeps: what a lease lasts by.
+    fn uptime(&self) -> Moment {
+        self.now()
+    }
+
     /// Now, as people write it.
     fn wall(&self) -> jiff::Timestamp;
 
@@ -101,6 +106,11 @@ impl Default for RealClock {
 impl Clock for RealClock {
     fn now(&self) -> Moment {
         Moment(self.origin.elapsed())
+    }
+
+    fn uptime(&self) -> Moment {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Moment(Duration::try_from(time).unwrap_or_default())
     }
 
     fn wall(&self) -> jiff::Timestamp {

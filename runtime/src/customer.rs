@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::values::{Schema, Values, combine_as};
-use crate::{Error, Kind, Place, Result, yaml};
+use crate::{Error, Kind, Place, Result, duration, yaml};
 
 /// The file that makes a folder a customer folder.
 pub const CUSTOMER_FILE: &str = "customer.yaml";
@@ -36,6 +37,15 @@ pub struct CustomerCluster {
     pub via: Option<String>,
 }
 
+/// What is particular to a customer about the lock of its clusters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CustomerLock {
+    /// The namespace of the Lease.
+    pub namespace: Option<String>,
+    /// How long it lasts without a sign of life.
+    pub duration: Option<Duration>,
+}
+
 /// A customer folder.
 #[derive(Debug, Clone)]
 pub struct Customer {
@@ -53,6 +63,33 @@ pub struct Customer {
     pub conflicts: Conflicts,
     /// Who can read the folder's secrets.
     pub recipients: Vec<String>,
+    /// The lock of the clusters.
+    pub lock: CustomerLock,
+}
+
+/// The shortest lease: one that a busy API server can still renew in time.
+const SHORTEST_LEASE: Duration = Duration::from_secs(5);
+/// The longest one: so long is waited for a holder that has died.
+const LONGEST_LEASE: Duration = Duration::from_secs(3600);
+
+#[derive(Default, Deserialize)]
+struct LockContent {
+    namespace: Option<String>,
+    duration: Option<String>,
+}
+
+impl LockContent {
+    fn read(self) -> Result<CustomerLock> {
+        let read = |text: String| {
+            let duration = duration::parse(&text).map_err(|e| e.context("lock.duration"))?;
+            if duration.subsec_nanos() != 0 || !(SHORTEST_LEASE..=LONGEST_LEASE).contains(&duration) {
+                let error = Error::new(Kind::Values, format!("lock.duration: {text} is no time that a lease can last"));
+                return Err(error.hint("write whole seconds, from 5s to 1h"));
+            }
+            Ok(duration)
+        };
+        Ok(CustomerLock { namespace: self.namespace, duration: self.duration.map(read).transpose()? })
+    }
 }
 
 #[derive(Deserialize)]
@@ -66,6 +103,8 @@ struct Content {
     conflicts: Conflicts,
     #[serde(default)]
     recipients: Vec<String>,
+    #[serde(default)]
+    lock: LockContent,
 }
 
 impl Customer {
@@ -117,6 +156,7 @@ impl Customer {
             clusters: content.clusters,
             conflicts: content.conflicts,
             recipients: content.recipients,
+            lock: content.lock.read().map_err(at)?,
             folder,
         })
     }
@@ -141,13 +181,15 @@ mod tests {
 
     #[test]
     fn a_folder_says_what_it_runs() {
-        let text = "name: acme\nplaybook: single-node\nmade_for: 0.1.0\nclusters:\n  dr: { context: dr-admin }\n";
+        let text = "name: acme\nplaybook: single-node\nmade_for: 0.1.0\nclusters:\n  dr: { context: dr-admin }\nlock: { namespace: ops, duration: 1m30s }\n";
         let (dir, read) = customer(text);
         let read = read.unwrap();
         assert_eq!((read.name.as_str(), read.playbook.as_str()), ("acme", "single-node"));
         assert_eq!(read.clusters["dr"].context.as_deref(), Some("dr-admin"));
         assert_eq!(Customer::around(&dir.path().join("a/b")), Some(dir.path().to_owned()));
         assert_eq!(read.values_file(), None);
+        let lock = CustomerLock { namespace: Some("ops".into()), duration: Some(Duration::from_secs(90)) };
+        assert_eq!(read.lock, lock);
     }
 
     #[test]
@@ -156,6 +198,11 @@ mod tests {
             ("playbok: x\nplaybook: x\n", "playbok", "did you mean \"playbook\"?"),
             ("playbook: x\nclusters: { a: { contxt: b } }\n", "clusters.a.contxt", "did you mean \"context\"?"),
             ("playbook: x\nconflicts: ignore\n", "conflicts", "fail"),
+            ("playbook: x\nlock: { duration: 1s }\n", "lock.duration: 1s", "from 5s to 1h"),
+            ("playbook: x\nlock: { duration: 5500ms }\n", "lock.duration: 5500ms", "whole seconds"),
+            ("playbook: x\nlock: { duration: 2h }\n", "lock.duration: 2h", "from 5s to 1h"),
+            ("playbook: x\nlock: { duration: soon }\n", "lock.duration: ", "write it as"),
+            ("playbook: x\nlock: { namspace: ops }\n", "lock.namspace", "did you mean \"namespace\"?"),
         ] {
             let error = customer(text).1.unwrap_err();
             let text = format!("{error:?}");

@@ -21,6 +21,7 @@ pub mod event;
 pub mod files;
 pub mod hosts;
 pub mod journal;
+pub mod lock;
 pub mod options;
 pub mod playbook;
 pub mod primitive;

@@ -50,6 +50,8 @@ pub struct Parameter {
     pub expects: String,
     /// Whether a literal fits, for `windlass check`.
     pub check: fn(Value) -> std::result::Result<(), crate::options::Mismatch>,
+    /// Whether it can be left out, as the last one.
+    pub optional: bool,
 }
 
 /// The function behind a primitive.
@@ -92,7 +94,8 @@ impl Primitive {
     /// How it is called: `cluster::scale(target, replicas, #{ … })`.
     #[must_use]
     pub fn signature(&self) -> String {
-        let mut words: Vec<String> = self.parameters.iter().map(|p| p.name.to_owned()).collect();
+        let word = |p: &Parameter| if p.optional { format!("[{}]", p.name) } else { p.name.to_owned() };
+        let mut words: Vec<String> = self.parameters.iter().map(word).collect();
         if let Some(at) = self.options_at {
             let required = self.options.iter().any(|o| o.required);
             match words.get_mut(at) {
@@ -115,10 +118,15 @@ impl Primitive {
     pub fn arities(&self) -> Vec<usize> {
         let without = self.parameters.len();
         match self.options_at {
-            None => vec![without],
+            None => (self.required()..=without).collect(),
             Some(_) if self.options.iter().any(|o| o.required) => vec![without + 1],
             Some(_) => vec![without, without + 1],
         }
+    }
+
+    /// How many positional arguments cannot be left out.
+    fn required(&self) -> usize {
+        self.parameters.iter().filter(|parameter| !parameter.optional).count()
     }
 
     /// The first sentence of the doc comment, in one line.

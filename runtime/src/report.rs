@@ -1,11 +1,11 @@
 //! What came of a run: the shape of `--output json` (design: the command).
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::change::OutcomeItem;
 
 /// How a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunStatus {
     /// Every step is done, or its failure was to be ignored.
@@ -17,7 +17,7 @@ pub enum RunStatus {
 }
 
 /// How a step ended, or where it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StepStatus {
     /// Done.
@@ -37,7 +37,7 @@ pub enum StepStatus {
 }
 
 /// What came of a step.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StepReport {
     /// Its key.
     pub key: String,
@@ -69,7 +69,7 @@ pub struct StepReport {
 }
 
 /// What came of a run.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Report {
     /// The run's id.
     pub run: String,

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use rhai::{Dynamic, NativeCallContext};
 
 use crate::cancel::Cancel;
-use crate::journal::EntryId;
-use crate::playbook::Collector;
+use crate::journal::{BranchKey, EntryId, Note, RemarkSort};
+use crate::playbook::{Collector, journaled};
 use crate::session::Session;
 use crate::sync::lock;
+use crate::value::Value;
 use crate::{Error, Kind, Place, Result};
 
 /// Which part of a script's life a call belongs to.
@@ -41,9 +42,11 @@ pub struct StepAt {
 /// One of several branches that run side by side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lane {
-    /// The number of the group's first branch.
+    /// The group's number among what the script does around it.
     group: u32,
-    /// The branch's own number, counted over all groups.
+    /// How many groups came before it there: that stays the same where less is to be changed.
+    nth: u32,
+    /// The branch's number in the group.
     number: u32,
 }
 
@@ -72,7 +75,7 @@ pub struct Scope {
     pub(crate) cluster: Option<String>,
     pub(crate) cancel: Cancel,
     ordinal: Arc<AtomicU32>,
-    branches: Arc<AtomicU32>,
+    groups: Arc<AtomicU32>,
     pub(crate) depth: AtomicU32,
     errors: Mutex<VecDeque<Error>>,
     place: Mutex<Option<Place>>,
@@ -90,7 +93,7 @@ impl Scope {
             cluster: None,
             cancel,
             ordinal: Arc::default(),
-            branches: Arc::default(),
+            groups: Arc::default(),
             depth: AtomicU32::new(0),
             errors: Mutex::default(),
             place: Mutex::default(),
@@ -107,7 +110,7 @@ impl Scope {
             cluster: self.cluster.clone(),
             cancel,
             ordinal: self.ordinal.clone(),
-            branches: self.branches.clone(),
+            groups: self.groups.clone(),
             depth: AtomicU32::new(self.depth.load(Ordering::Relaxed)),
             errors: Mutex::default(),
             place: Mutex::new(self.place()),
@@ -115,19 +118,32 @@ impl Scope {
         }
     }
 
-    /// The number of the next group of branches.
-    pub(crate) fn next_branches(&self, count: usize) -> u32 {
-        self.branches.fetch_add(u32::try_from(count).unwrap_or(u32::MAX), Ordering::Relaxed)
+    /// The number of what comes next: a change, a decision, a group of branches.
+    fn next_ordinal(&self) -> u32 {
+        self.ordinal.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The scope of a branch: the one with this index in the group whose first branch has the number `group`.
-    pub(crate) fn branch(&self, group: u32, index: usize) -> Arc<Self> {
-        let mut scope = self.below(self.cancel.child());
-        let number = group.saturating_add(u32::try_from(index).unwrap_or(u32::MAX));
-        scope.lanes.push(Lane { group, number });
-        scope.ordinal = Arc::default();
-        scope.branches = Arc::default();
-        Arc::new(scope)
+    /// The scopes of a group of branches, in their order.
+    pub(crate) fn branches(&self, count: usize) -> Vec<Arc<Self>> {
+        let (group, nth) = (self.next_ordinal(), self.groups.fetch_add(1, Ordering::Relaxed));
+        let branch = |number| {
+            let mut scope = self.below(self.cancel.child());
+            scope.lanes.push(Lane { group, nth, number });
+            (scope.ordinal, scope.groups) = Default::default();
+            Arc::new(scope)
+        };
+        (0..u32::try_from(count).unwrap_or(u32::MAX)).map(branch).collect()
+    }
+
+    /// What a branch is known by in another attempt at the same step.
+    pub(crate) fn branch_key(&self, item: &Value) -> BranchKey {
+        let path = self.lanes.iter().flat_map(|lane| [lane.nth, lane.number]).collect();
+        BranchKey { path, item: journaled(item).to_string() }
+    }
+
+    /// The way through the branches to here.
+    fn path(&self) -> Vec<u32> {
+        self.lanes.iter().flat_map(|lane| [lane.group, lane.number]).collect()
     }
 
     /// The same scope with another cancel token: one below its own, or, for a cleanup, one that a cancel of the work does
@@ -149,12 +165,16 @@ impl Scope {
     }
 
     pub(crate) fn next_id(&self) -> EntryId {
-        EntryId {
-            step: self.step.index,
-            attempt: self.step.attempt,
-            branch: self.lanes.iter().map(|lane| lane.number).collect(),
-            ordinal: self.ordinal.fetch_add(1, Ordering::Relaxed),
-        }
+        let mut path = self.path();
+        path.push(self.next_ordinal());
+        let resumed = self.session.journal().past().resumed;
+        EntryId { resumed, step: self.step.index, attempt: self.step.attempt, path }
+    }
+
+    /// Records a remark, with what is recorded next.
+    pub(crate) fn remark(&self, sort: RemarkSort, text: &str) {
+        let (id, at, text) = (Some(self.next_id()), self.session.clock().wall(), self.session.mask(text));
+        self.session.journal().note(Note::Remark { sort, id, at, text });
     }
 
     /// Keeps an error that goes into a script, so that it is known again when it comes out, with its source.

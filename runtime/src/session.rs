@@ -1,13 +1,17 @@
 //! A session: one target, one set of values, one journal, and whatever runs under them.
 
+mod asking;
 mod builder;
 mod clusters;
+mod locking;
 mod machine;
 mod seams;
+mod state;
 mod warnings;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
 use rhai::Dynamic;
@@ -22,18 +26,22 @@ use crate::cluster::Cluster;
 use crate::customer::Conflicts;
 use crate::event::{Event, Level, Sinks, What};
 use crate::files::{Files, Home};
-use crate::journal::Journal;
+use crate::journal::{Journal, Standing};
 use crate::runtime::Runtime;
-use crate::scope::{Scope, Writer};
+use crate::scope::Scope;
 use crate::secret::{Registry, Vault};
 use crate::sync::lock;
 use crate::target::{ClusterSource, Target};
-use crate::value::Value;
 use crate::{Error, Kind, Place, Result};
+pub(crate) use state::Earlier;
+use state::Left;
 use warnings::Warnings;
 
+use locking::Locks;
+
 pub use builder::SessionBuilder;
-pub use seams::{AfterFailure, ChangeGate, Decision, Failure, Limits, OnFailure, Prompter};
+pub use locking::HeldLock;
+pub use seams::{AfterFailure, BeforeStep, Breakpoint, ChangeGate, Decision, Failure, Limits, OnFailure, Prompter};
 
 struct Inner {
     runtime: Runtime,
@@ -50,6 +58,7 @@ struct Inner {
     sinks: Sinks,
     cancel: Cancel,
     prompter: Option<Arc<dyn Prompter>>,
+    stepping: AtomicBool,
     approved: HashSet<String>,
     conflicts: Conflicts,
     on_failure: Option<Arc<dyn OnFailure>>,
@@ -57,21 +66,23 @@ struct Inner {
     limits: Limits,
     programs: BTreeMap<String, PathBuf>,
     state_folder: Option<PathBuf>,
+    locks: Option<Arc<Locks>>,
     gathered: Gathered,
 }
 
 /// What a session gathers on its way.
 #[derive(Default)]
 struct Gathered {
+    /// Held while a person is asked.
+    asking: Mutex<()>,
     files: Files,
     clusters: Mutex<HashMap<Option<String>, Cluster>>,
     connections: Mutex<HashMap<String, ClusterSource>>,
     claims: Mutex<HashMap<String, (String, Place)>>,
     outcomes: Mutex<Vec<OutcomeItem>>,
+    inventory: Mutex<Vec<Standing>>,
     warnings: Mutex<Warnings>,
-    state: Mutex<BTreeMap<String, Value>>,
-    writers: Mutex<BTreeMap<String, Writer>>,
-    results: Mutex<BTreeMap<String, Value>>,
+    left: Mutex<Left>,
 }
 
 /// A session. Clones are the same session.
@@ -229,6 +240,15 @@ impl Session {
         std::mem::take(&mut lock(&self.0.gathered.outcomes))
     }
 
+    pub(crate) fn stands_for(&self, standing: Standing) {
+        lock(&self.0.gathered.inventory).push(standing);
+    }
+
+    /// What the run stands for since this was last asked.
+    pub(crate) fn take_inventory(&self) -> Vec<Standing> {
+        std::mem::take(&mut lock(&self.0.gathered.inventory))
+    }
+
     pub(crate) fn claim(&self, object: &str, intent: &str, place: &Place) -> Result<()> {
         let mut claims = lock(&self.0.gathered.claims);
         match claims.get(object) {
@@ -250,44 +270,6 @@ impl Session {
         self.0.conflicts
     }
 
-    /// Asks for approval: a person, or what was approved beforehand.
-    ///
-    /// # Errors
-    /// [`Kind::Cancelled`] if it is refused, or nobody can be asked.
-    pub fn confirm(&self, scope_cancel: &Cancel, key: &str, text: &str) -> Result<()> {
-        if self.0.approved.contains(key) {
-            return Ok(());
-        }
-        let Some(prompter) = &self.0.prompter else {
-            return Err(Error::new(
-                Kind::Cancelled,
-                format!("`{key}` needs an approval, and nobody can be asked: {text}"),
-            )
-            .hint(format!("if you have decided: --yes-to {key}")));
-        };
-        match self.resting(scope_cancel, || prompter.confirm(key, text))? {
-            true => Ok(()),
-            false => Err(Error::new(Kind::Cancelled, format!("`{key}` was refused"))),
-        }
-    }
-
-    /// Runs something that waits for a person; deadlines rest meanwhile.
-    pub(crate) fn resting<T>(&self, cancel: &Cancel, ask: impl FnOnce() -> T) -> T {
-        cancel.resting(&*self.0.clock, ask)
-    }
-
-    /// Asks a person for a secret. Deadlines rest meanwhile.
-    ///
-    /// # Errors
-    /// [`Kind::System`] where nobody can be asked, [`Kind::Cancelled`] where nothing was answered.
-    pub(crate) fn ask_secret(&self, cancel: &Cancel, text: &str) -> Result<crate::secret::Secret> {
-        let Some(prompter) = &self.0.prompter else {
-            return Err(Error::new(Kind::System, format!("nobody can be asked for a secret here: {text}"))
-                .hint("without a terminal, take it from the environment or a file: secret::env(\"NAME\"), secret::file(\"path\")"));
-        };
-        self.resting(cancel, || crate::secret::from_prompt(&**prompter, text))
-    }
-
     /// The handler of a recipe.
     ///
     /// # Errors
@@ -302,27 +284,6 @@ impl Session {
     /// A log line from the engine.
     pub(crate) fn log(&self, step: Option<&str>, level: Level, text: impl Into<String>) {
         self.tell(step, What::Log { level, text: text.into() });
-    }
-
-    pub(crate) fn state(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Value>> {
-        lock(&self.0.gathered.state)
-    }
-
-    /// Sets a piece of state. What two branches write that run side by side would depend on chance.
-    pub(crate) fn write_state(&self, scope: &Scope, key: &str, value: Value) -> Result<()> {
-        let writer = scope.writer();
-        let mut writers = lock(&self.0.gathered.writers);
-        if writers.get(key).is_some_and(|before| before.beside(&writer)) {
-            return Err(Error::usage(format!("ctx.state.{key} is written by two branches that run side by side"))
-                .hint("give each branch a key of its own, ctx.state[name] = …, or return the value from the closure"));
-        }
-        writers.insert(key.to_owned(), writer);
-        self.state().insert(key.to_owned(), value);
-        Ok(())
-    }
-
-    pub(crate) fn results(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Value>> {
-        lock(&self.0.gathered.results)
     }
 }
 

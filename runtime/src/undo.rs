@@ -1,14 +1,19 @@
 //! Taking back what a run changed, from its journal.
 
+mod run;
+
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
 use crate::change::{Inverse, Outcome, PartImage, Probed, Recipe, Resource, ResultWord};
-use crate::journal::{EntryId, Intent, ResultRecord};
+use crate::journal::{Entry, EntryId, Intent, Undoes};
 use crate::scope::{Phase, Scope, StepAt};
 use crate::session::Session;
 use crate::{Call, Error, Kind, Place, Result};
+
+pub use run::{after, claims_left, prepare};
 
 /// What became of one recorded change.
 #[derive(Debug)]
@@ -38,11 +43,30 @@ pub enum Undoing {
     Failed(Error),
 }
 
-/// A recorded change that took effect, in one resource.
-struct Item<'a> {
-    intent: &'a Intent,
-    part: PartImage,
-    recipe: std::result::Result<&'a Recipe, &'a str>,
+/// A part of a recorded change, and what taking it back takes.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// Which part of which entry it is.
+    pub undoes: Undoes,
+    /// The step that it belongs to.
+    pub step: String,
+    /// The primitive that made it.
+    pub primitive: String,
+    /// The resource, what was done to it, and its states.
+    pub part: PartImage,
+    /// What there is to do.
+    pub way: Way,
+}
+
+/// What there is to do about a part of a recorded change.
+#[derive(Debug, Clone)]
+pub enum Way {
+    /// It is taken back by this recipe.
+    By(Recipe),
+    /// It cannot be taken back, for this reason, and stays.
+    Cannot(String),
+    /// It had not taken effect.
+    HadNoEffect,
 }
 
 /// Takes back what these entries of a journal changed, the newest first; `entries` are in the order of the journal. What
@@ -53,40 +77,14 @@ struct Item<'a> {
 /// # Errors
 /// [`Kind::Conflict`] if others have changed something since, or a cluster is not the one that the run was made on:
 /// nothing is done then. What fails later is in the last item.
-pub fn undo(session: &Session, entries: &[(Intent, Option<ResultRecord>)]) -> Result<Vec<Undone>> {
+pub fn undo(session: &Session, entries: &[Entry]) -> Result<Vec<Undone>> {
+    let items = plan(session, entries, &HashSet::new())?;
     let mut told = Vec::new();
-    let mut items = Vec::new();
-    let first = call(session, 0);
-    for (intent, result) in entries.iter().rev() {
-        check_identity(&first, intent)?;
-        for (part, took_effect) in effective(&first, intent, result.as_ref())? {
-            let recipe = match &intent.inverse {
-                Inverse::By(recipe) => Ok(recipe),
-                Inverse::Cannot(reason) => Err(reason.as_str()),
-            };
-            if took_effect {
-                items.push(Item { intent, part, recipe });
-            } else {
-                told.push(item(intent, part.resource, Undoing::HadNoEffect));
-            }
-        }
-    }
-    check(&first, &items)?;
-    for (index, Item { intent, part, recipe }) in items.into_iter().enumerate() {
-        let resource = part.resource.clone();
-        let result = match recipe {
-            Err(reason) => Undoing::Cannot(reason.to_owned()),
-            Ok(recipe) => {
-                let call = call(session, u32::try_from(index).unwrap_or(u32::MAX));
-                let handler = session.handler(recipe)?;
-                match call.change_fresh(|| handler.inverse(&call, recipe, std::slice::from_ref(&part))) {
-                    Ok(outcome) => Undoing::Done(outcome),
-                    Err(error) => Undoing::Failed(error),
-                }
-            }
-        };
-        let failed = matches!(result, Undoing::Failed(_));
-        told.push(item(intent, resource, result));
+    for (index, item) in items.iter().enumerate() {
+        let call = call(session, u32::try_from(index).unwrap_or(u32::MAX));
+        let undone = item.take_back(&call);
+        let failed = matches!(undone.result, Undoing::Failed(_));
+        told.push(undone);
         if failed {
             break;
         }
@@ -94,38 +92,77 @@ pub fn undo(session: &Session, entries: &[(Intent, Option<ResultRecord>)]) -> Re
     Ok(told)
 }
 
-fn item(intent: &Intent, resource: Resource, result: Undoing) -> Undone {
-    Undone { id: intent.id.clone(), step: intent.step.clone(), primitive: intent.primitive.clone(), resource, result }
+/// What taking back these entries takes, the newest first, without doing anything; what is among `done` is left out.
+///
+/// # Errors
+/// As [`undo()`].
+pub fn plan(session: &Session, entries: &[Entry], done: &HashSet<Undoes>) -> Result<Vec<Item>> {
+    let call = call(session, 0);
+    let mut items = Vec::new();
+    for (intent, result) in entries.iter().rev() {
+        check_identity(&call, intent)?;
+        for (number, part) in intent.parts.iter().enumerate().rev() {
+            let undoes = Undoes { id: intent.id.clone(), part: u32::try_from(number).unwrap_or(u32::MAX) };
+            let mut part = part.clone();
+            part.after = result.as_ref().and_then(|r| r.after.get(number)).cloned().flatten();
+            let word = result.as_ref().and_then(|r| r.results.get(number)).copied().unwrap_or(ResultWord::Unknown);
+            if done.contains(&undoes) || !(word.took_effect() || word == ResultWord::Unknown) {
+                continue;
+            }
+            let way = way(&call, intent, &part, word)?;
+            items.push(Item { undoes, step: intent.step.clone(), primitive: intent.primitive.clone(), part, way });
+        }
+    }
+    check(&call, &items)?;
+    Ok(items)
+}
+
+fn way(call: &Call<'_>, intent: &Intent, part: &PartImage, word: ResultWord) -> Result<Way> {
+    if word == ResultWord::Unknown {
+        match probe_part(call, intent, part)? {
+            Probed::TookEffect => {}
+            Probed::DidNot => return Ok(Way::HadNoEffect),
+            Probed::Unclear(why) => return Err(unclear(&part.resource, &why)),
+        }
+    }
+    Ok(match &intent.inverse {
+        Inverse::By(recipe) => Way::By(recipe.clone()),
+        Inverse::Cannot(reason) => Way::Cannot(reason.clone()),
+    })
+}
+
+impl Item {
+    /// Takes it back.
+    pub(crate) fn take_back(&self, call: &Call<'_>) -> Undone {
+        let result = match &self.way {
+            Way::Cannot(reason) => Undoing::Cannot(reason.clone()),
+            Way::HadNoEffect => Undoing::HadNoEffect,
+            Way::By(recipe) => {
+                call.undoes(self.undoes.clone());
+                let parts = std::slice::from_ref(&self.part);
+                let look = || call.session().handler(recipe)?.inverse(call, recipe, parts);
+                match call.change_fresh(look) {
+                    Ok(outcome) => Undoing::Done(outcome),
+                    Err(error) => Undoing::Failed(error),
+                }
+            }
+        };
+        let (id, step) = (self.undoes.id.clone(), self.step.clone());
+        Undone { id, step, primitive: self.primitive.clone(), resource: self.part.resource.clone(), result }
+    }
 }
 
 /// A call outside a script.
 fn call(session: &Session, index: u32) -> Call<'static> {
     let step = StepAt { index, key: "undo".to_owned(), attempt: 1 };
     let scope = Scope::new(session.clone(), Phase::Run, step, session.cancel().child());
-    let place = Place { source: "undo".to_owned(), line: 0, column: 0 };
-    Call::new(scope, None, "undo".to_owned(), place)
+    native(&scope)
 }
 
-/// The parts of an entry that were tried, the last one first, and whether each took effect. Where the journal does not
-/// know, it is looked up; what is known to have failed is left out.
-fn effective(call: &Call<'_>, intent: &Intent, result: Option<&ResultRecord>) -> Result<Vec<(PartImage, bool)>> {
-    let word = |index: usize| result.and_then(|r| r.results.get(index)).copied().unwrap_or(ResultWord::Unknown);
-    let mut found = Vec::new();
-    for (index, part) in intent.parts.iter().enumerate().rev() {
-        let mut part = part.clone();
-        part.after = result.and_then(|r| r.after.get(index)).cloned().flatten();
-        let took_effect = match word(index) {
-            word if word.took_effect() => true,
-            ResultWord::Unknown => match probe_part(call, intent, &part)? {
-                Probed::TookEffect => true,
-                Probed::DidNot => false,
-                Probed::Unclear(why) => return Err(unclear(&part.resource, &why)),
-            },
-            _ => continue,
-        };
-        found.push((part, took_effect));
-    }
-    Ok(found)
+/// A call of the engine's own in a scope.
+pub(crate) fn native(scope: &Arc<Scope>) -> Call<'static> {
+    let place = Place { source: "undo".to_owned(), line: 0, column: 0 };
+    Call::new(scope.clone(), None, "undo".to_owned(), place)
 }
 
 fn probe_part(call: &Call<'_>, intent: &Intent, part: &PartImage) -> Result<Probed> {
@@ -152,11 +189,11 @@ fn unclear(resource: &Resource, why: &str) -> Error {
 
 /// Finds out, without doing anything, what stands in the way. Only the newest change of each resource can be judged by
 /// the present state; the older ones are when it is their turn.
-fn check(call: &Call<'_>, items: &[Item<'_>]) -> Result<()> {
+fn check(call: &Call<'_>, items: &[Item]) -> Result<()> {
     let mut seen = HashSet::new();
     let mut refused: Vec<Error> = Vec::new();
-    for Item { part, recipe, .. } in items {
-        let Ok(recipe) = recipe else { continue };
+    for Item { part, way, .. } in items {
+        let Way::By(recipe) = way else { continue };
         if !seen.insert(&part.resource) {
             continue;
         }
@@ -196,18 +233,6 @@ fn check_identity(call: &Call<'_>, intent: &Intent) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The changes of these entries that cannot be taken back, each with its reason.
-#[must_use]
-pub fn impossible(entries: &[(Intent, Option<ResultRecord>)]) -> Vec<(Resource, String)> {
-    let cannot = |(intent, _): &(Intent, Option<ResultRecord>)| match &intent.inverse {
-        Inverse::Cannot(reason) => {
-            intent.parts.iter().map(|p| (p.resource.clone(), reason.clone())).collect::<Vec<_>>()
-        }
-        Inverse::By(_) => Vec::new(),
-    };
-    entries.iter().flat_map(cannot).collect()
 }
 
 impl Undone {

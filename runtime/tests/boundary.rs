@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use common::{CANARY, Ran, STORE, refused, run, runtime, try_run};
 use windlass_runtime::event::{Event, What};
-use windlass_runtime::journal::Journal;
+use windlass_runtime::journal::{Journal, MemoryJournal, Point, Watched};
 use windlass_runtime::playbook::{Playbook, Selection};
 use windlass_runtime::report::{RunStatus, StepStatus};
 use windlass_runtime::session::{Decision, Failure, SessionBuilder};
 use windlass_runtime::target::{NoTarget, Shadow};
-use windlass_runtime::{Error, Kind, Result, Value};
+use windlass_runtime::{Error, Kind, Value};
 
 #[test]
 fn a_script_without_steps_is_one_step() {
@@ -146,8 +146,8 @@ fn branches_run_side_by_side_and_a_bad_one_spoils_only_itself() {
     assert_eq!(ran.report.status, RunStatus::Ok, "{:?}", ran.report);
     assert_eq!(ran.logs()[0], "[13, 23, \"script: bad\", 43]");
     assert!(ran.logs()[2].contains("panicked: told to"), "{:?}", ran.logs());
-    let ids: Vec<_> = ran.journal.entries().unwrap().into_iter().map(|(i, _)| i.id.branch).collect();
-    assert_eq!(ids, [vec![4], vec![5], vec![6]], "the order does not depend on timing");
+    let ids: Vec<_> = ran.journal.entries().unwrap().into_iter().map(|(i, _)| i.id.path).collect();
+    assert_eq!(ids, [vec![1, 0, 0], vec![1, 1, 0], vec![2, 0, 0]], "the order does not depend on timing");
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn the_failure_seam_sees_the_outermost_primitive_and_may_retry_or_take_a_value()
     let ran = try_run(script, &Selection::default(), |b| b.on_failure(Seam)).unwrap();
     assert_eq!(ran.logs(), ["7", "9"]);
     assert_eq!(*SEEN.lock().unwrap(), ["test::get test.rhai:1:13", "test::until test.rhai:2:33"]);
-    assert!(ran.journal.decisions()[0].1.contains("was given a value"));
+    assert!(ran.journal.decisions()[0].contains("was given a value"));
 }
 
 #[test]
@@ -289,31 +289,11 @@ fn access_is_checked_and_cannot_be_caught() {
 
 #[test]
 fn a_journal_that_cannot_write_stops_the_change() {
-    struct Full;
-    impl Journal for Full {
-        fn intent(&self, _: &windlass_runtime::journal::Intent) -> Result<()> {
-            Err(Error::new(Kind::System, "the disk is full"))
-        }
-        fn result(
-            &self,
-            _: &windlass_runtime::journal::EntryId,
-            _: &windlass_runtime::journal::ResultRecord,
-        ) -> Result<()> {
-            Ok(())
-        }
-        fn decision(&self, _: &windlass_runtime::journal::EntryId, _: &str) -> Result<()> {
-            Ok(())
-        }
-        fn step_ended(&self, _: &windlass_runtime::journal::StepRecord) -> Result<()> {
-            Ok(())
-        }
-        fn entries(
-            &self,
-        ) -> Result<Vec<(windlass_runtime::journal::Intent, Option<windlass_runtime::journal::ResultRecord>)>> {
-            Ok(vec![])
-        }
-    }
-    let ran = try_run("test::set(\"unrecorded\", 1)", &Selection::default(), |b| b.journal(Arc::new(Full))).unwrap();
+    let full = Watched::new(Arc::new(MemoryJournal::new()), |point, _| match point {
+        Point::Intent => Err(Error::new(Kind::System, "the disk is full")),
+        _ => Ok(()),
+    });
+    let ran = try_run("test::set(\"unrecorded\", 1)", &Selection::default(), |b| b.journal(Arc::new(full))).unwrap();
     assert!(ran.error("main").contains("the disk is full"));
     assert!(!STORE.lock().unwrap().contains_key("unrecorded"));
 }
@@ -327,7 +307,7 @@ fn confirmations_are_asked_or_given_by_key() {
         try_run("confirm(\"wipe\", \"All is lost.\"); print(\"after\")", &Selection::default(), |b| b.yes_to("wipe"))
             .unwrap();
     assert_eq!(ran.logs(), ["after"]);
-    assert!(ran.journal.decisions()[0].1.contains("wipe"));
+    assert!(ran.journal.decisions()[0].contains("wipe"));
 }
 
 #[test]

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use common::{CANARY, Ran, STORE, refused, run, runtime, try_run};
 use windlass_runtime::access::Access;
 use windlass_runtime::event::{Event, What};
+use windlass_runtime::journal::{MemoryJournal, Point, Side, Watched};
 use windlass_runtime::playbook::{Playbook, Selection};
 use windlass_runtime::report::{Report, RunStatus, StepStatus};
 use windlass_runtime::session::{Limits, SessionBuilder};
@@ -721,32 +722,12 @@ fn a_secret_gets_through_no_argument() {
 
 #[test]
 fn a_change_whose_result_cannot_be_recorded_ends_the_run() {
-    struct Forgets(windlass_runtime::journal::MemoryJournal);
-    impl windlass_runtime::journal::Journal for Forgets {
-        fn intent(&self, intent: &windlass_runtime::journal::Intent) -> Result<()> {
-            self.0.intent(intent)
-        }
-        fn result(
-            &self,
-            _: &windlass_runtime::journal::EntryId,
-            _: &windlass_runtime::journal::ResultRecord,
-        ) -> Result<()> {
-            Err(Error::new(Kind::System, "the disk is full"))
-        }
-        fn decision(&self, id: &windlass_runtime::journal::EntryId, text: &str) -> Result<()> {
-            self.0.decision(id, text)
-        }
-        fn step_ended(&self, record: &windlass_runtime::journal::StepRecord) -> Result<()> {
-            self.0.step_ended(record)
-        }
-        fn entries(
-            &self,
-        ) -> Result<Vec<(windlass_runtime::journal::Intent, Option<windlass_runtime::journal::ResultRecord>)>> {
-            self.0.entries()
-        }
-    }
+    let forgets = Watched::new(Arc::new(MemoryJournal::new()), |point, side| match (point, side) {
+        (Point::Result, Side::Before) => Err(Error::new(Kind::System, "the disk is full")),
+        _ => Ok(()),
+    });
     let script = "step(\"a\", #{ on_error: \"ignore\" }, || { try { test::set(\"half\", 1) } catch (e) { } print(\"went on\"); }); step(\"b\", || test::set(\"half2\", 1));";
-    let ran = try_run(script, &Selection::default(), |b| b.journal(Arc::new(Forgets(Default::default())))).unwrap();
+    let ran = try_run(script, &Selection::default(), |b| b.journal(Arc::new(forgets))).unwrap();
     assert!(ran.error("a").contains("the disk is full"), "{:?}", ran.report);
     assert_eq!((ran.step("b").status, stored("half2"), ran.logs().len()), (StepStatus::Pending, None, 0));
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value as Json;
 use windlass_runtime::event::{Event, What};
-use windlass_runtime::journal::{EntryId, Intent, Journal, MemoryJournal, ResultRecord, StepRecord};
+use windlass_runtime::journal::{Entry, Journal, MemoryJournal, Point, Side, Watched};
 use windlass_runtime::playbook::{Playbook, Selection};
 use windlass_runtime::report::Report;
 use windlass_runtime::session::SessionBuilder;
@@ -33,7 +33,7 @@ pub trait Scripting {
     /// Takes back what a run changed, in a session of its own.
     fn undo(&self, ran: &Ran) -> windlass_runtime::Result<Vec<Undone>>;
 
-    fn undo_entries(&self, entries: &[(Intent, Option<ResultRecord>)]) -> windlass_runtime::Result<Vec<Undone>>;
+    fn undo_entries(&self, entries: &[Entry]) -> windlass_runtime::Result<Vec<Undone>>;
 
     /// What the tests' user changed since then at paths that hold `part`; the tests that run beside are its too.
     fn writes_since(&self, mark: Mark, part: &str) -> Vec<windlass_testbed::Event>;
@@ -63,7 +63,7 @@ impl Scripting for Bed {
         self.undo_entries(&ran.journal.entries().unwrap())
     }
 
-    fn undo_entries(&self, entries: &[(Intent, Option<ResultRecord>)]) -> windlass_runtime::Result<Vec<Undone>> {
+    fn undo_entries(&self, entries: &[Entry]) -> windlass_runtime::Result<Vec<Undone>> {
         windlass_runtime::undo(&runtime().session(self.target()).open(), entries)
     }
 
@@ -188,31 +188,20 @@ mod erased {
 
 /// A journal of a run that dies: at the intent (nothing is done then), or after acting, before the result is written.
 pub struct Cut {
-    pub kept: MemoryJournal,
+    pub kept: Arc<MemoryJournal>,
     pub before_acting: bool,
 }
 
 impl Cut {
-    pub fn new(before_acting: bool) -> Arc<Self> {
-        Arc::new(Self { kept: MemoryJournal::new(), before_acting })
+    pub fn new(before_acting: bool) -> Self {
+        Self { kept: Arc::new(MemoryJournal::new()), before_acting }
     }
-}
 
-impl Journal for Cut {
-    fn intent(&self, intent: &Intent) -> windlass_runtime::Result<()> {
-        self.kept.intent(intent)?;
-        if self.before_acting { Err(Error::new(Kind::System, "cut before acting")) } else { Ok(()) }
-    }
-    fn result(&self, _: &EntryId, _: &ResultRecord) -> windlass_runtime::Result<()> {
-        Err(Error::new(Kind::System, "cut after acting"))
-    }
-    fn decision(&self, id: &EntryId, text: &str) -> windlass_runtime::Result<()> {
-        self.kept.decision(id, text)
-    }
-    fn step_ended(&self, record: &StepRecord) -> windlass_runtime::Result<()> {
-        self.kept.step_ended(record)
-    }
-    fn entries(&self) -> windlass_runtime::Result<Vec<(Intent, Option<ResultRecord>)>> {
-        self.kept.entries()
+    pub fn journal(&self) -> Arc<dyn Journal> {
+        let point = if self.before_acting { (Point::Intent, Side::After) } else { (Point::Result, Side::Before) };
+        Arc::new(Watched::new(self.kept.clone(), move |at, side| match (at, side) == point {
+            true => Err(Error::new(Kind::System, "cut")),
+            false => Ok(()),
+        }))
     }
 }

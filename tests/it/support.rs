@@ -1,10 +1,11 @@
 //! The command in this process, and a control plane of one's own where the shared one would be in the way.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value as Json;
 use windlass::{Io, Machine, Output};
+use windlass_runtime::state_folder::UserFolders;
 use windlass_testbed::helms;
 
 #[derive(Clone, Default)]
@@ -49,9 +50,15 @@ pub fn helm() -> Option<PathBuf> {
     helms().pop().map(|(_, path)| path)
 }
 
+/// The tests of this program share one control plane, and its lock lets one run after the other.
+static RUNS: Mutex<()> = Mutex::new(());
+
 fn windlass_with(helm: PathBuf, arguments: &[&str]) -> Ran {
-    let state = tempfile::tempdir().unwrap();
-    let machine = Machine { programs: [("helm".to_owned(), helm)].into(), state_folder: Some(state.path().to_owned()) };
+    let is_locked = matches!(arguments.first(), Some(&("run" | "eval")));
+    let _turn = is_locked.then(|| RUNS.lock().unwrap_or_else(PoisonError::into_inner));
+    let home = tempfile::tempdir().unwrap();
+    let folders = UserFolders { config: home.path().join("config"), state: home.path().join("state") };
+    let machine = Machine { programs: [("helm".to_owned(), helm)].into(), folders: Some(folders), watch: None };
     let (out, err) = (Kept::default(), Kept::default());
     let io = Io { out: Output::new(out.clone(), false), err: Output::new(err.clone(), false), process: false };
     let code = windlass::run_on(std::iter::once("windlass").chain(arguments.iter().copied()), &io, &machine);

@@ -8,7 +8,7 @@ use crate::exit;
 use crate::io::Io;
 
 const AFTER: &str = "WHAT is a customer folder, the name of a stock playbook (windlass list), a playbook's folder, or a .rhai file; \
-without it, the customer folder that you are in.\n\nExit codes: 0 done, 1 failed, 2 wrong before anything ran, 3 cancelled.";
+without it, the customer folder that you are in.\n\nExit codes: 0 done, 1 failed, 2 wrong before anything ran, 3 cancelled, 4 locked by another run.";
 
 /// Deployment playbooks for Kubernetes: run them, look into them, check them.
 #[derive(Debug, Parser)]
@@ -50,6 +50,10 @@ pub(crate) enum When {
 pub(crate) enum Command {
     /// Run a playbook on a cluster
     Run(Run),
+    /// Take back what a run has changed, the newest first
+    Undo(Undo),
+    /// Show what was run: the runs of a customer folder, or of the user
+    Runs(Runs),
     /// Run a playbook on a simulated cluster, whose time costs nothing
     Rehearse(Rehearse),
     /// Serve a simulated cluster for kubectl, Helm and other clients, until Ctrl-C
@@ -68,6 +72,10 @@ pub(crate) enum Command {
     New(New),
     /// Write JSON Schemas of customer.yaml, hosts.yaml and values, for editors
     Schemas(Schemas),
+    /// Show what a customer folder changes about its playbook, and which of its hooks match no step any more
+    DiffStock(DiffStock),
+    /// Show who has the lock of each cluster, or break one
+    Lock(Lock),
     /// Evaluate an expression, for real, and print its value: what it changes is changed
     Eval(Eval),
     /// Show what scripts can call and read: all of it, one function, or what has all these words
@@ -155,14 +163,150 @@ pub(crate) struct Run {
     pub(crate) cluster: Cluster,
     #[command(flatten)]
     pub(crate) steps: Steps,
+    /// Ask before each step, and after each that failed
+    #[arg(long)]
+    pub(crate) step: bool,
     /// Answer the question of this key with yes, beforehand
     #[arg(long, value_name = "KEY", value_delimiter = ',')]
     pub(crate) yes_to: Vec<String>,
     /// Refuse every change
-    #[arg(long)]
+    #[arg(long, conflicts_with = "resume")]
     pub(crate) read_only: bool,
     #[command(flatten)]
+    pub(crate) resuming: Resuming,
+    #[command(flatten)]
     pub(crate) telling: Telling,
+}
+
+/// Whether a run goes on that was started before, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Resuming {
+    /// Go on with a run that did not end well, the last one without RUN: what is done is not run again
+    #[arg(long, value_name = "RUN", num_args = 0..=1, require_equals = true, default_missing_value = LAST)]
+    pub(crate) resume: Option<String>,
+    /// Run this step again although it is done
+    #[arg(long, value_name = "STEP|TAG", value_delimiter = ',', requires = "resume")]
+    pub(crate) redo: Vec<String>,
+    /// Of what a step does side by side, run only that again which is not done
+    #[arg(long, requires = "resume")]
+    pub(crate) failed_only: bool,
+    /// Go on although scripts or values have changed since
+    #[arg(long, requires = "resume")]
+    pub(crate) accept_changes: bool,
+}
+
+/// `windlass undo`.
+#[derive(Debug, Args)]
+pub(crate) struct Undo {
+    /// The run, or the beginning or end of its id; the last one without it
+    #[arg(value_name = "RUN", default_value = LAST, hide_default_value = true)]
+    pub(crate) run: String,
+    /// Back to how it was when this step was done: only what came after it is taken back
+    #[arg(long, value_name = "STEP")]
+    pub(crate) to: Option<String>,
+    /// Show what would be taken back, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Answer the question of this key with yes, beforehand: `undo`
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
+    pub(crate) yes_to: Vec<String>,
+    #[command(flatten)]
+    pub(crate) whose: WhoseRuns,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+    #[command(flatten)]
+    pub(crate) telling: Telling,
+}
+
+/// The run that is meant where none is named.
+pub(crate) const LAST: &str = "last";
+
+/// `windlass runs`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Runs {
+    #[command(subcommand)]
+    pub(crate) command: Option<RunsCommand>,
+    #[command(flatten)]
+    pub(crate) list: RunsList,
+}
+
+/// What there is to do about runs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsCommand {
+    /// List them, the newest first
+    List(RunsList),
+    /// Show one: what was done, what was decided, what it stands for
+    Show(RunsShow),
+    /// Write one to a file, for a colleague among the recipients to import
+    Export(RunsExport),
+    /// Take one from a file
+    Import(RunsImport),
+}
+
+/// Whose runs.
+#[derive(Debug, Args)]
+pub(crate) struct WhoseRuns {
+    /// Those of this customer folder; without it, of the one that you are in, or else the user's own
+    #[arg(long, value_name = "DIR")]
+    pub(crate) customer: Option<PathBuf>,
+}
+
+/// `windlass runs list`.
+#[derive(Debug, Args)]
+pub(crate) struct RunsList {
+    #[command(flatten)]
+    pub(crate) whose: WhoseRuns,
+    /// What goes to stdout
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) output: Format,
+}
+
+/// `windlass runs show`.
+#[derive(Debug, Args)]
+pub(crate) struct RunsShow {
+    /// The run, or the beginning or end of its id; the last one without it
+    #[arg(value_name = "RUN", default_value = LAST, hide_default_value = true)]
+    pub(crate) run: String,
+    #[command(flatten)]
+    pub(crate) whose: WhoseRuns,
+    /// What goes to stdout
+    #[arg(short, long, value_enum, default_value_t = ReportFormat::Text, value_name = "FORMAT")]
+    pub(crate) output: ReportFormat,
+}
+
+/// How a run is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people at a terminal.
+    Text,
+    /// JSON.
+    Json,
+    /// A report in Markdown, to be handed on.
+    Markdown,
+}
+
+/// `windlass runs export`.
+#[derive(Debug, Args)]
+pub(crate) struct RunsExport {
+    /// The run, or the beginning or end of its id
+    #[arg(value_name = "RUN")]
+    pub(crate) run: String,
+    /// The file, which must not exist
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) whose: WhoseRuns,
+}
+
+/// `windlass runs import`.
+#[derive(Debug, Args)]
+pub(crate) struct RunsImport {
+    /// The file that `windlass runs export` has written
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    #[command(flatten)]
+    pub(crate) whose: WhoseRuns,
 }
 
 /// `windlass rehearse`.
@@ -406,6 +550,63 @@ pub(crate) enum DataFormat {
     Yaml,
     /// JSON.
     Json,
+}
+
+/// `windlass diff-stock`.
+#[derive(Debug, Args)]
+pub(crate) struct DiffStock {
+    /// The customer folder; the one that you are in, without it
+    #[arg(value_name = "CUSTOMER")]
+    pub(crate) customer: Option<String>,
+    /// What goes to stdout
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) output: Format,
+}
+
+/// `windlass lock`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Lock {
+    #[command(subcommand)]
+    pub(crate) command: Option<LockCommand>,
+    #[command(flatten)]
+    pub(crate) on: LockedOn,
+    /// What goes to stdout
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) output: Format,
+}
+
+/// Whose locks.
+#[derive(Debug, Args, Default)]
+pub(crate) struct LockedOn {
+    /// The customer folder that names the clusters; without it, the one that you are in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) customer: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
+}
+
+/// What else there is to do about locks.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LockCommand {
+    /// Take the lock from a run that is surely dead, or that must not go on: it changes nothing more
+    Break(BreakLock),
+}
+
+/// `windlass lock break`.
+#[derive(Debug, Args)]
+pub(crate) struct BreakLock {
+    /// Who has it, as `windlass lock` shows it
+    #[arg(long, value_name = "ID")]
+    pub(crate) holder: String,
+    /// Why; the run whose lock it was is told, and whoever looks
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) on: LockedOn,
+    /// What goes to stdout
+    #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+    pub(crate) output: Format,
 }
 
 /// `windlass docs`.

@@ -34,7 +34,7 @@ impl Asking {
         let listening = signals::listen(&bridge, &cancel, Arc::new(Silent))?;
         let progress = Progress::new(ui, Sources::default(), false);
         let style = ui.err_style;
-        let terminal = Terminal { cancel, progress: progress.clone(), style };
+        let terminal = Terminal { cancel, progress: progress.clone(), style, values: Vec::new() };
         Ok(Some(Self { terminal, progress, style, _listening: listening, _bridge: bridge }))
     }
 

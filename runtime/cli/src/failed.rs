@@ -16,13 +16,22 @@ pub(crate) struct Failed {
 impl Failed {
     /// What could be known before anything ran.
     pub(crate) fn before(errors: Vec<Error>, sources: Sources) -> Self {
-        let cancelled = errors.iter().any(|e| e.kind() == Kind::Cancelled);
-        Self { errors, code: if cancelled { exit::CANCELLED } else { exit::USAGE }, sources }
+        let is = |kind: Kind| errors.iter().any(|e| e.kind() == kind);
+        let code = match (is(Kind::Cancelled), is(Kind::Locked)) {
+            (true, _) => exit::CANCELLED,
+            (false, true) => exit::LOCKED,
+            (false, false) => exit::USAGE,
+        };
+        Self { errors, code, sources }
     }
 
     /// What went wrong on the way.
     pub(crate) fn while_running(error: Error, sources: Sources) -> Self {
-        let code = if error.kind() == Kind::Cancelled { exit::CANCELLED } else { exit::FAILED };
+        let code = match error.kind() {
+            Kind::Cancelled => exit::CANCELLED,
+            Kind::Locked => exit::LOCKED,
+            _ => exit::FAILED,
+        };
         Self { errors: vec![error], code, sources }
     }
 

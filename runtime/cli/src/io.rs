@@ -6,7 +6,9 @@ use std::io::{IsTerminal as _, Write};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use windlass_runtime::SessionBuilder;
+use windlass_runtime::journal::{Journal, StoredRun};
+use windlass_runtime::state_folder::UserFolders;
+use windlass_runtime::{Result, SessionBuilder};
 
 use crate::args::{Shared, When};
 use crate::style::Style;
@@ -63,8 +65,10 @@ pub struct Io {
 pub struct Machine {
     /// Programs by their names: `helm`.
     pub programs: BTreeMap<String, PathBuf>,
-    /// Where what outlives runs is kept, in place of the user's state folder.
-    pub state_folder: Option<PathBuf>,
+    /// The user's folders, in place of those that the environment gives.
+    pub folders: Option<UserFolders>,
+    /// Puts somebody between a run and its journal, to try what becomes of runs that die.
+    pub watch: Option<fn(Arc<dyn Journal>) -> Arc<dyn Journal>>,
 }
 
 impl Machine {
@@ -73,9 +77,23 @@ impl Machine {
         for (name, path) in &self.programs {
             session = session.program(name, path);
         }
-        match &self.state_folder {
-            Some(folder) => session.state_folder(folder),
+        match &self.folders {
+            Some(folders) => session.state_folder(&folders.state),
             None => session,
+        }
+    }
+
+    /// The user's folders.
+    pub(crate) fn folders(&self) -> Result<UserFolders> {
+        self.folders.clone().map_or_else(UserFolders::find, Ok)
+    }
+
+    /// A run's journal, with who watches it.
+    pub(crate) fn watched(&self, journal: StoredRun) -> Arc<dyn Journal> {
+        let journal: Arc<dyn Journal> = Arc::new(journal);
+        match self.watch {
+            Some(watch) => watch(journal),
+            None => journal,
         }
     }
 }

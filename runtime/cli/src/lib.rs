@@ -7,6 +7,7 @@ mod commands;
 mod declaration;
 mod failed;
 mod io;
+mod journals;
 mod launch;
 mod progress;
 mod prompt;
@@ -38,6 +39,8 @@ pub mod exit {
     pub const USAGE: u8 = 2;
     /// Cancelled.
     pub const CANCELLED: u8 = 3;
+    /// Another run has the lock: nothing was done.
+    pub const LOCKED: u8 = 4;
 }
 
 /// Runs the command with these arguments (the first is the program's name) and gives its exit code.
@@ -54,15 +57,19 @@ pub fn run_on<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>,
     let ui = Ui::new(io, machine, &cli.shared);
     let result = match cli.command {
         Command::Run(run) => commands::run::run(&run, &ui),
+        Command::Undo(undo) => commands::undo::run(&undo, &ui),
+        Command::Runs(runs) => commands::runs::run(&runs, &ui),
         Command::Rehearse(rehearse) => commands::rehearse::run(&rehearse, &ui),
         Command::Shadow(shadow) => commands::shadow::run(&shadow, &ui),
         Command::List(list) => commands::list::run(&list, &ui),
         Command::Show(show) => commands::show::run(&show, &ui),
+        Command::DiffStock(diff) => commands::diff_stock::run(&diff, &ui),
         Command::Check(check) => commands::check::run(&check, &ui),
         Command::Values(values) => commands::values::run(&values, &ui),
         Command::Secrets(secrets) => commands::secrets::run(&secrets, &ui),
         Command::New(new) => commands::new::run(&new, &ui),
         Command::Schemas(schemas) => commands::schemas::run(&schemas, &ui),
+        Command::Lock(lock) => commands::lock::run(&lock, &ui),
         Command::Eval(eval) => commands::eval::run(&eval, &ui),
         Command::Docs(docs) => commands::docs::run(&docs, &ui),
         Command::Completions { shell } => commands::completions::run(shell, &ui),

@@ -1,5 +1,7 @@
 //! Questions to the person at the terminal. A cancel ends them, and the terminal is left as it was found.
 
+mod shown;
+
 use std::fs::{File, OpenOptions};
 use std::io::Read as _;
 use std::os::fd::AsFd as _;
@@ -7,8 +9,10 @@ use std::os::fd::AsFd as _;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use windlass_runtime::cancel::Cancel;
+use windlass_runtime::playbook::Upcoming;
 use windlass_runtime::secret::Prompter as SecretPrompter;
-use windlass_runtime::session::{AfterFailure, Prompter};
+use windlass_runtime::session::{AfterFailure, BeforeStep, Breakpoint, Prompter};
+use windlass_runtime::values::Path;
 use windlass_runtime::{Error, Kind, Result};
 use zeroize::Zeroizing;
 
@@ -27,6 +31,8 @@ pub(crate) struct Terminal {
     pub(crate) cancel: Cancel,
     pub(crate) progress: Progress,
     pub(crate) style: Style,
+    /// The values as they may be shown, by their paths.
+    pub(crate) values: Vec<(Path, String)>,
 }
 
 impl Terminal {
@@ -38,6 +44,10 @@ impl Terminal {
 
     /// Shows a question and reads a line; `hidden` does not show what is typed.
     pub(crate) fn ask(&self, question: &str, hidden: bool) -> Result<Zeroizing<String>> {
+        // It may have waited for another question.
+        if let Some(reason) = self.cancel.reason() {
+            return Err(reason);
+        }
         self.progress.say_where();
         let screen = self.progress.screen();
         let _quiet = screen.pause();
@@ -141,6 +151,33 @@ impl Prompter for Terminal {
                 "r" | "retry" => return Ok(AfterFailure::Retry),
                 "c" | "continue" => return Ok(AfterFailure::Continue),
                 "s" | "stop" => return Ok(AfterFailure::Stop),
+                _ => {}
+            }
+        }
+    }
+
+    fn before_step(&self, upcoming: &Upcoming<'_>) -> Result<BeforeStep> {
+        self.progress.screen().raw(&self.heading(upcoming));
+        loop {
+            let question = self.style.bold("[r]un, [s]kip, [i]nspect, [g]o on without asking, s[t]op? ");
+            match self.ask(&question, false)?.trim().to_ascii_lowercase().as_str() {
+                "r" | "run" | "" => return Ok(BeforeStep::Run),
+                "s" | "skip" => return Ok(BeforeStep::Skip),
+                "g" | "go on" | "go" => return Ok(BeforeStep::GoOn),
+                "t" | "stop" => return Ok(BeforeStep::Stop),
+                "i" | "inspect" => self.progress.screen().raw(&self.inspection(upcoming)),
+                _ => {}
+            }
+        }
+    }
+
+    fn breakpoint(&self, breakpoint: &Breakpoint<'_>) -> Result<bool> {
+        self.progress.screen().raw(&self.standing(breakpoint));
+        loop {
+            let question = self.style.bold("[g]o on, s[t]op? ");
+            match self.ask(&question, false)?.trim().to_ascii_lowercase().as_str() {
+                "g" | "go on" | "go" | "" => return Ok(true),
+                "t" | "stop" => return Ok(false),
                 _ => {}
             }
         }

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::Value as Json;
 use unicode_width::UnicodeWidthStr as _;
 use windlass_runtime::files::{Located, Tree};
+use windlass_runtime::playbook::Step;
 use windlass_runtime::{Error, Place};
 
 use crate::clean::{clean, line};
@@ -40,6 +41,26 @@ impl Sources {
         };
         // A script, and no manifest of many megabytes.
         located.read_text().ok().filter(|text| text.len() < 4 << 20)
+    }
+
+    /// The text of a step's declaration; the whole script where that is the step.
+    pub(crate) fn step(&self, step: &Step) -> String {
+        if step.key == "main" && step.place.line <= 1 && step.place.column <= 1 {
+            return self.text(&step.place.source).unwrap_or_default();
+        }
+        self.call_at(&step.place)
+    }
+
+    /// The text of the call at a place; all that follows where its end cannot be told.
+    pub(crate) fn call_at(&self, place: &Place) -> String {
+        let text = self.text(&place.source).unwrap_or_default();
+        let rest: String = text.split_inclusive('\n').skip(place.line.saturating_sub(1)).collect();
+        let from: usize = rest.chars().take(place.column.saturating_sub(1)).map(char::len_utf8).sum();
+        let call = rest.get(from..).unwrap_or_default();
+        match crate::declaration::call_length(call) {
+            Some(length) => call[..length].to_owned(),
+            None => call.to_owned(),
+        }
     }
 
     fn line_of(&self, place: &Place) -> Option<String> {

@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 use windlass_runtime::customer::Customer;
 use windlass_runtime::playbook::{Chosen, Layers, Playbook, Setting, choose};
 use windlass_runtime::target::Live;
-use windlass_runtime::values::{Schema, Typing, Values};
-use windlass_runtime::{Error, Kind, Result, Runtime};
+use windlass_runtime::values::{Leaf, Path, Schema, Typing, Values};
+use windlass_runtime::{Error, Kind, Result, Runtime, yaml};
 
 use crate::args::{Cluster, ValuesFrom};
 use crate::failed::Failed;
@@ -31,6 +31,13 @@ pub(crate) fn shown_here(path: &str) -> String {
         Ok(below) if !below.as_os_str().is_empty() => below.display().to_string(),
         _ => path.to_owned(),
     }
+}
+
+/// The customer folder that is named, or else the one that one stands in.
+pub(crate) fn customer(named: Option<&std::path::Path>) -> Result<Option<Customer>> {
+    let around = || std::env::current_dir().ok().and_then(|here| Customer::around(&here));
+    let folder = named.map(ToOwned::to_owned).or_else(around);
+    folder.map(|folder| Customer::open(&folder)).transpose()
 }
 
 /// What was chosen, with its values.
@@ -70,6 +77,15 @@ impl Workspace {
             Some(schema) => schema.validate(&self.values).err().unwrap_or_default(),
             None => Vec::new(),
         }
+    }
+
+    /// The values as they may be shown, by their paths.
+    pub(crate) fn shown_values(&self) -> Vec<(Path, String)> {
+        let shown = |leaf: Leaf<'_>| {
+            let value = leaf.value.map_or_else(|| "(secret)".to_owned(), |v| yaml::write(v).unwrap_or_default());
+            (leaf.path, value.trim_end().to_owned())
+        };
+        self.values.explain(self.schema.as_deref()).into_iter().map(shown).collect()
     }
 
     /// The values that scripts read.

@@ -219,15 +219,20 @@ fn the_log_file_keeps_everything_for_this_user_alone() {
 /// Runs a script on a terminal (that of `script`, from util-linux), types the answers, each after its question, and gives
 /// what was to be seen.
 fn on_a_terminal(script: &str, answers: &[(&str, &str)]) -> Option<(Option<i32>, String)> {
+    on_a_terminal_by("run s.rhai", script, answers)
+}
+
+fn on_a_terminal_by(command: &str, script: &str, answers: &[(&str, &str)]) -> Option<(Option<i32>, String)> {
     use std::io::Write as _;
     let scratch = tempfile::tempdir().unwrap();
     std::fs::write(scratch.path().join("s.rhai"), script).unwrap();
     // Without `exec` the exit code after Ctrl-C would be that of the shell: some shells stay, and get the signal too.
-    let command = format!("exec {} run s.rhai", env!("CARGO_BIN_EXE_windlass"));
+    let command = format!("exec {} {command}", env!("CARGO_BIN_EXE_windlass"));
     let spawned = Command::new("script")
         .args(["-qefc", &command, "/dev/null"])
         .env("SHELL", "/bin/sh")
         .env("TERM", "xterm-256color")
+        .env("STEP_PASSWORD", "a password of a step")
         .env_remove("CI")
         .env_remove("NO_COLOR")
         .current_dir(scratch.path())
@@ -290,6 +295,77 @@ fn a_person_at_the_terminal_is_asked() {
         assert!(seen.contains(wanted), "{wanted}: {seen}");
     }
     assert!(!seen.contains("correct-horse") && !seen.contains("never said"), "{seen}");
+}
+
+#[test]
+fn step_by_step_each_step_is_asked_about_and_can_be_looked_into() {
+    let script = r#"
+        fn name() { values.name }
+        step("first", #{ title: "The first" }, |ctx| { ctx.state.found = [1, 2]; ctx.state.pass = secret::env("STEP_PASSWORD"); });
+        step("second", #{ needs: ["first"], timeout: "1m", irreversible: true }, || log::info(`hello ${name()}`));
+        after("second", || log::info("hooked"));
+        step("third", || log::info("never " + "said"));
+        step("fourth", |ctx| { if ctx.attempt < 2 { throw "not " + "yet" } log::info("at last"); });
+        step("fifth", || log::info("came " + "so far"));
+    "#;
+    let answers = [
+        ("s[t]op?", "r\n"),
+        ("s[t]op?", "i\n"),
+        ("s[t]op?", "huh\n"),
+        ("s[t]op?", "run\n"),
+        ("s[t]op?", "s\n"),
+        ("s[t]op?", "\n"),
+        ("[s]top?", "r\n"),
+        ("s[t]op?", "t\n"),
+    ];
+    let command = "run -v --step --set name=you s.rhai";
+    let Some((code, seen)) = on_a_terminal_by(command, script, &answers) else { return };
+    assert_eq!(code, Some(3), "{seen}");
+    for wanted in [
+        "step 1 of 5:",
+        "The first",
+        "needs first; timeout 1m; irreversible; with after",
+        "log::info(`hello ${name()}`)",
+        "log::info(\"hooked\")",
+        "values that it reads",
+        "name: you",
+        "ctx.state",
+        "- 1",
+        "pass: (secret)",
+        "hello you",
+        "skipped by hand",
+        "not yet",
+        "at last",
+        "cancelled",
+    ] {
+        assert!(seen.contains(wanted), "{wanted}: {seen}");
+    }
+    for unwanted in ["never said", "came so far", "a password of a step"] {
+        assert!(!seen.contains(unwanted), "{unwanted}: {seen}");
+    }
+}
+
+#[test]
+fn go_on_asks_no_more_and_a_breakpoint_stops_where_the_script_stands() {
+    let script = r#"
+        step("first", || log::info("one"));
+        step("second", || {
+            let ready = 3;
+            breakpoint(`${ready} are ready`);
+            log::info("went " + "on");
+            breakpoint();
+            log::info("never " + "said");
+        });
+    "#;
+    let answers = [("s[t]op?", "g\n"), ("[g]o on, s[t]op?", "g\n"), ("[g]o on, s[t]op?", "stop\n")];
+    let Some((code, seen)) = on_a_terminal_by("run --step s.rhai", script, &answers) else { return };
+    assert_eq!(code, Some(3), "{seen}");
+    for wanted in
+        ["breakpoint in step second", "3 are ready", "s.rhai:5:", "went on", "stopped at the breakpoint at s.rhai:7:"]
+    {
+        assert!(seen.contains(wanted), "{wanted}: {seen}");
+    }
+    assert!(!seen.contains("never said") && !seen.contains("step 2 of 2"), "{seen}");
 }
 
 #[test]
@@ -409,4 +485,186 @@ fn a_shadow_never_replaces_a_kubeconfig() {
     kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(!file.exists());
+}
+
+/// A customer folder whose playbook is this script, in which the lock lasts five seconds.
+fn customer(script: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("customer.yaml"), "name: acme\nplaybook: p.rhai\nlock: { duration: 5s }\n")
+        .unwrap();
+    std::fs::write(folder.path().join("p.rhai"), script).unwrap();
+    folder
+}
+
+/// The command in a folder, with a state folder of its own.
+fn windlass(
+    arguments: &[&str],
+    folder: &std::path::Path,
+    state: &std::path::Path,
+    kubeconfig: &std::path::Path,
+) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+    command.args(arguments).arg("--kubeconfig").arg(kubeconfig).current_dir(folder).env("XDG_STATE_HOME", state);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn until_said(child: &mut Child, text: &str) -> BufReader<std::process::ChildStderr> {
+    let mut err = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains(text) {
+        line.clear();
+        assert!(err.read_line(&mut line).unwrap() > 0, "it never said {text}");
+    }
+    err
+}
+
+const SLEEPER: &str = r#"
+    step("a", || { cluster::config_map("a", #{ data: #{ by: "sleeper" } }); log::info("ready"); });
+    step("b", || { sleep("3s"); cluster::config_map("b", #{ data: #{ by: "sleeper" } }); });
+    step("c", || cluster::config_map("c", #{ data: #{ by: "sleeper" } }));
+"#;
+
+#[test]
+fn who_slept_for_longer_than_the_lease_changes_nothing_more() {
+    let (mut shadow, _out, kubeconfig) = shadow(&[]);
+    let (one, state) = (customer(SLEEPER), tempfile::tempdir().unwrap());
+    let mut sleeper = windlass(&["run"], one.path(), state.path(), &kubeconfig).spawn().unwrap();
+    let mut err = until_said(&mut sleeper, "ready");
+    let pid = Pid::from_child(&sleeper);
+    kill_process(pid, Signal::STOP).unwrap();
+
+    // It lives, as far as anybody can tell: whoever does not wait is refused, and told by whom.
+    let (two, elsewhere) = (
+        customer(r#"step("a", || cluster::config_map("b", #{ data: #{ by: "other" } }));"#),
+        tempfile::tempdir().unwrap(),
+    );
+    let refused = windlass(&["run"], two.path(), state.path(), &kubeconfig).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(4), "{said}");
+    assert!(said.contains("is locked by ") && said.contains("which runs p for acme, since 2"), "{said}");
+    assert!(said.contains("windlass lock break --holder '") && said.contains("wait until"), "{said}");
+
+    // Another session waits its lease out, is told what was in flight, and changes something.
+    let customer = windlass_runtime::customer::Customer::open(two.path()).unwrap();
+    let runtime = windlass_runtime::Runtime::builder().with(windlass_stdlib::all()).build().unwrap();
+    let playbook = windlass_runtime::playbook::Playbook::script(&two.path().join("p.rhai")).unwrap();
+    let target = windlass_runtime::target::Live::builder().kubeconfig(&kubeconfig).build();
+    let options = windlass_runtime::lock::LockOptions::of(&playbook, Some(&customer));
+    let session = runtime.session(target).lock(options).state_folder(elsewhere.path()).open();
+    let held = session.take_lock(true, windlass_runtime::lock::Patience::UntilExpired).unwrap();
+    let [previous] = held.previous() else { panic!("{:?}", held.previous()) };
+    assert_eq!(previous.ended, windlass_runtime::lock::Ended::Expired);
+    assert_eq!(previous.in_flight, ["step a: cluster::config_map: ConfigMap/a in default"]);
+    let report = session
+        .prepare(&playbook)
+        .unwrap()
+        .start(&windlass_runtime::playbook::Selection::default())
+        .unwrap()
+        .wait()
+        .unwrap();
+    assert_eq!(report.status, windlass_runtime::report::RunStatus::Ok, "{report:?}");
+
+    kill_process(pid, Signal::CONT).unwrap();
+    let mut rest = String::new();
+    err.read_to_string(&mut rest).unwrap();
+    assert_eq!(sleeper.wait().unwrap().code(), Some(1), "{rest}");
+    assert!(
+        rest.contains("is lost: ") && rest.contains(&format!("{} has it now", session.id()))
+            || rest.contains(session.id()),
+        "{rest}"
+    );
+    drop(held);
+    let look = windlass(
+        &[
+            "eval",
+            r#"cluster::list("ConfigMap").filter(|o| "by" in o.data).map(|o| `${o.metadata.name} by ${o.data.by}`)"#,
+        ],
+        two.path(),
+        state.path(),
+        &kubeconfig,
+    );
+    let mut look = look;
+    let seen = String::from_utf8(look.output().unwrap().stdout).unwrap();
+    assert!(
+        seen.contains("a by sleeper")
+            && seen.contains("b by other")
+            && !seen.contains("c by")
+            && !seen.contains("b by sleeper"),
+        "{seen}"
+    );
+    kill_process(Pid::from_child(&shadow), Signal::TERM).unwrap();
+    shadow.wait().unwrap();
+}
+
+#[test]
+fn a_killed_run_is_replaced_at_once_and_a_living_one_can_be_broken() {
+    let (mut shadow, _out, kubeconfig) = shadow(&[]);
+    let state = tempfile::tempdir().unwrap();
+    let script = r#"step("a", || { cluster::config_map("a", #{ data: #{ a: "1" } }); log::info("ready"); sleep("10m"); cluster::config_map("b", #{ data: #{} }); });"#;
+    let scratch = tempfile::tempdir().unwrap();
+    std::fs::write(scratch.path().join("s.rhai"), script).unwrap();
+    let start = || {
+        let mut child = windlass(&["run", "s.rhai"], scratch.path(), state.path(), &kubeconfig).spawn().unwrap();
+        let err = until_said(&mut child, "ready");
+        (child, err)
+    };
+    let said = |arguments: &[&str]| {
+        let output = windlass(arguments, scratch.path(), state.path(), &kubeconfig).output().unwrap();
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        (output.status.code(), text)
+    };
+    assert!(said(&["lock"]).1.contains("free  (kube-system/windlass)"));
+    let (mut killed, _) = start();
+    kill_process(Pid::from_child(&killed), Signal::KILL).unwrap();
+    killed.wait().unwrap();
+    let begun = Instant::now();
+    let (mut living, mut err) = start();
+    assert!(begun.elapsed() < Duration::from_secs(30), "it has waited");
+
+    let (code, text) = said(&["lock"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("held by ") && text.contains("playbook: s") && text.contains("this one, process"), "{text}");
+    let (_, json) = said(&["lock", "-o", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let holder = json["locks"][0]["holder"]["id"].as_str().unwrap().to_owned();
+    let (code, text) = said(&["eval", r#"cluster::config_map("c", #{ data: #{} })"#]);
+    assert!(text.contains(&format!("is locked by {holder}")), "{text}");
+    assert_eq!(code, Some(4), "{text}");
+    let (code, text) = said(&["lock", "break", "--holder", "bob@far/r1", "--reason", "x"]);
+    assert!(code == Some(1) && text.contains(&format!("is not locked by bob@far/r1, but by {holder}")), "{text}");
+    assert_eq!(said(&["lock", "break", "--holder", &holder, "--reason", " "]).0, Some(2));
+    let (code, text) = said(&["lock", "break", "--holder", &holder, "--reason", "the machine is gone"]);
+    assert!(code == Some(0) && text.contains("the lock of") && text.contains(&holder), "{text}");
+    assert!(said(&["lock"]).1.contains(": the machine is gone"));
+
+    // It notices with its next renewal; a person who cannot wait stops it.
+    kill_process(Pid::from_child(&living), Signal::INT).unwrap();
+    let mut rest = String::new();
+    err.read_to_string(&mut rest).unwrap();
+    assert_eq!(living.wait().unwrap().code(), Some(3), "{rest}");
+    kill_process(Pid::from_child(&shadow), Signal::TERM).unwrap();
+    shadow.wait().unwrap();
+}
+
+#[test]
+fn of_two_commands_that_start_at_once_one_proceeds() {
+    let (mut shadow, _out, kubeconfig) = shadow(&[]);
+    let folder = customer(r#"step("a", || { cluster::config_map("a", #{ data: #{ a: "1" } }); sleep("3s"); });"#);
+    let other = customer(r#"step("a", || { cluster::config_map("a", #{ data: #{ a: "1" } }); sleep("3s"); });"#);
+    let state = tempfile::tempdir().unwrap();
+    // In one customer folder they meet there; in two, on the cluster.
+    for second in [folder.path(), other.path()] {
+        for _ in 0..3 {
+            let start = |at| windlass(&["run"], at, state.path(), &kubeconfig).spawn().unwrap();
+            let both = [start(folder.path()), start(second)].map(|child| child.wait_with_output().unwrap());
+            let mut codes = both.each_ref().map(|output| output.status.code());
+            codes.sort();
+            let said = both.map(|output| String::from_utf8_lossy(&output.stderr).into_owned()).join("---\n");
+            assert_eq!(codes, [Some(0), Some(4)], "{said}");
+            assert!(said.contains("ocked by "), "{said}");
+        }
+    }
+    kill_process(Pid::from_child(&shadow), Signal::TERM).unwrap();
+    shadow.wait().unwrap();
 }

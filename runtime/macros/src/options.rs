@@ -27,7 +27,7 @@ fn attributes(field: &syn::Field) -> Result<Attributes> {
     Ok(found)
 }
 
-fn is_option(ty: &Type) -> bool {
+pub(crate) fn is_option(ty: &Type) -> bool {
     matches!(ty, Type::Path(path) if path.path.segments.last().is_some_and(|s| s.ident == "Option"))
 }
 

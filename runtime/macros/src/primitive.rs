@@ -74,6 +74,7 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
     let mut reads = Vec::new();
     let mut passed = Vec::new();
     let mut options_at = None;
+    let mut left_out = false;
     let mut options_type = None;
     for (position, input) in function.sig.inputs.iter().skip(1).enumerate() {
         let FnArg::Typed(argument) = input else { return Err(Error::new_spanned(input, "not a method")) };
@@ -88,11 +89,17 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
             continue;
         }
         let argument_name = argument_ident.to_string();
+        let optional = crate::options::is_option(ty);
+        if left_out {
+            return Err(Error::new_spanned(argument, "an argument that can be left out is the last one"));
+        }
+        left_out = optional;
         parameters.push(quote! {
             ::windlass_runtime::primitive::Parameter {
                 name: #argument_name,
                 expects: <#ty as ::windlass_runtime::options::FromValue>::expects(),
                 check: |value| <#ty as ::windlass_runtime::options::FromValue>::from_value(value).map(|_| ()),
+                optional: #optional,
             }
         });
         reads.push(quote!(let #argument_ident = arguments.next::<#ty>(#argument_name)?;));
@@ -104,6 +111,9 @@ pub(crate) fn expand(attribute: TokenStream, item: TokenStream) -> Result<TokenS
         }
         _ => (quote!(::std::option::Option::None), quote!(::std::vec::Vec::new())),
     };
+    if left_out && options_type.is_some() {
+        return Err(Error::new_spanned(&function.sig, "either options or an argument that can be left out"));
+    }
     let returns = returned(&function.sig.output)?;
     let unused = if reads.is_empty() { quote!(let _ = arguments;) } else { quote!(let mut arguments = arguments;) };
     Ok(quote! {

@@ -1,9 +1,9 @@
 //! Making a change: intent, act, result, and telling what came of it.
 
 use super::Call;
-use crate::change::{Acted, Change, Outcome, OutcomeItem, Part, PartImage, Plan, ResultWord};
+use crate::change::{Acted, Change, Op, Outcome, OutcomeItem, Part, PartImage, Plan, ResultWord};
 use crate::cluster::Failure;
-use crate::journal::{EntryId, Intent, ResultRecord};
+use crate::journal::{EntryId, Intent, ResultRecord, Standing};
 use crate::sync::lock;
 use crate::{Error, Kind, Result};
 
@@ -57,6 +57,8 @@ impl Call<'_> {
             gate.before_change(&change)?;
         }
         session.ask_identities(&self.scope.cancel)?;
+        // An intent is written only by who has the lock, and has said what it is about to do.
+        let _announced = session.announce(&self.primitive, &change, &self.scope)?;
         // What is stopped already is not begun, and leaves no intent.
         if let Some(reason) =
             self.scope.cancel.reason().or_else(|| self.scope.cancel.check_deadline(&**session.clock()))
@@ -94,21 +96,27 @@ impl Call<'_> {
     }
 
     fn intent(&self, id: &EntryId, change: &Change) -> Intent {
+        let session = self.session();
         let parts = change.parts.iter().filter_map(|p| match &p.plan {
-            Plan::Act { op, .. } => {
-                Some(PartImage { resource: p.resource.clone(), op: *op, before: p.before.clone(), after: None })
+            Plan::Act { op, diff, .. } => {
+                let image = PartImage { resource: p.resource.clone(), op: *op, before: p.before.clone(), after: None };
+                Some((image, diff.iter().map(|line| session.mask(line)).collect()))
             }
             Plan::Unchanged(_) | Plan::NotRendered(_) => None,
         });
+        let (parts, diffs) = parts.unzip();
         Intent {
             id: id.clone(),
             step: self.step().to_owned(),
             primitive: self.primitive.clone(),
-            identity: self.session().identities(),
-            parts: parts.collect(),
+            at: session.clock().wall(),
+            identity: session.identities(),
+            parts,
+            diffs,
             probe: change.probe.clone(),
             inverse: change.inverse.clone(),
-            permits: lock(&self.permits).clone(),
+            permits: lock(&self.permits).iter().map(|permit| session.mask(permit)).collect(),
+            undoes: lock(&self.undoes).clone(),
         }
     }
 
@@ -146,6 +154,10 @@ impl Call<'_> {
                         Acted::Assumed(why) => item.reason = Some(why.clone()),
                     }
                 }
+            }
+            if item.op != Some(Op::Delete) && item.op != Some(Op::Run) && item.result.stands() {
+                let standing = Standing { resource: part.resource.clone(), primitive: self.primitive.clone() };
+                self.scope.session.stands_for(standing);
             }
             self.scope.session.outcome(&self.scope, &item);
             outcome.items.push(item);

@@ -141,7 +141,7 @@ impl Calls<'_> {
             }
             return;
         }
-        if let Some(primitive) = self.runtime.primitive("", name) {
+        if let Some(primitive) = self.runtime.primitive("", name).filter(|own| !is_of_values(own, call)) {
             return self.primitive(primitive, call, position, 0);
         }
         match self.names.global(name) {
@@ -314,6 +314,13 @@ fn needs_cluster(primitive: &Primitive) -> bool {
         "wait" => primitive.parameters.iter().any(|parameter| parameter.name == "target"),
         _ => false,
     }
+}
+
+/// Whether it is Rhai's function of the same name, `replace(text, "a", "b")` or `insert(list, 0, x)`: what stands where the
+/// options would is none.
+fn is_of_values(primitive: &Primitive, call: &FnCallExpr) -> bool {
+    let three = matches!(primitive.name, "replace" | "insert") && call.args.len() == 3;
+    three && !matches!(call.args.get(1), Some(Expr::Map(..)))
 }
 
 /// The module in front of a call.

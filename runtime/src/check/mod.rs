@@ -14,6 +14,7 @@ use crate::{Error, Kind, Place};
 use calls::Calls;
 use names::Names;
 use units::Units;
+pub(crate) use values::value_path;
 
 /// Collects problems, each once.
 #[derive(Default)]

@@ -33,7 +33,12 @@ fn primitive(module: &'static str, name: &'static str, effect: Effect) -> Primit
         effect,
         method: false,
         doc: "Does it.",
-        parameters: vec![Parameter { name: "target", expects: String::expects(), check: fits::<String> }],
+        parameters: vec![Parameter {
+            name: "target",
+            expects: String::expects(),
+            check: fits::<String>,
+            optional: false,
+        }],
         options_at: Some(1),
         options: WaitOptions::fields(),
         returns: "nothing".to_owned(),

@@ -46,14 +46,26 @@ impl Units {
         let entry =
             Waiting { source: playbook.source.clone(), text: playbook.text.clone(), home: playbook.home.clone() };
         let mut units = Self { scripts: Vec::new(), whole: true, declares: false };
-        let mut waiting = std::collections::VecDeque::from([entry]);
         let mut seen = HashSet::new();
-        while let Some(next) = waiting.pop_front() {
-            if seen.insert(next.source.clone()) {
-                waiting.extend(units.take(session, next, problems));
-            }
+        units.follow(session, entry, &mut seen, problems);
+        if let Some(hooks) = &playbook.hooks {
+            let declares = units.declares;
+            let hooks = Waiting { source: hooks.source.clone(), text: hooks.text.clone(), home: hooks.home.clone() };
+            units.follow(session, hooks, &mut seen, problems);
+            // Whether the playbook's top level may act is not for a customer's hooks to say.
+            units.declares = declares;
         }
         units
+    }
+
+    /// Takes a script and all that it includes and imports.
+    fn follow(&mut self, session: &Session, first: Waiting, seen: &mut HashSet<String>, problems: &mut Problems) {
+        let mut waiting = std::collections::VecDeque::from([first]);
+        while let Some(next) = waiting.pop_front() {
+            if seen.insert(next.source.clone()) {
+                waiting.extend(self.take(session, next, problems));
+            }
+        }
     }
 
     fn take(&mut self, session: &Session, script: Waiting, problems: &mut Problems) -> Vec<Waiting> {

@@ -12,16 +12,11 @@ use crate::{Error, Kind};
 pub(super) fn check(unit: &Script, values: &Json, schema: Option<&Schema>, problems: &mut Problems) {
     visit(&unit.ast, |path| {
         let Some(ASTNode::Expr(expression)) = path.last() else { return };
-        let (Expr::Dot(chain, ..) | Expr::Index(chain, ..)) = expression else { return };
-        let Expr::Variable(name, _, _) = &chain.lhs else { return };
-        if name.1 != "values" || !name.2.is_empty() {
-            return;
-        }
-        let indexed = matches!(expression, Expr::Index(..));
+        let Some(written) = written(expression) else { return };
         let guarded = path.iter().rev().nth(1).is_some_and(asks_whether_it_is_there);
         let mut at = Path::default();
         let mut holder = Some(values);
-        for (segment, position) in segments(&chain.rhs, indexed) {
+        for (segment, position) in written {
             if let Segment::Key(key) = &segment
                 && let Some(error) = unknown(&at, key, holder, schema, guarded)
             {
@@ -32,6 +27,21 @@ pub(super) fn check(unit: &Script, values: &Json, schema: Option<&Schema>, probl
             at.push(segment);
         }
     });
+}
+
+/// The path of the value that an expression such as `values.a.b` reads, as far as it is written out.
+pub(crate) fn value_path(expression: &Expr) -> Option<Path> {
+    let mut path = Path::default();
+    written(expression)?.into_iter().for_each(|(segment, _)| path.push(segment));
+    Some(path)
+}
+
+/// What is written out behind `values`.
+fn written(expression: &Expr) -> Option<Vec<(Segment, rhai::Position)>> {
+    let (Expr::Dot(chain, ..) | Expr::Index(chain, ..)) = expression else { return None };
+    let Expr::Variable(name, _, _) = &chain.lhs else { return None };
+    let indexed = matches!(expression, Expr::Index(..));
+    (name.1 == "values" && name.2.is_empty()).then(|| segments(&chain.rhs, indexed))
 }
 
 /// `values.a ?? b`, `values.a == ()`: the script is prepared for nothing.

@@ -93,6 +93,8 @@ impl Cluster {
     where
         F: Future<Output = Result<T, Failure>>,
     {
+        let within = self.shared.retry.answer_within;
+        let within = if exchange.changes() { self.pass(within).await.map_err(Failure::NotLet)? } else { within };
         let request = exchange.request()?;
         let answer = async {
             let response = self.client().send(request).await.map_err(Failure::from_kube)?;
@@ -107,7 +109,6 @@ impl Cluster {
             let status = status.unwrap_or_else(|| plain_status(code, &body));
             Err(Failure::from_status(&status, code, after))
         };
-        let within = self.shared.retry.answer_within;
         let limit = self.clock().sleep_weakly_until(self.clock().now() + within);
         match select(std::pin::pin!(answer), limit).await {
             Either::Left((result, _)) => result,

@@ -105,6 +105,8 @@ impl Cluster {
         query.extend(command.container.as_deref().map(|name| ("container", name)));
         query.extend(command.words.iter().map(|word| ("command", word.as_str())));
         let subject = pod.subject("run a command in");
+        // A command may change anything, for as long as it likes.
+        self.pass(self.shared.retry.answer_within).await.map_err(|e| Failure::NotLet(e).into_error(&subject))?;
         let path = uri(&format!("{}/exec", pod.path()), &query);
         let (stream, v5) = self.upgraded(path, &subject).await?;
         let (sink, source) = stream.split();

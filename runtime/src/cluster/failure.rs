@@ -42,6 +42,9 @@ pub enum Failure {
     /// The answer is not what the API promises.
     #[error("the answer cannot be read: {0}")]
     Unreadable(String),
+    /// It was not sent: see [`Fence`](super::Fence).
+    #[error("{0}")]
+    NotLet(Error),
 }
 
 /// The API's `Status` object, as far as it is of use.
@@ -137,7 +140,7 @@ impl Failure {
             Failure::Transport { sent, .. } => *sent,
             Failure::Silent(_) | Failure::Unreadable(_) => true,
             Failure::Status(status) => status.code == 504 || status.reason == "Timeout",
-            Failure::Expired(_) => false,
+            Failure::Expired(_) | Failure::NotLet(_) => false,
         }
     }
 
@@ -223,6 +226,7 @@ impl Failure {
 
     pub(crate) fn into_error(self, subject: &Subject) -> Error {
         let error = match &self {
+            Failure::NotLet(error) => error.clone().context(format!("cannot {} {}", subject.verb, subject.resource)),
             Failure::Status(status) => explain::status(status, &self, subject),
             Failure::Expired(_) => Error::new(
                 Kind::Unavailable,

@@ -43,6 +43,7 @@ pub mod discovery;
 mod exchange;
 mod exec;
 mod failure;
+mod fence;
 pub mod fields;
 mod forward;
 mod kubeconfig;
@@ -69,6 +70,7 @@ pub use connect::OpenOptions;
 pub use discovery::ApiKind;
 pub use exec::{Command, Executed, Give, Take};
 pub use failure::{ApiStatus, Cause, Failure, FieldConflict};
+pub use fence::Fence;
 pub use fields::{FieldPath, Segment};
 pub use kubeconfig::ContextInfo;
 pub use note::{Note, Observer, WarningNote};
@@ -96,6 +98,7 @@ pub type Json = serde_json::Value;
 pub struct Cluster {
     shared: Arc<Shared>,
     observer: Option<Observer>,
+    fence: Option<Arc<dyn Fence>>,
 }
 
 struct Shared {
@@ -147,13 +150,13 @@ impl Cluster {
             identity: OnceCell::new(),
             watches: WatchRegistry::default(),
         };
-        Self { shared: Arc::new(shared), observer: None }
+        Self { shared: Arc::new(shared), observer: None, fence: None }
     }
 
     /// The same cluster, with everything learned about it, whose retries and warnings are told to `observer`.
     #[must_use]
     pub fn observed(&self, observer: Observer) -> Self {
-        Self { shared: Arc::clone(&self.shared), observer: Some(observer) }
+        Self { observer: Some(observer), ..self.clone() }
     }
 
     /// Its name: the kubeconfig's context.

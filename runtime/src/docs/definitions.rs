@@ -36,6 +36,10 @@ impl Entry {
             return;
         };
         let mut forms = vec![self.arguments(false)];
+        if self.parameters.last().is_some_and(|last| last.optional) {
+            let all = self.arguments(false);
+            forms.insert(0, all.rsplit_once(", ").map(|(rest, _)| rest.to_owned()).unwrap_or_default());
+        }
         if self.options_at.is_some() {
             if self.options.iter().any(|o| o.required) {
                 forms.clear();

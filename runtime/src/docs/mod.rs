@@ -74,6 +74,9 @@ pub struct Argument {
     /// What it must be.
     #[serde(rename = "type")]
     pub expects: String,
+    /// Whether it can be left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 /// An option.
@@ -128,8 +131,11 @@ impl Reference {
 impl Entry {
     fn of(primitive: &Primitive) -> Self {
         let module = if primitive.module.is_empty() { GLOBAL } else { primitive.module };
-        let argument =
-            |p: &crate::primitive::Parameter| Argument { name: p.name.to_owned(), expects: p.expects.clone() };
+        let argument = |p: &crate::primitive::Parameter| Argument {
+            name: p.name.to_owned(),
+            expects: p.expects.clone(),
+            optional: p.optional,
+        };
         let choice = |field: &crate::options::OptionField| Choice {
             name: field.name.to_owned(),
             expects: field.expects.clone(),

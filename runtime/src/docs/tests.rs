@@ -32,7 +32,12 @@ fn lift() -> Primitive {
         effect: Effect::Change,
         method: true,
         doc: DOC,
-        parameters: vec![Parameter { name: "load", expects: String::expects(), check: fits::<String> }],
+        parameters: vec![Parameter {
+            name: "load",
+            expects: String::expects(),
+            check: fits::<String>,
+            optional: false,
+        }],
         options_at: Some(1),
         options: LiftOptions::fields(),
         returns: "a list, each item a text".to_owned(),
@@ -60,7 +65,27 @@ fn words(text: &str) -> Vec<String> {
 fn the_engines_own_functions_and_what_scripts_are_given_are_in_it() {
     let reference = reference();
     let global: Vec<&str> = reference.of_module(GLOBAL).map(|e| e.id.as_str()).collect();
-    assert_eq!(global, ["always", "confirm", "ctx", "include_steps", "sleep", "step", "timestamp", "values"]);
+    assert_eq!(
+        global,
+        [
+            "after",
+            "always",
+            "before",
+            "breakpoint",
+            "confirm",
+            "ctx",
+            "include_steps",
+            "insert",
+            "once",
+            "replace",
+            "skip",
+            "sleep",
+            "step",
+            "timestamp",
+            "values",
+            "wrap"
+        ]
+    );
     assert_eq!(reference.modules(), [GLOBAL, "crane"]);
     for entry in &reference.entries {
         assert!(entry.text.summary.ends_with('.'), "{}: {:?}", entry.id, entry.text.summary);

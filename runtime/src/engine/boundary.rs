@@ -8,6 +8,7 @@ use rhai::{Dynamic, NativeCallContext};
 
 use super::waiting::Waiting;
 use crate::call::Call;
+use crate::journal::RemarkSort;
 use crate::primitive::{Arguments, Effect, Primitive};
 use crate::scope::{Phase, Scope, reset_operations};
 use crate::script_error::{raise, terminate};
@@ -108,7 +109,7 @@ fn attempt(
             Decision::Retry => {}
             Decision::Take(value) => {
                 let text = format!("{} failed and was given a value: {}", primitive.id(), error.message());
-                scope.session.journal().decision(&scope.next_id(), &text)?;
+                scope.remark(RemarkSort::Decision, &text);
                 drop(entered);
                 return Ok(value);
             }

@@ -49,6 +49,8 @@ kinds! {
         AlreadyExists = "already_exists",
         /// Somebody else owns or has changed it.
         Conflict = "conflict",
+        /// Another run has the lock, or this one has lost it.
+        Locked = "locked",
         /// The session's own access rules refuse it.
         Denied = "denied",
         /// The cluster's access rules refuse it.
@@ -82,7 +84,7 @@ impl Kind {
     /// Whether a script's `catch` may not take it.
     #[must_use]
     pub fn is_final(self) -> bool {
-        matches!(self, Kind::Cancelled | Kind::Denied | Kind::Budget | Kind::Undecided | Kind::Deadline)
+        matches!(self, Kind::Cancelled | Kind::Denied | Kind::Locked | Kind::Budget | Kind::Undecided | Kind::Deadline)
     }
 }
 

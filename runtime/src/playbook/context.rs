@@ -35,8 +35,7 @@ pub(crate) fn register(engine: &mut Engine) {
         })
         .register_fn("result", |context: NativeCallContext<'_>, _: &mut StepContext, step: &str| {
             scoped(&context, |scope| {
-                let results = scope.session.results();
-                let value = results.get(step).cloned().ok_or_else(|| {
+                let value = scope.session.result_of(step)?.ok_or_else(|| {
                     Error::new(Kind::NotFound, format!("step \"{step}\" has left no result in this run"))
                         .hint("name it in `needs`, so that it runs before")
                 })?;
@@ -47,8 +46,7 @@ pub(crate) fn register(engine: &mut Engine) {
         .register_type_with_name::<State>("State")
         .register_indexer_get(|context: NativeCallContext<'_>, _: &mut State, key: &str| {
             scoped(&context, |scope| {
-                let state = scope.session.state();
-                let value = state.get(key).cloned().ok_or_else(|| {
+                let value = scope.session.state_of(key)?.ok_or_else(|| {
                     Error::new(Kind::NotFound, format!("no step has set ctx.state.{key}"))
                         .hint("ask with `\"x\" in ctx.state` whether it is there")
                 })?;
@@ -63,7 +61,7 @@ pub(crate) fn register(engine: &mut Engine) {
             })
         })
         .register_fn("contains", |context: NativeCallContext<'_>, _: &mut State, key: &str| {
-            scoped(&context, |scope| Ok(scope.session.state().contains_key(key)))
+            scoped(&context, |scope| Ok(scope.session.has_state(key)))
         });
 }
 
@@ -79,13 +77,4 @@ pub(crate) fn keepable(key: &str, value: &Value) -> Result<()> {
         Value::Map(map) => map.values().try_for_each(|item| keepable(key, item)),
         _ => Ok(()),
     }
-}
-
-/// State or a result as the journal keeps it: secrets by reference only.
-pub(crate) fn journaled(value: &Value) -> serde_json::Value {
-    let stored = |_: &str, secret: Value| match secret {
-        Value::Template(template) => Ok(serde_json::to_value(template.stored()).unwrap_or_default()),
-        _ => Ok(serde_json::Value::Null),
-    };
-    value.clone().json_with(&mut { stored }).unwrap_or_default()
 }

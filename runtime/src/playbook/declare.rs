@@ -1,17 +1,18 @@
 //! Declaring steps: what a unit's top level does, and all that it may do.
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use rhai::{AST, Dynamic, GlobalRuntimeState, NativeCallContext, Scope as RhaiScope};
 use windlass_macros::Options;
 
+use super::body::{Body, Code};
+use super::hooks::{DeclaredHook, Hook};
 use crate::call::Call;
 use crate::cancel::Cancel;
 use crate::closure::Closure;
 use crate::engine::{MAX_CALL_LEVELS, check_import, seal};
-use crate::files::{Home, Located};
 use crate::scope::{Phase, Scope, StepAt};
 use crate::script_error::{from_parse, from_script};
 use crate::session::Session;
@@ -63,24 +64,11 @@ pub struct StepOptions {
 pub struct Unit {
     /// The name under which it runs, as it is shown.
     pub source: String,
+    /// Its text.
+    pub text: String,
     pub(crate) ast: AST,
     end: OnceLock<GlobalRuntimeState>,
     parameters: OnceLock<HashMap<String, usize>>,
-}
-
-/// What a step runs.
-pub enum Body {
-    /// A closure of a unit.
-    Closure {
-        /// The closure.
-        closure: Closure,
-        /// The unit whose top level declared it.
-        unit: Arc<Unit>,
-        /// The state of the module that declared it, where that is not the unit itself.
-        own: Option<Box<GlobalRuntimeState>>,
-    },
-    /// A whole script without steps.
-    Script(Arc<Unit>),
 }
 
 /// A declared step.
@@ -93,6 +81,24 @@ pub struct Step {
     pub body: Body,
     /// Where it is declared.
     pub place: Place,
+    /// What hooks make of it, in the order written.
+    pub hooks: Vec<Hook>,
+}
+
+impl StepOptions {
+    /// Those of a step that says nothing but what it is called.
+    pub(crate) fn titled(title: &str) -> Self {
+        Self {
+            title: Some(title.to_owned()),
+            needs: Vec::new(),
+            tags: Vec::new(),
+            timeout: None,
+            retries: 0,
+            backoff: Duration::ZERO,
+            on_error: OnError::Stop,
+            irreversible: false,
+        }
+    }
 }
 
 impl Step {
@@ -110,12 +116,19 @@ impl Step {
             || self.key.strip_prefix(word).is_some_and(|rest| rest.starts_with('/'))
     }
 
-    /// The unit that its code belongs to.
+    /// The unit that its code belongs to, where it has one.
     #[must_use]
-    pub fn unit(&self) -> &Arc<Unit> {
+    pub fn unit(&self) -> Option<&Arc<Unit>> {
         match &self.body {
-            Body::Closure { unit, .. } | Body::Script(unit) => unit,
+            Body::Closure(code) => Some(code.unit()),
+            Body::Script(unit) => Some(unit),
+            Body::Native(_) => None,
         }
+    }
+
+    /// The units that its code and that of its hooks belong to.
+    pub(crate) fn units(&self) -> impl Iterator<Item = &Arc<Unit>> {
+        self.unit().into_iter().chain(self.codes_around().map(|code| code.unit()))
     }
 }
 
@@ -125,14 +138,39 @@ pub(crate) struct Collector {
     inner: Mutex<Collected>,
 }
 
+/// What the top levels declare.
 #[derive(Default)]
-struct Collected {
+pub(super) struct Collected {
     open: Vec<Arc<Unit>>,
-    units: Vec<Arc<Unit>>,
-    steps: Vec<Step>,
+    pub(super) units: Vec<Arc<Unit>>,
+    pub(super) steps: Vec<Step>,
+    pub(super) hooks: Vec<DeclaredHook>,
     places: HashMap<String, Place>,
-    included: HashSet<String>,
-    problems: Vec<Error>,
+    pub(super) included: HashSet<String>,
+    pub(super) problems: Vec<Error>,
+    /// Whether it is the customer's hooks that are evaluated, which declare no steps.
+    pub(super) customer: bool,
+}
+
+impl Collected {
+    /// Takes a key for a step; where another has it already, that is kept as a problem, so that all that is wrong can be
+    /// said at once.
+    pub(super) fn take_key(&mut self, key: &str, place: &Place) -> bool {
+        if let Some(first) = self.places.get(key) {
+            let error = Error::usage(format!("step \"{key}\" is declared twice (first at {first})")).hint(
+                "each key names one step: a loop over several needs its item in the key, such as `storage/${name}`",
+            );
+            self.problems.push(error.at(place.clone()));
+            return false;
+        }
+        self.places.insert(key.to_owned(), place.clone());
+        true
+    }
+
+    /// The unit whose top level runs.
+    pub(super) fn unit(&self) -> Result<Arc<Unit>> {
+        self.open.last().cloned().ok_or_else(|| Error::internal("a declaration outside a unit"))
+    }
 }
 
 impl Collector {
@@ -145,11 +183,14 @@ impl Collector {
         }
     }
 
-    /// What was collected, and what was wrong with it.
-    pub(crate) fn finish(&self) -> (Vec<Arc<Unit>>, Vec<Step>, Vec<Error>) {
-        let mut collected = lock(&self.inner);
-        let (units, steps) = (std::mem::take(&mut collected.units), std::mem::take(&mut collected.steps));
-        (units, steps, std::mem::take(&mut collected.problems))
+    /// What is collected.
+    pub(super) fn collected(&self) -> MutexGuard<'_, Collected> {
+        lock(&self.inner)
+    }
+
+    /// All that was collected, and what was wrong with it.
+    pub(super) fn finish(&self) -> Collected {
+        std::mem::take(&mut *lock(&self.inner))
     }
 }
 
@@ -158,7 +199,8 @@ impl Unit {
         let sealed = if declares { seal(text) } else { text.to_owned() };
         let mut ast = session.runtime().engine().compile(&sealed).map_err(|e| from_parse(&e, text, source, &[]))?;
         ast.set_source(source);
-        Ok(Arc::new(Self { source: source.to_owned(), ast, end: OnceLock::new(), parameters: OnceLock::new() }))
+        let (source, text) = (source.to_owned(), text.to_owned());
+        Ok(Arc::new(Self { source, text, ast, end: OnceLock::new(), parameters: OnceLock::new() }))
     }
 
     /// How many parameters a function of it has, captures included.
@@ -231,36 +273,36 @@ pub(crate) fn declaring(session: &Session, cancel: Cancel, collector: &Arc<Colle
 
 /// `step(key, [options,] closure)`.
 pub(crate) fn declare(call: &Call<'_>, key: &str, options: StepOptions, closure: Closure) -> Result<()> {
-    let (scope, context) = (&call.scope, in_script(call)?);
-    let Phase::Declare(collector) = &scope.phase else {
+    let Phase::Declare(collector) = &call.scope.phase else {
         return Err(Error::usage(format!("step \"{key}\" is declared inside a step"))
             .hint("steps are declared at the top level, so that they can be listed before anything runs"));
     };
     check_key(key)?;
-    let place = call.place().clone();
     let mut collected = lock(&collector.inner);
-    if let Some(first) = collected.places.get(key) {
-        let error = Error::usage(format!("step \"{key}\" is declared twice (first at {first})"))
-            .hint("each key names one step: a loop over several needs its item in the key, such as `storage/${name}`");
-        // The others are declared too, so that all that is wrong can be said at once.
-        collected.problems.push(error.at(place));
-        return Ok(());
+    if collected.customer {
+        return Err(Error::usage(format!("step \"{key}\" is declared by a customer's hooks"))
+            .hint("a step of the customer's says where it belongs: insert(\"key\", #{ after: \"another\" }, || …)"));
     }
-    let unit = collected.open.last().cloned().ok_or_else(|| Error::internal("a step outside a unit"))?;
-    let in_unit = context.call_source() == Some(unit.source.as_str());
-    let own = (!in_unit).then(|| Box::new(context.global_runtime_state().clone()));
-    let body = Body::Closure { closure, unit, own };
-    collected.places.insert(key.to_owned(), place.clone());
-    collected.steps.push(Step { key: key.to_owned(), options, body, place });
+    let code = Code::declared(call, collected.unit()?, closure)?;
+    let place = call.place().clone();
+    if collected.take_key(key, &place) {
+        collected.steps.push(Step {
+            key: key.to_owned(),
+            options,
+            body: Body::Closure(code),
+            place,
+            hooks: Vec::new(),
+        });
+    }
     Ok(())
 }
 
 /// Where in the script a declaration is called from.
-fn in_script<'a>(call: &Call<'a>) -> Result<&'a NativeCallContext<'a>> {
+pub(super) fn in_script<'a>(call: &Call<'a>) -> Result<&'a NativeCallContext<'a>> {
     call.context.ok_or_else(|| Error::internal("a step is declared outside a script"))
 }
 
-fn check_key(key: &str) -> Result<()> {
+pub(super) fn check_key(key: &str) -> Result<()> {
     let fine = |c: char| c.is_ascii_alphanumeric() || "-_./".contains(c);
     if !key.is_empty() && key.len() <= 100 && key.chars().all(fine) && !key.starts_with(['-', '/']) {
         return Ok(());
@@ -269,66 +311,24 @@ fn check_key(key: &str) -> Result<()> {
         .hint("a key has letters, digits and - _ . / and is typed on the command line, such as storage/openebs"))
 }
 
-/// `include_steps("solution")`: evaluates `steps/solution.rhai` of the playbook, or else the stock one.
-pub(crate) fn include(call: &Call<'_>, name: &str) -> Result<()> {
-    let (scope, context) = (&call.scope, in_script(call)?);
-    let Phase::Declare(collector) = &scope.phase else {
-        return Err(Error::usage("include_steps stands inside a step").hint("it belongs to the top level"));
-    };
-    let source = context.call_source().unwrap_or_default();
-    let (located, home) = find_steps(&scope.session, source, name)?;
-    let shown = located.shown();
-    if !lock(&collector.inner).included.insert(shown.clone()) {
-        return Err(Error::usage(format!("the steps of {shown} are included twice")));
-    }
-    let text = located.read_text()?;
-    scope.session.add_home(&shown, home);
-    let unit = Unit::compile(&scope.session, &shown, &text, true)?;
-    let below = declaring(&scope.session, scope.cancel.clone(), collector);
-    evaluate_unit(&below, collector, &unit, context.call_level() + 1)
-}
-
-/// Where the step file of this name is: in `steps/` beside the script, beside the script itself, or among the stock ones.
-pub(crate) fn find_steps(session: &Session, source: &str, name: &str) -> Result<(Located, Home)> {
-    let fine = |c: char| c.is_ascii_alphanumeric() || "-_/".contains(c);
-    if name.is_empty() || !name.chars().all(fine) || name.starts_with('/') {
-        return Err(Error::usage(format!("include_steps(\"{name}\"): a name has letters, digits, - and _"))
-            .hint("it names a file in the folder steps/, without its ending"));
-    }
-    let home = session.files().home(source);
-    let file = format!("{name}.rhai");
-    let mut candidates = vec![home.join(&format!("steps/{file}"))?, home.join(&file)?];
-    if let Some(tree) = session.runtime().stock() {
-        candidates.push(Located::Built(tree, format!("steps/{file}")));
-    }
-    let Some(found) = candidates.iter().find(|c| c.exists()) else {
-        let known = steps_known(&candidates);
-        let error = Error::new(Kind::NotFound, format!("include_steps(\"{name}\"): there is no steps/{file}"));
-        return Err(match crate::suggest::did_you_mean(name, known.iter().map(String::as_str)) {
-            Some(hint) => error.hint(hint),
-            None => error.hint(format!("there are: {}", known.join(", "))),
-        });
-    };
-    let home = match found {
-        Located::Disk(path) => Home::Disk(path.parent().map(ToOwned::to_owned).unwrap_or_default()),
-        Located::Built(tree, path) => {
-            Home::Built(*tree, path.rsplit_once('/').map(|(folder, _)| folder.to_owned()).unwrap_or_default())
+/// The texts of units and of what they import, by the names under which they run.
+pub(crate) fn declared_scripts(session: &Session, units: &[Arc<Unit>]) -> BTreeMap<String, String> {
+    fn add(session: &Session, source: &str, text: String, ast: &AST, into: &mut BTreeMap<String, String>) {
+        if into.insert(source.to_owned(), text).is_some() {
+            return;
         }
-    };
-    Ok((found.clone(), home))
-}
-
-fn steps_known(candidates: &[Located]) -> Vec<String> {
-    let folder = |located: &Located| match located {
-        Located::Disk(path) => path.parent().map(|p| Located::Disk(p.to_owned())),
-        Located::Built(tree, path) => path.rsplit_once('/').map(|(f, _)| Located::Built(*tree, f.to_owned())),
-    };
-    let lists = candidates.iter().filter_map(folder).filter_map(|f| f.list().ok()).flatten();
-    let mut names: Vec<String> =
-        lists.filter_map(|f| f.name().strip_suffix(".rhai").map(str::to_owned)).filter(|n| n != "playbook").collect();
-    names.sort();
-    names.dedup();
-    names
+        for import in crate::analysis::calls_and_imports(ast).imports {
+            // One that is not there fails where it is imported.
+            if let Ok((name, text)) = check_import(session, source, &import)
+                && let Ok(ast) = session.runtime().engine().compile(&text)
+            {
+                add(session, &name, text, &ast, into);
+            }
+        }
+    }
+    let mut scripts = BTreeMap::new();
+    units.iter().for_each(|unit| add(session, &unit.source, unit.text.clone(), &unit.ast, &mut scripts));
+    scripts
 }
 
 /// Whether a script declares steps: it, or what it imports, calls `step` or `include_steps`.

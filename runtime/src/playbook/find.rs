@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::hooks::HooksFile;
 use super::load::Playbook;
 use crate::customer::Customer;
 use crate::files::Tree;
@@ -47,7 +48,7 @@ pub fn choose(what: Option<&str>, customer: Option<&Path>, here: &Path, stock: O
     }
     let is_stock = stock.is_some_and(|tree| tree.playbooks().contains(&what));
     // A folder of the same name must be meant as such: ./single-node.
-    let playbook = if is_stock && !what.starts_with(['.', '/']) && !path.join("playbook.rhai").is_file() {
+    let mut playbook = if is_stock && !what.starts_with(['.', '/']) && !path.join("playbook.rhai").is_file() {
         named(what, stock)?
     } else if is_stock && path.join("playbook.rhai").is_file() {
         return Err(Error::usage(format!("{what} is the name of a stock playbook, and of a folder here"))
@@ -59,6 +60,9 @@ pub fn choose(what: Option<&str>, customer: Option<&Path>, here: &Path, stock: O
     } else {
         return Err(unknown(what, stock));
     };
+    if let Some(customer) = &given {
+        playbook.hooks = HooksFile::of(customer, customer.playbook == what)?;
+    }
     Ok(Chosen { playbook, customer: given })
 }
 
@@ -84,7 +88,9 @@ fn of_customer(folder: &Path, stock: Option<Tree>) -> Result<Chosen> {
         let error = unknown(&customer.playbook, stock);
         Err(error.context(format!("{}", folder.join(crate::customer::CUSTOMER_FILE).display())))
     };
-    Ok(Chosen { playbook: playbook?, customer: Some(customer) })
+    let mut playbook = playbook?;
+    playbook.hooks = HooksFile::of(&customer, true)?;
+    Ok(Chosen { playbook, customer: Some(customer) })
 }
 
 fn named(name: &str, stock: Option<Tree>) -> Result<Playbook> {

@@ -1,15 +1,19 @@
 //! Finding a playbook and declaring its steps.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::declare::{Body, Collector, OnError, Step, StepOptions, Unit, declares_steps, declaring, evaluate_unit};
+use super::arrange::{Unmatched, arranged};
+use super::body::Body;
+use super::declare::{Collected, Collector, Step, StepOptions, Unit, declares_steps, declaring, evaluate_unit};
+use super::hooks::HooksFile;
 use super::order::sorted;
 use super::run::Run;
-use super::select::Selection;
+use super::select::{Selection, skipped};
 use crate::files::{Home, Located, Tree};
-use crate::session::{Session, SessionBuilder};
+use crate::lock::Patience;
+use crate::session::{HeldLock, Session, SessionBuilder};
 use crate::{Error, Kind, Place, Result};
 
 /// A playbook before it is prepared: its script and where that is.
@@ -23,6 +27,8 @@ pub struct Playbook {
     pub text: String,
     /// The script's folder.
     pub home: Home,
+    /// What a customer changes about its steps.
+    pub hooks: Option<HooksFile>,
 }
 
 impl Playbook {
@@ -51,7 +57,7 @@ impl Playbook {
         let text = Located::Disk(path.to_owned()).read_text()?;
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        Ok(Self { name, source: path.display().to_string(), text, home: Home::Disk(folder.to_owned()) })
+        Ok(Self { name, source: path.display().to_string(), text, home: Home::Disk(folder.to_owned()), hooks: None })
     }
 
     /// A playbook of a built-in tree: the folder of this name.
@@ -64,13 +70,20 @@ impl Playbook {
             return Err(Error::new(Kind::NotFound, format!("there is no stock playbook {name}")));
         }
         let text = located.read_text()?;
-        Ok(Self { name: name.to_owned(), source: located.shown(), text, home: Home::Built(tree, name.to_owned()) })
+        Ok(Self {
+            name: name.to_owned(),
+            source: located.shown(),
+            text,
+            home: Home::Built(tree, name.to_owned()),
+            hooks: None,
+        })
     }
 
     /// A script from somewhere else: the command line, a test, an embedder.
     #[must_use]
     pub fn text(source: &str, text: &str) -> Self {
-        Self { name: source.to_owned(), source: source.to_owned(), text: text.to_owned(), home: Home::Disk(".".into()) }
+        let home = Home::Disk(".".into());
+        Self { name: source.to_owned(), source: source.to_owned(), text: text.to_owned(), home, hooks: None }
     }
 
     /// A file beside the script.
@@ -88,6 +101,7 @@ pub struct Prepared {
     pub(crate) name: String,
     pub(crate) units: Vec<Arc<Unit>>,
     pub(crate) steps: Vec<Step>,
+    pub(crate) unmatched: Vec<Unmatched>,
     pub(crate) uses_cluster: bool,
 }
 
@@ -108,61 +122,95 @@ impl Session {
         self.add_home(&playbook.source, playbook.home.clone());
         let declares = declares_steps(self, &playbook.source, &playbook.text).map_err(|e| vec![e])?;
         let unit = Unit::compile(self, &playbook.source, &playbook.text, declares).map_err(|e| vec![e])?;
-        if !declares {
-            let options = StepOptions {
-                title: Some(playbook.name.clone()),
-                needs: Vec::new(),
-                tags: Vec::new(),
-                timeout: None,
-                retries: 0,
-                backoff: std::time::Duration::ZERO,
-                on_error: OnError::Stop,
-                irreversible: false,
-            };
-            let place = Place { source: playbook.source.clone(), line: 1, column: 1 };
-            let step = Step { key: "main".to_owned(), options, body: Body::Script(unit.clone()), place };
-            return Ok(Prepared {
-                session: self.clone(),
-                name: playbook.name.clone(),
-                units: vec![unit],
-                steps: vec![step],
-                uses_cluster: false,
-            });
-        }
+        let hooks = playbook.hooks.as_ref().map(|hooks| self.hooks_unit(hooks)).transpose().map_err(|e| vec![e])?;
         let collector = Arc::new(Collector::default());
         let scope = declaring(self, self.cancel().child(), &collector);
+        let evaluate = || {
+            if declares {
+                evaluate_unit(&scope, &collector, &unit, 0)?;
+            } else {
+                collector.collected().is_whole(playbook, &unit);
+            }
+            let Some(hooks) = &hooks else { return Ok(()) };
+            collector.collected().customer = true;
+            evaluate_unit(&scope, &collector, hooks, 0)
+        };
         // Scripts need more stack than a thread of the embedder's may have.
         let evaluated = std::thread::scope(|threads| {
             let builder = std::thread::Builder::new().name("windlass-declare".to_owned()).stack_size(crate::STACK);
             let thread = builder
-                .spawn_scoped(threads, || evaluate_unit(&scope, &collector, &unit, 0))
+                .spawn_scoped(threads, evaluate)
                 .map_err(|e| Error::new(Kind::System, "no thread can be started").source(e))?;
             thread.join().unwrap_or_else(|panic| Err(crate::bridge::panicked(panic.as_ref())))
         });
-        let (units, steps, mut problems) = collector.finish();
-        problems.extend(evaluated.err());
-        if !problems.is_empty() {
-            return Err(problems);
+        let mut collected = collector.finish();
+        collected.problems.extend(evaluated.err());
+        if !collected.problems.is_empty() {
+            return Err(collected.problems);
         }
-        if steps.is_empty() {
+        if collected.steps.is_empty() {
             let error = Error::usage(format!("{} declares no step", playbook.source));
             return Err(vec![error.hint("it calls `step` or `include_steps`, but not when it runs")]);
+        }
+        let (steps, unmatched) = arranged(sorted(collected.steps)?, collected.hooks)?;
+        let strict = playbook.hooks.as_ref().is_none_or(|hooks| hooks.strict);
+        let wrong = unmatched.iter().filter(|hook| strict || !hook.customer);
+        let wrong: Vec<Error> = wrong.map(|hook| hook.error.clone()).collect();
+        if !wrong.is_empty() {
+            return Err(wrong);
         }
         Ok(Prepared {
             session: self.clone(),
             name: playbook.name.clone(),
-            units,
-            steps: sorted(steps)?,
+            units: collected.units,
+            steps,
+            unmatched,
             uses_cluster: false,
         })
+    }
+
+    /// A customer's hooks, ready to be evaluated.
+    fn hooks_unit(&self, hooks: &HooksFile) -> Result<Arc<Unit>> {
+        self.add_home(&hooks.source, hooks.home.clone());
+        Unit::compile(self, &hooks.source, &hooks.text, true)
+    }
+}
+
+impl Collected {
+    /// A script without steps is one step.
+    fn is_whole(&mut self, playbook: &Playbook, unit: &Arc<Unit>) {
+        let options = StepOptions::titled(&playbook.name);
+        let place = Place { source: playbook.source.clone(), line: 1, column: 1 };
+        let body = Body::Script(unit.clone());
+        self.units.push(unit.clone());
+        self.take_key("main", &place);
+        self.steps.push(Step { key: "main".to_owned(), options, body, place, hooks: Vec::new() });
     }
 }
 
 impl Prepared {
+    /// Steps of the engine's own, in the order in which they run.
+    pub(crate) fn of_steps(session: &Session, name: &str, steps: Vec<Step>) -> Self {
+        Self {
+            session: session.clone(),
+            name: name.to_owned(),
+            units: Vec::new(),
+            steps,
+            unmatched: Vec::new(),
+            uses_cluster: true,
+        }
+    }
+
     /// The steps, in the order in which they run.
     #[must_use]
     pub fn steps(&self) -> &[Step] {
         &self.steps
+    }
+
+    /// The hooks that name a step which does not exist, where that is no error.
+    #[must_use]
+    pub fn unmatched(&self) -> &[Unmatched] {
+        &self.unmatched
     }
 
     /// Opens the session's cluster if a script of the playbook calls what needs one, so that a context that is not there is
@@ -176,6 +224,15 @@ impl Prepared {
             opened.map_err(|e| self.session.mask_error(e))?;
         }
         Ok(())
+    }
+
+    /// Takes the locks that the session was set up for, before the first step: those of its clusters if a script of the
+    /// playbook calls what needs one, as far as [`Session::prepare_checked`] has found that out.
+    ///
+    /// # Errors
+    /// As [`Session::take_lock`].
+    pub fn take_lock(&self, patience: Patience) -> Result<HeldLock> {
+        self.session.take_lock(self.uses_cluster, patience)
     }
 
     /// The units whose top levels were evaluated.
@@ -202,23 +259,13 @@ impl Prepared {
     /// As [`Selection::left_out`], and for a step that reads state which nobody leaves.
     pub fn check_selection(&self, selection: &Selection) -> Result<()> {
         let left_out = selection.left_out(&self.steps)?;
-        selection.check_state(&self.steps, &left_out).into_iter().next().map_or(Ok(()), Err)
+        selection.check_state(&self.steps, &left_out, &BTreeSet::new()).into_iter().next().map_or(Ok(()), Err)
     }
 
     /// What steps read of the state that no step before them leaves, if all of them run.
     #[must_use]
     pub fn state_problems(&self) -> Vec<Error> {
-        Selection::default().check_state(&self.steps, &BTreeMap::new())
-    }
-
-    /// Runs the steps that are chosen, on a thread of their own.
-    ///
-    /// # Errors
-    /// As [`Prepared::check_selection`]; what happens in the steps is in the report.
-    pub fn start(self, selection: &Selection) -> Result<Run> {
-        self.check_selection(selection)?;
-        let left_out = selection.left_out(&self.steps)?;
-        Run::start(self, left_out)
+        Selection::default().check_state(&self.steps, &skipped(&self.steps), &BTreeSet::new())
     }
 }
 

@@ -1,23 +1,20 @@
 //! Running the steps of a prepared playbook, one after the other, on the session's script thread.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rhai::{Dynamic, NativeCallContext, Position};
-
-use super::context::{StepContext, journaled, keepable};
-use super::declare::{Body, OnError, Step, evaluate};
+use super::context::keepable;
+use super::declare::{OnError, Step};
+use super::kept::journaled;
 use super::load::Prepared;
-use crate::call::captured_names;
+use super::upcoming::asked;
 use crate::cancel::{Cancel, Deadline};
 use crate::change::ResultWord;
 use crate::clock::Moment;
 use crate::event::{Level, What};
-use crate::journal::StepRecord;
+use crate::journal::{StepRecord, StepStart};
 use crate::report::{Report, RunStatus, StepReport, StepStatus};
 use crate::scope::{Phase, Scope, StepAt};
-use crate::script_error::from_script;
 use crate::session::{AfterFailure, Session};
 use crate::value::Value;
 use crate::{Error, Kind, Result};
@@ -44,7 +41,11 @@ impl CancelHandle {
 }
 
 impl Run {
-    pub(super) fn start(prepared: Prepared, left_out: BTreeMap<String, String>) -> Result<Self> {
+    pub(super) fn start(
+        prepared: Prepared,
+        left_out: BTreeMap<String, String>,
+        done: BTreeMap<String, String>,
+    ) -> Result<Self> {
         let (sender, report) = tokio::sync::oneshot::channel();
         let cancel = CancelHandle(prepared.session.cancel().clone());
         let id = prepared.session.id().to_owned();
@@ -53,7 +54,7 @@ impl Run {
             .stack_size(crate::STACK)
             .spawn(move || {
                 let working = prepared.session.bridge().work();
-                let report = Runner::new(&prepared, left_out).run();
+                let report = Runner::new(&prepared, left_out, done).run();
                 drop(working);
                 let _ = sender.send(report);
             })
@@ -94,6 +95,8 @@ struct Runner<'a> {
     prepared: &'a Prepared,
     session: &'a Session,
     left_out: BTreeMap<String, String>,
+    /// What was done before the run was resumed.
+    done: BTreeMap<String, String>,
     reports: Vec<StepReport>,
     /// The keys of the steps that spoil those which need them.
     spoilt: HashSet<String>,
@@ -105,8 +108,8 @@ enum Ended {
 }
 
 impl<'a> Runner<'a> {
-    fn new(prepared: &'a Prepared, left_out: BTreeMap<String, String>) -> Self {
-        Self { prepared, session: &prepared.session, left_out, reports: Vec::new(), spoilt: HashSet::new() }
+    fn new(prepared: &'a Prepared, left_out: BTreeMap<String, String>, done: BTreeMap<String, String>) -> Self {
+        Self { prepared, session: &prepared.session, left_out, done, reports: Vec::new(), spoilt: HashSet::new() }
     }
 
     fn run(mut self) -> Report {
@@ -126,11 +129,18 @@ impl<'a> Runner<'a> {
         for (index, step) in self.prepared.steps.iter().enumerate() {
             let report = match self.hindrance(step, over) {
                 Some((status, reason)) => self.empty_report(step, status, reason),
-                None => self.run_step(step, u32::try_from(index).unwrap_or(u32::MAX)),
+                None => match asked(self.session, step, index, self.prepared.steps.len()) {
+                    Some((status, reason)) => self.empty_report(step, status, reason),
+                    None => self.run_step(step, u32::try_from(index).unwrap_or(u32::MAX)),
+                },
             };
             if matches!(report.status, StepStatus::Failed) {
                 failed |= step.options.on_error != OnError::Ignore;
-                over |= matches!(step.options.on_error, OnError::Stop) || report.reason.as_deref() == Some(STOPPED);
+                over |= match report.reason.as_deref() {
+                    Some(STOPPED) => true,
+                    Some(WENT_ON) => false,
+                    _ => matches!(step.options.on_error, OnError::Stop),
+                };
             }
             over |= matches!(report.status, StepStatus::Cancelled);
             if report.status != StepStatus::Pending {
@@ -148,7 +158,7 @@ impl<'a> Runner<'a> {
             && self.reports.iter().any(|report| report.status == StepStatus::Undecided);
         let cancelled =
             self.reports.iter().any(|r| r.status == StepStatus::Cancelled) || self.session.cancel().is_stopped();
-        let report = Report {
+        let mut report = Report {
             run: self.session.id().to_owned(),
             playbook: self.prepared.name.clone(),
             target: self.session.target().name(),
@@ -167,13 +177,17 @@ impl<'a> Runner<'a> {
             steps: self.reports,
             error: None,
         };
+        if let Err(error) = self.session.journal().run_ended(&report) {
+            report.status = RunStatus::Failed;
+            report.error = Some(error.to_json());
+        }
         self.session.tell(None, What::RunEnded { report: report.clone() });
         report
     }
 
     /// Why a step does not run.
     fn hindrance(&self, step: &Step, over: bool) -> Option<(StepStatus, Option<String>)> {
-        if let Some(reason) = self.left_out.get(&step.key) {
+        if let Some(reason) = self.done.get(&step.key).or_else(|| self.left_out.get(&step.key)) {
             return Some((StepStatus::Skipped, Some(reason.clone())));
         }
         if over || self.session.cancel().is_stopped() {
@@ -205,18 +219,27 @@ impl<'a> Runner<'a> {
         let virtual_begun = self.session.clock().now();
         let mut report = self.empty_report(step, StepStatus::Ok, None);
         let mut backoff = step.options.backoff;
-        loop {
+        // Attempts are counted over all that was done for this run.
+        let before = self.session.journal().past().steps.get(&step.key).map_or(0, |past| past.attempts);
+        let value = loop {
             report.attempts += 1;
-            let at = StepAt { index, key: step.key.clone(), attempt: report.attempts };
+            let at = StepAt { index, key: step.key.clone(), attempt: before + report.attempts };
             let title = step.title().to_owned();
             self.session
-                .tell(Some(&step.key), What::StepStarted { step: step.key.clone(), title, attempt: report.attempts });
-            let ended = self.attempt(step, at);
+                .tell(Some(&step.key), What::StepStarted { step: step.key.clone(), title, attempt: at.attempt });
+            let ended = match self.session.journal().step_started(&self.step_start(step, &at)) {
+                Ok(()) => self.attempt(step, at),
+                Err(error) => {
+                    // Nothing may be done of which nothing is recorded.
+                    self.session.cancel().stop(error.clone());
+                    Ended::Failed(error)
+                }
+            };
             report.outcome.extend(self.session.take_outcomes());
             let error = match ended {
                 Ended::Done(value) => {
-                    self.keep(step, StepStatus::Ok, Some(value), &mut report);
-                    break;
+                    (report.status, report.error) = (StepStatus::Ok, None);
+                    break Some(value);
                 }
                 Ended::Failed(error) => error,
             };
@@ -229,9 +252,8 @@ impl<'a> Runner<'a> {
             if report.status == StepStatus::Failed && self.again(step, &error, &mut report, &mut backoff) {
                 continue;
             }
-            self.keep(step, report.status, None, &mut report);
-            break;
-        }
+            break None;
+        };
         report.elapsed_s = begun.elapsed().as_secs_f64();
         report.virtual_s = self.virtual_since(virtual_begun);
         let with = |is: fn(ResultWord) -> bool| report.outcome.iter().filter(|item| is(item.result)).count();
@@ -239,7 +261,19 @@ impl<'a> Runner<'a> {
         let (unchanged, assumed) =
             (with(|word| word == ResultWord::Unchanged), with(|word| word == ResultWord::Assumed));
         (report.changed, report.unchanged, report.assumed) = (changed, unchanged, assumed);
+        self.keep(index, before, value, &mut report);
         report
+    }
+
+    fn step_start(&self, step: &Step, at: &StepAt) -> StepStart {
+        StepStart {
+            number: at.index,
+            key: step.key.clone(),
+            title: step.title().to_owned(),
+            attempt: at.attempt,
+            irreversible: step.options.irreversible,
+            at: self.session.clock().wall(),
+        }
     }
 
     /// The time since then on the target's clock, in seconds, where that is simulated.
@@ -271,14 +305,17 @@ impl<'a> Runner<'a> {
             }
             return true;
         }
-        if step.options.on_error != OnError::Ask {
+        if step.options.on_error != OnError::Ask && !self.session.is_stepping() {
             return false;
         }
-        let answer = self.session.prompter().map(|p| p.step_failed(&step.key, error));
+        let answer = self
+            .session
+            .prompter()
+            .map(|p| self.session.resting(self.session.cancel(), || p.step_failed(&step.key, error)));
         match answer {
             Some(Ok(AfterFailure::Retry)) => true,
             Some(Ok(AfterFailure::Continue)) => {
-                report.reason = Some("a person decided to go on".to_owned());
+                report.reason = Some(WENT_ON.to_owned());
                 false
             }
             _ => {
@@ -288,24 +325,26 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Records the end of a step: its result and the state after it.
-    fn keep(&self, step: &Step, status: StepStatus, value: Option<Value>, report: &mut StepReport) {
-        report.status = status;
+    /// Records the end of a step: its report, its result, and what it has set of the state.
+    fn keep(&self, number: u32, attempts_before: u32, value: Option<Value>, report: &mut StepReport) {
         let value = value.filter(|v| keepable("result", v).is_ok()).unwrap_or(Value::Null);
-        let state = Value::Map(self.session.state().clone());
+        let state = self.session.take_written();
         let record = StepRecord {
-            key: step.key.clone(),
-            status: StepRecord::word(status),
+            number,
+            key: report.key.clone(),
+            attempt: attempts_before + report.attempts,
+            report: report.clone(),
             value: journaled(&value),
-            state: journaled(&state),
+            state: state.iter().map(|(key, value)| (key.clone(), journaled(value))).collect(),
+            inventory: self.session.take_inventory(),
+            at: self.session.clock().wall(),
         };
         if let Err(error) = self.session.journal().step_ended(&record) {
             report.status = StepStatus::Failed;
             report.error = Some(error.to_json());
         }
-        if status == StepStatus::Ok {
-            report.error = None;
-            self.session.results().insert(step.key.clone(), value);
+        if report.status == StepStatus::Ok {
+            self.session.keep_result(&report.key, value);
         }
     }
 
@@ -320,7 +359,7 @@ impl<'a> Runner<'a> {
             None => self.session.cancel().child(),
         };
         let scope = Scope::new(self.session.clone(), Phase::Run, at, cancel);
-        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.call(step, &scope)))
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| step.run(&scope)))
             .unwrap_or_else(|panic| Err(crate::bridge::panicked(panic.as_ref())));
         let registry = self.session.secrets();
         match result.and_then(|value| Value::from_dynamic(&value, registry)) {
@@ -338,44 +377,6 @@ impl<'a> Runner<'a> {
             }
         }
     }
-
-    fn call(&self, step: &Step, scope: &Arc<Scope>) -> Result<Dynamic> {
-        let (closure, unit, own) = match &step.body {
-            Body::Script(unit) => return evaluate(unit, scope, 0),
-            Body::Closure { closure, unit, own } => (closure, unit, own),
-        };
-        let mut global = match own {
-            Some(own) => (**own).clone(),
-            None => unit.end()?,
-        };
-        global.tag = scope.tag();
-        global.level = 0;
-        let source = global.source().unwrap_or(&unit.source).to_owned();
-        let engine = self.session.runtime().engine();
-        let context = NativeCallContext::new_with_all_fields(engine, "step", Some(&source), &global, Position::NONE);
-        let parameters = match own {
-            Some(_) => parameters_of(&context, closure.name()),
-            None => unit.parameters(closure.name()),
-        };
-        let takes_context = parameters.is_some_and(|count| count > closure.captures());
-        let arguments = if takes_context { vec![Dynamic::from(StepContext)] } else { Vec::new() };
-        let called = closure.for_call();
-        let entered = scope.enter();
-        let result = called.call_raw(&context, None, arguments);
-        drop(entered);
-        let value = result.or_else(|error| match *error {
-            rhai::EvalAltResult::Exit(value, _) => Ok(value),
-            other => Err(from_script(other, &source, Some(scope))),
-        })?;
-        closure.check_unchanged(&called, || captured_names(&context, closure)).map_err(|e| e.at(step.place.clone()))?;
-        Ok(value)
-    }
-}
-
-/// How many parameters a function has, captures included.
-fn parameters_of(context: &NativeCallContext<'_>, name: &str) -> Option<usize> {
-    let mut functions = context.iter_namespaces().flat_map(rhai::Module::iter_script_fn_info);
-    functions.find(|(_, _, other, _, _)| *other == name).map(|(_, _, _, parameters, _)| parameters)
 }
 
 /// Whether steps that need this one cannot run.
@@ -386,4 +387,5 @@ fn spoils(step: &Step, status: StepStatus) -> bool {
     }
 }
 
+const WENT_ON: &str = "a person decided to go on";
 const STOPPED: &str = "stopped after the failure";

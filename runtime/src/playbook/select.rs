@@ -19,6 +19,11 @@ pub struct Selection {
     pub skip: Vec<String>,
 }
 
+/// Why each step does not run that a hook skips, by key.
+pub(super) fn skipped(steps: &[Step]) -> BTreeMap<String, String> {
+    steps.iter().filter_map(|step| Some((step.key.clone(), step.skipped()?.to_owned()))).collect()
+}
+
 impl Selection {
     /// Why each step that does not run is left out, by key.
     ///
@@ -46,7 +51,9 @@ impl Selection {
         let mut left_out = BTreeMap::new();
         for (index, step) in steps.iter().enumerate() {
             let chosen = |words: &[String]| words.iter().any(|w| step.answers_to(w));
-            let reason = if first.is_some_and(|f| index < f) {
+            let reason = if let Some(reason) = step.skipped() {
+                Some(reason.to_owned())
+            } else if first.is_some_and(|f| index < f) {
                 Some(format!("before --from {}", self.from.as_deref().unwrap_or_default()))
             } else if !self.only.is_empty() && !chosen(&self.only) {
                 Some("not among --only".to_owned())
@@ -69,21 +76,31 @@ impl Selection {
     /// What is wrong with a selection that runs a step which reads state that no step of it leaves before.
     ///
     /// Each is of [`crate::Kind::Usage`], and names the step, what it reads, and who leaves it.
-    pub(crate) fn check_state(&self, steps: &[Step], left_out: &BTreeMap<String, String>) -> Vec<Error> {
+    /// `known` is the state that is there before.
+    pub(crate) fn check_state(
+        &self,
+        steps: &[Step],
+        left_out: &BTreeMap<String, String>,
+        known: &BTreeSet<String>,
+    ) -> Vec<Error> {
         let mut uses = StateUses::default();
         let used: Vec<StateUse> = steps.iter().map(|step| uses.of(step)).collect();
         // A module's functions, and keys that are computed, may write what cannot be seen from here.
-        let mut units: Vec<_> = steps.iter().map(Step::unit).collect();
+        let mut units: Vec<_> = steps.iter().flat_map(Step::units).collect();
         units.dedup_by_key(|unit| Arc::as_ptr(unit));
         let opaque = used.iter().any(|own| own.opaque)
             || units.iter().any(|unit| !calls_and_imports(&unit.ast).imports.is_empty());
+        let only_hooks = steps.iter().all(|step| step.skipped().is_some() || !left_out.contains_key(&step.key));
         let mut problems = Vec::new();
-        let mut left: BTreeSet<&str> = BTreeSet::new();
+        let mut left: BTreeSet<&str> = known.iter().map(String::as_str).collect();
         for (step, own) in steps.iter().zip(&used).filter(|(step, _)| !left_out.contains_key(&step.key)) {
             left.extend(own.writes.iter().map(String::as_str));
             for missing in own.reads.iter().filter(|key| !left.contains(key.as_str())) {
                 let writer = steps.iter().zip(&used).find(|(_, other)| other.writes.contains(missing));
                 let hint = match writer {
+                    Some((writer, _)) if writer.skipped().is_some() => {
+                        format!("step \"{}\" leaves it, and a hook skips that step", writer.key)
+                    }
                     Some((writer, _)) if left_out.contains_key(&writer.key) => {
                         format!("step \"{}\" leaves it: run that one too", writer.key)
                     }
@@ -92,7 +109,7 @@ impl Selection {
                     None => did_you_mean(missing, used.iter().flat_map(|own| &own.writes).map(String::as_str))
                         .unwrap_or_else(|| format!("a step before it leaves it: ctx.state.{missing} = …")),
                 };
-                let recorded = if left_out.is_empty() { "" } else { ", and no earlier run is recorded" };
+                let recorded = if only_hooks { "" } else { ", and no earlier run is recorded" };
                 let text = format!(
                     "step \"{}\" reads ctx.state.{missing}, which no step of this run leaves{recorded}",
                     step.key

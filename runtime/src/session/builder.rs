@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use serde_json::Value as Json;
 
@@ -12,6 +13,7 @@ use crate::cancel::Cancel;
 use crate::customer::Conflicts;
 use crate::event::{Sink, Sinks};
 use crate::journal::{Journal, MemoryJournal};
+use crate::lock::LockOptions;
 use crate::runtime::Runtime;
 use crate::secret::{MemoryVault, Registry, Vault};
 use crate::target::Target;
@@ -29,6 +31,7 @@ pub struct SessionBuilder {
     sinks: Sinks,
     cancel: Cancel,
     prompter: Option<Arc<dyn Prompter>>,
+    step_by_step: bool,
     approved: HashSet<String>,
     conflicts: Conflicts,
     on_failure: Option<Arc<dyn OnFailure>>,
@@ -36,6 +39,7 @@ pub struct SessionBuilder {
     limits: Limits,
     programs: BTreeMap<String, PathBuf>,
     state_folder: Option<PathBuf>,
+    lock: Option<LockOptions>,
 }
 
 impl SessionBuilder {
@@ -51,6 +55,7 @@ impl SessionBuilder {
             sinks: Sinks::default(),
             cancel: Cancel::root(),
             prompter: None,
+            step_by_step: false,
             approved: HashSet::new(),
             conflicts: Conflicts::default(),
             on_failure: None,
@@ -58,6 +63,7 @@ impl SessionBuilder {
             limits: Limits::default(),
             programs: BTreeMap::new(),
             state_folder: None,
+            lock: None,
         }
     }
 
@@ -107,6 +113,13 @@ impl SessionBuilder {
     #[must_use]
     pub fn prompter(mut self, prompter: Arc<dyn Prompter>) -> Self {
         self.prompter = Some(prompter);
+        self
+    }
+
+    /// Asks before each step, and after each that failed, as long as the prompter does not say to go on.
+    #[must_use]
+    pub fn step_by_step(mut self) -> Self {
+        self.step_by_step = true;
         self
     }
 
@@ -161,6 +174,13 @@ impl SessionBuilder {
         self
     }
 
+    /// Lets the session lock what it changes: see [`Session::take_lock`]. Without this it locks nothing.
+    #[must_use]
+    pub fn lock(mut self, options: LockOptions) -> Self {
+        self.lock = Some(options);
+        self
+    }
+
     /// Opens the session.
     #[must_use]
     pub fn open(self) -> Session {
@@ -175,7 +195,7 @@ impl SessionBuilder {
         }
         let values_dynamic = Value::from(self.values.clone()).into_dynamic().into_read_only();
         let session = Session(Arc::new(Inner {
-            id: run_id(),
+            id: self.journal.past().run.clone().unwrap_or_else(run_id),
             clock: self.target.clock(),
             bridge: self.runtime.bridge().for_target(self.target.simulation()),
             runtime: self.runtime,
@@ -189,6 +209,7 @@ impl SessionBuilder {
             sinks: self.sinks,
             cancel: self.cancel,
             prompter: self.prompter,
+            stepping: AtomicBool::new(self.step_by_step),
             approved: self.approved,
             conflicts: self.conflicts,
             on_failure: self.on_failure,
@@ -196,6 +217,7 @@ impl SessionBuilder {
             limits: self.limits,
             programs: self.programs,
             state_folder: self.state_folder,
+            locks: self.lock.map(|options| Arc::new(super::Locks::new(options))),
             gathered: super::Gathered::default(),
         }));
         session.sweep();

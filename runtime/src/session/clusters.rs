@@ -56,6 +56,7 @@ impl Session {
     fn open(&self, key: Option<String>, opening: BoxFuture<Result<Cluster>>, cancel: &Cancel) -> Result<Cluster> {
         let cluster = self.bridge().wait(cancel, &self.0.clock, opening)?;
         let session = Arc::downgrade(&self.0);
+        let cluster = self.fenced(cluster);
         let cluster = cluster.observed(Arc::new(move |note| {
             if let Some(inner) = session.upgrade() {
                 Session(inner).noted(note);

@@ -2,8 +2,9 @@
 //! pass.
 
 use crate::change::Change;
+use crate::playbook::Upcoming;
 use crate::value::Value;
-use crate::{Error, Result};
+use crate::{Error, Place, Result};
 
 /// The limits of what a script may compute.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +32,48 @@ pub trait Prompter: crate::secret::Prompter + 'static {
     /// # Errors
     /// Where nobody can be asked.
     fn step_failed(&self, step: &str, error: &Error) -> Result<AfterFailure>;
+
+    /// Asks what to do about a step that runs next (`--step`).
+    ///
+    /// # Errors
+    /// Where nobody can be asked.
+    fn before_step(&self, upcoming: &Upcoming<'_>) -> Result<BeforeStep> {
+        let _ = upcoming;
+        Ok(BeforeStep::Run)
+    }
+
+    /// Asks at a `breakpoint` of a script whether it goes on.
+    ///
+    /// # Errors
+    /// Where nobody can be asked.
+    fn breakpoint(&self, breakpoint: &Breakpoint<'_>) -> Result<bool> {
+        let _ = breakpoint;
+        Ok(true)
+    }
+}
+
+/// Where a script stands at a `breakpoint`.
+#[derive(Debug)]
+pub struct Breakpoint<'a> {
+    /// The step.
+    pub step: &'a str,
+    /// Where the call stands.
+    pub place: &'a Place,
+    /// What the script says there.
+    pub text: Option<&'a str>,
+}
+
+/// What to do about a step that runs next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BeforeStep {
+    /// Run it.
+    Run,
+    /// Go on without it.
+    Skip,
+    /// Run it and all that come after it, without asking.
+    GoOn,
+    /// End the run here.
+    Stop,
 }
 
 /// What to do about a failed step.

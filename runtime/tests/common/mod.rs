@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use windlass_runtime::change::{Acted, Change, Inverse, Op, Outcome, Part, Plan, Recipe, Resource};
+use windlass_runtime::change::{
+    Acted, Change, Handler, Inverse, Op, Outcome, Part, PartImage, Plan, Probed, Recipe, Resource,
+};
 use windlass_runtime::closure::Closure;
 use windlass_runtime::event::{Event, What};
 use windlass_runtime::journal::MemoryJournal;
@@ -75,6 +77,51 @@ pub mod write {
                 })
             }),
             probe: Recipe { handler: "store".into(), data: value.into() },
+            inverse: Inverse::By(Recipe { handler: "store".into(), data: value.into() }),
+        })
+    }
+}
+
+/// Probes and takes back what `test::set` has set.
+pub struct StoreHandler;
+
+impl Handler for StoreHandler {
+    fn name(&self) -> &'static str {
+        "store"
+    }
+
+    fn probe(&self, _: &Call<'_>, recipe: &Recipe, parts: &[PartImage]) -> Result<Vec<Probed>> {
+        let store = STORE.lock().unwrap();
+        let is_set = |part: &PartImage| store.get(&part.resource.name).copied() == recipe.data.as_i64();
+        Ok(parts.iter().map(|part| if is_set(part) { Probed::TookEffect } else { Probed::DidNot }).collect())
+    }
+
+    fn inverse(&self, _: &Call<'_>, recipe: &Recipe, parts: &[PartImage]) -> Result<Change> {
+        let part = &parts[0];
+        let (name, before) = (part.resource.name.clone(), part.before.as_ref().and_then(serde_json::Value::as_i64));
+        let now = STORE.lock().unwrap().get(&name).copied();
+        if now != before && now != recipe.data.as_i64() {
+            return Err(Error::new(Kind::Conflict, format!("{name} was changed by somebody else")));
+        }
+        let plan = if now == before {
+            Plan::Unchanged("it is back already".into())
+        } else {
+            Plan::Act { op: Op::Update, diff: vec!["back".into()], note: None }
+        };
+        let data = before.into();
+        Ok(Change {
+            parts: vec![Part { resource: part.resource.clone(), before: now.map(Into::into), plan }],
+            act: Box::new(move || {
+                Box::pin(async move {
+                    let mut store = STORE.lock().unwrap();
+                    match before {
+                        Some(before) => store.insert(name, before),
+                        None => store.remove(&name),
+                    };
+                    Ok(vec![Acted::Done(before.map(Into::into))])
+                })
+            }),
+            probe: Recipe { handler: "store".into(), data },
             inverse: Inverse::Cannot("a test".into()),
         })
     }
@@ -204,7 +251,7 @@ pub fn runtime() -> Runtime {
         pure::primitive(),
         json::primitive(),
     ];
-    Runtime::builder().with(Package::new(primitives)).build().unwrap()
+    Runtime::builder().with(Package::new(primitives).handler(StoreHandler)).build().unwrap()
 }
 
 pub struct Ran {

@@ -122,8 +122,8 @@ mod tests {
 
         bed.create(&name, bare("ConfigMap", "theirs"));
         let undone = bed.undo(&first).unwrap();
-        let Undoing::Failed(error) = &undone[0].result else { panic!("{undone:?}") };
-        assert!(error.message().contains("is not empty: ConfigMap/theirs would go with it"), "{error:?}");
+        let Undoing::Done(outcome) = &undone[0].result else { panic!("{undone:?}") };
+        assert_eq!(outcome.reason(), Some("it is not empty: ConfigMap/theirs would go with it"));
         bed.delete("cm/theirs", &name);
         assert!(bed.undo(&first).unwrap()[0].changed());
         bed.until_gone(&format!("ns/{name}"), "");

@@ -63,10 +63,20 @@ fn cordoned_by_this_run(call: &Call<'_>, id: &ResourceId) -> Result<bool> {
     let entries = call.session().journal().entries()?;
     let mut turns = entries.iter().rev().filter_map(|(intent, result)| {
         let at = intent.parts.iter().position(|part| part.resource == node)?;
-        let (before, after) = (intent.parts.get(at)?.before.as_ref()?, result.as_ref()?.after.get(at)?.as_ref()?);
-        (is_cordoned(before) != is_cordoned(after)).then(|| is_cordoned(after))
+        let (before, result) = (is_cordoned(intent.parts.get(at)?.before.as_ref()?), result.as_ref()?);
+        let after = match result.after.get(at)? {
+            Some(after) => is_cordoned(after),
+            // It was in flight when the run was interrupted, and was found to have taken effect.
+            None if result.results.get(at)?.took_effect() && is_about_cordons(&intent.primitive) => !before,
+            None => before,
+        };
+        (before != after).then_some(after)
     });
     Ok(turns.next() == Some(true))
+}
+
+fn is_about_cordons(primitive: &str) -> bool {
+    matches!(primitive, "cluster::cordon" | "cluster::uncordon" | "cluster::drain")
 }
 
 /// The field manager that cordoned a node, where the node says it.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 use windlass_runtime::access::Access;
+use windlass_runtime::lock::{LockOptions, Patience};
 use windlass_runtime::playbook::Playbook;
 use windlass_runtime::{Error, Kind, Value, yaml};
 
@@ -26,7 +27,9 @@ pub(crate) fn run(eval: &Eval, ui: &Ui) -> Result<u8, Failed> {
     let target = workspace::target(&eval.cluster, None)?;
     let progress = Progress::new(ui, sources.clone(), false);
     let screen = progress.screen();
-    let mut builder = ui.machine.given_to(runtime.session(target)).vault(vault::of(None)).sink(progress.sink());
+    let options = LockOptions { playbook: "windlass eval".to_owned(), ..LockOptions::default() };
+    let builder = ui.machine.given_to(runtime.session(target)).vault(vault::of(&ui.machine, None)).lock(options);
+    let mut builder = builder.sink(progress.sink());
     if eval.read_only {
         builder = builder.access(Access::read_only());
     }
@@ -38,6 +41,7 @@ pub(crate) fn run(eval: &Eval, ui: &Ui) -> Result<u8, Failed> {
                 cancel: cancel.clone(),
                 progress: progress.clone(),
                 style: ui.err_style,
+                values: Vec::new(),
             }));
         }
         Some(signals::listen(runtime.bridge(), &cancel, screen)?)
@@ -45,7 +49,10 @@ pub(crate) fn run(eval: &Eval, ui: &Ui) -> Result<u8, Failed> {
         None
     };
     let session = builder.open();
+    // A cluster is locked before the first change on it.
+    let locked = session.take_lock(false, Patience::None)?;
     let result = session.evaluate(&Playbook::text(SOURCE, &eval.expression));
+    drop(locked);
     drop(listening);
     progress.finish();
     let value = result.map_err(|error| match error.detail_value() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 use unicode_width::UnicodeWidthStr as _;
-use windlass_runtime::playbook::{Prepared, Step};
+use windlass_runtime::playbook::{Hook, HookSort, Prepared, Step};
 use windlass_runtime::target::NoTarget;
 
 use crate::args::{Format, List};
@@ -72,10 +72,37 @@ pub(super) fn steps_json(prepared: &Prepared) -> Vec<Json> {
             "key": s.key, "title": s.title(), "tags": s.options.tags, "needs": s.options.needs,
             "on_error": s.options.on_error.as_str(), "retries": s.options.retries,
             "timeout_s": s.options.timeout.map(|t| t.as_secs_f64()), "irreversible": s.options.irreversible,
-            "place": s.place.to_string(),
+            "place": s.place.to_string(), "hooks": s.hooks.iter().map(hook_json).collect::<Vec<_>>(),
         })
     };
     prepared.steps().iter().map(step).collect()
+}
+
+/// A hook on a step.
+pub(super) fn hook_json(hook: &Hook) -> Json {
+    let mut json = json!({ "hook": hook.sort.as_str(), "place": hook.place.to_string() });
+    if let Some(reason) = &hook.reason {
+        json["reason"] = json!(reason);
+    }
+    json
+}
+
+/// What hooks make of a step, in a few words.
+pub(crate) fn hook_words(step: &Step) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for hook in &step.hooks {
+        let word = match (hook.sort, &hook.reason) {
+            (HookSort::Skip, Some(reason)) => format!("skipped: {reason}"),
+            (HookSort::Replace, _) => "replaced".to_owned(),
+            (HookSort::Insert, _) => "inserted".to_owned(),
+            (HookSort::Wrap, _) => "wrapped".to_owned(),
+            (sort, _) => format!("with {}", sort.as_str()),
+        };
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words.join(", ")
 }
 
 /// The steps in the order in which they run.
@@ -96,6 +123,9 @@ pub(super) fn table(steps: &[Step], ui: &Ui) -> String {
         }
         if step.options.irreversible {
             notes.push("irreversible".to_owned());
+        }
+        if !step.hooks.is_empty() {
+            notes.push(hook_words(step));
         }
         let title = if step.title() == step.key { String::new() } else { line(step.title()) };
         let notes =

@@ -2,39 +2,54 @@
 
 use std::sync::Arc;
 
+use windlass_runtime::SessionBuilder;
 use windlass_runtime::access::Access;
+use windlass_runtime::journal::{Journal, MemoryJournal};
+use windlass_runtime::playbook::Resume;
+use windlass_runtime::values::Path;
+use windlass_runtime::{Error, Kind, Result as Tried};
 
-use crate::args::{Run, RunOutput};
+use crate::args::{LAST, Resuming, Run, RunOutput};
+use crate::clean::line;
 use crate::failed::Failed;
 use crate::io::Ui;
-use crate::launch::{Launch, tell_failed};
+use crate::launch::{Chosen, Launch, tell_failed};
+use crate::progress::Progress;
 use crate::prompt::Terminal;
 use crate::workspace::Workspace;
-use crate::{vault, workspace};
+use crate::{exit, journals, vault, workspace};
 
 pub(crate) fn run(run: &Run, ui: &Ui) -> Result<u8, Failed> {
     attempt(run, ui).inspect_err(|failed| tell_failed(failed, run.telling.output, ui))
 }
 
 fn attempt(run: &Run, ui: &Ui) -> Result<u8, Failed> {
+    if run.step && !someone_is_there(ui) {
+        let error = Error::usage("--step asks a person before each step, and there is no terminal to ask on");
+        return Err(error.hint("run it at a terminal, or leave --step out; --only STEP runs one step").into());
+    }
     let workspace = Workspace::open(run.what.what.as_deref(), &run.what.values)?;
     let target = workspace::target(&run.cluster, workspace.customer.as_ref())?;
-    let launch = Launch::new(ui, &workspace, &run.steps, &run.telling)?;
+    let Some(journal) = journal(run, &workspace, ui)? else { return Ok(exit::OK) };
+    let launch = Launch::new(ui, workspace.sources.clone(), &run.telling)?;
+    let chosen = Chosen { resume: resume(&run.resuming), ..Chosen::of(&run.steps) };
+    let customer = workspace.customer.as_ref();
     let report = launch.run(
+        &workspace,
+        &chosen,
         target,
         |mut builder, progress| {
-            builder = builder.vault(vault::of(workspace.customer.as_ref()));
+            builder = builder.vault(vault::of(&ui.machine, customer)).journal(journal);
             if run.read_only {
                 builder = builder.access(Access::read_only());
             }
             for key in &run.yes_to {
                 builder = builder.yes_to(key);
             }
-            if ui.io.process && Terminal::is_there() {
-                let (cancel, progress) = (launch.cancel.clone(), progress.clone());
-                builder = builder.prompter(Arc::new(Terminal { cancel, progress, style: ui.err_style }));
+            if run.step {
+                builder = builder.step_by_step();
             }
-            builder
+            asking(builder, &launch, progress, workspace.shown_values(), ui)
         },
         |_| Ok(()),
     )?;
@@ -42,4 +57,58 @@ fn attempt(run: &Run, ui: &Ui) -> Result<u8, Failed> {
         ui.out_json(&report);
     }
     Ok(launch.code(report.status))
+}
+
+/// Asks the person at the terminal, where there is one. The values are those that may be shown.
+pub(super) fn asking(
+    builder: SessionBuilder,
+    launch: &Launch<'_>,
+    progress: &Progress,
+    values: Vec<(Path, String)>,
+    ui: &Ui,
+) -> SessionBuilder {
+    if !someone_is_there(ui) {
+        return builder;
+    }
+    let (cancel, progress) = (launch.cancel.clone(), progress.clone());
+    builder.prompter(Arc::new(Terminal { cancel, progress, style: ui.err_style, values }))
+}
+
+fn someone_is_there(ui: &Ui) -> bool {
+    ui.io.process && Terminal::is_there()
+}
+
+fn resume(resuming: &Resuming) -> Option<Resume> {
+    resuming.resume.as_ref().map(|_| Resume {
+        redo: resuming.redo.clone(),
+        failed_only: resuming.failed_only,
+        accept_changes: resuming.accept_changes,
+    })
+}
+
+/// The journal of the run; nothing where the run that was to go on is done already, which is told.
+fn journal(run: &Run, workspace: &Workspace, ui: &Ui) -> Tried<Option<Arc<dyn Journal>>> {
+    if run.read_only {
+        return Ok(Some(Arc::new(MemoryJournal::new())));
+    }
+    let customer = workspace.customer.as_ref();
+    let Some(named) = &run.resuming.resume else {
+        let begun = journals::open(&ui.machine, customer)?.begin(journals::about(workspace))?;
+        return Ok(Some(ui.machine.watched(begun)));
+    };
+    let store = journals::known(&ui.machine, customer)?;
+    let id = if named == LAST { journals::last(&store, workspace)?.run } else { store.find(named)? };
+    let runs = store.runs()?;
+    if let Some(undo) = runs.iter().find(|line| line.undoes.as_deref() == Some(&id)) {
+        let text = format!("the run {id} was taken back, by {}", undo.run);
+        return Err(Error::new(Kind::Conflict, text).hint("start a new run: the same without --resume"));
+    }
+    let is_done = |line: &&windlass_runtime::journal::RunLine| line.run == id && line.status.as_deref() == Some("ok");
+    if run.resuming.redo.is_empty()
+        && let Some(done) = runs.iter().find(is_done)
+    {
+        ui.err(&format!("the run {} of {} is done: there is nothing to resume\n", line(&id), line(&done.playbook)));
+        return Ok(None);
+    }
+    Ok(Some(ui.machine.watched(store.resume(&id)?)))
 }

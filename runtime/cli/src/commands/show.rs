@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use serde_json::{Value as Json, json};
 use windlass_runtime::files::Located;
-use windlass_runtime::playbook::{Prepared, Step};
+use windlass_runtime::playbook::{Hook, Prepared};
 use windlass_runtime::suggest::did_you_mean;
 use windlass_runtime::{Error, yaml};
 
-use super::list::{prepare, steps_json, stock, table};
+use super::list::{hook_json, prepare, steps_json, stock, table};
 use crate::args::{Format, Show};
 use crate::clean::{clean, line};
 use crate::exit;
@@ -75,30 +75,30 @@ fn step(workspace: &Workspace, prepared: &Prepared, key: &str, output: Format, u
         let hint = did_you_mean(key, known).unwrap_or_else(|| "windlass list shows the keys of all steps".to_owned());
         return Err(Failed::before(vec![error.hint(hint)], workspace.sources.clone()));
     };
-    let source = source_of(workspace, step);
+    let source = workspace.sources.step(step);
+    // An inserted step is its hook.
+    let others: Vec<(&Hook, String)> = step
+        .hooks
+        .iter()
+        .filter(|hook| hook.place != step.place)
+        .map(|hook| (hook, workspace.sources.call_at(&hook.place)))
+        .collect();
     if output == Format::Json {
-        ui.out_json(
-            &json!({ "key": step.key, "title": step.title(), "place": step.place.to_string(), "source": source }),
-        );
+        let hook = |(hook, source): &(&Hook, String)| {
+            let mut json = hook_json(hook);
+            json["source"] = json!(source);
+            json
+        };
+        ui.out_json(&json!({
+            "key": step.key, "title": step.title(), "place": step.place.to_string(), "source": source,
+            "hooks": others.iter().map(hook).collect::<Vec<_>>(),
+        }));
         return Ok(exit::OK);
     }
     let style = ui.out_style;
-    ui.out(&format!("{}\n{}\n", style.dim(format!("// {}", line(&step.place.to_string()))), clean(&source)));
+    let texts = std::iter::once((&step.place, &source)).chain(others.iter().map(|(hook, text)| (&hook.place, text)));
+    let texts = texts
+        .map(|(place, text)| format!("{}\n{}\n", style.dim(format!("// {}", line(&place.to_string()))), clean(text)));
+    ui.out(&texts.collect::<Vec<_>>().join("\n"));
     Ok(exit::OK)
-}
-
-/// The text of a step's declaration; the whole script where that cannot be told.
-fn source_of(workspace: &Workspace, step: &Step) -> String {
-    let text = workspace.sources.text(&step.place.source).unwrap_or_default();
-    if step.key == "main" && step.place.line <= 1 && step.place.column <= 1 {
-        return text;
-    }
-    let skipped = step.place.line.saturating_sub(1);
-    let rest: String = text.split_inclusive('\n').skip(skipped).collect();
-    let from: usize = rest.chars().take(step.place.column.saturating_sub(1)).map(char::len_utf8).sum();
-    let declaration = rest.get(from..).unwrap_or_default();
-    match crate::declaration::call_length(declaration) {
-        Some(length) => declaration[..length].to_owned(),
-        None => declaration.to_owned(),
-    }
 }

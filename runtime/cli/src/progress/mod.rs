@@ -71,6 +71,11 @@ impl Progress {
         self.shared.screen.clone()
     }
 
+    /// The scripts' texts.
+    pub(crate) fn sources(&self) -> &Sources {
+        &self.shared.sources
+    }
+
     /// Says which step runs, if that has not been said: before a question of it.
     pub(crate) fn say_where(&self) {
         let heading = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).lines.heading();

@@ -92,6 +92,7 @@ impl World {
             (None, Edit::Replace(object))
                 if target.subresource.is_empty() && strategy::creates_on_update(&target.kind.name) =>
             {
+                meta::same_uid(&object, &Json::Null, target)?;
                 self.insert(target, writer, object, false, warnings)
             }
             (None, Edit::Apply { intent, .. }) if target.subresource.is_empty() => {

@@ -217,7 +217,7 @@ fn is_final(failure: &Failure) -> bool {
     match failure {
         Failure::Status(status) => matches!(status.code, 400 | 401 | 403 | 404 | 405 | 406 | 422),
         Failure::Transport { lasting, .. } => *lasting,
-        Failure::Expired(_) | Failure::Silent(_) | Failure::Unreadable(_) => false,
+        Failure::Expired(_) | Failure::Silent(_) | Failure::Unreadable(_) | Failure::NotLet(_) => false,
     }
 }
 

@@ -4,6 +4,7 @@ use windlass_macros::primitive;
 
 use crate::Result;
 use crate::call::Call;
+use crate::journal::RemarkSort;
 
 /// Asks a person for approval, and goes on only with a yes: it returns `true`, or ends the run.
 ///
@@ -20,7 +21,6 @@ use crate::call::Call;
 #[primitive(module = "", effect = Wait)]
 pub fn confirm(call: &Call<'_>, key: String, text: String) -> Result<bool> {
     call.session().confirm(&call.scope.cancel, &key, &text)?;
-    let id = call.scope.next_id();
-    call.session().journal().decision(&id, &format!("`{key}` approved: {text}"))?;
+    call.remark(RemarkSort::Decision, &format!("`{key}` approved: {text}"));
     Ok(true)
 }

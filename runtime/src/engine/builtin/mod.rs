@@ -1,11 +1,19 @@
 //! The engine's own functions: those that need nothing but the session. And what lies below them.
 
+mod after;
 mod always;
+mod before;
+mod breakpoint;
 mod confirm;
 mod include_steps;
+mod insert;
+mod once;
+mod replace;
+mod skip;
 mod sleep;
 mod step;
 mod timestamp;
+mod wrap;
 
 use rhai::{Engine, EvalAltResult, NativeCallContext};
 
@@ -44,11 +52,19 @@ pub(super) fn register(engine: &mut Engine) {
 /// The engine's own primitives.
 pub(crate) fn own_primitives() -> Vec<Primitive> {
     vec![
+        after::primitive(),
         always::primitive(),
+        before::primitive(),
+        breakpoint::primitive(),
         confirm::primitive(),
         include_steps::primitive(),
+        insert::primitive(),
+        once::primitive(),
+        replace::primitive(),
+        skip::primitive(),
         sleep::primitive(),
         step::primitive(),
         timestamp::primitive(),
+        wrap::primitive(),
     ]
 }

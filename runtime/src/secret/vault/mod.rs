@@ -5,11 +5,13 @@ mod content;
 mod fault;
 mod file;
 mod identity;
+mod keys;
 mod memory;
 pub(crate) mod seal;
 
 pub use age_file::{AgeVault, Opened};
 pub use identity::Identity;
+pub use keys::Keys;
 pub use memory::MemoryVault;
 
 use super::Secret;

@@ -12,26 +12,35 @@ use super::super::edit::text;
 
 /// How many lists are asked for at once.
 const PARALLEL: usize = 8;
+/// So many objects are named.
+const NAMED: usize = 5;
 
-/// Refuses if something is left in a namespace, or of the kind that a definition defines. Other objects hold nothing.
+/// What is left in a namespace, or of the kind that a definition defines, in words. Other objects hold nothing.
+///
+/// # Errors
+/// What keeps from looking.
+pub(super) async fn left_in(cluster: &Cluster, id: &ResourceId, live: &Json) -> Result<Option<String>> {
+    let left = match id.kind.as_str() {
+        "Namespace" => in_namespace(cluster, &id.name).await?,
+        "CustomResourceDefinition" => of_definition(cluster, live).await?,
+        _ => return Ok(None),
+    };
+    let more = if left.len() > NAMED { format!(" and {} more", left.len() - NAMED) } else { String::new() };
+    let names: Vec<&str> = left.iter().take(NAMED).map(String::as_str).collect();
+    Ok((!left.is_empty()).then(|| format!("it is not empty: {}{more} would go with it", names.join(", "))))
+}
+
+/// Refuses if something is left there.
 ///
 /// # Errors
 /// [`Kind::Conflict`] that names what is left, and what keeps from looking.
 pub(super) async fn check_empty(cluster: &Cluster, id: &ResourceId, live: &Json) -> Result<()> {
-    let left = match id.kind.as_str() {
-        "Namespace" => in_namespace(cluster, &id.name).await?,
-        "CustomResourceDefinition" => of_definition(cluster, live).await?,
-        _ => return Ok(()),
-    };
-    if left.is_empty() {
-        return Ok(());
+    match left_in(cluster, id, live).await? {
+        None => Ok(()),
+        Some(left) => Err(Error::new(Kind::Conflict, format!("{id}: {left}"))
+            .hint("whoever made them may need them: delete or move them first")
+            .resource(id)),
     }
-    let mut names = left.clone();
-    names.truncate(5);
-    let more = if left.len() > 5 { format!(" and {} more", left.len() - 5) } else { String::new() };
-    Err(Error::new(Kind::Conflict, format!("{id} is not empty: {}{more} would go with it", names.join(", ")))
-        .hint("whoever made them may need them: delete or move them first")
-        .resource(id))
 }
 
 /// Kinds that the cluster itself fills, or that only mirror others.

@@ -113,12 +113,17 @@ fn plan(call: &Call<'_>, intent: Option<&Intent>, image: &PartImage) -> Result<s
     let (cluster, id) = locate(call, &image.resource)?;
     let subresource = intent.and_then(|i| i.subresource.clone());
     let (asked, named, through) = (cluster.clone(), id.clone(), subresource.clone());
-    let (live, lists, side) = call.wait(async move {
+    let goes = image.op == Op::Create;
+    let (live, left, lists, side) = call.wait(async move {
         let live = asked.get(&named).await?;
+        let left = match &live {
+            Some(live) if goes => contents::left_in(&asked, &named, live).await?,
+            _ => None,
+        };
         let lists = super::lists(&asked, &named).await?;
-        Ok((live, lists, Side::of(&asked, &named, through.as_deref()).await?))
+        Ok((live, left, lists, Side::of(&asked, &named, through.as_deref()).await?))
     })?;
-    let looked = Looked { cluster, id, image, intent, live, lists, side, subresource };
+    let looked = Looked { cluster, id, image, intent, live, left, lists, side, subresource };
     match image.op {
         Op::Create => Ok(looked.uncreate()),
         Op::Update => looked.unchange(),
@@ -133,6 +138,8 @@ struct Looked<'a> {
     image: &'a PartImage,
     intent: Option<&'a Intent>,
     live: Option<Json>,
+    /// What is in it, where it would go.
+    left: Option<String>,
     lists: Box<dyn ListTypes + Send + Sync>,
     side: Side,
     subresource: Option<String>,
@@ -187,6 +194,9 @@ impl Looked<'_> {
         }
         if !changed.is_empty() {
             return Err(self.clash_of(changed));
+        }
+        if let Some(left) = self.left.clone() {
+            return Ok(self.nothing(&left));
         }
         Ok(self.acts(Op::Delete, vec!["deleted".to_owned()], Vec::new(), Step::Remove { live }))
     }

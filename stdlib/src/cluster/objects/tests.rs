@@ -24,11 +24,10 @@ fn config_map(bed: &Bed, namespace: &str, name: &str) {
 
 /// The entries of a run that died around one change.
 fn cut(bed: &Bed, script: &str, before_acting: bool) -> Entries {
-    let journal = Cut::new(before_acting);
-    let kept: Arc<Cut> = journal.clone();
-    let ran = bed.run_with(script, |session| session.journal(journal));
-    assert!(ran.error()["message"].as_str().unwrap().starts_with("cut "), "{}", ran.error());
-    let entries = kept.entries().unwrap();
+    let cut = Cut::new(before_acting);
+    let ran = bed.run_with(script, |session| session.journal(cut.journal()));
+    assert!(ran.error()["message"].as_str().unwrap().starts_with("cut"), "{}", ran.error());
+    let entries = cut.kept.entries().unwrap();
     assert!(entries.len() == 1 && entries[0].1.is_none());
     entries
 }

@@ -71,10 +71,9 @@ fn a_cut_between_intent_and_result_is_probed_rightly(bed: Bed) {
         let (blue, base) = (packed(with, "blue"), tempfile::tempdir().unwrap());
         let to = base.path().join("bundle");
         for before_acting in [true, false] {
-            let journal = Cut::new(before_acting);
-            let kept = journal.clone();
-            with.run_with(&script(blue.path(), &to), |session| session.journal(journal)).error();
-            let entries = kept.entries().unwrap();
+            let cut = Cut::new(before_acting);
+            with.run_with(&script(blue.path(), &to), |session| session.journal(cut.journal())).error();
+            let entries = cut.kept.entries().unwrap();
             let session = runtime().session(with.bed.target()).open();
             let probed = windlass_runtime::undo::probe(&session, &entries[0].0).unwrap();
             assert_eq!(probed, [if before_acting { Probed::DidNot } else { Probed::TookEffect }]);

@@ -248,11 +248,10 @@ fn a_wait_for_a_release_that_cannot_start_says_why(bed: Bed) {
 
 /// What a run leaves that dies around its one change of the release `web`.
 fn cut(with: &With, script: &str, before_acting: bool) -> Vec<(Intent, Option<ResultRecord>)> {
-    let journal = Cut::new(before_acting);
-    let kept = journal.clone();
-    let error = with.run_with(script, |session| session.journal(journal)).error();
-    assert!(error["message"].as_str().unwrap().starts_with("cut "), "{error}");
-    let entries = kept.entries().unwrap();
+    let cut = Cut::new(before_acting);
+    let error = with.run_with(script, |session| session.journal(cut.journal())).error();
+    assert!(error["message"].as_str().unwrap().starts_with("cut"), "{error}");
+    let entries = cut.kept.entries().unwrap();
     assert!(entries.len() == 1 && entries[0].1.is_none(), "{entries:?}");
     entries
 }

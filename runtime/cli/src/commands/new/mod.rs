@@ -10,7 +10,7 @@ use serde_json::{Map, Value as Json};
 use windlass_runtime::customer::CUSTOMER_FILE;
 use windlass_runtime::playbook::Layers;
 use windlass_runtime::secret::{AgeVault, Origin, Secret, Vault as _};
-use windlass_runtime::state_folder::{UserFolders, own_folder};
+use windlass_runtime::state_folder::own_folder;
 use windlass_runtime::values::{Typing, Values};
 use windlass_runtime::{Error, Kind, Result};
 use zeroize::Zeroizing;
@@ -70,7 +70,7 @@ pub(crate) fn run(new: &New, ui: &Ui) -> std::result::Result<u8, Failed> {
     }
     let contents = contents(new, &from, &folder, &workspace, person.as_ref())
         .map_err(|errors| Failed::before(errors, workspace.sources.clone()))?;
-    write(&here, &folder, &contents, person.as_ref())?;
+    write(&here, &folder, &contents, person.as_ref(), ui)?;
     tell(new, &contents, ui);
     Ok(exit::OK)
 }
@@ -289,7 +289,7 @@ fn beside(path: &Path, folder: &Path) -> String {
 }
 
 /// Puts the folder together beside its place, and then where it belongs: there is all of it, or nothing.
-fn write(here: &Path, folder: &Path, contents: &Contents, person: Option<&Asking>) -> Result<()> {
+fn write(here: &Path, folder: &Path, contents: &Contents, person: Option<&Asking>, ui: &Ui) -> Result<()> {
     let fault = |path: &Path, error: std::io::Error| {
         Error::new(Kind::System, format!("{} cannot be written", path.display()))
             .hint("nothing was made; is the disk full, or the folder read-only?")
@@ -304,7 +304,7 @@ fn write(here: &Path, folder: &Path, contents: &Contents, person: Option<&Asking
     }
     schemas::write(&contents.schemas, &staged.join(schemas::FOLDER))?;
     if !contents.typed.is_empty() {
-        let vault = AgeVault::of_customer(&staged, &UserFolders::find()?, Vec::new());
+        let vault = AgeVault::of_customer(&staged, &ui.machine.folders()?, Vec::new());
         for (name, value) in &contents.typed {
             vault.keep(name, &Secret::new(Origin::Age(name.clone()), value.as_str()))?;
         }

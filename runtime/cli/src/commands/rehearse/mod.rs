@@ -22,7 +22,7 @@ use crate::args::{Rehearse, RunOutput};
 use crate::exit;
 use crate::failed::Failed;
 use crate::io::{Ui, json_escaped};
-use crate::launch::{Launch, tell_failed};
+use crate::launch::{Chosen, Launch, tell_failed};
 use crate::workspace::Workspace;
 
 use answers::Answers;
@@ -52,12 +52,13 @@ fn attempt(rehearse: &Rehearse, ui: &Ui) -> Result<u8, Failed> {
         builder = builder.cluster(name);
     }
     let target = builder.build()?;
-    let launch = Launch::new(ui, &workspace, &rehearse.steps, &rehearse.telling)?;
     let rehearsal = Rehearsal {
+        workspace: &workspace,
+        chosen: Chosen::of(&rehearse.steps),
         answers: Arc::new(Answers::new(&rehearse.yes_to)),
         vault: Arc::new(MemoryVault::new()),
         faults,
-        launch,
+        launch: Launch::new(ui, workspace.sources.clone(), &rehearse.telling)?,
         target,
     };
     rehearsal.faults.begin(&rehearsal.target);
@@ -119,6 +120,8 @@ fn topology(rehearse: &Rehearse, workspace: &Workspace) -> Run<Topology> {
 
 /// What several runs in one rehearsal share.
 struct Rehearsal<'a> {
+    workspace: &'a Workspace,
+    chosen: Chosen,
     launch: Launch<'a>,
     target: target::Shadow,
     faults: Faults,
@@ -130,6 +133,8 @@ struct Rehearsal<'a> {
 impl Rehearsal<'_> {
     fn once(&self, notes: &Notes) -> Result<Report, Failed> {
         self.launch.run(
+            self.workspace,
+            &self.chosen,
             self.target.clone(),
             |builder, progress| {
                 self.answers.say_to(progress.screen());

@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use windlass_runtime::customer::Customer;
 use windlass_runtime::secret::{AgeVault, Identity, MIN_MASKED, Origin, Secret, Vault as _};
-use windlass_runtime::state_folder::UserFolders;
 use windlass_runtime::{Error, Kind, Result, secret};
 use zeroize::Zeroizing;
 
@@ -23,7 +22,7 @@ use crate::failed::Failed;
 use crate::io::Ui;
 use crate::render::Sources;
 use crate::vault;
-use crate::workspace::shown_here;
+use crate::workspace::{self, shown_here};
 
 /// The longest secret that is read.
 const LONGEST: u64 = 1024 * 1024;
@@ -37,13 +36,9 @@ struct Kept {
 }
 
 impl Kept {
-    fn find(customer: Option<&Path>) -> Result<Self> {
-        let folder = match customer {
-            Some(folder) => Some(folder.to_owned()),
-            None => std::env::current_dir().ok().and_then(|here| Customer::around(&here)),
-        };
-        let customer = folder.map(|folder| Customer::open(&folder)).transpose()?;
-        let vault = vault::file_of(customer.as_ref())?;
+    fn find(customer: Option<&Path>, ui: &Ui) -> Result<Self> {
+        let customer = workspace::customer(customer)?;
+        let vault = vault::file_of(&ui.machine, customer.as_ref())?;
         let place = shown_here(&vault.place());
         Ok(Self { vault, customer, place })
     }
@@ -65,12 +60,12 @@ pub(crate) fn run(secrets: &Secrets, ui: &Ui) -> Result<u8, Failed> {
     let customer = secrets.customer.as_deref();
     match &secrets.command {
         SecretsCommand::Key => key(ui)?,
-        SecretsCommand::List { output } => list(&Kept::find(customer)?, *output, ui)?,
-        SecretsCommand::Set { name } => set(&Kept::find(customer)?, name, ui)?,
-        SecretsCommand::Edit => edit::run(&Kept::find(customer)?, ui)?,
-        SecretsCommand::Encrypt { files, replace } => encrypt(&Kept::find(customer)?, files, *replace, ui)?,
-        SecretsCommand::Recipients => recipients(&Kept::find(customer)?, ui)?,
-        SecretsCommand::Rekey => rekey(&Kept::find(customer)?, ui)?,
+        SecretsCommand::List { output } => list(&Kept::find(customer, ui)?, *output, ui)?,
+        SecretsCommand::Set { name } => set(&Kept::find(customer, ui)?, name, ui)?,
+        SecretsCommand::Edit => edit::run(&Kept::find(customer, ui)?, ui)?,
+        SecretsCommand::Encrypt { files, replace } => encrypt(&Kept::find(customer, ui)?, files, *replace, ui)?,
+        SecretsCommand::Recipients => recipients(&Kept::find(customer, ui)?, ui)?,
+        SecretsCommand::Rekey => rekey(&Kept::find(customer, ui)?, ui)?,
     }
     Ok(exit::OK)
 }
@@ -172,7 +167,7 @@ fn encrypt(kept: &Kept, files: &[PathBuf], replace: bool, ui: &Ui) -> Result<()>
 }
 
 fn key(ui: &Ui) -> Result<()> {
-    let path = Identity::path(&UserFolders::find()?);
+    let path = Identity::path(&ui.machine.folders()?);
     let known = path.exists();
     let identity = Identity::read_or_create(&path)?;
     if !known {
@@ -186,7 +181,7 @@ fn key(ui: &Ui) -> Result<()> {
 }
 
 fn recipients(kept: &Kept, ui: &Ui) -> Result<()> {
-    let own = Identity::read(&Identity::path(&UserFolders::find()?))?.map(|identity| identity.public_key());
+    let own = Identity::read(&Identity::path(&ui.machine.folders()?))?.map(|identity| identity.public_key());
     let others = kept.customer.as_ref().map(|customer| customer.recipients.as_slice()).unwrap_or_default();
     for key in own.iter().chain(others.iter().filter(|key| Some(key.trim()) != own.as_deref())) {
         let note = if Some(key) == own.as_ref() { "  (you)" } else { "" };

@@ -1,0 +1,202 @@
+//! `windlass undo`.
+
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+use serde_json::json;
+use windlass_runtime::change::Op;
+use windlass_runtime::journal::{About, Entry, Journal as _, RunLine, RunRecord, Store, Undoes};
+use windlass_runtime::lock::{LockOptions, Patience};
+use windlass_runtime::playbook::{Resume, Selection};
+use windlass_runtime::report::Report;
+use windlass_runtime::undo::{self, Item, Way};
+use windlass_runtime::{Error, Session};
+
+use super::run::asking;
+use super::runs;
+use crate::args::{RunOutput, Undo};
+use crate::clean::line;
+use crate::failed::Failed;
+use crate::io::Ui;
+use crate::launch::{Launch, finished, tell_failed};
+use crate::render::Sources;
+use crate::style::Style;
+use crate::{exit, journals, vault, workspace};
+
+/// The key of the question whether to go on.
+const QUESTION: &str = "undo";
+
+pub(crate) fn run(undo: &Undo, ui: &Ui) -> Result<u8, Failed> {
+    attempt(undo, ui).inspect_err(|failed| tell_failed(failed, undo.telling.output, ui))
+}
+
+fn attempt(options: &Undo, ui: &Ui) -> Result<u8, Failed> {
+    let customer = workspace::customer(options.whose.customer.as_deref())?;
+    let store = journals::known(&ui.machine, customer.as_ref())?;
+    let id = chosen(&store, &options.run)?;
+    let record = store.record(&id)?;
+    let what = options.to.as_ref().map_or_else(|| "all".to_owned(), |step| format!("to {step}"));
+    if let Some(undone) = &record.line.undone_by {
+        ui.err(&format!("the run {} was taken back already, by {}: there is nothing to do\n", line(&id), line(undone)));
+        return Ok(exit::OK);
+    }
+    let entries = undo::after(&record, store.entries(&id)?, options.to.as_deref())?;
+    let begun = store
+        .runs()?
+        .into_iter()
+        .find(|run| run.undoes.as_deref() == Some(&id) && run.what == what && run.status.as_deref() != Some("ok"));
+    let journal = match &begun {
+        Some(undo) => store.resume(&undo.run)?,
+        None => {
+            let folder = customer.as_ref().map(|customer| customer.folder.clone());
+            store.begin(About { what, folder, undoes: Some(id.clone()) })?
+        }
+    };
+    let undoing = Undoing { id: &id, record: &record, entries, resumes: begun, options, ui };
+    let launch = Launch::new(ui, Sources::new(windlass_playbooks::tree()), &options.telling)?;
+    let target = workspace::target(&options.cluster, customer.as_ref())?;
+    let locks = LockOptions {
+        playbook: format!("undo of {id}"),
+        folder: customer.as_ref().map(|customer| customer.folder.clone()),
+        ..LockOptions::default()
+    };
+    let locks = match &customer {
+        Some(customer) => locks.as_said_by(customer),
+        None => locks,
+    };
+    let done = journal.past().undone.clone();
+    let journal = ui.machine.watched(journal);
+    let report = launch.session(
+        target,
+        |mut builder, progress| {
+            builder = builder.vault(vault::of(&ui.machine, customer.as_ref())).journal(journal).lock(locks);
+            for key in &options.yes_to {
+                builder = builder.yes_to(key);
+            }
+            asking(builder, &launch, progress, Vec::new(), ui)
+        },
+        |session| undoing.run(session, &done),
+    );
+    match report? {
+        None => Ok(exit::OK),
+        Some(report) => {
+            if options.telling.output == RunOutput::Json {
+                ui.out_json(&report);
+            }
+            Ok(launch.code(report.status))
+        }
+    }
+}
+
+/// The whole id of the run that is meant; without one, of the last that is no undo.
+fn chosen(store: &Store, run: &str) -> Result<String, Failed> {
+    match run {
+        crate::args::LAST => {
+            let last = store.runs()?.into_iter().find(|run| run.sort == "run");
+            Ok(last.map_or_else(|| store.find(run), |run| Ok(run.run))?)
+        }
+        run => runs::id(store, run),
+    }
+}
+
+struct Undoing<'a> {
+    id: &'a str,
+    record: &'a RunRecord,
+    entries: Vec<Entry>,
+    /// The undo that was begun and did not end.
+    resumes: Option<RunLine>,
+    options: &'a Undo,
+    ui: &'a Ui,
+}
+
+impl Undoing<'_> {
+    /// Plans it, shows the plan, asks, and does it. Nothing comes of it where only the plan is wanted.
+    fn run(&self, session: &Session, done: &HashSet<Undoes>) -> Result<Option<Report>, Failed> {
+        let before = |error: Error| Failed::before(vec![error], Sources::default());
+        let held = match self.options.dry_run {
+            true => None,
+            false => Some(session.take_lock(self.touches_a_cluster(), Patience::UntilExpired).map_err(before)?),
+        };
+        let items = undo::plan(session, &self.entries, done).map_err(before)?;
+        let claims = undo::claims_left(session, &items).map_err(before)?;
+        if self.options.dry_run && self.options.telling.output == RunOutput::Json {
+            let plan: Vec<_> = items.iter().map(plan_json).collect();
+            self.ui.out_json(&json!({ "undoes": self.id, "plan": plan, "left": claims }));
+            return Ok(None);
+        }
+        if self.options.dry_run {
+            self.ui.out(&self.plan(&items, &claims, self.ui.out_style));
+            return Ok(None);
+        }
+        self.ui.err(&self.plan(&items, &claims, self.ui.err_style));
+        let acting = items.iter().filter(|item| matches!(item.way, Way::By(_))).count();
+        if acting > 0 {
+            let question = format!("Take back {acting} changes of {} on {}?", self.id, session.target().name());
+            session.confirm(session.cancel(), QUESTION, &question).map_err(before)?;
+        }
+        let prepared = undo::prepare(session, self.id, items);
+        let started = match self.resumes {
+            // What it has done is not among its steps any more.
+            Some(_) => prepared.resume(&Selection::default(), &Resume { accept_changes: true, ..Resume::default() }),
+            None => prepared.start(&Selection::default()),
+        };
+        let report = finished(started, &Sources::default())?;
+        drop(held);
+        Ok(Some(report))
+    }
+
+    fn touches_a_cluster(&self) -> bool {
+        self.entries.iter().any(|(intent, _)| intent.identity.as_object().is_some_and(|clusters| !clusters.is_empty()))
+    }
+
+    fn plan(&self, items: &[Item], claims: &[String], style: Style) -> String {
+        let mut text = String::new();
+        let run = format!("{} of {}", self.id, self.record.line.playbook);
+        let goes_on = if self.resumes.is_some() { ", which was begun already" } else { "" };
+        let _ = writeln!(text, "{} {}{goes_on}", style.bold("undo of"), line(&run));
+        if items.is_empty() {
+            text.push_str("nothing is left to be taken back\n");
+        }
+        let mut step = "";
+        for item in items {
+            if item.step != step {
+                step = &item.step;
+                let _ = writeln!(text, "  {}", line(step));
+            }
+            let resource = line(&item.part.resource.to_string());
+            let _ = match &item.way {
+                Way::By(_) => writeln!(text, "    {} {resource}", taking_back(item.part.op)),
+                Way::HadNoEffect => writeln!(text, "    {}", style.dim(format!("{resource} was not changed"))),
+                Way::Cannot(why) => {
+                    writeln!(text, "    {}", style.yellow(format!("{resource} stays as it is: {}", line(why))))
+                }
+            };
+        }
+        if !claims.is_empty() {
+            text.push_str("  data that stays, with the namespaces that hold it\n");
+        }
+        for claim in claims {
+            let _ = writeln!(text, "    {}", style.yellow(line(claim)));
+        }
+        text
+    }
+}
+
+/// What taking back a change does.
+fn taking_back(op: Op) -> &'static str {
+    match op {
+        Op::Create => "delete",
+        Op::Update => "put back",
+        Op::Delete => "make again",
+        Op::Run => "take back",
+    }
+}
+
+fn plan_json(item: &Item) -> serde_json::Value {
+    let (does, reason) = match &item.way {
+        Way::By(_) => (taking_back(item.part.op), None),
+        Way::HadNoEffect => ("nothing", Some("it was not changed".to_owned())),
+        Way::Cannot(why) => ("stays", Some(why.clone())),
+    };
+    json!({ "step": item.step, "resource": item.part.resource.to_string(), "cluster": item.part.resource.at, "does": does, "reason": reason })
+}

@@ -1,0 +1,77 @@
+//! Where the journals of runs are: in the customer folder, or in the user's state folder.
+
+use std::path::{Path, PathBuf};
+
+use windlass_runtime::customer::Customer;
+use windlass_runtime::files::Home;
+use windlass_runtime::journal::{About, RunLine, Store};
+use windlass_runtime::playbook::Playbook;
+use windlass_runtime::secret::Keys;
+use windlass_runtime::{Error, Kind, Result};
+
+use crate::io::Machine;
+use crate::workspace::Workspace;
+
+/// The folder in a customer folder for what belongs to no version control.
+const OWN: &str = ".windlass";
+
+fn folder(machine: &Machine, customer: Option<&Customer>) -> Result<PathBuf> {
+    match customer {
+        Some(customer) => Ok(customer.folder.join(OWN)),
+        None => Ok(machine.folders()?.state),
+    }
+}
+
+fn keys(machine: &Machine, customer: Option<&Customer>) -> Result<Keys> {
+    let recipients = customer.map(|customer| customer.recipients.clone()).unwrap_or_default();
+    Ok(Keys::of(&machine.folders()?, recipients))
+}
+
+/// The journals of a customer, or of the user; made where there are none.
+pub(crate) fn open(machine: &Machine, customer: Option<&Customer>) -> Result<Store> {
+    Store::open(&folder(machine, customer)?, keys(machine, customer)?)
+}
+
+/// The same where there are some.
+pub(crate) fn existing(machine: &Machine, customer: Option<&Customer>) -> Result<Option<Store>> {
+    Store::existing(&folder(machine, customer)?, keys(machine, customer)?)
+}
+
+/// The same where there must be some.
+pub(crate) fn known(machine: &Machine, customer: Option<&Customer>) -> Result<Store> {
+    existing(machine, customer)?.ok_or_else(|| {
+        let place = folder(machine, customer).map(|folder| folder.display().to_string()).unwrap_or_default();
+        Error::new(Kind::NotFound, format!("no run is recorded in {place}"))
+            .hint("runs in a customer folder are recorded there: name it with --customer, or go there")
+    })
+}
+
+/// What a run is of, so that it is found again.
+pub(crate) fn about(workspace: &Workspace) -> About {
+    About {
+        what: what(&workspace.playbook),
+        folder: workspace.customer.as_ref().map(|customer| customer.folder.clone()),
+        undoes: None,
+    }
+}
+
+/// A stock playbook's name, or the path of a script.
+fn what(playbook: &Playbook) -> String {
+    match &playbook.home {
+        Home::Built(..) => playbook.name.clone(),
+        Home::Disk(_) => {
+            let path = Path::new(&playbook.source);
+            path.canonicalize().unwrap_or_else(|_| path.to_owned()).display().to_string()
+        }
+    }
+}
+
+/// The last run of what was chosen.
+pub(crate) fn last(store: &Store, workspace: &Workspace) -> Result<RunLine> {
+    let what = what(&workspace.playbook);
+    let runs = store.runs()?;
+    runs.into_iter().find(|run| run.sort == "run" && run.what == what).ok_or_else(|| {
+        let text = format!("no run of {} is recorded in {}", workspace.playbook.name, store.path().display());
+        Error::new(Kind::NotFound, text).hint("windlass runs lists them; without --resume a new one is started")
+    })
+}

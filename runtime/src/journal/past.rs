@@ -1,0 +1,99 @@
+//! What is in a journal of a run that goes on.
+
+use std::collections::{BTreeMap, HashSet};
+
+use rusqlite::params;
+use serde_json::Value as Json;
+
+use super::records::{BranchKey, Past, PlannedStep, StepPast, Undoes};
+use super::seal::DataKey;
+use super::store::Store;
+use super::stored::{about_branch, about_once, about_step, path_of};
+use crate::Result;
+use crate::change::ResultWord;
+use crate::report::StepReport;
+
+/// A step as it stands in the file.
+type StepRow = (String, u32, Option<String>, Option<Vec<u8>>, Option<Vec<u8>>);
+
+pub(super) fn read(store: &Store, run: &str, key: &DataKey) -> Result<Past> {
+    let (resumed, steps, identities): (u32, String, String) = store.try_with(|connection| {
+        let run_of = "SELECT (SELECT coalesce(max(resumed), 0) FROM session WHERE run = ?1), steps, identities FROM run WHERE id = ?1";
+        connection.query_row(run_of, params![run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    })?;
+    let planned: Vec<PlannedStep> = serde_json::from_str(&steps).unwrap_or_default();
+    let mut past = Past {
+        run: Some(run.to_owned()),
+        resumed: resumed + 1,
+        identities: serde_json::from_str(&identities).unwrap_or_default(),
+        left_out: planned.into_iter().filter_map(|step| Some((step.key, step.left_out?))).collect(),
+        ..Past::default()
+    };
+    read_steps(store, run, key, &mut past)?;
+    let once: Vec<(String, String, Vec<u8>)> = store.try_with(|connection| {
+        let mut statement = connection.prepare("SELECT step, name, value FROM once WHERE run = ?1")?;
+        statement.query_map(params![run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+    })?;
+    for (step, name, value) in once {
+        let value = key.open(&about_once(run, &step, &name), &value)?;
+        past.once.insert((step, name), value);
+    }
+    past.undone = read_undone(store, run)?;
+    let branches: Vec<(String, String, Vec<u8>)> = store.try_with(|connection| {
+        let mut statement = connection.prepare("SELECT step, path, value FROM branch WHERE run = ?1")?;
+        statement.query_map(params![run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+    })?;
+    for (step, path, value) in branches {
+        let (item, value): (String, Json) = key.open(&about_branch(run, &step, &path), &value)?;
+        past.branches.entry(step).or_default().insert(BranchKey { path: path_of(&path), item }, value);
+    }
+    Ok(past)
+}
+
+/// What an undo has taken back: what it has noted, and what its own changes say.
+fn read_undone(store: &Store, run: &str) -> Result<HashSet<Undoes>> {
+    let noted: Vec<(String, u32)> = store.try_with(|connection| {
+        let mut statement = connection.prepare("SELECT id, part FROM undone WHERE run = ?1")?;
+        statement.query_map(params![run], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    })?;
+    let changes: Vec<(String, String)> = store.try_with(|connection| {
+        let query = "SELECT undoes, results FROM change WHERE run = ?1 AND undoes IS NOT NULL AND results IS NOT NULL";
+        let mut statement = connection.prepare(query)?;
+        statement.query_map(params![run], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    })?;
+    let noted = noted.into_iter().filter_map(|(id, part)| Some(Undoes { id: id.parse().ok()?, part }));
+    let changed = changes.into_iter().filter_map(|(undoes, results)| {
+        let results: Vec<ResultWord> = serde_json::from_str(&results).ok()?;
+        if results.iter().all(|word| word.took_effect()) { serde_json::from_str(&undoes).ok() } else { None }
+    });
+    Ok(noted.chain(changed).collect())
+}
+
+fn read_steps(store: &Store, run: &str, key: &DataKey, past: &mut Past) -> Result<()> {
+    let rows: Vec<StepRow> = store.try_with(|connection| {
+        let mut statement = connection.prepare(
+            "SELECT key, attempt, report, value, state FROM step WHERE run = ?1 ORDER BY resumed, number, attempt",
+        )?;
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?));
+        statement.query_map(params![run], row)?.collect()
+    })?;
+    for (step, attempt, report, value, state) in rows {
+        let known: &mut StepPast = past.steps.entry(step.clone()).or_default();
+        known.attempts = known.attempts.max(attempt);
+        let report: Option<StepReport> = report.and_then(|text| serde_json::from_str(&text).ok());
+        // That it was left out, or not reached, when the run was resumed says nothing new.
+        if attempt == 0 && known.report.is_some() {
+            continue;
+        }
+        known.report = report;
+        known.value = match (known.is_done(), value) {
+            (true, Some(value)) => Some(key.open(&about_step(run, &step, "value"), &value)?),
+            _ => None,
+        };
+        if let (true, Some(state)) = (known.is_done(), state) {
+            let state: BTreeMap<String, Json> = key.open(&about_step(run, &step, "state"), &state)?;
+            past.state.extend(state);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,467 @@
+//! The journal of one run in a file.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use jiff::Timestamp;
+use rusqlite::{Transaction, params};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::Journal;
+use super::records::{Entry, EntryId, Intent, Note, Past, ResultRecord, RunStart, StepRecord, StepStart, Undoes};
+use super::seal::DataKey;
+use super::store::Store;
+use super::who::Who;
+use crate::change::{Inverse, Op, PartImage, Recipe, Resource};
+use crate::report::Report;
+use crate::sync::lock;
+use crate::{Error, Result};
+
+/// What a run is, beside what the session knows of it.
+#[derive(Debug, Clone, Default)]
+pub struct About {
+    /// What was chosen to run, as `windlass run --resume` finds it again.
+    pub what: String,
+    /// The customer folder.
+    pub folder: Option<PathBuf>,
+    /// The run that this one takes back.
+    pub undoes: Option<String>,
+}
+
+/// The journal of one run in a [`Store`].
+pub struct StoredRun {
+    store: Store,
+    about: About,
+    key: DataKey,
+    /// The key as it is kept, for a run that is not in the file yet.
+    wrapped: Vec<u8>,
+    /// The run's id, once it is known.
+    run: Mutex<String>,
+    past: Past,
+    notes: Mutex<Vec<Note>>,
+}
+
+/// What is readable of a part of a change.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChangedResource {
+    /// What was done.
+    pub op: Op,
+    /// The resource.
+    pub resource: Resource,
+    /// The difference, without secrets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diff: Vec<String>,
+}
+
+/// What is sealed of an intent.
+#[derive(Serialize, Deserialize)]
+struct SealedIntent {
+    parts: Vec<PartImage>,
+    probe: Recipe,
+    inverse: Inverse,
+}
+
+/// Keyed hashes of what a run was made of, so that changes of it are found.
+#[derive(Default, Serialize, Deserialize)]
+struct Hashes {
+    scripts: BTreeMap<String, String>,
+    values: BTreeMap<String, String>,
+}
+
+impl Store {
+    /// The journal of a run that is about to start. Nothing is written before it does.
+    ///
+    /// # Errors
+    /// Where the user's key cannot be read or made, or a recipient is none.
+    pub fn begin(&self, about: About) -> Result<StoredRun> {
+        let (key, wrapped) = self.new_key()?;
+        let (run, past, notes) = Default::default();
+        Ok(StoredRun { store: self.clone(), about, key, wrapped, run, past, notes })
+    }
+
+    /// The journal of a run that goes on.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Denied`] where it is sealed for others.
+    pub fn resume(&self, run: &str) -> Result<StoredRun> {
+        self.check()?;
+        let key = self.key_of(run)?;
+        let past = super::past::read(self, run, &key)?;
+        let (run, notes) = (Mutex::new(run.to_owned()), Mutex::default());
+        Ok(StoredRun { store: self.clone(), about: About::default(), key, wrapped: Vec::new(), run, past, notes })
+    }
+
+    /// What a run has changed, in order.
+    ///
+    /// # Errors
+    /// [`crate::Kind::Denied`] where it is sealed for others.
+    pub fn entries(&self, run: &str) -> Result<Vec<Entry>> {
+        entries(self, run, &self.key_of(run)?)
+    }
+}
+
+impl StoredRun {
+    fn run(&self) -> String {
+        lock(&self.run).clone()
+    }
+
+    fn commit(&self, work: impl FnOnce(&Transaction<'_>, &str) -> rusqlite::Result<()>) -> Result<()> {
+        let run = self.run();
+        let mut notes = lock(&self.notes);
+        let sealed = notes.iter().map(|note| self.sealed_note(&run, note)).collect::<Result<Vec<_>>>()?;
+        self.store.commit(|transaction| {
+            work(transaction, &run)?;
+            notes.iter().zip(&sealed).try_for_each(|(note, sealed)| write_note(transaction, &run, note, sealed))
+        })?;
+        notes.clear();
+        Ok(())
+    }
+
+    fn sealed_note(&self, run: &str, note: &Note) -> Result<Vec<u8>> {
+        match note {
+            Note::Remark { .. } | Note::Undone(_) => Ok(Vec::new()),
+            Note::Once { step, name, value } => self.key.seal(&about_once(run, step, name), value),
+            Note::BranchEnded { step, branch, value } => {
+                self.key.seal(&about_branch(run, step, &path_text(&branch.path)), &(&branch.item, value))
+            }
+        }
+    }
+
+    fn hashes(&self, start: &RunStart) -> Hashes {
+        let mut leaves = BTreeMap::new();
+        leaves_of(&start.values, String::new(), &mut leaves);
+        let hash = |name: &str, text: &str| self.key.hash(format!("{name}\0{text}").as_bytes());
+        Hashes {
+            scripts: start.scripts.iter().map(|(name, text)| (name.clone(), hash(name, text))).collect(),
+            values: leaves.into_iter().map(|(path, value)| (path.clone(), hash(&path, &value))).collect(),
+        }
+    }
+}
+
+/// What the values at the ends of the paths are, as JSON.
+fn leaves_of(value: &Json, path: String, into: &mut BTreeMap<String, String>) {
+    match value {
+        Json::Object(map) if !map.is_empty() => {
+            for (key, value) in map {
+                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+                leaves_of(value, path, into);
+            }
+        }
+        value => {
+            into.insert(path, value.to_string());
+        }
+    }
+}
+
+pub(super) fn about_once(run: &str, step: &str, name: &str) -> String {
+    format!("{run} once {step} {name}")
+}
+
+pub(super) fn about_branch(run: &str, step: &str, path: &str) -> String {
+    format!("{run} branch {step} {path}")
+}
+
+pub(super) fn about_step(run: &str, step: &str, column: &str) -> String {
+    format!("{run} step {step} {column}")
+}
+
+fn about_change(run: &str, id: &EntryId, column: &str) -> String {
+    format!("{run} change {id} {column}")
+}
+
+pub(super) fn path_text(path: &[u32]) -> String {
+    path.iter().map(ToString::to_string).collect::<Vec<_>>().join(".")
+}
+
+pub(super) fn path_of(text: &str) -> Vec<u32> {
+    text.split('.').filter_map(|number| number.parse().ok()).collect()
+}
+
+fn write_note(transaction: &Transaction<'_>, run: &str, note: &Note, sealed: &[u8]) -> rusqlite::Result<()> {
+    match note {
+        Note::Remark { sort, id, at, text } => transaction
+            .prepare_cached("INSERT INTO remark VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![run, id.as_ref().map(ToString::to_string), sort.as_str(), at.to_string(), text]),
+        Note::Once { step, name, .. } => transaction
+            .prepare_cached("INSERT OR REPLACE INTO once VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![run, step, name, sealed]),
+        Note::BranchEnded { step, branch, .. } => transaction
+            .prepare_cached("INSERT OR REPLACE INTO branch VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![run, step, path_text(&branch.path), sealed]),
+        Note::Undone(Undoes { id, part }) => transaction
+            .prepare_cached("INSERT OR IGNORE INTO undone VALUES (?1, ?2, ?3)")?
+            .execute(params![run, id.to_string(), part]),
+    }
+    .map(|_| ())
+}
+
+fn json(content: &impl Serialize) -> Result<String> {
+    serde_json::to_string(content).map_err(|e| Error::internal("what a journal keeps is no JSON").source(e))
+}
+
+impl Journal for StoredRun {
+    fn run_started(&self, start: &RunStart) -> Result<()> {
+        lock(&self.run).clone_from(&start.run);
+        let (hashes, steps) = (json(&self.hashes(start))?, json(&start.steps)?);
+        let (identities, who) = (json(&start.identities)?, Who::here());
+        let (now, resumed) = (Timestamp::now().to_string(), self.past.resumed);
+        self.commit(|transaction, run| {
+            if resumed == 0 {
+                transaction.execute(
+                    "INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, NULL, NULL)",
+                    params![
+                        run,
+                        if self.about.undoes.is_some() { "undo" } else { "run" },
+                        self.about.undoes,
+                        start.playbook,
+                        self.about.what,
+                        self.about.folder.as_ref().map(|folder| folder.display().to_string()),
+                        start.target,
+                        steps,
+                        identities,
+                        hashes,
+                        self.wrapped,
+                        now
+                    ],
+                )?;
+            } else {
+                transaction.execute(
+                    "UPDATE run SET steps = ?2, identities = ?3, hashes = ?4, ended = NULL, status = NULL WHERE id = ?1",
+                    params![run, steps, identities, hashes],
+                )?;
+            }
+            transaction.execute(
+                "INSERT INTO session VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, NULL)",
+                params![run, resumed, who.user, who.machine, who.zone, who.version, now],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn differences(&self, start: &RunStart) -> Result<Vec<String>> {
+        if self.past.resumed == 0 {
+            return Ok(Vec::new());
+        }
+        let run = self.run();
+        let kept: String = self.store.try_with(|connection| {
+            connection.query_row("SELECT hashes FROM run WHERE id = ?1", params![run], |row| row.get(0))
+        })?;
+        let before: Hashes = serde_json::from_str(&kept).unwrap_or_default();
+        let now = self.hashes(start);
+        let named = |before: &BTreeMap<String, String>, now: &BTreeMap<String, String>, sort: &str| {
+            let names: std::collections::BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+            let changed = names.into_iter().filter(|name| before.get(*name) != now.get(*name));
+            changed.map(|name| format!("{sort} {name}")).collect::<Vec<_>>()
+        };
+        Ok([named(&before.scripts, &now.scripts, "script"), named(&before.values, &now.values, "value")].concat())
+    }
+
+    fn step_started(&self, step: &StepStart) -> Result<()> {
+        self.commit(|transaction, run| {
+            let mut statement = transaction.prepare_cached(
+                "INSERT INTO step (run, resumed, number, key, title, attempt, irreversible, started)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?;
+            let (resumed, at) = (self.past.resumed, step.at.to_string());
+            statement.execute(params![
+                run,
+                resumed,
+                step.number,
+                step.key,
+                step.title,
+                step.attempt,
+                step.irreversible,
+                at
+            ])?;
+            Ok(())
+        })
+    }
+
+    fn intent(&self, intent: &Intent) -> Result<()> {
+        let sealed =
+            SealedIntent { parts: intent.parts.clone(), probe: intent.probe.clone(), inverse: intent.inverse.clone() };
+        let sealed = self.key.seal(&about_change(&self.run(), &intent.id, "intent"), &sealed)?;
+        let diffs = intent.diffs.iter().cloned().chain(std::iter::repeat(Vec::new()));
+        let readable = |(part, diff): (&PartImage, Vec<String>)| ChangedResource {
+            op: part.op,
+            resource: part.resource.clone(),
+            diff,
+        };
+        let resources = json(&intent.parts.iter().zip(diffs).map(readable).collect::<Vec<_>>())?;
+        let (identity, permits) = (json(&intent.identity)?, json(&intent.permits)?);
+        let undoes = intent.undoes.as_ref().map(json).transpose()?;
+        let cannot = if let Inverse::Cannot(reason) = &intent.inverse { Some(reason) } else { None };
+        self.commit(|transaction, run| {
+            let mut statement = transaction.prepare_cached(
+                "INSERT INTO change VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, NULL, NULL, NULL)",
+            )?;
+            let EntryId { resumed, step, attempt, path } = &intent.id;
+            statement.execute(params![
+                run,
+                resumed,
+                step,
+                attempt,
+                path_text(path),
+                intent.step,
+                intent.primitive,
+                intent.at.to_string(),
+                identity,
+                resources,
+                permits,
+                cannot,
+                undoes,
+                sealed
+            ])?;
+            Ok(())
+        })
+    }
+
+    fn result(&self, id: &EntryId, result: &ResultRecord) -> Result<()> {
+        let sealed = self.key.seal(&about_change(&self.run(), id, "after"), &result.after)?;
+        let (results, now) = (json(&result.results)?, Timestamp::now().to_string());
+        self.commit(|transaction, run| {
+            let mut statement = transaction.prepare_cached(
+                "UPDATE change SET ended = ?6, results = ?7, after = ?8
+                 WHERE run = ?1 AND resumed = ?2 AND step = ?3 AND attempt = ?4 AND path = ?5",
+            )?;
+            let EntryId { resumed, step, attempt, path } = id;
+            statement.execute(params![run, resumed, step, attempt, path_text(path), now, results, sealed])?;
+            Ok(())
+        })
+    }
+
+    fn note(&self, note: Note) {
+        lock(&self.notes).push(note);
+    }
+
+    fn step_ended(&self, record: &StepRecord) -> Result<()> {
+        let run = self.run();
+        let value = self.key.seal(&about_step(&run, &record.key, "value"), &record.value)?;
+        let state = match record.state.is_empty() {
+            true => None,
+            false => Some(self.key.seal(&about_step(&run, &record.key, "state"), &record.state)?),
+        };
+        let report = json(&record.report)?;
+        let standing = record.inventory.iter().map(|s| Ok((json(&s.resource)?, &s.primitive)));
+        let standing = standing.collect::<Result<Vec<_>>>()?;
+        self.commit(|transaction, run| {
+            let mut statement = transaction.prepare_cached(
+                "INSERT INTO step (run, resumed, number, key, title, attempt, irreversible, ended, report, value, state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10)
+                 ON CONFLICT DO UPDATE SET ended = ?7, report = ?8, value = ?9, state = ?10",
+            )?;
+            statement.execute(params![
+                run,
+                self.past.resumed,
+                record.number,
+                record.key,
+                record.report.title,
+                record.attempt,
+                record.at.to_string(),
+                report,
+                value,
+                state
+            ])?;
+            let mut statement = transaction.prepare_cached("INSERT OR REPLACE INTO inventory VALUES (?1, ?2, ?3)")?;
+            for (resource, primitive) in &standing {
+                statement.execute(params![run, resource, primitive])?;
+            }
+            if record.is_ok() {
+                // Only what starts over asks for these.
+                for table in ["branch", "once"] {
+                    let delete = format!("DELETE FROM {table} WHERE run = ?1 AND step = ?2");
+                    transaction.prepare_cached(&delete)?.execute(params![run, record.key])?;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    fn run_ended(&self, report: &Report) -> Result<()> {
+        let status = serde_json::to_value(report.status).ok().and_then(|word| word.as_str().map(str::to_owned));
+        let now = Timestamp::now().to_string();
+        self.commit(|transaction, run| {
+            transaction.execute("UPDATE run SET ended = ?2, status = ?3 WHERE id = ?1", params![run, now, status])?;
+            transaction.execute(
+                "UPDATE session SET ended = ?3, status = ?4 WHERE run = ?1 AND resumed = ?2",
+                params![run, self.past.resumed, now, status],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn entries(&self) -> Result<Vec<Entry>> {
+        entries(&self.store, &self.run(), &self.key)
+    }
+
+    fn past(&self) -> &Past {
+        &self.past
+    }
+}
+
+/// A change as it stands in the file.
+type ChangeRow =
+    (EntryId, String, String, String, String, String, String, Option<String>, Vec<u8>, Option<String>, Option<Vec<u8>>);
+
+fn entries(store: &Store, run: &str, key: &DataKey) -> Result<Vec<Entry>> {
+    let rows: Vec<ChangeRow> = store.try_with(|connection| {
+        let mut statement = connection.prepare(
+            "SELECT resumed, step, attempt, path, key, primitive, at, identity, resources, permits, undoes, intent, results, after
+             FROM change WHERE run = ?1",
+        )?;
+        let row = |row: &rusqlite::Row<'_>| {
+            let path: String = row.get(3)?;
+            let id = EntryId { resumed: row.get(0)?, step: row.get(1)?, attempt: row.get(2)?, path: path_of(&path) };
+            Ok((
+                id,
+                row.get(4)?,
+                row.get(5)?,
+                row.get(6)?,
+                row.get(7)?,
+                row.get(8)?,
+                row.get(9)?,
+                row.get(10)?,
+                row.get(11)?,
+                row.get(12)?,
+                row.get(13)?,
+            ))
+        };
+        statement.query_map(params![run], row)?.collect()
+    })?;
+    let mut entries = rows.into_iter().map(|row| entry(run, key, row)).collect::<Result<Vec<_>>>()?;
+    entries.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
+    Ok(entries)
+}
+
+fn entry(run: &str, key: &DataKey, row: ChangeRow) -> Result<Entry> {
+    let (id, step, primitive, at, identity, resources, permits, undoes, intent, results, after) = row;
+    let SealedIntent { parts, probe, inverse } = key.open(&about_change(run, &id, "intent"), &intent)?;
+    let broken = |what: &str| {
+        let about = about_change(run, &id, what);
+        move |_| Error::from(super::fault::Fault::Broken { about })
+    };
+    let resources: Vec<ChangedResource> = serde_json::from_str(&resources).map_err(broken("resources"))?;
+    let result = match (results, after) {
+        (Some(results), Some(after)) => Some(ResultRecord {
+            results: serde_json::from_str(&results).map_err(broken("results"))?,
+            after: key.open(&about_change(run, &id, "after"), &after)?,
+        }),
+        _ => None,
+    };
+    let intent = Intent {
+        step,
+        primitive,
+        at: at.parse().unwrap_or_default(),
+        identity: serde_json::from_str(&identity).map_err(broken("identity"))?,
+        parts,
+        diffs: resources.into_iter().map(|resource| resource.diff).collect(),
+        probe,
+        inverse,
+        permits: serde_json::from_str(&permits).map_err(broken("permits"))?,
+        undoes: undoes.map(|text| serde_json::from_str(&text)).transpose().map_err(broken("undoes"))?,
+        id,
+    };
+    Ok((intent, result))
+}

@@ -1,0 +1,37 @@
+//! Who runs something, where, and with what.
+
+use serde::{Deserialize, Serialize};
+
+/// Who runs something, where, and with what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Who {
+    /// The user's name on this machine.
+    pub user: String,
+    /// The machine's name.
+    pub machine: String,
+    /// The machine's time zone.
+    pub zone: String,
+    /// The version of Windlass.
+    pub version: String,
+}
+
+impl Who {
+    /// The user of this process.
+    #[must_use]
+    pub fn here() -> Self {
+        let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
+        let user = || rustix::process::getuid().as_raw().to_string();
+        let system = rustix::system::uname();
+        let zone = jiff::tz::TimeZone::system();
+        Self {
+            // Behind sudo, the person is who matters.
+            user: variable("SUDO_USER")
+                .or_else(|| variable("USER"))
+                .or_else(|| variable("LOGNAME"))
+                .unwrap_or_else(user),
+            machine: system.nodename().to_string_lossy().into_owned(),
+            zone: zone.iana_name().unwrap_or("UTC").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+}

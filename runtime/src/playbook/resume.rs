@@ -1,0 +1,176 @@
+//! Beginning a run, and going on with one that was started before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use super::declare::declared_scripts;
+use super::load::Prepared;
+use super::run::Run;
+use super::select::Selection;
+use crate::change::Probed;
+use crate::change::ResultWord;
+use crate::event::Level;
+use crate::journal::{Entry, Note, Past, PlannedStep, RemarkSort, ResultRecord, RunStart};
+use crate::session::{Earlier, Session};
+use crate::{Error, Kind, Result, undo};
+
+/// How a run goes on that was started before.
+#[derive(Debug, Clone, Default)]
+pub struct Resume {
+    /// Steps that are run again although they are done: keys, tags, or the folders of keys.
+    pub redo: Vec<String>,
+    /// Of branches side by side, only those are run again that are not done.
+    pub failed_only: bool,
+    /// Goes on although scripts or values are not as they were.
+    pub accept_changes: bool,
+}
+
+impl Prepared {
+    /// Runs the steps that are chosen, on a thread of their own.
+    ///
+    /// # Errors
+    /// As [`Prepared::check_selection`], and where the journal cannot be written; what happens in the steps is in the report.
+    pub fn start(self, selection: &Selection) -> Result<Run> {
+        let left_out = selection.left_out(&self.steps)?;
+        self.check_state(selection, &left_out, &BTreeSet::new())?;
+        self.begin(left_out, BTreeMap::new())
+    }
+
+    /// Goes on with the run whose journal the session has: what is done is not run again, what was in flight is looked at.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] where scripts, values or clusters are not those of the run, by name; as [`Prepared::start`].
+    pub fn resume(self, selection: &Selection, resume: &Resume) -> Result<Run> {
+        let session = self.session.clone();
+        let past = session.journal().past();
+        let redo = Selection { only: resume.redo.clone(), ..Selection::default() };
+        let spared = if resume.redo.is_empty() { BTreeMap::new() } else { redo.left_out(&self.steps)? };
+        let is_redone = |key: &str| !resume.redo.is_empty() && !spared.contains_key(key);
+        let mut left_out = past.left_out.clone();
+        left_out.extend(selection.left_out(&self.steps)?);
+        left_out.retain(|key, _| !is_redone(key));
+        let done: BTreeMap<String, String> = past
+            .steps
+            .iter()
+            .filter(|(key, step)| step.is_done() && !is_redone(key) && !left_out.contains_key(*key))
+            .map(|(key, _)| (key.clone(), "done already in this run".to_owned()))
+            .collect();
+        let state = past.state.keys().cloned().collect();
+        let without: BTreeMap<_, _> = left_out.iter().chain(&done).map(|(k, v)| (k.clone(), v.clone())).collect();
+        self.check_state(selection, &without, &state)?;
+        self.check_same(past, resume)?;
+        if resume.failed_only {
+            session.run_failed_branches_only();
+        }
+        let results = past.steps.iter().filter(|(key, _)| !is_redone(key));
+        let results = results.filter_map(|(key, step)| Some((key.clone(), step.value.clone()?))).collect();
+        session.add_earlier(Earlier { state: past.state.clone(), results });
+        settle(&session)?;
+        self.begin(left_out, done)
+    }
+
+    fn check_state(
+        &self,
+        selection: &Selection,
+        without: &BTreeMap<String, String>,
+        state: &BTreeSet<String>,
+    ) -> Result<()> {
+        selection.check_state(&self.steps, without, state).into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Refuses what is not as it was when the run was started.
+    fn check_same(&self, past: &Past, resume: &Resume) -> Result<()> {
+        let session = &self.session;
+        let start = self.run_start(&BTreeMap::new())?;
+        let recorded = past.identities.as_object().into_iter().flatten();
+        for (name, was) in recorded {
+            if let Some(is) = start.identities.get(name)
+                && is != was
+            {
+                let text = format!("the cluster {name} is not the one of the run: that was {was}, this is {is}");
+                return Err(
+                    Error::new(Kind::Conflict, text).hint("use the kubeconfig of that cluster, or start a new run")
+                );
+            }
+        }
+        let changed = session.journal().differences(&start)?;
+        if changed.is_empty() {
+            return Ok(());
+        }
+        let listed = changed.join(", ");
+        if !resume.accept_changes {
+            let text = format!("since the run was started, these have changed: {listed}");
+            let hint = "what is done was done with the former ones: --accept-changes goes on with the new ones, a run without --resume starts anew";
+            return Err(Error::new(Kind::Conflict, text).hint(hint).details(json!({ "changed": changed })));
+        }
+        let text = format!("resumed although these have changed: {listed}");
+        session.log(None, Level::Warn, &text);
+        let (sort, at) = (RemarkSort::Decision, session.clock().wall());
+        session.journal().note(Note::Remark { sort, id: None, at, text });
+        Ok(())
+    }
+
+    fn run_start(&self, left_out: &BTreeMap<String, String>) -> Result<RunStart> {
+        let session = &self.session;
+        if self.uses_cluster {
+            session.cluster(None, session.cancel())?;
+            session.ask_identities(session.cancel())?;
+        }
+        let planned = self.steps.iter().map(|step| PlannedStep {
+            key: step.key.clone(),
+            title: step.title().to_owned(),
+            left_out: left_out.get(&step.key).cloned(),
+        });
+        Ok(RunStart {
+            run: session.id().to_owned(),
+            playbook: self.name.clone(),
+            target: session.target().name(),
+            identities: session.identities(),
+            steps: planned.collect(),
+            scripts: declared_scripts(session, &self.units),
+            values: session.values().clone(),
+        })
+    }
+
+    fn begin(self, left_out: BTreeMap<String, String>, done: BTreeMap<String, String>) -> Result<Run> {
+        let start = self.run_start(&left_out)?;
+        self.session.journal().run_started(&start)?;
+        Run::start(self, left_out, done)
+    }
+}
+
+/// Finds out what became of the changes that were in flight when the run ended, and records it.
+fn settle(session: &Session) -> Result<()> {
+    let open = |(_, result): &Entry| result.as_ref().is_none_or(ResultRecord::is_unclear);
+    for (intent, result) in session.journal().entries()?.into_iter().filter(open) {
+        let probed = undo::probe(session, &intent)?;
+        let before = result.unwrap_or_else(|| ResultRecord {
+            results: vec![ResultWord::Unknown; intent.parts.len()],
+            after: vec![None; intent.parts.len()],
+        });
+        let mut record = before.clone();
+        for ((word, probed), part) in record.results.iter_mut().zip(probed).zip(&intent.parts) {
+            if *word != ResultWord::Unknown {
+                continue;
+            }
+            let found = match probed {
+                Probed::TookEffect => {
+                    *word = ResultWord::Changed;
+                    "it took effect".to_owned()
+                }
+                Probed::DidNot => {
+                    *word = ResultWord::Failed;
+                    "it did not take effect".to_owned()
+                }
+                Probed::Unclear(why) => format!("whether it took effect cannot be told: {why}"),
+            };
+            let text = format!("in flight when the run ended: {} of {}: {found}", intent.primitive, part.resource);
+            session.log(Some(&intent.step), Level::Info, text);
+        }
+        if record.results != before.results || before.is_unclear() {
+            session.journal().result(&intent.id, &record)?;
+        }
+    }
+    Ok(())
+}
