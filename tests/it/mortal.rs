@@ -116,8 +116,17 @@ impl Customer {
 }
 
 /// Kinds that controllers make, under names of their own.
-const MADE: [&str; 8] =
-    ["Pod", "ReplicaSet", "Event", "EndpointSlice", "Endpoints", "ControllerRevision", "PersistentVolume", "Lease"];
+const MADE: [&str; 9] = [
+    "Pod",
+    "ReplicaSet",
+    "Event",
+    "EndpointSlice",
+    "Endpoints",
+    "ControllerRevision",
+    "PersistentVolume",
+    "IPAddress",
+    "Lease",
+];
 
 fn named(object: &Json) -> Option<String> {
     let text = |pointer: &str| object.pointer(pointer).and_then(Json::as_str).unwrap_or_default();
