@@ -7,5 +7,6 @@ mod recorded;
 mod rehearsal;
 mod single_node;
 mod support;
+mod undone;
 mod warnings;
 mod yaml_as_kubectl;

@@ -48,16 +48,16 @@ impl Drop for Cluster {
 }
 
 /// A customer with a run of `single-node`.
-struct Customer {
+pub struct Customer {
     _folder: tempfile::TempDir,
-    acme: PathBuf,
+    pub acme: PathBuf,
     home: tempfile::TempDir,
     kubeconfig: PathBuf,
     helm: PathBuf,
 }
 
 impl Customer {
-    fn new(kubeconfig: &Path) -> Option<Self> {
+    pub fn new(kubeconfig: &Path) -> Option<Self> {
         let helm = helm()?;
         let (folder, acme) = acme();
         let home = tempfile::tempdir().unwrap();
@@ -65,7 +65,7 @@ impl Customer {
     }
 
     #[expect(clippy::disallowed_methods, reason = "a process that is killed")]
-    fn command(&self, command: &[&str]) -> Command {
+    pub fn command(&self, command: &[&str]) -> Command {
         let mut process = Command::new(env!("CARGO_BIN_EXE_mortal"));
         process
             .args(command)
@@ -79,7 +79,7 @@ impl Customer {
     }
 
     /// Runs it, or goes on with it; it dies where that says.
-    fn run(&self, resume: bool, dies: Option<&str>) -> Output {
+    pub fn run(&self, resume: bool, dies: Option<&str>) -> Output {
         let mut process = self.command(&["run", self.acme.to_str().unwrap()]);
         if resume {
             process.arg("--resume");
@@ -207,7 +207,7 @@ fn assert_nothing_twice(record: &Json) {
     assert_eq!(record["status"], "ok");
 }
 
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use windlass_runtime::change::{Change, Handler, Op, PartImage, Probed, Recipe, Resource};
+use windlass_runtime::journal::{Entry, EntryId};
 use windlass_runtime::{Call, Error, Kind, Result};
 
 use super::operation::{How, Made, TIMEOUT, image, rollback, unchanged, uninstall};
@@ -36,6 +37,25 @@ fn locate(call: &Call<'_>, resource: &Resource) -> Result<At> {
     let cluster = call.cluster_called(&resource.at)?;
     let namespace = resource.namespace.clone().unwrap_or_default();
     Ok(At { cluster, namespace, name: resource.name.clone() })
+}
+
+/// The journal's entry of a revision that this run had begun before it was interrupted: the Helm that was at work on it has died
+/// with the run.
+pub(super) fn interrupted(call: &Call<'_>, at: &At, revision: &Revision) -> Result<Option<EntryId>> {
+    let journal = call.session().journal();
+    let resumed = journal.past().resumed;
+    if resumed == 0 {
+        return Ok(None);
+    }
+    let resource = at.resource();
+    let begun = |(intent, _): &Entry| {
+        let made = || step(&intent.probe).ok().and_then(|step| step.to);
+        intent.id.resumed < resumed
+            && intent.probe.handler == HANDLER
+            && intent.parts.iter().any(|part| part.resource == resource)
+            && made().is_some_and(|made| made.is(revision))
+    };
+    Ok(journal.entries()?.iter().rev().find(|entry| begun(entry)).map(|(intent, _)| intent.id.clone()))
 }
 
 /// Probes and takes back changes of releases.
@@ -91,6 +111,9 @@ fn found(step: &Step, part: &PartImage, revisions: &[Revision]) -> Probed {
 
 fn inverse(call: &Call<'_>, step: &Step, part: &PartImage) -> Result<Change> {
     let at = locate(call, &part.resource)?;
+    if step.from.is_none() && step.to.is_none() {
+        return Ok(unchanged(&at, None, "nothing of it is to be taken back"));
+    }
     let asked = at.clone();
     let last = call.wait(async move { asked.last().await })?;
     let moved = |how: String| {

@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use windlass_runtime::change::Outcome;
+use windlass_runtime::change::{Inverse, Outcome, ResultWord};
+use windlass_runtime::event::Level;
+use windlass_runtime::journal::ResultRecord;
 use windlass_runtime::{Call, Error, Kind, Options, Result, primitive};
 
+use super::handler::{interrupted, recipe};
 use super::operation::{self, How};
 use super::release::{At, Revision, last_good};
 use crate::cluster::OnCluster;
@@ -91,6 +94,31 @@ pub fn recover(call: &Call<'_>, release: String, options: RecoverOptions) -> Res
         }
     };
     Ok(operation::shown(call.change(change)?))
+}
+
+/// Puts a release right that this run has left `pending-…` when it was interrupted: nobody is at work on it, and what is done
+/// with it starts over.
+pub(super) fn put_right_own(call: &Call<'_>, at: &At, how: How) -> Result<()> {
+    let asked = at.clone();
+    let revisions = call.wait(async move { asked.revisions().await })?;
+    let Some(last) = revisions.last().filter(|last| last.is_pending()) else { return Ok(()) };
+    let Some(entry) = interrupted(call, at, last)? else { return Ok(()) };
+    let text = format!(
+        "{} is {}, as this run left it when it was interrupted: it is put right first",
+        at.resource(),
+        last.status
+    );
+    call.log(Level::Info, &text);
+    call.permit(text);
+    let mut change = match last_good(&revisions) {
+        Some(good) => operation::rollback(call, at, last, good.number, how)?,
+        None => operation::uninstall(call, at, last, false, how.timeout)?,
+    };
+    // What an undo takes back is what the run has made of it in the end.
+    change.inverse = Inverse::By(recipe(None, None, None));
+    call.change(change)?;
+    let put_right = ResultRecord { results: vec![ResultWord::Failed], after: vec![None] };
+    call.session().journal().result(&entry, &put_right)
 }
 
 /// How much longer a revision is waited for.

@@ -6,6 +6,7 @@ use windlass_runtime::change::Outcome;
 use windlass_runtime::{Call, Error, Kind, Options, Result, primitive};
 
 use super::operation::{self, How};
+use super::recover::put_right_own;
 use super::release::At;
 use super::{objects, rendered};
 use crate::cluster::OnCluster;
@@ -53,6 +54,8 @@ pub fn rollback(call: &Call<'_>, release: String, options: RollbackOptions) -> R
     if let Some(not_rendered) = operation::without_helm(call, &at)? {
         return call.change(not_rendered);
     }
+    let how = How { timeout: options.timeout, force_conflicts: options.force_conflicts };
+    put_right_own(call, &at, how)?;
     let revisions = at.known(call)?;
     let Some(last) = revisions.last() else { return Err(at.absent()) };
     if last.is_pending() {
@@ -91,7 +94,6 @@ pub fn rollback(call: &Call<'_>, release: String, options: RollbackOptions) -> R
         let wanted = revisions.iter().find(|revision| revision.number == target).map(super::release::Revision::body);
         wanted.transpose()?.is_none_or(|wanted| last.body().is_ok_and(|now| rendered::is_same(&now, &wanted)))
     };
-    let how = How { timeout: options.timeout, force_conflicts: options.force_conflicts };
     let outcome = call.change(match is_there {
         true => operation::unchanged(&at, Some(last.summary()?), format!("it is as revision {target} was")),
         false => operation::rollback(call, &at, last, target, how)?,

@@ -15,6 +15,7 @@ use super::hooks::Hooks;
 use super::lazy::Lazy;
 use super::objects;
 use super::operation::{self, How, Intended, Made, Operation};
+use super::recover::put_right_own;
 use super::release::{At, INTENT_LABEL, Mark, Revision};
 use super::rendered::{self, Rendering};
 use crate::cluster::OnCluster;
@@ -108,6 +109,7 @@ pub fn upgrade(call: &Call<'_>, release: String, chart: String, options: Upgrade
     let helm = Lazy::default();
     let chart = chart::find(call, &helm, &chart, &options.exactly)?;
     let wanted = Wanted { hash: intent(call, &at, &chart, &values, &options)?, chart, values };
+    put_right_own(call, &at, options.how())?;
     let change = decide(call, &at, &helm, &wanted, &options)?;
     drop(helm);
     let outcome = call.change(change)?;
@@ -122,6 +124,12 @@ pub fn upgrade(call: &Call<'_>, release: String, chart: String, options: Upgrade
         several::described(call, &options.wait_for, &Together { on, timeout: options.timeout })?;
     }
     Ok(operation::shown(outcome))
+}
+
+impl UpgradeOptions {
+    fn how(&self) -> How {
+        How { timeout: self.timeout, force_conflicts: self.force_conflicts }
+    }
 }
 
 /// What the release is to be.
@@ -190,8 +198,7 @@ fn decide(call: &Call<'_>, at: &At, helm: &Lazy, wanted: &Wanted, options: &Upgr
     let diff = rendered::diff(old.as_ref(), &new, &at.name)?;
     let before = last.map(operation::image).transpose()?;
     let gone = last.is_none_or(|last| last.status == "uninstalled");
-    let (mark, how) =
-        (format!("{}.{next}", wanted.hash), How { timeout: options.timeout, force_conflicts: options.force_conflicts });
+    let (mark, how) = (format!("{}.{next}", wanted.hash), options.how());
     let runs =
         if options.hooks { Hooks::of(at, &new, if gone { "install" } else { "upgrade" }) } else { Hooks::none(at) };
     let words = [
