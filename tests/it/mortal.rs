@@ -163,7 +163,7 @@ fn comparable(object: &Json) -> Json {
 
 /// The certificate of the cluster's own authority.
 fn is_of_the_cluster(object: &serde_json::Map<String, Json>) -> bool {
-    object["metadata"]["name"] == "kube-root-ca.crt"
+    ["kube-root-ca.crt", "extension-apiserver-authentication"].iter().any(|name| object["metadata"]["name"] == *name)
 }
 
 /// What is generated, or given by the server: addresses, volumes, certificates.

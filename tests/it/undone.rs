@@ -85,12 +85,13 @@ fn single_node_over_what_was_made_by_hand_is_taken_back_to_exactly_that(bed: Bed
     let written = std::fs::read_to_string(customer.acme.join("customer.yaml")).unwrap();
     std::fs::write(customer.acme.join("customer.yaml"), format!("{written}conflicts: take\n")).unwrap();
     let before = objects(&bed);
-    let run = customer.run(false, None);
+    let acme = customer.acme.to_str().unwrap();
+    // What was made by hand keeps some of its placeholders, which the last steps rightly find.
+    let run = customer.command(&["run", acme, "--skip", "verify"]).output().unwrap();
     assert!(run.status.success(), "{}", said(&run));
     let between = objects(&bed);
     assert!(before.keys().any(|name| before[name] != between[name]), "the run has changed what was there");
 
-    let acme = customer.acme.to_str().unwrap();
     let planned = customer.command(&["undo", "--customer", acme, "--dry-run"]).output().unwrap();
     assert!(planned.status.success(), "{}", said(&planned));
     assert_eq!(objects(&bed), between, "a plan changes nothing");

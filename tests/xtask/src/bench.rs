@@ -15,13 +15,16 @@ pub(crate) enum Subject {
     Primitives,
     /// The simulated cluster as it grows
     Shadow,
+    /// A run's journal, as runs grow
+    Journal,
 }
 
 pub(crate) fn run(subject: Subject) -> Result<ExitCode, Error> {
     match subject {
         Subject::Peers => beside("windlass-bench"),
         Subject::Primitives => beside("primitives"),
-        Subject::Shadow => shadow(),
+        Subject::Shadow => alone("shadow"),
+        Subject::Journal => alone("journal"),
     }
 }
 
@@ -36,8 +39,9 @@ fn beside(program: &str) -> Result<ExitCode, Error> {
     Ok(tool::exit_code(tool::run(&mut cargo)?))
 }
 
-fn shadow() -> Result<ExitCode, Error> {
+/// Runs a benchmark that measures libraries.
+fn alone(program: &str) -> Result<ExitCode, Error> {
     let mut cargo = tool::cargo();
-    cargo.args(["run", "--release", "--package", "windlass-bench", "--bin", "shadow"]);
+    cargo.args(["run", "--release", "--package", "windlass-bench", "--bin", program]);
     Ok(tool::exit_code(tool::run(&mut cargo)?))
 }
