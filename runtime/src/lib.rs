@@ -38,6 +38,7 @@ pub mod target;
 pub mod undo;
 pub mod value;
 pub mod values;
+pub mod who;
 pub mod yaml;
 
 pub use call::{Call, Computer};

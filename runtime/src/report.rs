@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::change::OutcomeItem;
+use crate::change::{OutcomeItem, ResultWord};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,4 +95,55 @@ pub struct Report {
     /// What failed outside a step.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<serde_json::Value>,
+}
+
+impl StepReport {
+    /// That of a step of which there is nothing to say but how it ended.
+    #[must_use]
+    pub fn of(key: &str, title: &str, status: StepStatus) -> Self {
+        Self {
+            key: key.to_owned(),
+            title: title.to_owned(),
+            status,
+            reason: None,
+            attempts: 0,
+            elapsed_s: 0.0,
+            virtual_s: None,
+            changed: 0,
+            unchanged: 0,
+            assumed: 0,
+            outcome: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// Counts its outcomes.
+    pub(crate) fn count(&mut self) {
+        let with = |is: fn(ResultWord) -> bool| self.outcome.iter().filter(|item| is(item.result)).count();
+        let (changed, unchanged, assumed) = (
+            with(ResultWord::took_effect),
+            with(|word| word == ResultWord::Unchanged),
+            with(|word| word == ResultWord::Assumed),
+        );
+        (self.changed, self.unchanged, self.assumed) = (changed, unchanged, assumed);
+    }
+}
+
+impl Report {
+    /// That of a run with these steps.
+    pub(crate) fn of(run: &str, playbook: &str, target: String, status: RunStatus, steps: Vec<StepReport>) -> Self {
+        Self {
+            run: run.to_owned(),
+            playbook: playbook.to_owned(),
+            target,
+            status,
+            changed: steps.iter().map(|step| step.changed).sum(),
+            unchanged: steps.iter().map(|step| step.unchanged).sum(),
+            assumed: steps.iter().map(|step| step.assumed).sum(),
+            elapsed_s: 0.0,
+            virtual_s: None,
+            steps,
+            error: None,
+        }
+    }
 }

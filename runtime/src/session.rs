@@ -26,7 +26,7 @@ use crate::cluster::Cluster;
 use crate::customer::Conflicts;
 use crate::event::{Event, Level, Sinks, What};
 use crate::files::{Files, Home};
-use crate::journal::{Journal, Standing};
+use crate::journal::{Journal, Note, RemarkSort, Standing};
 use crate::runtime::Runtime;
 use crate::scope::Scope;
 use crate::secret::{Registry, Vault};
@@ -247,6 +247,12 @@ impl Session {
     /// What the run stands for since this was last asked.
     pub(crate) fn take_inventory(&self) -> Vec<Standing> {
         std::mem::take(&mut lock(&self.0.gathered.inventory))
+    }
+
+    /// Records a decision that stands outside of all steps, with what is recorded next.
+    pub(crate) fn remark(&self, text: &str) {
+        let (sort, at, text) = (RemarkSort::Decision, self.0.clock.wall(), self.mask(text));
+        self.0.journal.note(Note::Remark { sort, id: None, at, text });
     }
 
     pub(crate) fn claim(&self, object: &str, intent: &str, place: &Place) -> Result<()> {

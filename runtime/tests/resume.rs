@@ -245,9 +245,13 @@ fn a_step_is_done_again_where_that_is_asked_for() {
 #[test]
 fn a_part_of_a_playbook_takes_what_earlier_steps_left_from_the_last_run_that_has_it() {
     let user = User::new();
-    let only = |step: &str| How { selection: Selection { only: vec![step.into()], ..Selection::default() }, ..How::default() };
+    let only =
+        |step: &str| How { selection: Selection { only: vec![step.into()], ..Selection::default() }, ..How::default() };
     let error = user.run(THREE, &only("three")).report.unwrap_err();
-    assert!(error.message().contains("reads ctx.state.sum, which no step of this run leaves, nor any earlier one"), "{error:?}");
+    assert!(
+        error.message().contains("reads ctx.state.sum, which no step of this run leaves, nor any earlier one"),
+        "{error:?}"
+    );
     user.run(THREE, &How::default()).ok();
     let whole = user.last();
     user.run(THREE, &only("one")).ok();

@@ -7,6 +7,7 @@ pub mod helm;
 pub mod log;
 pub mod manifest;
 pub mod path;
+pub mod report;
 pub mod secret;
 pub mod text;
 pub mod tls;
@@ -26,6 +27,7 @@ pub fn all() -> Package {
         helm::primitives(),
         log::primitives(),
         manifest::primitives(),
+        report::primitives(),
         secret::primitives(),
         text::primitives(),
         tls::primitives(),

@@ -92,8 +92,10 @@ impl Customer {
 
     /// What the journal has of the last run.
     fn record(&self) -> Json {
-        let shown = self.command(&["runs", "show", "--customer", self.acme.to_str().unwrap(), "-o", "json"]).output().unwrap();
-        serde_json::from_slice(&shown.stdout).unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&shown.stderr)))
+        let shown =
+            self.command(&["runs", "show", "--customer", self.acme.to_str().unwrap(), "-o", "json"]).output().unwrap();
+        serde_json::from_slice(&shown.stdout)
+            .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&shown.stderr)))
     }
 
     /// What is on the cluster, as far as it does not depend on chance: objects by their names, without what the server counts.
@@ -114,8 +116,17 @@ impl Customer {
 }
 
 /// Kinds that controllers make, under names of their own.
-const MADE: [&str; 8] =
-    ["Pod", "ReplicaSet", "Event", "EndpointSlice", "Endpoints", "ControllerRevision", "PersistentVolume", "Lease"];
+const MADE: [&str; 9] = [
+    "Pod",
+    "ReplicaSet",
+    "Event",
+    "EndpointSlice",
+    "Endpoints",
+    "ControllerRevision",
+    "PersistentVolume",
+    "IPAddress",
+    "Lease",
+];
 
 fn named(object: &Json) -> Option<String> {
     let text = |pointer: &str| object.pointer(pointer).and_then(Json::as_str).unwrap_or_default();

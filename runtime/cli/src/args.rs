@@ -64,6 +64,14 @@ pub(crate) enum Command {
     Show(Show),
     /// Check a playbook and its values without running anything
     Check(Check),
+    /// Show the merged values, or which layer set each of them
+    Values(Values),
+    /// Keep secrets in the customer folder's secrets.age (or your own): list, set, edit, encrypt them
+    Secrets(Secrets),
+    /// Make a customer folder for a playbook; on a terminal, it asks for what the playbook needs
+    New(New),
+    /// Write JSON Schemas of customer.yaml, hosts.yaml and values, for editors
+    Schemas(Schemas),
     /// Show what a customer folder changes about its playbook, and which of its hooks match no step any more
     DiffStock(DiffStock),
     /// Show who has the lock of each cluster, or break one
@@ -441,6 +449,107 @@ pub(crate) struct Check {
     /// What goes to stdout
     #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
     pub(crate) output: Format,
+}
+
+/// `windlass values`.
+#[derive(Debug, Args)]
+pub(crate) struct Values {
+    #[command(flatten)]
+    pub(crate) what: What,
+    /// Say for each value which layer set it, and what it took the place of
+    #[arg(long)]
+    pub(crate) explain: bool,
+    /// Show only what stands at this path, such as storage or external.redis
+    #[arg(long, value_name = "PATH")]
+    pub(crate) only: Option<String>,
+    /// What goes to stdout
+    #[arg(short, long, value_enum, default_value_t = DataFormat::Yaml, value_name = "FORMAT")]
+    pub(crate) output: DataFormat,
+}
+
+/// `windlass new`.
+#[derive(Debug, Args)]
+pub(crate) struct New {
+    /// The customer's name, and that of the folder, which is made here
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// The playbook: the name of a stock one (windlass list), or the path of your own
+    #[arg(long, value_name = "PLAYBOOK")]
+    pub(crate) from: Option<String>,
+    /// Take values from this YAML file; a later one wins
+    #[arg(short = 'f', long = "values", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Set a value: a.b=1,list={x,y}
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Set a value that is always a text
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set_string: Vec<String>,
+    /// The kubeconfig's context of the customer's cluster
+    #[arg(long, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+}
+
+/// `windlass schemas`.
+#[derive(Debug, Args)]
+pub(crate) struct Schemas {
+    /// A customer folder, whose own are renewed, or a folder for those of all stock playbooks; without it, the customer
+    /// folder that you are in
+    #[arg(value_name = "DIR")]
+    pub(crate) folder: Option<PathBuf>,
+}
+
+/// `windlass secrets`.
+#[derive(Debug, Args)]
+pub(crate) struct Secrets {
+    #[command(subcommand)]
+    pub(crate) command: SecretsCommand,
+    /// The customer folder; the one that you are in, or else your own secrets, without it
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) customer: Option<PathBuf>,
+}
+
+/// What there is to do with secrets. None of it shows a value, but the editor.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretsCommand {
+    /// List their names
+    List {
+        /// What goes to stdout
+        #[arg(short, long, value_enum, default_value_t = Format::Text, value_name = "FORMAT")]
+        output: Format,
+    },
+    /// Keep a secret: it is asked for, or read from stdin
+    Set {
+        /// Its name
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+    /// Open them all in your editor (VISUAL, EDITOR or vi)
+    Edit,
+    /// Take in what stands in clear in YAML files, a map of names to texts
+    Encrypt {
+        /// The files
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        /// Replace what has another value
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Print your public key, for colleagues to put into `recipients`; makes a key if there is none
+    Key,
+    /// List the public keys of those who can read them
+    Recipients,
+    /// Encrypt them anew, for the recipients that customer.yaml names now
+    Rekey,
+}
+
+/// How values are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DataFormat {
+    /// YAML.
+    Yaml,
+    /// JSON.
+    Json,
 }
 
 /// `windlass diff-stock`.

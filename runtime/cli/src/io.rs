@@ -60,6 +60,9 @@ pub struct Io {
     pub process: bool,
 }
 
+/// Puts something between a run and its journal.
+pub type Watch = fn(Arc<dyn Journal>) -> Arc<dyn Journal>;
+
 /// What the command uses of the machine, where that is not what it finds there.
 #[derive(Debug, Clone, Default)]
 pub struct Machine {
@@ -68,7 +71,7 @@ pub struct Machine {
     /// The user's folders, in place of those that the environment gives.
     pub folders: Option<UserFolders>,
     /// Puts somebody between a run and its journal, to try what becomes of runs that die.
-    pub watch: Option<fn(Arc<dyn Journal>) -> Arc<dyn Journal>>,
+    pub watch: Option<Watch>,
 }
 
 impl Machine {

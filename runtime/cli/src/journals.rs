@@ -1,10 +1,11 @@
 //! Where the journals of runs are: in the customer folder, or in the user's state folder.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use windlass_runtime::customer::Customer;
 use windlass_runtime::files::Home;
-use windlass_runtime::journal::{About, RunLine, Store};
+use windlass_runtime::journal::{About, Journal, OnDemand, RunLine, Store};
 use windlass_runtime::playbook::Playbook;
 use windlass_runtime::secret::Keys;
 use windlass_runtime::{Error, Kind, Result};
@@ -30,6 +31,15 @@ fn keys(machine: &Machine, customer: Option<&Customer>) -> Result<Keys> {
 /// The journals of a customer, or of the user; made where there are none.
 pub(crate) fn open(machine: &Machine, customer: Option<&Customer>) -> Result<Store> {
     Store::open(&folder(machine, customer)?, keys(machine, customer)?)
+}
+
+/// A journal of the user's own, which is made with the first change.
+pub(crate) fn on_demand(machine: &Machine) -> Arc<dyn Journal> {
+    let machine = machine.clone();
+    Arc::new(OnDemand::new(move || {
+        let about = About { what: "eval".to_owned(), ..About::default() };
+        Ok(machine.watched(open(&machine, None)?.begin(about)?))
+    }))
 }
 
 /// The same where there are some.

@@ -1,6 +1,7 @@
 //! The command `windlass` as a function: [`run`] takes arguments and where to write, and gives the exit code.
 
 mod args;
+mod asking;
 mod clean;
 mod commands;
 mod declaration;
@@ -20,7 +21,7 @@ use std::ffi::OsString;
 
 use clap::Parser as _;
 
-pub use io::{Io, Machine, Output};
+pub use io::{Io, Machine, Output, Watch};
 
 use args::{Cli, Command};
 use failed::Failed;
@@ -64,6 +65,10 @@ pub fn run_on<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>,
         Command::Show(show) => commands::show::run(&show, &ui),
         Command::DiffStock(diff) => commands::diff_stock::run(&diff, &ui),
         Command::Check(check) => commands::check::run(&check, &ui),
+        Command::Values(values) => commands::values::run(&values, &ui),
+        Command::Secrets(secrets) => commands::secrets::run(&secrets, &ui),
+        Command::New(new) => commands::new::run(&new, &ui),
+        Command::Schemas(schemas) => commands::schemas::run(&schemas, &ui),
         Command::Lock(lock) => commands::lock::run(&lock, &ui),
         Command::Eval(eval) => commands::eval::run(&eval, &ui),
         Command::Docs(docs) => commands::docs::run(&docs, &ui),

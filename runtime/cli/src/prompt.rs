@@ -43,7 +43,7 @@ impl Terminal {
     }
 
     /// Shows a question and reads a line; `hidden` does not show what is typed.
-    fn ask(&self, question: &str, hidden: bool) -> Result<Zeroizing<String>> {
+    pub(crate) fn ask(&self, question: &str, hidden: bool) -> Result<Zeroizing<String>> {
         // It may have waited for another question.
         if let Some(reason) = self.cancel.reason() {
             return Err(reason);

@@ -10,13 +10,19 @@ use crate::io::Machine;
 
 /// The customer folder's vault, or the user's own. Nothing is read or made before it is used.
 pub(crate) fn of(machine: &Machine, customer: Option<&Customer>) -> Arc<dyn Vault> {
-    match (machine.folders(), customer) {
-        (Ok(folders), Some(customer)) => {
-            Arc::new(AgeVault::of_customer(&customer.folder, &folders, customer.recipients.clone()))
-        }
-        (Ok(folders), None) => Arc::new(AgeVault::of_user(&folders)),
-        (Err(error), _) => Arc::new(Nowhere(error)),
+    match file_of(machine, customer) {
+        Ok(vault) => Arc::new(vault),
+        Err(error) => Arc::new(Nowhere(error)),
     }
+}
+
+/// The same as the file that it is.
+pub(crate) fn file_of(machine: &Machine, customer: Option<&Customer>) -> Result<AgeVault> {
+    let folders = machine.folders()?;
+    Ok(match customer {
+        Some(customer) => AgeVault::of_customer(&customer.folder, &folders, customer.recipients.clone()),
+        None => AgeVault::of_user(&folders),
+    })
 }
 
 /// A machine without a place for secrets: whoever needs one is told why.

@@ -24,6 +24,15 @@ pub(crate) fn in_customer_folder() -> bool {
     std::env::current_dir().is_ok_and(|here| Customer::around(&here).is_some())
 }
 
+/// A file's path as one would write it here; any other text as it is.
+pub(crate) fn shown_here(path: &str) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    match std::path::Path::new(path).strip_prefix(&here) {
+        Ok(below) if !below.as_os_str().is_empty() => below.display().to_string(),
+        _ => path.to_owned(),
+    }
+}
+
 /// The customer folder that is named, or else the one that one stands in.
 pub(crate) fn customer(named: Option<&std::path::Path>) -> Result<Option<Customer>> {
     let around = || std::env::current_dir().ok().and_then(|here| Customer::around(&here));
@@ -51,6 +60,9 @@ impl Workspace {
             choose(what, values.customer.as_deref(), &here, Some(tree)).map_err(|e| before(e, &sources))?;
         sources.add(&playbook.source, &playbook.text);
         let schema = playbook.schema(Some(tree)).map_err(|e| before(e, &sources))?.map(Arc::new);
+        if let (Some(customer), None) = (&customer, &values.customer) {
+            crate::commands::schemas::renew(customer, &playbook, schema.as_deref());
+        }
         let setting = |typing: Typing| move |text: &String| Setting { text: text.clone(), typing };
         let settings = values.set.iter().map(setting(Typing::Guess));
         let settings = settings.chain(values.set_string.iter().map(setting(Typing::Text))).collect();

@@ -9,9 +9,9 @@ use super::fault::Fault;
 use super::records::{PlannedStep, RemarkSort, Standing};
 use super::store::Store;
 use super::stored::ChangedResource;
-use super::who::Who;
 use crate::change::ResultWord;
 use crate::report::StepReport;
+use crate::who::Who;
 use crate::{Error, Result};
 
 /// A run in a list.

@@ -3,7 +3,9 @@
 use std::sync::{Mutex, MutexGuard};
 
 use super::Journal;
-use super::records::{EarlierRun, Entry, EntryId, Intent, Note, Past, RemarkSort, ResultRecord, RunStart, StepRecord, StepStart};
+use super::records::{
+    EarlierRun, Entry, EntryId, Intent, Note, Past, RemarkSort, ResultRecord, RunStart, StepRecord, StepStart,
+};
 use crate::report::Report;
 use crate::{Error, Result};
 
@@ -40,6 +42,12 @@ impl MemoryJournal {
             _ => None,
         };
         self.lock().notes.iter().filter_map(text).collect()
+    }
+
+    /// What was noted.
+    #[must_use]
+    pub fn notes(&self) -> Vec<Note> {
+        self.lock().notes.clone()
     }
 
     /// The steps that ended.

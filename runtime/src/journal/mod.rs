@@ -3,6 +3,7 @@
 mod fault;
 mod listing;
 mod memory;
+mod on_demand;
 mod past;
 mod records;
 mod seal;
@@ -10,18 +11,17 @@ mod store;
 mod stored;
 mod transfer;
 mod watched;
-mod who;
 
 pub use listing::{AttemptRecord, ChangeRecord, RemarkRecord, RunLine, RunRecord, SessionRecord};
 pub use memory::MemoryJournal;
+pub use on_demand::OnDemand;
 pub use records::{
-    BranchKey, EarlierRun, Entry, EntryId, Intent, Note, Past, PlannedStep, RemarkSort, ResultRecord, RunStart, Standing, StepPast,
-    StepRecord, StepStart, Undoes,
+    BranchKey, EarlierRun, Entry, EntryId, Intent, Note, Past, PlannedStep, RemarkSort, ResultRecord, RunStart,
+    Standing, StepPast, StepRecord, StepStart, Undoes,
 };
 pub use store::{JOURNAL_FILE, Store};
 pub use stored::{About, ChangedResource, StoredRun};
 pub use watched::{Point, Side, Watched};
-pub use who::Who;
 
 use crate::Result;
 use crate::report::Report;

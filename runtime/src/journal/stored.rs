@@ -11,13 +11,15 @@ use serde_json::Value as Json;
 
 use super::Journal;
 use super::listing::RunLine;
-use super::records::{EarlierRun, Entry, EntryId, Intent, Note, Past, ResultRecord, RunStart, StepRecord, StepStart, Undoes};
+use super::records::{
+    EarlierRun, Entry, EntryId, Intent, Note, Past, ResultRecord, RunStart, StepRecord, StepStart, Undoes,
+};
 use super::seal::DataKey;
 use super::store::Store;
-use super::who::Who;
 use crate::change::{Inverse, Op, PartImage, Recipe, Resource};
 use crate::report::Report;
 use crate::sync::lock;
+use crate::who::Who;
 use crate::{Error, Result};
 
 /// So many earlier runs are looked at for what they left.

@@ -41,7 +41,8 @@ impl FileLock {
 
     /// Locks a new file for this holder alone, by which others on this machine can see that it lives.
     pub(crate) fn alive(folder: &Path, holder: &Holder) -> Result<Self> {
-        let path = place_of(folder, holder).ok_or_else(|| Error::internal(format!("{} is no run", holder.run)))?;
+        let path =
+            place_of(folder, holder).ok_or_else(|| Error::internal(format!("{} is no holder of a lock", holder.id)))?;
         let file = open(&path)?;
         match file.try_lock() {
             Ok(()) => Self { file, path, own: true }.say(holder),
@@ -92,10 +93,11 @@ pub(super) fn bury(folder: &Path, holder: &Holder) {
     }
 }
 
-/// A run's name comes from a cluster: it must not lead elsewhere.
+/// An id comes from a cluster: it must not lead elsewhere.
 fn place_of(folder: &Path, holder: &Holder) -> Option<PathBuf> {
-    let is_plain = !holder.run.is_empty() && holder.run.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-    is_plain.then(|| folder.join(format!("{}.lock", holder.run)))
+    let name = holder.id.rsplit('/').next().unwrap_or_default();
+    let is_plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'));
+    is_plain.then(|| folder.join(format!("{name}.lock")))
 }
 
 /// Whether the file of this name is still the one that was opened.
@@ -146,7 +148,7 @@ mod tests {
     use super::*;
 
     fn holder(run: &str) -> Holder {
-        Holder::here(run, "acme", jiff::Timestamp::UNIX_EPOCH)
+        Holder::here(run, "t", "acme", jiff::Timestamp::UNIX_EPOCH)
     }
 
     #[test]
@@ -157,7 +159,7 @@ mod tests {
         let error = FileLock::take(&path, &holder("r2"), "acme").unwrap_err();
         assert_eq!(error.kind(), Kind::Locked);
         let text = format!("{error:?}");
-        assert!(text.contains("/r1, which runs acme, since 1970") && text.contains("wait until"), "{text}");
+        assert!(text.contains("/r1.t, which runs acme, since 1970") && text.contains("wait until"), "{text}");
         assert!(text.contains(&format!("process {}", std::process::id())), "{text}");
         drop(first);
         let again = FileLock::take(&path, &holder("r2"), "acme").unwrap();
@@ -217,18 +219,18 @@ mod tests {
         assert!(!is_dead(at, &one), "it lives");
         assert_eq!(FileLock::alive(at, &one).unwrap_err().kind(), Kind::Locked);
         alive.remove();
-        assert!(!at.join("r1.lock").exists() && !is_dead(at, &one), "it has ended in order");
+        assert!(!at.join("r1.t.lock").exists() && !is_dead(at, &one), "it has ended in order");
         drop(FileLock::alive(at, &one).unwrap());
         assert!(is_dead(at, &one), "it has ended without order");
 
-        std::fs::write(at.join("r1.lock"), serde_json::to_vec(&holder("r2")).unwrap()).unwrap();
+        std::fs::write(at.join("r1.t.lock"), serde_json::to_vec(&holder("r2")).unwrap()).unwrap();
         assert!(!is_dead(at, &one), "the file names another");
-        std::fs::write(at.join("r1.lock"), serde_json::to_vec(&one).unwrap()).unwrap();
+        std::fs::write(at.join("r1.t.lock"), serde_json::to_vec(&one).unwrap()).unwrap();
         assert!(!is_dead(at, &Holder { machine: "elsewhere".into(), ..one.clone() }));
         assert!(is_dead(at, &one));
         bury(at, &one);
-        assert!(!at.join("r1.lock").exists());
-        let elsewhere = Holder { run: "../r1".into(), ..one };
+        assert!(!at.join("r1.t.lock").exists());
+        let elsewhere = Holder { id: "bob@far/r 1".into(), ..one };
         assert!(!is_dead(at, &elsewhere) && FileLock::alive(at, &elsewhere).is_err());
     }
 }

@@ -5,10 +5,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::who::Who;
+
 /// Who holds a lock: one run of one user on one machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// What tells it from all others: `user@machine/run`.
+    /// What tells it from all others: `user@machine/run.tag`. A run that is resumed is the same run in another process, which
+    /// may still live: the tag tells the two apart.
     pub id: String,
     /// The run.
     #[serde(default)]
@@ -28,11 +31,11 @@ pub struct Holder {
 }
 
 impl Holder {
-    /// This process, for a run.
+    /// This process, for a run. Whoever takes a lock has a tag of its own.
     #[must_use]
-    pub fn here(run: &str, playbook: &str, now: jiff::Timestamp) -> Self {
+    pub fn here(run: &str, tag: &str, playbook: &str, now: jiff::Timestamp) -> Self {
         Self {
-            id: format!("{}/{run}", user_at_machine()),
+            id: format!("{}/{run}.{tag}", Who::here().named()),
             run: run.to_owned(),
             playbook: playbook.to_owned(),
             since: now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
@@ -67,29 +70,13 @@ impl std::fmt::Display for Holder {
     }
 }
 
-/// The user and the machine, as people know them: `alice@bastion`.
-#[must_use]
-pub fn user_at_machine() -> String {
-    let named = |variable: &str| std::env::var(variable).ok().filter(|name| !name.is_empty());
-    let user = named("USER").or_else(|| named("LOGNAME"));
-    let user = user.unwrap_or_else(|| format!("uid-{}", rustix::process::getuid().as_raw()));
-    // What stands before the run is one word.
-    let one_word = |text: &str| text.replace(|c: char| c.is_whitespace() || c.is_control() || c == '/', "-");
-    format!("{}@{}", one_word(&user), one_word(&host_name()))
-}
-
-fn host_name() -> String {
-    let name = read_line("/proc/sys/kernel/hostname");
-    if name.is_empty() { "machine".to_owned() } else { name }
-}
-
 /// Containers of one machine share its id, but not its name.
 fn machine() -> String {
     let digest = Sha256::new()
         .chain_update("windlass lock\n")
         .chain_update(read_line("/etc/machine-id"))
         .chain_update("\n")
-        .chain_update(host_name())
+        .chain_update(Who::here().machine)
         .finalize();
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
@@ -105,9 +92,9 @@ mod tests {
     #[test]
     fn a_holder_is_one_run_and_names_its_machine() {
         let now = jiff::Timestamp::UNIX_EPOCH;
-        let (one, other) = (Holder::here("r1", "acme", now), Holder::here("r2", "acme", now));
-        assert_ne!(one.id, other.id);
-        assert!(one.id.ends_with("/r1") && one.id.contains('@') && one.id.matches('/').count() == 1, "{}", one.id);
+        let (one, other) = (Holder::here("r1", "t", "acme", now), Holder::here("r1", "u", "acme", now));
+        assert_ne!(one.id, other.id, "one run in two processes");
+        assert!(one.id.ends_with("/r1.t") && one.id.contains('@') && one.id.matches('/').count() == 1, "{}", one.id);
         assert!(one.is_here() && one.machine == other.machine && one.machine.len() == 16);
         assert!(!Holder { machine: "0123456789abcdef".into(), ..one.clone() }.is_here());
         assert!(!Holder::of_id(&one.id).is_here(), "an id alone says nothing of the machine");

@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use super::holder::{Holder, user_at_machine};
+use super::holder::Holder;
 use super::record::{Broken, Record, id};
 use super::taking::unusable;
 use crate::cluster::{Cluster, ResourceId, WriteOptions};
+use crate::who::Who;
 use crate::{Error, Kind, Result};
 
 /// A cluster's lock as it is.
@@ -67,7 +68,7 @@ pub async fn break_lock(cluster: &Cluster, namespace: &str, holder: &str, reason
                     .resource(&id));
             }
         };
-        let (by, reason) = (user_at_machine(), reason.to_owned());
+        let (by, reason) = (Who::here().named(), reason.to_owned());
         let broken = Broken { holder: holder.to_owned(), by, reason, in_flight: record.in_flight() };
         record.take_away(&broken, cluster.clock().wall());
         match cluster.update(&id, &record.0, &WriteOptions::default()).await {

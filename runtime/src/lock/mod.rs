@@ -24,7 +24,7 @@ use crate::customer::Customer;
 use crate::files::Home;
 use crate::playbook::Playbook;
 
-pub use holder::{Holder, user_at_machine};
+pub use holder::Holder;
 pub use look::{LockState, break_lock, look};
 pub use record::Broken;
 pub use taking::{Ended, Patience, Previous};

@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read() {
-        let holder = Holder::here("r1", "acme", now());
+        let holder = Holder::here("r1", "t", "acme", now());
         let mut record = taken(&holder);
         assert_eq!(record.holder(), Some(holder.clone()));
         assert_eq!(
@@ -207,7 +207,7 @@ mod tests {
         let broken = Broken { holder: holder.id, by: "b".into(), reason: "dead".into(), in_flight: all };
         record.take_away(&broken, now());
         assert_eq!((record.holder(), record.broken(), record.in_flight().len()), (None, Some(broken), 9));
-        record.take(&Holder::here("r2", "acme", now()), Duration::from_millis(10), now());
+        record.take(&Holder::here("r2", "t", "acme", now()), Duration::from_millis(10), now());
         assert_eq!(record.0["spec"]["leaseTransitions"], 1);
         assert_eq!(record.duration(), Duration::from_secs(1), "less than a second is none");
         assert!(record.in_flight().is_empty() && record.broken().is_some(), "the broken one can still read why");
@@ -227,7 +227,7 @@ mod tests {
         assert_eq!(record.holder(), Some(Holder { since, ..Holder::of_id("by-hand") }));
         assert_eq!((record.in_flight().len(), record.broken()), (0, None));
         // An annotation that a former holder left says nothing of this one.
-        let mut other = taken(&Holder::here("r1", "acme", now()));
+        let mut other = taken(&Holder::here("r1", "t", "acme", now()));
         other.0["spec"]["holderIdentity"] = "by-hand".into();
         assert_eq!(other.holder().unwrap().run, "");
     }

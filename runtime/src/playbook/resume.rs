@@ -10,7 +10,7 @@ use super::run::Run;
 use super::select::Selection;
 use crate::change::{Probed, ResultWord};
 use crate::event::Level;
-use crate::journal::{Entry, Note, Past, PlannedStep, RemarkSort, ResultRecord, RunStart};
+use crate::journal::{Entry, Past, PlannedStep, ResultRecord, RunStart};
 use crate::session::{Earlier, Session};
 use crate::{Error, Kind, Result, undo};
 
@@ -123,8 +123,7 @@ impl Prepared {
         }
         let text = format!("resumed although these have changed: {listed}");
         session.log(None, Level::Warn, &text);
-        let (sort, at) = (RemarkSort::Decision, session.clock().wall());
-        session.journal().note(Note::Remark { sort, id: None, at, text });
+        session.remark(&text);
         Ok(())
     }
 

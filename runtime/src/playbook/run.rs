@@ -9,7 +9,6 @@ use super::kept::journaled;
 use super::load::Prepared;
 use super::upcoming::asked;
 use crate::cancel::{Cancel, Deadline};
-use crate::change::ResultWord;
 use crate::clock::Moment;
 use crate::event::{Level, What};
 use crate::journal::{StepRecord, StepStart};
@@ -158,25 +157,15 @@ impl<'a> Runner<'a> {
             && self.reports.iter().any(|report| report.status == StepStatus::Undecided);
         let cancelled =
             self.reports.iter().any(|r| r.status == StepStatus::Cancelled) || self.session.cancel().is_stopped();
-        let mut report = Report {
-            run: self.session.id().to_owned(),
-            playbook: self.prepared.name.clone(),
-            target: self.session.target().name(),
-            status: if failed {
-                RunStatus::Failed
-            } else if cancelled {
-                RunStatus::Cancelled
-            } else {
-                RunStatus::Ok
-            },
-            changed: self.reports.iter().map(|r| r.changed).sum(),
-            unchanged: self.reports.iter().map(|r| r.unchanged).sum(),
-            assumed: self.reports.iter().map(|r| r.assumed).sum(),
-            elapsed_s: begun.elapsed().as_secs_f64(),
-            virtual_s: self.virtual_since(virtual_begun),
-            steps: self.reports,
-            error: None,
+        let status = match (failed, cancelled) {
+            (true, _) => RunStatus::Failed,
+            (false, true) => RunStatus::Cancelled,
+            (false, false) => RunStatus::Ok,
         };
+        let target = self.session.target().name();
+        let mut report = Report::of(self.session.id(), &self.prepared.name, target, status, self.reports);
+        report.elapsed_s = begun.elapsed().as_secs_f64();
+        report.virtual_s = virtual_since(self.session, virtual_begun);
         if let Err(error) = self.session.journal().run_ended(&report) {
             report.status = RunStatus::Failed;
             report.error = Some(error.to_json());
@@ -198,20 +187,7 @@ impl<'a> Runner<'a> {
     }
 
     fn empty_report(&self, step: &Step, status: StepStatus, reason: Option<String>) -> StepReport {
-        StepReport {
-            key: step.key.clone(),
-            title: step.title().to_owned(),
-            status,
-            reason,
-            attempts: 0,
-            elapsed_s: 0.0,
-            virtual_s: None,
-            changed: 0,
-            unchanged: 0,
-            assumed: 0,
-            outcome: Vec::new(),
-            error: None,
-        }
+        StepReport { reason, ..StepReport::of(&step.key, step.title(), status) }
     }
 
     fn run_step(&self, step: &Step, index: u32) -> StepReport {
@@ -255,12 +231,8 @@ impl<'a> Runner<'a> {
             break None;
         };
         report.elapsed_s = begun.elapsed().as_secs_f64();
-        report.virtual_s = self.virtual_since(virtual_begun);
-        let with = |is: fn(ResultWord) -> bool| report.outcome.iter().filter(|item| is(item.result)).count();
-        let changed = with(ResultWord::took_effect);
-        let (unchanged, assumed) =
-            (with(|word| word == ResultWord::Unchanged), with(|word| word == ResultWord::Assumed));
-        (report.changed, report.unchanged, report.assumed) = (changed, unchanged, assumed);
+        report.virtual_s = virtual_since(self.session, virtual_begun);
+        report.count();
         self.keep(index, before, value, &mut report);
         report
     }
@@ -274,12 +246,6 @@ impl<'a> Runner<'a> {
             irreversible: step.options.irreversible,
             at: self.session.clock().wall(),
         }
-    }
-
-    /// The time since then on the target's clock, in seconds, where that is simulated.
-    fn virtual_since(&self, begun: Moment) -> Option<f64> {
-        let clock = self.session.clock();
-        clock.is_virtual().then(|| (clock.now() - begun).as_secs_f64())
     }
 
     /// Whether a failed step is tried again.
@@ -377,6 +343,12 @@ impl<'a> Runner<'a> {
             }
         }
     }
+}
+
+/// The time since then on the target's clock, in seconds, where that is simulated.
+fn virtual_since(session: &Session, begun: Moment) -> Option<f64> {
+    let clock = session.clock();
+    clock.is_virtual().then(|| (clock.now() - begun).as_secs_f64())
 }
 
 /// Whether steps that need this one cannot run.

@@ -30,7 +30,7 @@ pub use read::{Prompter, from_env, from_file, from_prompt};
 pub use registry::{MIN_MASKED, Registry};
 pub use template::{Piece, StoredPiece, StoredTemplate, Template};
 pub use value::Secret;
-pub use vault::{AgeVault, Identity, Keys, MemoryVault, Vault};
+pub use vault::{AgeVault, Identity, Keys, MemoryVault, Opened, Vault};
 
 #[cfg(test)]
 mod tests;

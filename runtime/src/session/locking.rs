@@ -13,7 +13,6 @@ use crate::change::{Change, Part};
 use crate::clock::BoxFuture;
 use crate::cluster::{Cluster, Failure, Fence};
 use crate::event::{Level, What};
-use crate::journal::{Note, RemarkSort};
 use crate::lock::file::FileLock;
 use crate::lock::lease::{Announced, Lease};
 use crate::lock::taking::{Taken, Wanted};
@@ -30,6 +29,8 @@ const MOST_NAMED: usize = 5;
 /// What a session locks, and what of it is locked.
 pub(super) struct Locks {
     options: LockOptions,
+    /// Tells this session's locks from those of another process that has the same run.
+    tag: String,
     held: Mutex<Held>,
     /// Held while a Lease is taken, so that branches do not take the same one.
     taking: Mutex<()>,
@@ -58,7 +59,7 @@ struct Locked {
 
 impl Locks {
     pub(super) fn new(options: LockOptions) -> Self {
-        Self { options, held: Mutex::default(), taking: Mutex::default() }
+        Self { options, tag: tag(), held: Mutex::default(), taking: Mutex::default() }
     }
 
     fn of(&self, cluster: &str) -> Option<Arc<Lease>> {
@@ -135,7 +136,7 @@ impl Session {
     }
 
     fn holder(&self, locks: &Locks) -> Holder {
-        Holder::here(self.id(), &locks.options.playbook, self.clock().wall())
+        Holder::here(self.id(), &locks.tag, &locks.options.playbook, self.clock().wall())
     }
 
     /// The session's clusters, each once, in an order that is the same for everybody.
@@ -210,8 +211,7 @@ impl Session {
         if let Some(previous) = &taken.previous {
             let text = previous.to_string();
             self.log(None, Level::Warn, &text);
-            let (sort, at) = (RemarkSort::Decision, self.clock().wall());
-            self.journal().note(Note::Remark { sort, id: None, at, text: self.mask(&text) });
+            self.remark(&text);
         }
         let previous = taken.previous.clone();
         self.keep(locks, identity, &wanted, taken);
@@ -223,6 +223,7 @@ impl Session {
         let on_lost = move |error: &Error| {
             if let Some(session) = session.upgrade().map(Session) {
                 session.log(None, Level::Error, error.to_string());
+                session.remark(error.message());
                 session.cancel().stop(error.clone());
             }
         };
@@ -308,6 +309,16 @@ impl Session {
         }
         drop(file);
     }
+}
+
+fn tag() -> String {
+    let mut bytes = [0_u8; 4];
+    // Where the system gives no chance, process and time of day do.
+    if getrandom::fill(&mut bytes).is_err() {
+        let now = jiff::Timestamp::now().subsec_nanosecond().cast_unsigned();
+        bytes = (std::process::id().rotate_left(16) ^ now).to_le_bytes();
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What is about to be done, in one line.

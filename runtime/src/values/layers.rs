@@ -99,7 +99,9 @@ impl Builder {
                 Source::Value(mut value @ Value::Object(_)) => {
                     anchor(&mut value, &mut Path::default());
                     if let Value::Object(map) = value {
+                        let before = values.before();
                         values.merge(map, layer, schema);
+                        values.note(before, layer);
                     }
                 }
                 Source::Value(other) => {
@@ -118,8 +120,10 @@ impl Builder {
                             values.layers.len() - 1
                         });
                         anchor(&mut assignment.value, &mut assignment.path.clone());
+                        let before = values.before();
                         values.choose(&assignment.path, schema);
                         values.assign(&assignment, layer)?;
+                        values.note(before, layer);
                     }
                 }
             }

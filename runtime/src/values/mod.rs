@@ -11,12 +11,15 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, Kind, Result};
 
+mod bundle;
+mod history;
 mod layers;
 mod path;
 mod problem;
 mod schema;
 mod set;
 
+pub use history::Former;
 pub use layers::Builder;
 pub use path::{Path, Segment};
 pub(crate) use schema::combine_as;
@@ -30,6 +33,7 @@ pub struct Values {
     layers: Vec<String>,
     /// For each leaf, the index of its layer. A leaf is what is no map and no list, or an empty one.
     origins: BTreeMap<Path, usize>,
+    replaced: Vec<history::Replaced>,
 }
 
 /// A value that is no map and no list, or an empty one.
@@ -84,10 +88,9 @@ impl Values {
         let mut leaves = Vec::new();
         for_each_leaf(&self.root, &mut |path, value| {
             let layer = self.origins.get(path).and_then(|layer| self.layers.get(*layer));
-            let secret = schema.is_some_and(|schema| schema.is_secret(path)) || is_given_secret(path, value, schema);
             leaves.push(Leaf {
                 path: path.clone(),
-                value: (!secret).then_some(value),
+                value: (!is_hidden(path, value, schema)).then_some(value),
                 layer: layer.map_or("", String::as_str),
             });
         });
@@ -277,16 +280,31 @@ fn is_absent(mut value: &Value, path: &Path) -> bool {
     false
 }
 
+/// Whether a leaf is not to be shown.
+fn is_hidden(path: &Path, value: &Value, schema: Option<&Schema>) -> bool {
+    schema.is_some_and(|schema| schema.is_secret(path)) || is_given_secret(path, value, schema)
+}
+
 /// Whether a secret seems to be written out here, in place of a reference to it.
 fn is_given_secret(path: &Path, value: &Value, schema: Option<&Schema>) -> bool {
     if !matches!(value, Value::String(_) | Value::Number(_)) {
         return false;
     }
-    let form = match path.segments().last() {
-        Some(Segment::Key(key)) => problem::SECRET_FORMS.iter().any(|(form, _)| form == key),
+    // A reference says where a secret is: `password.env`, `password.kubernetes.key`, `password.command[0]`.
+    let is_form =
+        |segment: &Segment| matches!(segment, Segment::Key(key) if problem::SECRET_FORMS.iter().any(|(f, _)| f == key));
+    let inside = |at: usize| {
+        schema.is_some_and(|s| s.is_replaced(&Path::from(&path.segments()[..at]))) && is_form(&path.segments()[at])
+    };
+    let form = path.segments().last().is_some_and(is_form) || (1..path.segments().len()).any(inside);
+    // What the schema names is what it is called: `pull_secret.server` is no secret.
+    let plain = match (path.segments().split_last(), schema) {
+        (Some((Segment::Key(key), above)), Some(schema)) => {
+            !path::is_secret_word(key) && schema.known_keys(&Path::from(above)).contains(&key.as_str())
+        }
         _ => false,
     };
-    let named = path.looks_secret() && !schema.is_some_and(|s| s.is_path(path));
+    let named = path.looks_secret() && !plain && !schema.is_some_and(|s| s.is_path(path));
     !form && (named || schema.is_some_and(|s| value.is_string() && s.takes_map(path)))
 }
 

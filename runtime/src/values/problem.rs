@@ -26,8 +26,15 @@ pub(super) fn describe(schema: &Schema, values: &Values, json: &Value, error: &V
 }
 
 /// The forms of a reference to a secret, by their keys.
-pub(super) const SECRET_FORMS: [(&str, &str); 4] =
-    [("env", "{env: NAME}"), ("file", "{file: PATH}"), ("prompt", "{prompt: TEXT}"), ("generate", "{generate: NAME}")];
+pub(super) const SECRET_FORMS: [(&str, &str); 7] = [
+    ("env", "{env: NAME}"),
+    ("file", "{file: PATH}"),
+    ("prompt", "{prompt: TEXT}"),
+    ("command", "{command: [PROGRAM, …]}"),
+    ("kubernetes", "{kubernetes: {name: NAME, key: KEY}}"),
+    ("age", "{age: NAME}"),
+    ("generate", "{generate: NAME}"),
+];
 
 struct Report<'a> {
     schema: &'a Schema,

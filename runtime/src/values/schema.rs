@@ -11,13 +11,13 @@ use super::{Values, problem};
 use crate::error::{Error, Kind, Result};
 
 /// The scheme under which the schema's own files are known while it is compiled. It leads nowhere else.
-const BASE: &str = "values://playbook/";
+pub(super) const BASE: &str = "values://playbook/";
 
 /// A compiled JSON Schema (draft 2020-12) for [`Values`].
 pub struct Schema {
     validator: Validator,
-    documents: BTreeMap<String, Value>,
-    root: String,
+    pub(super) documents: BTreeMap<String, Value>,
+    pub(super) root: String,
     file: Option<String>,
 }
 
@@ -335,7 +335,7 @@ fn decode(text: &str) -> Option<String> {
 }
 
 /// A relative reference, resolved against the address of the document that holds it (RFC 3986, 5.2).
-fn join(uri: &str, file: &str) -> Option<String> {
+pub(super) fn join(uri: &str, file: &str) -> Option<String> {
     if file.contains(':') {
         return Some(file.to_owned());
     }

@@ -4,6 +4,7 @@ mod age;
 mod command;
 mod env;
 mod file;
+mod from;
 mod generate;
 mod kubernetes;
 mod prompt;
@@ -18,6 +19,7 @@ pub fn primitives() -> Vec<Primitive> {
         command::primitive(),
         env::primitive(),
         file::primitive(),
+        from::primitive(),
         generate::primitive(),
         kubernetes::primitive(),
         prompt::primitive(),

@@ -10,7 +10,7 @@ use windlass::{Io, Machine};
 use windlass_runtime::journal::{Journal, Point, Side, Watched};
 
 fn main() -> ExitCode {
-    let watch = std::env::var_os("DIES").map(|_| watched as fn(Arc<dyn Journal>) -> Arc<dyn Journal>);
+    let watch = std::env::var_os("DIES").map(|_| watched as windlass::Watch);
     ExitCode::from(windlass::run_on(std::env::args_os(), &Io::of_process(), &Machine { watch, ..Machine::default() }))
 }
 
@@ -28,7 +28,10 @@ fn watched(journal: Arc<dyn Journal>) -> Arc<dyn Journal> {
         if point == Point::RunStart && at == Side::After {
             started.store(true, Ordering::SeqCst);
         }
-        if at == side && (started.load(Ordering::SeqCst) || point == Point::RunStart) && kinds.iter().any(|k| k == word(point)) {
+        if at == side
+            && (started.load(Ordering::SeqCst) || point == Point::RunStart)
+            && kinds.iter().any(|k| k == word(point))
+        {
             eprintln!("\ndies {} {point:?}", if at == Side::Before { "before" } else { "after" });
             let own = rustix::process::getpid();
             rustix::process::kill_process(own, rustix::process::Signal::KILL).expect("a process can kill itself");

@@ -16,7 +16,7 @@ use crate::io::{Ui, json_escaped};
 use crate::progress::Progress;
 use crate::prompt::Terminal;
 use crate::render::Sources;
-use crate::{signals, vault, workspace};
+use crate::{journals, signals, vault, workspace};
 
 const SOURCE: &str = "<eval>";
 
@@ -28,7 +28,12 @@ pub(crate) fn run(eval: &Eval, ui: &Ui) -> Result<u8, Failed> {
     let progress = Progress::new(ui, sources.clone(), false);
     let screen = progress.screen();
     let options = LockOptions { playbook: "windlass eval".to_owned(), ..LockOptions::default() };
-    let builder = ui.machine.given_to(runtime.session(target)).vault(vault::of(&ui.machine, None)).lock(options);
+    let builder = ui
+        .machine
+        .given_to(runtime.session(target))
+        .vault(vault::of(&ui.machine, None))
+        .lock(options)
+        .journal(journals::on_demand(&ui.machine));
     let mut builder = builder.sink(progress.sink());
     if eval.read_only {
         builder = builder.access(Access::read_only());

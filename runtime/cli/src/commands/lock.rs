@@ -1,10 +1,12 @@
 //! `windlass lock`: who has the lock of each cluster; and breaking one.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use serde_json::json;
 use windlass_runtime::cluster::Cluster;
 use windlass_runtime::customer::Customer;
+use windlass_runtime::journal::{About, Journal};
 use windlass_runtime::lock::{LockOptions, LockState, break_lock, look};
 use windlass_runtime::{Error, Session};
 
@@ -15,7 +17,7 @@ use crate::failed::Failed;
 use crate::io::Ui;
 use crate::progress::Progress;
 use crate::render::Sources;
-use crate::workspace;
+use crate::{journals, workspace};
 
 pub(crate) fn run(lock: &Lock, ui: &Ui) -> Result<u8, Failed> {
     match &lock.command {
@@ -31,17 +33,14 @@ struct Place {
 }
 
 impl Place {
-    fn open(on: &LockedOn, ui: &Ui) -> Result<Self, Failed> {
-        let folder = match &on.customer {
-            Some(folder) => Some(folder.clone()),
-            None => std::env::current_dir().ok().and_then(|here| Customer::around(&here)),
-        };
-        let customer = folder.map(|folder| Customer::open(&folder)).transpose()?;
+    fn open(on: &LockedOn, journaled: bool, ui: &Ui) -> Result<Self, Failed> {
+        let customer = workspace::customer(on.customer.as_deref())?;
         let target = workspace::target(&on.cluster, customer.as_ref())?;
         let options = customer.as_ref().map_or_else(LockOptions::default, |c| LockOptions::default().as_said_by(c));
         let progress = Progress::new(ui, Sources::default(), false);
-        let session = ui.machine.given_to(workspace::runtime()?.session(target)).sink(progress.sink()).open();
-        Ok(Self { session, options })
+        let session = ui.machine.given_to(workspace::runtime()?.session(target)).sink(progress.sink());
+        let session = if journaled { session.journal(journal(customer.as_ref(), ui)?) } else { session };
+        Ok(Self { session: session.open(), options })
     }
 
     /// Looks at the lock of each cluster, each once.
@@ -66,12 +65,18 @@ impl Place {
     }
 }
 
+/// That a lock was broken is recorded where runs are.
+fn journal(customer: Option<&Customer>, ui: &Ui) -> Result<Arc<dyn Journal>, Error> {
+    let about = About { what: "lock break".to_owned(), ..About::default() };
+    Ok(ui.machine.watched(journals::open(&ui.machine, customer)?.begin(about)?))
+}
+
 fn while_running(error: Error) -> Failed {
     Failed::while_running(error, Sources::default())
 }
 
 fn show(on: &LockedOn, output: Format, ui: &Ui) -> Result<u8, Failed> {
-    let states = Place::open(on, ui)?.states().map_err(while_running)?;
+    let states = Place::open(on, false, ui)?.states().map_err(while_running)?;
     let states: Vec<LockState> = states.into_iter().map(|(_, state)| state).collect();
     match output {
         Format::Json => ui.out_json(&json!({ "locks": states })),
@@ -116,7 +121,7 @@ fn break_it(which: &BreakLock, ui: &Ui) -> Result<u8, Failed> {
     if which.reason.trim().is_empty() {
         return Err(Error::usage("--reason: it is empty").hint("say why: whose lock is broken is told").into());
     }
-    let place = Place::open(&which.on, ui)?;
+    let place = Place::open(&which.on, true, ui)?;
     let states = place.states().map_err(while_running)?;
     let held_by = |state: &LockState| state.holder.as_ref().map(|holder| holder.id.clone());
     let has_it = |state: &LockState| held_by(state).as_ref() == Some(&which.holder);
@@ -127,14 +132,21 @@ fn break_it(which: &BreakLock, ui: &Ui) -> Result<u8, Failed> {
         let other = states.iter().find(|(_, state)| held_by(state).is_some()).or(states.first());
         meant.extend(other.map(|(cluster, _)| cluster));
     }
-    let mut all = Vec::new();
-    for cluster in meant {
-        let (name, cluster, namespace) =
-            (cluster.name().to_owned(), cluster.clone(), place.options.lease_namespace().to_owned());
-        let (holder, reason) = (which.holder.clone(), which.reason.clone());
-        let breaking = async move { break_lock(&cluster, &namespace, &holder, &reason).await };
-        all.push((name, place.wait(breaking).map_err(while_running)?));
-    }
+    let broken = place.session.recorded("lock break", || {
+        let (mut all, mut texts) = (Vec::new(), Vec::new());
+        for cluster in meant {
+            let (name, cluster, namespace) =
+                (cluster.name().to_owned(), cluster.clone(), place.options.lease_namespace().to_owned());
+            let (holder, reason) = (which.holder.clone(), which.reason.clone());
+            let breaking = async move { break_lock(&cluster, &namespace, &holder, &reason).await };
+            let broken = place.wait(breaking)?;
+            texts.push(format!("broke the lock of {} on {name}: {}", broken.holder, broken.reason));
+            texts.extend(broken.in_flight.iter().map(|change| format!("it was in flight: {change}")));
+            all.push((name, broken));
+        }
+        Ok((all, texts.join("; ")))
+    });
+    let all = broken.map_err(while_running)?;
     if which.output == Format::Json {
         let broken: Vec<_> =
             all.iter().map(|(cluster, broken)| json!({ "cluster": cluster, "broken": broken })).collect();

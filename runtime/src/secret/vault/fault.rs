@@ -34,6 +34,12 @@ pub(super) enum Fault {
     },
     #[error("what is encrypted in {} is no map of names to texts{}", .path.display(), at(*.place))]
     Content { path: PathBuf, place: Option<(u64, u64)> },
+    #[error("{called} is no map of names to texts{}", at(*.place))]
+    Plain { called: String, place: Option<(u64, u64)> },
+    #[error("{} was changed by someone else in the meantime", .path.display())]
+    Changed { path: PathBuf },
+    #[error("{} has other values for {names}", .path.display())]
+    Taken { path: PathBuf, names: String },
     #[error("another process holds the lock {}", .path.display())]
     Locked { path: PathBuf },
 }
@@ -50,7 +56,9 @@ impl Fault {
             | Fault::TooLarge { .. }
             | Fault::BadIdentity { .. }
             | Fault::EmptyIdentity { .. }
-            | Fault::Content { .. } => Kind::Malformed,
+            | Fault::Content { .. }
+            | Fault::Plain { .. } => Kind::Malformed,
+            Fault::Changed { .. } | Fault::Taken { .. } => Kind::Conflict,
             Fault::NoIdentity { .. } => Kind::NotFound,
             Fault::Seal { fault, .. } => fault.kind(),
             Fault::Locked { .. } => Kind::Unavailable,
@@ -83,7 +91,9 @@ impl Fault {
                     .into()
             }
             Fault::Seal { fault, .. } => fault.hint().into(),
-            Fault::Content { .. } => {
+            Fault::Changed { .. } => "open it again, and make the change there".into(),
+            Fault::Taken { .. } => "--replace puts the new ones in their place".into(),
+            Fault::Content { .. } | Fault::Plain { .. } => {
                 "it is YAML or JSON, one text for each name; put numbers and the like in quotes".into()
             }
             Fault::Locked { .. } => "another run is keeping a secret: let it end (fuser shows who it is), then run again".into(),
@@ -92,6 +102,7 @@ impl Fault {
 
     fn resource(&self) -> Option<String> {
         match self {
+            Fault::Plain { .. } => None,
             Fault::Seal { fault, .. } if fault.is_of_a_recipient() => None,
             Fault::Read { path, .. }
             | Fault::Write { path, .. }
@@ -103,6 +114,8 @@ impl Fault {
             | Fault::EmptyIdentity { path }
             | Fault::Seal { path, .. }
             | Fault::Content { path, .. }
+            | Fault::Changed { path }
+            | Fault::Taken { path, .. }
             | Fault::Locked { path } => Some(path.display().to_string()),
         }
     }

@@ -9,7 +9,7 @@ mod keys;
 mod memory;
 pub(crate) mod seal;
 
-pub use age_file::AgeVault;
+pub use age_file::{AgeVault, Opened};
 pub use identity::Identity;
 pub use keys::Keys;
 pub use memory::MemoryVault;

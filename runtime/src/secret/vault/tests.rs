@@ -192,6 +192,58 @@ fn a_file_that_a_person_wrote_keeps_its_comments_and_order() {
 }
 
 #[test]
+fn a_text_is_edited_whole_unless_someone_else_was_faster() {
+    let bed = Bed::new();
+    let opened = bed.vault().open().unwrap();
+    assert_eq!(*opened.text, "");
+    bed.vault().put(&opened, "# ours\na: one-value\n").unwrap();
+    assert_eq!(*bed.vault().open().unwrap().text, "# ours\na: one-value\n");
+    assert_says(&bed.vault().put(&opened, "a: two\n").unwrap_err(), Kind::Conflict, "someone else", "open it again");
+
+    let opened = bed.vault().open().unwrap();
+    let error = bed.vault().put(&opened, "a: fine\nb: [canary]\n").unwrap_err();
+    assert_says(&error, Kind::Malformed, "the text is no map of names to texts (line 2", "quotes");
+    assert!(!format!("{error:?}").contains("canary"));
+    assert_eq!(bed.vault().put(&opened, "\"a\\nb\": value\n").unwrap_err().kind(), Kind::Usage);
+    bed.vault().keep("b", &secret("value")).unwrap();
+    assert_eq!(bed.vault().put(&opened, "").unwrap_err().kind(), Kind::Conflict);
+    assert_eq!(bed.vault().names().unwrap(), ["a", "b"]);
+}
+
+#[test]
+fn plain_maps_are_taken_in_and_nothing_is_lost() {
+    let bed = Bed::new();
+    let take = |texts: &[&str], replace| {
+        let texts: Vec<(String, &str)> = texts.iter().map(|text| ("plain.yaml".to_owned(), *text)).collect();
+        bed.vault().take_in(&texts, replace)
+    };
+    assert_eq!(take(&["# first\nb: two\na: one\n", "c: three\n"], false).unwrap(), ["a", "b", "c"]);
+    assert_eq!(bed.decrypted(), "# first\nb: two\na: one\n\"c\": \"three\"\n");
+    assert_eq!(take(&["a: one\n"], false).unwrap(), Vec::<String>::new());
+    let error = take(&["a: other\nd: four\n"], false).unwrap_err();
+    assert_says(&error, Kind::Conflict, "has other values for a", "--replace");
+    assert_eq!(bed.vault().names().unwrap(), ["a", "b", "c"]);
+    assert_eq!(take(&["a: other\nd: four\n"], true).unwrap(), ["a", "d"]);
+    assert_eq!(value(&bed.vault(), "a").as_deref(), Some("other"));
+    assert_says(&take(&["- canary"], true).unwrap_err(), Kind::Malformed, "plain.yaml is no map", "YAML or JSON");
+    assert_eq!(AgeVault::names_in("a: abc\nb: abcd\n", "x").unwrap(), [("a".into(), false), ("b".into(), true)]);
+}
+
+#[test]
+fn a_new_recipient_reads_what_is_encrypted_anew() {
+    let bed = Bed::new();
+    let colleague = x25519::Identity::generate();
+    let with = AgeVault::of_customer(&bed.customer(), &bed.folders, vec![colleague.to_public().to_string()]);
+    assert!(!with.encrypt_anew().unwrap());
+    bed.vault().keep("a", &secret("value")).unwrap();
+    assert!(age::decrypt(&colleague, &fs::read(bed.file()).unwrap()).is_err());
+    assert!(with.encrypt_anew().unwrap());
+    assert_eq!(age::decrypt(&colleague, &fs::read(bed.file()).unwrap()).unwrap(), b"\"a\": \"value\"\n");
+    assert!(bed.vault().encrypt_anew().unwrap());
+    assert!(age::decrypt(&colleague, &fs::read(bed.file()).unwrap()).is_err());
+}
+
+#[test]
 fn armour_and_links_stay() {
     let bed = Bed::new();
     let key: x25519::Recipient = bed.identity().public_key().parse().unwrap();

@@ -20,7 +20,7 @@ impl Who {
     #[must_use]
     pub fn here() -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
-        let user = || rustix::process::getuid().as_raw().to_string();
+        let user = || format!("uid-{}", rustix::process::getuid().as_raw());
         let system = rustix::system::uname();
         let zone = jiff::tz::TimeZone::system();
         Self {
@@ -33,5 +33,12 @@ impl Who {
             zone: zone.iana_name().unwrap_or("UTC").to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
+    }
+
+    /// The user and the machine, as people know them, in one word: `alice@bastion`.
+    #[must_use]
+    pub fn named(&self) -> String {
+        let one_word = |text: &str| text.replace(|c: char| c.is_whitespace() || c.is_control() || c == '/', "-");
+        format!("{}@{}", one_word(&self.user), one_word(&self.machine))
     }
 }
