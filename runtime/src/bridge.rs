@@ -116,11 +116,11 @@ impl Bridge {
         let is_outside = self.simulation.is_some() && grace > CHANGE_GRACE;
         let (handle, simulated) = (self.handle.clone(), clock.clone());
         let rest = async move {
-            match is_outside {
-                _ if grace.is_zero() => {}
+            if is_outside {
                 // Timers of the machine's are in a runtime of their own.
-                true => drop(handle.spawn(RealClock::new().sleep(grace)).await),
-                false => simulated.sleep(grace).await,
+                drop(handle.spawn(RealClock::new().sleep(grace)).await);
+            } else if !grace.is_zero() {
+                simulated.sleep(grace).await;
             }
         };
         let future = until_stopped(cancel.clone(), clock.clone(), rest, future);

@@ -46,7 +46,7 @@ pub struct Call<'a> {
 pub struct Computer(bridge::Bridge);
 
 impl Computer {
-    /// Does it. On a simulated target it takes no time.
+    /// Does it. On a simulated target it takes no time. It goes on to its end, whatever becomes of the change.
     ///
     /// # Errors
     /// The work's own, or [`Kind::Internal`] for a panic inside.

@@ -239,15 +239,6 @@ impl Programs {
         let (cancel, tell) = (self.cancel.clone(), self.tell.clone());
         self.bridge.beside(&self.clock, |clock| child.run(cancel, clock, tell)).await
     }
-
-    /// Computes something that takes longer than a moment, on a thread of its own: what a worker thread computes keeps others
-    /// waiting. It goes on to its end, whatever becomes of the change.
-    ///
-    /// # Errors
-    /// The computation's own.
-    pub async fn compute<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        self.bridge.compute_beside(work).await
-    }
 }
 
 impl Call<'_> {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use windlass_runtime::change::{Acted, Change, Inverse, Op, Outcome, Part, Plan, Resource};
 use windlass_runtime::cluster::Take;
+use windlass_runtime::state_folder::own_folder;
 use windlass_runtime::{Call, Computer, Error, Kind, Options, Result, primitive};
 
 use super::copying::{self, Hashes, count, difference, hashes, needs_tools};
@@ -229,7 +230,7 @@ fn below(path: &Path, name: &str) -> PathBuf {
     if name.is_empty() { path.to_owned() } else { path.join(name) }
 }
 
-fn unwritable(path: &Path, error: std::io::Error) -> Error {
+fn unwritable(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::new(Kind::System, format!("{} cannot be written", path.display()))
         .hint("may this user write there, and is there room?")
         .source(error)
@@ -239,8 +240,7 @@ fn unwritable(path: &Path, error: std::io::Error) -> Error {
 fn place_files(archive: impl std::io::Read, single: &str, path: &Path, there: &Hashes, wanted: &Hashes) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = path.parent().unwrap_or(Path::new("."));
-    // Only its owner can look into it.
-    let stage = tempfile::Builder::new().prefix(".windlass-").tempdir_in(folder).map_err(|e| unwritable(path, e))?;
+    let stage = own_folder(folder, ".windlass-").map_err(|e| unwritable(path, e))?;
     let mut staged: Vec<(PathBuf, PathBuf)> = Vec::new();
     copying::unpack(archive, single, there, |name, mode, content| {
         let place = below(path, name);

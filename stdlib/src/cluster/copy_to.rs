@@ -210,7 +210,6 @@ impl Work {
 
 #[cfg(test)]
 mod tests {
-
     use serde_json::json;
     use windlass_runtime::change::{Probed, ResultWord};
     use windlass_runtime::journal::Journal as _;

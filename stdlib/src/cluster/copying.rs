@@ -315,7 +315,7 @@ pub(super) fn hashes_here<'a>(path: &Path, names: impl Iterator<Item = &'a Strin
     let mut hashes = Hashes::new();
     for name in names {
         let path = if name.is_empty() { path.to_owned() } else { path.join(name) };
-        let unreadable = |e| Error::new(Kind::System, format!("{} cannot be read", path.display())).source(e);
+        let unreadable = |e| unreadable(&path, e);
         if path.symlink_metadata().is_ok_and(|about| about.is_file()) {
             let mut file = std::fs::File::open(&path).map_err(unreadable)?;
             hashes.insert(name.clone(), hashed(&mut file, std::io::sink()).map_err(unreadable)?.1);

@@ -53,7 +53,7 @@ impl Place {
 }
 
 /// How long a question to a container may take.
-pub(super) const ASKING: Duration = Duration::from_secs(60);
+const ASKING: Duration = Duration::from_secs(60);
 
 /// Ends what takes longer than this.
 pub(super) async fn within<T>(cluster: &Cluster, work: impl Future<Output = Result<T>>, limit: Duration) -> Result<T> {

@@ -63,10 +63,7 @@ impl Taint {
     /// take it away.
     fn of_kubectl(written: &str) -> Result<Self> {
         let (taint, remove) = written.strip_suffix('-').map_or((written, false), |taint| (taint, true));
-        let (key, effect) = match taint.split_once(':') {
-            Some((key, effect)) => (key, Some(effect_of(effect)?)),
-            None => (taint, None),
-        };
+        let (key, effect) = key_and_effect(taint)?;
         let (key, value) = key.split_once('=').unwrap_or((key, ""));
         if effect.is_none() && !remove {
             let error = Error::usage(format!("the taint {written:?} has no effect"));
@@ -76,11 +73,12 @@ impl Taint {
     }
 }
 
-/// The effect of this name.
-pub(super) fn effect_of(word: &str) -> Result<Effect> {
+/// What stands before the effect of a taint, and the effect, if there is one: `dedicated:NoSchedule`.
+pub(super) fn key_and_effect(written: &str) -> Result<(&str, Option<Effect>)> {
+    let Some((key, word)) = written.split_once(':') else { return Ok((written, None)) };
     let unknown =
         |_| Error::usage(format!("a taint has no effect {word:?}")).hint(format!("write {}", Effect::expects()));
-    Effect::from_value(Value::Text(word.to_owned())).map_err(unknown)
+    Ok((key, Some(Effect::from_value(Value::Text(word.to_owned())).map_err(unknown)?)))
 }
 
 /// One taint or a list of them.

@@ -7,7 +7,7 @@ use windlass_runtime::{Call, Result, Value, primitive};
 use super::OnCluster;
 use super::edit;
 use super::node_name::NodeName;
-use super::taint::{Taint, effect_of, wish};
+use super::taint::{Taint, key_and_effect, wish};
 
 /// Taints by their keys, as kubectl takes them: `"dedicated"`, `"dedicated:NoSchedule"`; one or a list.
 #[derive(Debug, Clone)]
@@ -23,16 +23,13 @@ impl FromValue for Keys {
             Value::List(_) => Vec::<String>::from_value(value)?,
             one => vec![String::from_value(one)?],
         };
-        written.into_iter().map(removal).collect::<Result<_, _>>().map(Self)
+        written.iter().map(|one| removal(one)).collect::<Result<_, _>>().map(Self)
     }
 }
 
-fn removal(written: String) -> Result<Taint, Mismatch> {
-    let (key, effect) = match written.split_once(':') {
-        Some((key, effect)) => (key.to_owned(), Some(effect_of(effect).map_err(Mismatch::Refused)?)),
-        None => (written, None),
-    };
-    Ok(Taint { key, value: String::new(), effect, remove: true })
+fn removal(written: &str) -> Result<Taint, Mismatch> {
+    let (key, effect) = key_and_effect(written).map_err(Mismatch::Refused)?;
+    Ok(Taint { key: key.to_owned(), value: String::new(), effect, remove: true })
 }
 
 /// Takes taints away from a node, by key, or by key and effect. Its other taints stay.

@@ -85,16 +85,12 @@ const KNOWN: &[(&str, Kind, &str)] = &[
         Kind::Unavailable,
         "is the name right, and can this machine resolve it? A proxy is given by `network`",
     ),
-    (
-        "connection refused",
-        Kind::Unavailable,
-        "is the server up, and reachable from here? A proxy is given by `network`",
-    ),
-    ("i/o timeout", Kind::Unavailable, "is the server up, and reachable from here? A proxy is given by `network`"),
-    ("no route to host", Kind::Unavailable, "is the server up, and reachable from here? A proxy is given by `network`"),
+    ("connection refused", Kind::Unavailable, UNREACHABLE),
+    ("i/o timeout", Kind::Unavailable, UNREACHABLE),
+    ("no route to host", Kind::Unavailable, UNREACHABLE),
     ("network is unreachable", Kind::Unavailable, "has this machine a network? A proxy is given by `network`"),
     ("chart version", Kind::NotFound, "does the repository have this version? helm::repo fetches its index again"),
-    ("404 Not Found", Kind::NotFound, "does the repository have this chart in this version?"),
+    ("404 Not Found", Kind::NotFound, NO_SUCH_VERSION),
     ("FetchReference", Kind::NotFound, "does the registry have this chart in this version?"),
     ("unable to locate any tags", Kind::NotFound, "does the registry have this chart?"),
     (
@@ -122,6 +118,15 @@ const KNOWN: &[(&str, Kind, &str)] = &[
 /// What to do where somebody is to say who he is.
 const CREDENTIALS: &str = "give credentials: helm::repo(name, url, #{ username: …, password: … })";
 
+/// What to do where a server cannot be talked to.
+const UNREACHABLE: &str = "is the server up, and reachable from here? A proxy is given by `network`";
+
+/// What to do where a server answers that something is wrong with it.
+const TROUBLE: &str = "the server itself has trouble: try again later, or ask who runs it";
+
+/// What to do where a repository does not have what was asked for.
+const NO_SUCH_VERSION: &str = "does the repository have this chart in this version?";
+
 /// The error of a run of Helm that failed while `doing` something.
 pub(super) fn of(finished: &Finished, doing: &str) -> Error {
     let said = said(&String::from_utf8_lossy(&finished.stderr));
@@ -132,8 +137,8 @@ pub(super) fn of(finished: &Finished, doing: &str) -> Error {
     };
     let known = KNOWN.iter().find(|(mark, ..)| said.contains(mark));
     let (kind, hint) = match (status(&said), known) {
-        (Some(404 | 410), _) => (Kind::NotFound, "does the repository have this chart in this version?"),
-        (Some(500..), _) => (Kind::Unavailable, "the server itself has trouble: try again later, or ask who runs it"),
+        (Some(404 | 410), _) => (Kind::NotFound, NO_SUCH_VERSION),
+        (Some(500..), _) => (Kind::Unavailable, TROUBLE),
         (_, Some((_, kind, hint))) => (*kind, *hint),
         _ => (Kind::Rejected, "this is what Helm says; the values and the chart are given as to `helm upgrade`"),
     };
@@ -156,11 +161,9 @@ pub(super) fn of_index(finished: &Finished, url: &str) -> Error {
     let (kind, hint) = match (status(&cause), known) {
         (Some(401 | 403), _) => (Kind::Forbidden, CREDENTIALS),
         (Some(404 | 410), _) => (Kind::NotFound, folder),
-        (Some(_), _) => (Kind::Unavailable, "the server itself has trouble: try again later, or ask who runs it"),
+        (Some(_), _) => (Kind::Unavailable, TROUBLE),
         (None, Some((_, kind, hint))) => (*kind, *hint),
-        (None, None) if cause.contains("Get \"") => {
-            (Kind::Unavailable, "is the server up, and reachable from here? A proxy is given by `network`")
-        }
+        (None, None) if cause.contains("Get \"") => (Kind::Unavailable, UNREACHABLE),
         (None, None) => (Kind::Malformed, folder),
     };
     Error::new(kind, format!("{doing}: {cause}")).hint(hint)

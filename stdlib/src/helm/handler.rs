@@ -1,13 +1,13 @@
 //! How it is found out whether a change of a release took effect, and how it is taken back.
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use windlass_runtime::change::{Change, Handler, Op, PartImage, Probed, Recipe, Resource};
 use windlass_runtime::journal::{Entry, EntryId};
 use windlass_runtime::{Call, Error, Kind, Result};
 
 use super::operation::{How, Made, TIMEOUT, image, rollback, unchanged, uninstall};
-use super::release::{At, Revision, recovery};
+use super::release::{At, Revision, description, recovery};
 
 /// The handler's name in recipes.
 const HANDLER: &str = "helm/releases";
@@ -130,8 +130,7 @@ fn inverse(call: &Call<'_>, step: &Step, part: &PartImage) -> Result<Change> {
     };
     let before = Some(image(&last)?);
     if let Some(from) = step.from {
-        let body = last.body()?;
-        let back = body.pointer("/info/description").and_then(Json::as_str) == Some(&format!("Rollback to {from}"));
+        let back = description(&last.body()?) == Some(&format!("Rollback to {from}"));
         if back && last.status == "deployed" {
             return Ok(unchanged(&at, before, format!("it is back at revision {from} already")));
         }

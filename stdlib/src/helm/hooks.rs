@@ -51,10 +51,6 @@ impl Hooks {
     /// Those of a release, as Helm keeps or renders it, that are run at an event: `install`, `upgrade`, `rollback`, `delete`,
     /// `test`.
     pub fn of(at: &At, body: &Json, event: &'static str) -> Self {
-        let is_run = |hook: &&Json| list(hook, "/events").iter().filter_map(Json::as_str).any(|e| e.ends_with(event));
-        let manifests = list(body, "/hooks").iter().filter(is_run).filter_map(|hook| text(hook, "/manifest"));
-        // What cannot be read, Helm refuses in its own words.
-        let objects = manifests.flat_map(|manifest| objects::read(manifest, "a hook").unwrap_or_default());
         let hook = |object: Json| {
             let is_job = match kind(&object) {
                 ("Job", "batch") => true,
@@ -64,7 +60,7 @@ impl Hooks {
             let namespace = text(&object, "/metadata/namespace").unwrap_or(&at.namespace).to_owned();
             Some(Hook { namespace, is_job, name: name(&object).to_owned() })
         };
-        let mut hooks: Vec<Hook> = objects.filter_map(hook).collect();
+        let mut hooks: Vec<Hook> = objects::of_hooks(body, event, true).filter_map(hook).collect();
         hooks.sort();
         hooks.dedup();
         Self { at: at.clone(), event, hooks, told: Arc::default() }

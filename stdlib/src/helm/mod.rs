@@ -69,8 +69,6 @@ pub(crate) fn with_handlers(package: Package) -> Package {
 }
 
 #[cfg(test)]
-mod signed;
-#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;

@@ -41,13 +41,19 @@ pub(super) fn of(body: &Json, name: &str) -> Result<Vec<Json>> {
     read(manifest, &format!("the manifest of HelmRelease/{name}"))
 }
 
+/// The objects of those hooks of a release that are run at an event (`upgrade`: before and after it), or of all others.
+/// What cannot be read, Helm refuses in its own words.
+pub(super) fn of_hooks(body: &Json, event: &str, is_run: bool) -> impl Iterator<Item = Json> {
+    let runs = move |hook: &Json| list(hook, "/events").iter().filter_map(Json::as_str).any(|e| e.ends_with(event));
+    let hooks = list(body, "/hooks").iter().filter(move |hook| runs(hook) == is_run);
+    let manifests = hooks.filter_map(|hook| hook.get("manifest")?.as_str());
+    manifests.flat_map(|manifest| read(manifest, "a hook").unwrap_or_default())
+}
+
 /// What hooks of a release make and its uninstallation does not run: Helm leaves that alone.
 pub(super) fn left_by_hooks(body: &Json) -> Vec<Json> {
-    let goes = |hook: &Json| list(hook, "/events").iter().filter_map(Json::as_str).any(|e| e.ends_with("delete"));
-    let manifests =
-        list(body, "/hooks").iter().filter(|hook| !goes(hook)).filter_map(|hook| hook.get("manifest")?.as_str());
     let mut objects: Vec<Json> = Vec::new();
-    for object in manifests.flat_map(|manifest| read(manifest, "a hook").unwrap_or_default()) {
+    for object in of_hooks(body, "delete", false) {
         if !objects.iter().any(|known| is_same(known, &object)) {
             objects.push(object);
         }

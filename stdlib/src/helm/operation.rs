@@ -11,7 +11,7 @@ use windlass_runtime::call::Teller;
 use windlass_runtime::change::{Act, Acted, Change, Inverse, Op, Outcome, Part, Plan};
 use windlass_runtime::child::{Child, Programs};
 use windlass_runtime::cluster::Cluster;
-use windlass_runtime::{Call, Clock, Error, Kind, Result};
+use windlass_runtime::{Call, Clock, Computer, Error, Kind, Result};
 
 use super::handler::recipe;
 use super::hooks::Hooks;
@@ -106,11 +106,11 @@ impl Operation {
     /// Runs it as a change does. Helm gets its time to end in order.
     pub fn act(self, call: &Call<'_>) -> Act {
         call.grant(CHANGE_GRACE);
-        let (programs, clock) = (call.programs(), call.clock());
-        Box::new(move || Box::pin(async move { self.run(&programs, &clock).await.map(|acted| vec![acted]) }))
+        let (programs, computer, clock) = (call.programs(), call.computer(), call.clock());
+        Box::new(move || Box::pin(async move { self.run(&programs, &computer, &clock).await.map(|acted| vec![acted]) }))
     }
 
-    async fn run(self, programs: &Programs, clock: &Arc<dyn Clock>) -> Result<Acted> {
+    async fn run(self, programs: &Programs, computer: &Computer, clock: &Arc<dyn Clock>) -> Result<Acted> {
         let Self { at, helm, child, doing, hooks, tell, makes } = self;
         let (following, running) = (pin!(hooks.clone().follow(tell)), pin!(programs.run(child)));
         let ended = match select(running, following).await {
@@ -123,7 +123,7 @@ impl Operation {
             Ok(()) => Ok(Acted::Done(match at.last().await? {
                 Some(last) if last.status != "uninstalled" => {
                     // Unpacked where it keeps nobody waiting.
-                    Some(programs.compute(move || image(&last)).await?)
+                    Some(computer.run(move || image(&last)).await?)
                 }
                 _ => None,
             })),

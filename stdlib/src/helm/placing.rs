@@ -217,14 +217,14 @@ fn change(
         true => Plan::Unchanged("it is as before already".to_owned()),
         false => Plan::Act { op, diff: steps.moves.iter().map(line).collect(), note: None },
     };
-    let (probe, kept, programs) = (steps.recipe()?, kept(call)?, call.programs());
+    let (probe, kept, computer) = (steps.recipe()?, kept(call)?, call.computer());
     let act: Act = Box::new(move || {
         Box::pin(async move {
             let Ended { after, writes, helm } = ended;
             if !writes {
                 return Ok(vec![Acted::Assumed("a rehearsal writes no files on this machine".to_owned())]);
             }
-            let done = programs.compute(move || steps.run(&contents, &kept)).await;
+            let done = computer.run(move || steps.run(&contents, &kept)).await;
             drop(helm);
             Ok(vec![match done {
                 Ok(()) => Acted::Done(after),

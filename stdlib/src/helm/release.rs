@@ -188,22 +188,22 @@ impl Revision {
         if number == self.number.to_string() {
             return Ok(true);
         }
-        Ok(body()?.pointer("/info/description").and_then(Json::as_str) == Some(&format!("Rollback to {number}")))
+        Ok(description(&body()?) == Some(&format!("Rollback to {number}")))
     }
 
     /// Whether it is the one that was meant to be made, and not another's of the same number.
     pub fn is_made_by(&self, mark: &Mark) -> bool {
-        let description = || {
-            let body = self.body().ok()?;
-            Some(body.pointer("/info/description")?.as_str()?.to_owned())
-        };
         match mark {
             Mark::Intent(intent) => self.intent.as_ref() == Some(intent),
             // While it is made, and after it has failed, the description says something else.
             Mark::RollbackTo(_) if self.status == "pending-rollback" => true,
-            Mark::RollbackTo(number) => description().is_none_or(|said| {
-                said == format!("Rollback to {number}") || (self.status == "failed" && said.starts_with("Rollback "))
-            }),
+            Mark::RollbackTo(number) => {
+                let body = self.body().unwrap_or_default();
+                description(&body).is_none_or(|said| {
+                    said == format!("Rollback to {number}")
+                        || (self.status == "failed" && said.starts_with("Rollback "))
+                })
+            }
         }
     }
 
@@ -246,6 +246,11 @@ fn summary(body: &Json, revision: &Revision) -> Json {
         "updated": at("/info/last_deployed"),
         "description": at("/info/description"),
     })
+}
+
+/// What Helm says has been done to a release, in what it keeps of it.
+pub(super) fn description(body: &Json) -> Option<&str> {
+    body.pointer("/info/description")?.as_str()
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The verbs together: what one leaves, another reads.
 
+mod signed;
+
 use serde_json::json;
 
 use super::testing::with_each;

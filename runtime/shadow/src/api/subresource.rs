@@ -17,6 +17,7 @@ use super::{objects, reviews};
 use crate::Json;
 use crate::catalog::{ResourceType, Subresource};
 use crate::container::{self, Session, Streams, What};
+use crate::controllers::fields::is_true;
 use crate::error::ApiError;
 use crate::object::{name, namespace, text, uid};
 use crate::world::{Objects, World};
@@ -149,8 +150,7 @@ fn forward(world: &World, request: &Request<'_>, kind: &Arc<ResourceType>) -> Re
             "the simulated cluster speaks v4.channel.k8s.io to ports: query parameter \"ports\" is required",
         ));
     }
-    let mut conditions = pod.pointer("/status/conditions").and_then(Json::as_array).into_iter().flatten();
-    let is_ready = conditions.any(|c| c["type"] == "ContainersReady" && c["status"] == "True");
+    let is_ready = is_true(&pod["status"], "ContainersReady");
     Ok(Answer::session(Session::new(What::Ports { ports, is_ready }, request.headers)?))
 }
 

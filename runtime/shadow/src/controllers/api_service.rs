@@ -4,6 +4,7 @@
 
 use serde_json::json;
 
+use super::endpointslice::{self, NAME_LABEL};
 use super::fields::{items, place_condition, stamp, text};
 use super::{Context, Controller, Next, Seen, View};
 use crate::Json;
@@ -15,8 +16,6 @@ use crate::world::Objects;
 const MANAGER: &str = "kube-apiserver";
 const RESOURCE: &str = "apiservices.apiregistration.k8s.io";
 const SERVICES: &str = "services";
-const SLICES: &str = "endpointslices.discovery.k8s.io";
-const SERVICE_OF_SLICE: &str = "kubernetes.io/service-name";
 
 /// The controller.
 pub(super) struct ApiServices;
@@ -27,7 +26,7 @@ impl Controller for ApiServices {
     }
 
     fn watches(&self) -> &'static [&'static str] {
-        &[RESOURCE, SERVICES, SLICES]
+        &[RESOURCE, SERVICES, endpointslice::RESOURCE]
     }
 
     fn keys(&mut self, world: &dyn Objects, _: &View, change: &Seen) -> Vec<Key> {
@@ -36,7 +35,7 @@ impl Controller for ApiServices {
         }
         let service = match change.of(SERVICES) {
             true => &*change.key.name,
-            false => text(&change.object["metadata"]["labels"][SERVICE_OF_SLICE]),
+            false => text(&change.object["metadata"]["labels"][NAME_LABEL]),
         };
         let all = world.list(RESOURCE, None);
         let behind = all.iter().filter(|api| {
@@ -87,8 +86,8 @@ fn unavailable(world: &dyn Objects, asked: &Json) -> Option<(&'static str, Strin
         ));
     };
     let port = text(&served["name"]);
-    let all = world.list(SLICES, Some(namespace));
-    let mut slices = all.iter().filter(|slice| slice["metadata"]["labels"][SERVICE_OF_SLICE] == name).peekable();
+    let all = world.list(endpointslice::RESOURCE, Some(namespace));
+    let mut slices = all.iter().filter(|slice| slice["metadata"]["labels"][NAME_LABEL] == name).peekable();
     if slices.peek().is_none() {
         return Some((
             "EndpointsNotFound",

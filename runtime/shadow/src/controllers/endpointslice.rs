@@ -17,8 +17,9 @@ use crate::store::Key;
 use crate::world::{Deletion, Objects};
 
 const SERVICES: &str = "services";
-const RESOURCE: &str = "endpointslices.discovery.k8s.io";
-const NAME_LABEL: &str = "kubernetes.io/service-name";
+pub(super) const RESOURCE: &str = "endpointslices.discovery.k8s.io";
+/// The label with the name of the Service that a slice is of.
+pub(crate) const NAME_LABEL: &str = "kubernetes.io/service-name";
 const MANAGED_BY: &str = "endpointslice.kubernetes.io/managed-by";
 const CONTROLLER: &str = "endpointslice-controller.k8s.io";
 const MOST: usize = 100;

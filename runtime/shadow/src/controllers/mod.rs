@@ -17,7 +17,7 @@ mod deployment;
 mod disruption;
 pub(crate) mod driver;
 mod endpoints;
-mod endpointslice;
+pub(crate) mod endpointslice;
 pub(crate) mod fields;
 mod garbage;
 mod history;

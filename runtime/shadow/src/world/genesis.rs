@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Objects, World, Writer};
+use crate::controllers::endpointslice::NAME_LABEL;
 use crate::error::ApiError;
 
 /// The priority classes that every cluster has.
@@ -72,7 +73,7 @@ impl World {
                 "endpointslices.discovery.k8s.io",
                 json!({
                     "kind": "EndpointSlice", "apiVersion": "discovery.k8s.io/v1",
-                    "metadata": named(json!({"kubernetes.io/service-name": "kubernetes"})),
+                    "metadata": named(json!({NAME_LABEL: "kubernetes"})),
                     "addressType": "IPv4", "endpoints": [{"addresses": [ADDRESS], "conditions": {"ready": true}}],
                     "ports": ports,
                 }),

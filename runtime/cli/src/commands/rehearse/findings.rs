@@ -244,7 +244,7 @@ fn head(text: &mut String, style: Style, words: &str, more: &str) {
 }
 
 /// Whether a run would change something by this: what is only assumed here (a command in a container) is done there.
-pub(super) fn would_change(item: &OutcomeItem) -> bool {
+fn would_change(item: &OutcomeItem) -> bool {
     item.result.took_effect() || item.result == ResultWord::Assumed
 }
 

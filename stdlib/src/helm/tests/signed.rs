@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use windlass_testbed::skip_or_fail;
 
-use super::testing::{With, chart, with_each};
+use crate::helm::testing::{With, chart, with_each};
 use crate::testing::{Bed, on};
 
 /// An author's keys, in a folder of their own.
@@ -98,7 +98,7 @@ fn what_its_author_has_signed_is_taken_and_nothing_else(bed: Bed) {
         *bytes.last_mut().unwrap() ^= 1;
         std::fs::write(&archive, bytes).unwrap();
         refused(&archive, &author, "not what its author has signed");
-        std::fs::remove_file(super::chart::signature(&archive)).unwrap();
+        std::fs::remove_file(crate::helm::chart::signature(&archive)).unwrap();
         refused(&archive, &author, "a signed chart has a .prov beside its archive");
     });
 }
