@@ -14,6 +14,7 @@ mod load;
 mod order;
 mod resume;
 mod run;
+mod scripts;
 mod select;
 mod upcoming;
 

@@ -133,7 +133,12 @@ fn named(object: &Json) -> Option<String> {
     let (kind, name) = (text("/kind"), text("/metadata/name"));
     // A release has one more revision where its upgrade was killed, and a CronJob a Job for each time that it was due.
     let counts = name.starts_with("sh.helm.release.") || text("/metadata/ownerReferences/0/kind") == "CronJob";
-    (!MADE.contains(&kind) && !counts).then(|| format!("{kind}/{name} in {}", text("/metadata/namespace")))
+    // What is the server's own says where it listens, and by whose authority.
+    let owners = object.pointer("/metadata/managedFields").and_then(Json::as_array).into_iter().flatten();
+    let managers: BTreeSet<&str> = owners.filter_map(|owner| owner["manager"].as_str()).collect();
+    let of_the_server = managers == BTreeSet::from(["kube-apiserver"]);
+    (!MADE.contains(&kind) && !counts && !of_the_server)
+        .then(|| format!("{kind}/{name} in {}", text("/metadata/namespace")))
 }
 
 /// An object without what differs from cluster to cluster, and from key to key.
@@ -163,7 +168,7 @@ fn comparable(object: &Json) -> Json {
 
 /// The certificate of the cluster's own authority.
 fn is_of_the_cluster(object: &serde_json::Map<String, Json>) -> bool {
-    ["kube-root-ca.crt", "extension-apiserver-authentication"].iter().any(|name| object["metadata"]["name"] == *name)
+    object["metadata"]["name"] == "kube-root-ca.crt"
 }
 
 /// What is generated, or given by the server: addresses, volumes, certificates.

@@ -304,6 +304,13 @@ pub struct StepPast {
 }
 
 impl StepPast {
+    /// Why it was left out, by a person who was asked.
+    #[must_use]
+    pub fn left_out(&self) -> Option<String> {
+        let report = self.report.as_ref().filter(|report| report.status == crate::report::StepStatus::Skipped)?;
+        Some(report.reason.clone().unwrap_or_default())
+    }
+
     /// Whether it is done.
     #[must_use]
     pub fn is_done(&self) -> bool {

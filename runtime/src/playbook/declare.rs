@@ -1,6 +1,6 @@
 //! Declaring steps: what a unit's top level does, and all that it may do.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
@@ -309,26 +309,6 @@ pub(super) fn check_key(key: &str) -> Result<()> {
     }
     Err(Error::usage(format!("{key:?} cannot be a step's key"))
         .hint("a key has letters, digits and - _ . / and is typed on the command line, such as storage/openebs"))
-}
-
-/// The texts of units and of what they import, by the names under which they run.
-pub(crate) fn declared_scripts(session: &Session, units: &[Arc<Unit>]) -> BTreeMap<String, String> {
-    fn add(session: &Session, source: &str, text: String, ast: &AST, into: &mut BTreeMap<String, String>) {
-        if into.insert(source.to_owned(), text).is_some() {
-            return;
-        }
-        for import in crate::analysis::calls_and_imports(ast).imports {
-            // One that is not there fails where it is imported.
-            if let Ok((name, text)) = check_import(session, source, &import)
-                && let Ok(ast) = session.runtime().engine().compile(&text)
-            {
-                add(session, &name, text, &ast, into);
-            }
-        }
-    }
-    let mut scripts = BTreeMap::new();
-    units.iter().for_each(|unit| add(session, &unit.source, unit.text.clone(), &unit.ast, &mut scripts));
-    scripts
 }
 
 /// Whether a script declares steps: it, or what it imports, calls `step` or `include_steps`.

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::declare::declared_scripts;
 use super::load::Prepared;
 use super::run::Run;
+use super::scripts::declared_scripts;
 use super::select::Selection;
 use crate::change::{Probed, ResultWord};
 use crate::event::Level;
@@ -65,6 +65,7 @@ impl Prepared {
         let spared = if resume.redo.is_empty() { BTreeMap::new() } else { redo.left_out(&self.steps)? };
         let is_redone = |key: &str| !resume.redo.is_empty() && !spared.contains_key(key);
         let mut left_out = past.left_out.clone();
+        left_out.extend(past.steps.iter().filter_map(|(key, step)| Some((key.clone(), step.left_out()?))));
         left_out.extend(selection.left_out(&self.steps)?);
         left_out.retain(|key, _| !is_redone(key));
         let done: BTreeMap<String, String> = past
@@ -100,12 +101,12 @@ impl Prepared {
     fn check_same(&self, past: &Past, resume: &Resume) -> Result<()> {
         let session = &self.session;
         let start = self.run_start(&BTreeMap::new())?;
+        let present = start.identities.as_object().into_iter().flatten();
         let recorded = past.identities.as_object().into_iter().flatten();
         for (name, was) in recorded {
-            if let Some(is) = start.identities.get(name)
-                && is != was
-            {
-                let text = format!("the cluster {name} is not the one of the run: that was {was}, this is {is}");
+            if present.clone().count() > 0 && present.clone().all(|(_, is)| is != was) {
+                let is: Vec<String> = present.map(|(name, is)| format!("{name} ({is})")).collect();
+                let text = format!("the run was made on the cluster {name} ({was}), and this is {}", is.join(", "));
                 return Err(
                     Error::new(Kind::Conflict, text).hint("use the kubeconfig of that cluster, or start a new run")
                 );

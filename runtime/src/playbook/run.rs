@@ -129,7 +129,7 @@ impl<'a> Runner<'a> {
             let report = match self.hindrance(step, over) {
                 Some((status, reason)) => self.empty_report(step, status, reason),
                 None => match asked(self.session, step, index, self.prepared.steps.len()) {
-                    Some((status, reason)) => self.empty_report(step, status, reason),
+                    Some((status, reason)) => self.decided(step, index, status, reason),
                     None => self.run_step(step, u32::try_from(index).unwrap_or(u32::MAX)),
                 },
             };
@@ -184,6 +184,16 @@ impl<'a> Runner<'a> {
         }
         let need = step.options.needs.iter().find(|need| self.spoilt.contains(*need))?;
         Some((StepStatus::Blocked, Some(format!("needs \"{need}\", which is not done"))))
+    }
+
+    /// What a person decided about a step, which is recorded: it stays so when the run is resumed.
+    fn decided(&self, step: &Step, index: usize, status: StepStatus, reason: Option<String>) -> StepReport {
+        let mut report = self.empty_report(step, status, reason);
+        if status == StepStatus::Skipped {
+            self.session.remark(&format!("step \"{}\" was skipped by hand", step.key));
+            self.keep(u32::try_from(index).unwrap_or(u32::MAX), 0, None, &mut report);
+        }
+        report
     }
 
     fn empty_report(&self, step: &Step, status: StepStatus, reason: Option<String>) -> StepReport {
