@@ -333,7 +333,8 @@ fn secrets_come_back_by_reference_and_stand_in_no_file() {
     let error = report.steps[1].error.clone().unwrap_or_else(|| panic!("{report:#?}"));
     assert_eq!(error["message"], "the environment variable NO_SUCH_DB is not set", "{error}");
     for file in files(&user.home.path().join("state")) {
-        let bytes = std::fs::read(&file).unwrap();
+        // The log of the database goes when the last session closes it.
+        let Ok(bytes) = std::fs::read(&file) else { continue };
         for form in forms(CANARY) {
             assert!(!bytes.windows(form.len()).any(|window| window == form), "{} has it", file.display());
         }
