@@ -1,6 +1,8 @@
 //! Where intents and results are written: the intent before a change acts, the result after.
 
+mod entries;
 mod fault;
+mod hashes;
 mod listing;
 mod memory;
 mod on_demand;

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashSet};
 use rusqlite::params;
 use serde_json::Value as Json;
 
+use super::entries::path_of;
 use super::records::{BranchKey, Past, PlannedStep, StepPast, Undoes};
-use super::seal::DataKey;
+use super::seal::{DataKey, about_branch, about_once, about_step};
 use super::store::Store;
-use super::stored::{about_branch, about_once, about_step, path_of};
 use crate::Result;
 use crate::change::ResultWord;
 use crate::report::StepReport;

@@ -9,6 +9,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::fault::Fault;
+use super::records::EntryId;
 use crate::{Error, Result};
 
 const NONCE: usize = 24;
@@ -68,6 +69,26 @@ impl DataKey {
         let bytes = mac.finalize().into_bytes();
         bytes.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
+}
+
+/// What a value that a step gets back is sealed as.
+pub(super) fn about_once(run: &str, step: &str, name: &str) -> String {
+    format!("{run} once {step} {name}")
+}
+
+/// What a branch's result is sealed as.
+pub(super) fn about_branch(run: &str, step: &str, path: &str) -> String {
+    format!("{run} branch {step} {path}")
+}
+
+/// What a column of a step is sealed as.
+pub(super) fn about_step(run: &str, step: &str, column: &str) -> String {
+    format!("{run} step {step} {column}")
+}
+
+/// What a column of a change is sealed as.
+pub(super) fn about_change(run: &str, id: &EntryId, column: &str) -> String {
+    format!("{run} change {id} {column}")
 }
 
 fn random(bytes: &mut [u8]) -> Result<()> {

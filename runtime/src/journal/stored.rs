@@ -1,22 +1,22 @@
 //! The journal of one run in a file.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
 
 use super::Journal;
+use super::entries::{SealedIntent, entries, path_text};
+use super::hashes::Hashes;
 use super::listing::RunLine;
 use super::records::{
     EarlierRun, Entry, EntryId, Intent, Note, Past, ResultRecord, RunStart, StepRecord, StepStart, Undoes,
 };
-use super::seal::DataKey;
+use super::seal::{DataKey, about_branch, about_change, about_once, about_step};
 use super::store::Store;
-use crate::change::{Inverse, Op, PartImage, Recipe, Resource};
+use crate::change::{Inverse, Op, PartImage, Resource};
 use crate::report::Report;
 use crate::sync::lock;
 use crate::who::Who;
@@ -59,21 +59,6 @@ pub struct ChangedResource {
     /// The difference, without secrets.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub diff: Vec<String>,
-}
-
-/// What is sealed of an intent.
-#[derive(Serialize, Deserialize)]
-struct SealedIntent {
-    parts: Vec<PartImage>,
-    probe: Recipe,
-    inverse: Inverse,
-}
-
-/// Keyed hashes of what a run was made of, so that changes of it are found.
-#[derive(Default, Serialize, Deserialize)]
-struct Hashes {
-    scripts: BTreeMap<String, String>,
-    values: BTreeMap<String, String>,
 }
 
 impl Store {
@@ -134,55 +119,6 @@ impl StoredRun {
             }
         }
     }
-
-    fn hashes(&self, start: &RunStart) -> Hashes {
-        let mut leaves = BTreeMap::new();
-        leaves_of(&start.values, String::new(), &mut leaves);
-        let hash = |name: &str, text: &str| self.key.hash(format!("{name}\0{text}").as_bytes());
-        Hashes {
-            scripts: start.scripts.iter().map(|(name, text)| (name.clone(), hash(name, text))).collect(),
-            values: leaves.into_iter().map(|(path, value)| (path.clone(), hash(&path, &value))).collect(),
-        }
-    }
-}
-
-/// What the values at the ends of the paths are, as JSON.
-fn leaves_of(value: &Json, path: String, into: &mut BTreeMap<String, String>) {
-    match value {
-        Json::Object(map) if !map.is_empty() => {
-            for (key, value) in map {
-                let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                leaves_of(value, path, into);
-            }
-        }
-        value => {
-            into.insert(path, value.to_string());
-        }
-    }
-}
-
-pub(super) fn about_once(run: &str, step: &str, name: &str) -> String {
-    format!("{run} once {step} {name}")
-}
-
-pub(super) fn about_branch(run: &str, step: &str, path: &str) -> String {
-    format!("{run} branch {step} {path}")
-}
-
-pub(super) fn about_step(run: &str, step: &str, column: &str) -> String {
-    format!("{run} step {step} {column}")
-}
-
-fn about_change(run: &str, id: &EntryId, column: &str) -> String {
-    format!("{run} change {id} {column}")
-}
-
-pub(super) fn path_text(path: &[u32]) -> String {
-    path.iter().map(ToString::to_string).collect::<Vec<_>>().join(".")
-}
-
-pub(super) fn path_of(text: &str) -> Vec<u32> {
-    text.split('.').filter_map(|number| number.parse().ok()).collect()
 }
 
 fn write_note(transaction: &Transaction<'_>, run: &str, note: &Note, sealed: &[u8]) -> rusqlite::Result<()> {
@@ -210,7 +146,7 @@ fn json(content: &impl Serialize) -> Result<String> {
 impl Journal for StoredRun {
     fn run_started(&self, start: &RunStart) -> Result<()> {
         lock(&self.run).clone_from(&start.run);
-        let (hashes, steps) = (json(&self.hashes(start))?, json(&start.steps)?);
+        let (hashes, steps) = (json(&Hashes::of(start, &self.key))?, json(&start.steps)?);
         let (identities, who) = (json(&start.identities)?, Who::here());
         let (now, resumed) = (Timestamp::now().to_string(), self.past.resumed);
         self.commit(|transaction, run| {
@@ -255,13 +191,7 @@ impl Journal for StoredRun {
             connection.query_row("SELECT hashes FROM run WHERE id = ?1", params![run], |row| row.get(0))
         })?;
         let before: Hashes = serde_json::from_str(&kept).unwrap_or_default();
-        let now = self.hashes(start);
-        let named = |before: &BTreeMap<String, String>, now: &BTreeMap<String, String>, sort: &str| {
-            let names: std::collections::BTreeSet<&String> = before.keys().chain(now.keys()).collect();
-            let changed = names.into_iter().filter(|name| before.get(*name) != now.get(*name));
-            changed.map(|name| format!("{sort} {name}")).collect::<Vec<_>>()
-        };
-        Ok([named(&before.scripts, &now.scripts, "script"), named(&before.values, &now.values, "value")].concat())
+        Ok(before.differences(&Hashes::of(start, &self.key)))
     }
 
     fn earlier(&self, start: &RunStart) -> Result<Vec<EarlierRun>> {
@@ -420,69 +350,4 @@ impl Journal for StoredRun {
     fn past(&self) -> &Past {
         &self.past
     }
-}
-
-/// A change as it stands in the file.
-type ChangeRow =
-    (EntryId, String, String, String, String, String, String, Option<String>, Vec<u8>, Option<String>, Option<Vec<u8>>);
-
-fn entries(store: &Store, run: &str, key: &DataKey) -> Result<Vec<Entry>> {
-    let rows: Vec<ChangeRow> = store.try_with(|connection| {
-        let mut statement = connection.prepare(
-            "SELECT resumed, step, attempt, path, key, primitive, at, identity, resources, permits, undoes, intent, results, after
-             FROM change WHERE run = ?1",
-        )?;
-        let row = |row: &rusqlite::Row<'_>| {
-            let path: String = row.get(3)?;
-            let id = EntryId { resumed: row.get(0)?, step: row.get(1)?, attempt: row.get(2)?, path: path_of(&path) };
-            Ok((
-                id,
-                row.get(4)?,
-                row.get(5)?,
-                row.get(6)?,
-                row.get(7)?,
-                row.get(8)?,
-                row.get(9)?,
-                row.get(10)?,
-                row.get(11)?,
-                row.get(12)?,
-                row.get(13)?,
-            ))
-        };
-        statement.query_map(params![run], row)?.collect()
-    })?;
-    let mut entries = rows.into_iter().map(|row| entry(run, key, row)).collect::<Result<Vec<_>>>()?;
-    entries.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
-    Ok(entries)
-}
-
-fn entry(run: &str, key: &DataKey, row: ChangeRow) -> Result<Entry> {
-    let (id, step, primitive, at, identity, resources, permits, undoes, intent, results, after) = row;
-    let SealedIntent { parts, probe, inverse } = key.open(&about_change(run, &id, "intent"), &intent)?;
-    let broken = |what: &str| {
-        let about = about_change(run, &id, what);
-        move |_| Error::from(super::fault::Fault::Broken { about })
-    };
-    let resources: Vec<ChangedResource> = serde_json::from_str(&resources).map_err(broken("resources"))?;
-    let result = match (results, after) {
-        (Some(results), Some(after)) => Some(ResultRecord {
-            results: serde_json::from_str(&results).map_err(broken("results"))?,
-            after: key.open(&about_change(run, &id, "after"), &after)?,
-        }),
-        _ => None,
-    };
-    let intent = Intent {
-        step,
-        primitive,
-        at: at.parse().unwrap_or_default(),
-        identity: serde_json::from_str(&identity).map_err(broken("identity"))?,
-        parts,
-        diffs: resources.into_iter().map(|resource| resource.diff).collect(),
-        probe,
-        inverse,
-        permits: serde_json::from_str(&permits).map_err(broken("permits"))?,
-        undoes: undoes.map(|text| serde_json::from_str(&text)).transpose().map_err(broken("undoes"))?,
-        id,
-    };
-    Ok((intent, result))
 }
