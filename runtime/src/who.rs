@@ -20,7 +20,6 @@ impl Who {
     #[must_use]
     pub fn here() -> Self {
         let variable = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
-        let user = || format!("uid-{}", rustix::process::getuid().as_raw());
         let system = rustix::system::uname();
         let zone = jiff::tz::TimeZone::system();
         Self {
@@ -28,7 +27,7 @@ impl Who {
             user: variable("SUDO_USER")
                 .or_else(|| variable("USER"))
                 .or_else(|| variable("LOGNAME"))
-                .unwrap_or_else(user),
+                .unwrap_or_else(of_process),
             machine: system.nodename().to_string_lossy().into_owned(),
             zone: zone.iana_name().unwrap_or("UTC").to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -41,4 +40,16 @@ impl Who {
         let one_word = |text: &str| text.replace(|c: char| c.is_whitespace() || c.is_control() || c == '/', "-");
         format!("{}@{}", one_word(&self.user), one_word(&self.machine))
     }
+}
+
+/// The user that this process runs as: by name where the machine's own list has it.
+fn of_process() -> String {
+    let number = rustix::process::getuid().as_raw().to_string();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, of) = (fields.next()?, fields.nth(1)?);
+        (of == number).then(|| name.to_owned())
+    });
+    name.unwrap_or_else(|| format!("uid-{number}"))
 }

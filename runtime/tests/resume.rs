@@ -361,7 +361,7 @@ fn forms(text: &str) -> Vec<Vec<u8>> {
     for shift in 0..3 {
         let padded = [&b"xxx"[..shift], text.as_bytes()].concat();
         let encoded = base64::engine::general_purpose::STANDARD_NO_PAD.encode(padded);
-        forms.push(encoded[4..encoded.len() - 4].as_bytes().to_vec());
+        forms.push(encoded.as_bytes()[4..encoded.len() - 4].to_vec());
     }
     forms.push(text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes());
     forms
@@ -475,6 +475,7 @@ fn a_journal_that_is_damaged_or_cannot_be_written_is_one_clear_error() {
     let log = path.with_extension("db-wal");
     let written = std::time::Instant::now();
     while log.exists() && written.elapsed().as_secs() < 20 {
+        #[expect(clippy::disallowed_methods, reason = "another thread closes it")]
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
     let whole = std::fs::read(&path).unwrap();

@@ -88,11 +88,11 @@ fn attempt(options: &Undo, ui: &Ui) -> Result<u8, Failed> {
     }
 }
 
-/// The whole id of the run that is meant; without one, of the last that is no undo.
+/// The whole id of the run that is meant; without one, of the last that is no undo and has changed something.
 fn chosen(store: &Store, run: &str) -> Result<String, Failed> {
     match run {
         crate::args::LAST => {
-            let last = store.runs()?.into_iter().find(|run| run.sort == "run");
+            let last = store.runs()?.into_iter().find(|run| run.sort == "run" && run.changes > 0);
             Ok(last.map_or_else(|| store.find(run), |run| Ok(run.run))?)
         }
         run => runs::id(store, run),
@@ -129,6 +129,10 @@ impl Undoing<'_> {
             return Ok(None);
         }
         self.ui.err(&self.plan(&items, &claims, self.ui.err_style));
+        // One that was begun is ended all the same, so that it is known to be whole.
+        if items.is_empty() && self.resumes.is_none() {
+            return Ok(None);
+        }
         let acting = items.iter().filter(|item| matches!(item.way, Way::By(_))).count();
         if acting > 0 {
             let question = format!("Take back {acting} changes of {} on {}?", self.id, session.target().name());

@@ -56,7 +56,7 @@ pub(super) fn report(record: &RunRecord) -> String {
     timeline(&mut text, record);
     for (sort, title, none) in [
         (RemarkSort::Decision, "What was decided", ""),
-        (RemarkSort::Accepted, "What was accepted", "Nothing: all checks passed without exception."),
+        (RemarkSort::Accepted, "What was accepted", "Nothing."),
         (RemarkSort::Manual, "What stays to be done by hand", "Nothing that the playbook knows of."),
     ] {
         let of_sort: Vec<_> = record.remarks.iter().filter(|remark| remark.sort == sort).collect();
