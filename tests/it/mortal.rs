@@ -284,7 +284,6 @@ fn single_node_that_is_killed_at_random_times_ends_as_if_it_was_not(bed: Bed) {
         if kill > 0 {
             process.arg("--resume");
         }
-        #[expect(clippy::disallowed_methods, reason = "a process that is killed")]
         let mut process = process.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         // A sequence that looks like chance, the same for the same seed.
         let number = u64::from(seed + kill).wrapping_add(1).wrapping_mul(6_364_136_223_846_793_005);

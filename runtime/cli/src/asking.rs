@@ -31,7 +31,7 @@ impl Asking {
             return Ok(None);
         }
         let (bridge, cancel) = (Bridge::new()?, Cancel::root());
-        let listening = signals::listen(&bridge, &cancel, Arc::new(Silent))?;
+        let listening = signals::listen(&bridge, &cancel, Arc::new(Silent), None)?;
         let progress = Progress::new(ui, Sources::default(), false);
         let style = ui.err_style;
         let terminal = Terminal { cancel, progress: progress.clone(), style, values: Vec::new() };

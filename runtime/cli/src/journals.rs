@@ -6,6 +6,7 @@ use std::sync::Arc;
 use windlass_runtime::customer::Customer;
 use windlass_runtime::files::Home;
 use windlass_runtime::journal::{About, Journal, OnDemand, RunLine, Store};
+use windlass_runtime::lock::runs_here;
 use windlass_runtime::playbook::Playbook;
 use windlass_runtime::secret::Keys;
 use windlass_runtime::{Error, Kind, Result};
@@ -54,6 +55,21 @@ pub(crate) fn known(machine: &Machine, customer: Option<&Customer>) -> Result<St
         Error::new(Kind::NotFound, format!("no run is recorded in {place}"))
             .hint("runs in a customer folder are recorded there: name it with --customer, or go there")
     })
+}
+
+/// The runs that go on now are called so: their journals cannot say whether they go on or died.
+pub(crate) fn mark_running<'a>(
+    machine: &Machine,
+    customer: Option<&Customer>,
+    runs: impl IntoIterator<Item = &'a mut RunLine>,
+) -> Result<()> {
+    let here = runs_here(&machine.folders()?.state, customer.map(|customer| customer.folder.as_path()));
+    for run in runs.into_iter().filter(|run| run.status.is_none()) {
+        if here.iter().any(|holder| holder.run == run.run) {
+            run.status = Some("running".to_owned());
+        }
+    }
+    Ok(())
 }
 
 /// What a run is of, so that it is found again.

@@ -29,6 +29,8 @@ pub(crate) struct Launch<'a> {
     log: Option<Arc<LogFile>>,
     /// Stops the run.
     pub(crate) cancel: Cancel,
+    /// The command that finds out what was under way when it was killed, where it is recorded.
+    pub(crate) finds_out: Option<String>,
 }
 
 /// Which steps of a playbook run.
@@ -49,7 +51,7 @@ impl<'a> Launch<'a> {
     pub(crate) fn new(ui: &'a Ui, sources: Sources, telling: &Telling) -> Run<Self> {
         let log = telling.log.as_deref().map(LogFile::create).transpose()?.map(Arc::new);
         let (runtime, cancel) = (crate::workspace::runtime()?, Cancel::root());
-        Ok(Self { ui, sources, runtime, output: telling.output, log, cancel })
+        Ok(Self { ui, sources, runtime, output: telling.output, log, cancel, finds_out: None })
     }
 
     /// Opens a session and does something in it. `set_up` adds to the session what is particular.
@@ -69,7 +71,12 @@ impl<'a> Launch<'a> {
         }
         builder = set_up(self.ui.machine.given_to(builder), &progress);
         let listening = match self.ui.io.process {
-            true => Some(signals::listen(self.runtime.bridge(), &self.cancel, progress.screen())?),
+            true => Some(signals::listen(
+                self.runtime.bridge(),
+                &self.cancel,
+                progress.screen(),
+                self.finds_out.as_deref(),
+            )?),
             false => None,
         };
         let result = work(&builder.open());

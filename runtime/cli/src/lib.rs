@@ -6,6 +6,7 @@ mod clean;
 mod commands;
 mod declaration;
 mod failed;
+mod go_on;
 mod io;
 mod journals;
 mod launch;

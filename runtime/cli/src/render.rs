@@ -18,11 +18,18 @@ use crate::style::Style;
 pub(crate) struct Sources {
     tree: Option<Tree>,
     texts: HashMap<String, String>,
+    /// Whether files are not read: they are not, or not any more, what ran.
+    unknown: bool,
 }
 
 impl Sources {
     pub(crate) fn new(tree: Tree) -> Self {
-        Self { tree: Some(tree), texts: HashMap::new() }
+        Self { tree: Some(tree), ..Self::default() }
+    }
+
+    /// No texts at all.
+    pub(crate) fn unknown() -> Self {
+        Self { unknown: true, ..Self::default() }
     }
 
     /// Adds a script that stands in no file.
@@ -34,6 +41,9 @@ impl Sources {
     pub(crate) fn text(&self, source: &str) -> Option<String> {
         if let Some(text) = self.texts.get(source) {
             return Some(text.clone());
+        }
+        if self.unknown {
+            return None;
         }
         let located = match (source.strip_prefix("stock:"), self.tree) {
             (Some(path), Some(tree)) => Located::Built(tree, path.to_owned()),

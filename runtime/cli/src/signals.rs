@@ -28,8 +28,14 @@ impl Drop for Listening {
     }
 }
 
-/// Stops `cancel` with the first signal.
-pub(crate) fn listen(bridge: &Bridge, cancel: &Cancel, told: Arc<dyn Told>) -> Result<Listening> {
+/// Stops `cancel` with the first signal. `finds_out` is the command that goes on after the second one, where there is one.
+pub(crate) fn listen(
+    bridge: &Bridge,
+    cancel: &Cancel,
+    told: Arc<dyn Told>,
+    finds_out: Option<&str>,
+) -> Result<Listening> {
+    let afterwards = finds_out.map(|command| format!("; {command} finds out")).unwrap_or_default();
     let _entered = bridge.handle().enter();
     let open = |kind: SignalKind| {
         signal(kind).map_err(|e| Error::new(Kind::System, "signals cannot be listened to").source(e))
@@ -48,7 +54,7 @@ pub(crate) fn listen(bridge: &Bridge, cancel: &Cancel, told: Arc<dyn Told>) -> R
         ));
         let (name, number) = signals.next().await;
         told.leave();
-        told.notice(&format!("{name} again: ended at once. Whether the change that was under way took effect is not known."));
+        told.notice(&format!("{name} again: ended at once. Whether the change that was under way took effect is not known{afterwards}."));
         std::process::exit(128 + number);
     });
     Ok(Listening { task: Some(task) })

@@ -93,6 +93,14 @@ pub(super) fn bury(folder: &Path, holder: &Holder) {
     }
 }
 
+/// Who has a file locked on this machine now. A file in whose place nobody says who it is tells nothing.
+pub(super) fn living(path: &Path) -> Option<Holder> {
+    let file = OpenOptions::new().read(true).open(path).ok()?;
+    let holder = read(&file).filter(|holder| holder.is_here() && holder.pid_lives())?;
+    // A process that lives may be another one by now. To try is harmless: who is named has locked the file before it said so.
+    matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)).then_some(holder)
+}
+
 /// An id comes from a cluster: it must not lead elsewhere.
 fn place_of(folder: &Path, holder: &Holder) -> Option<PathBuf> {
     let name = holder.id.rsplit('/').next().unwrap_or_default();
@@ -197,6 +205,25 @@ mod tests {
             }
         });
         assert!(taken.load(std::sync::atomic::Ordering::SeqCst) > 0);
+    }
+
+    #[test]
+    fn who_has_a_file_locked_is_seen_without_taking_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        assert!(living(&path).is_none());
+        let held = FileLock::take(&path, &holder("r1"), "acme").unwrap();
+        assert_eq!(living(&path).unwrap().run, "r1");
+        drop(held);
+        std::fs::write(&path, serde_json::to_vec(&holder("r1")).unwrap()).unwrap();
+        assert!(living(&path).is_none(), "nobody has it locked");
+        let held = open(&path).unwrap();
+        held.try_lock().unwrap();
+        let other = Holder { machine: "elsewhere".into(), ..holder("r1") };
+        std::fs::write(&path, serde_json::to_vec(&other).unwrap()).unwrap();
+        assert!(living(&path).is_none(), "another machine's file");
+        std::fs::write(&path, "").unwrap();
+        assert!(living(&path).is_none(), "it has not said it yet");
     }
 
     #[test]

@@ -55,6 +55,13 @@ impl Holder {
     pub fn is_here(&self) -> bool {
         self.machine == machine()
     }
+
+    /// Whether a process of its number lives on this machine.
+    pub(super) fn pid_lives(&self) -> bool {
+        let pid = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw);
+        // One of another user lives too.
+        pid.is_some_and(|pid| rustix::process::test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+    }
 }
 
 impl std::fmt::Display for Holder {

@@ -1,10 +1,14 @@
-//! Looking at a cluster's lock, and breaking it.
+//! Looking at a cluster's lock, and breaking it; and at the runs of this machine.
+
+use std::path::Path;
 
 use serde::Serialize;
 
+use super::file::living;
 use super::holder::Holder;
 use super::record::{Broken, Record, id};
 use super::taking::unusable;
+use super::{RUNS, of_folder};
 use crate::cluster::{Cluster, ResourceId, WriteOptions};
 use crate::who::Who;
 use crate::{Error, Kind, Result};
@@ -24,6 +28,16 @@ pub struct LockState {
     pub in_flight: Vec<String>,
     /// By whom it was broken, if it was, and nobody has given it back since.
     pub broken: Option<Broken>,
+}
+
+/// The runs that go on on this machine now, as far as their locks say: this user's, whose state folder this is, and those of a
+/// customer folder.
+#[must_use]
+pub fn runs_here(state: &Path, customer: Option<&Path>) -> Vec<Holder> {
+    let own = std::fs::read_dir(state.join(RUNS)).into_iter().flatten();
+    let own = own.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+    let of_customer = customer.map(of_folder);
+    own.chain(of_customer).filter_map(|path| living(&path)).collect()
 }
 
 fn shown(id: &ResourceId) -> String {

@@ -15,7 +15,7 @@ mod look;
 mod record;
 pub(crate) mod taking;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
@@ -25,7 +25,7 @@ use crate::files::Home;
 use crate::playbook::Playbook;
 
 pub use holder::Holder;
-pub use look::{LockState, break_lock, look};
+pub use look::{LockState, break_lock, look, runs_here};
 pub use record::Broken;
 pub use taking::{Ended, Patience, Previous};
 
@@ -116,13 +116,18 @@ impl LockOptions {
         state: impl FnOnce() -> crate::Result<PathBuf>,
     ) -> crate::Result<Option<(PathBuf, String)>> {
         if let Some(folder) = &self.folder {
-            return Ok(Some((folder.join(".windlass").join("lock"), folder.display().to_string())));
+            return Ok(Some((of_folder(folder), folder.display().to_string())));
         }
         let Some(key) = self.key.as_ref().filter(|_| !uses_cluster) else { return Ok(None) };
         let digest = Sha256::digest(key);
         let name: String = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
         Ok(Some((state()?.join(RUNS).join(format!("playbook-{name}.lock")), key.clone())))
     }
+}
+
+/// The locked file of a customer folder.
+fn of_folder(folder: &Path) -> PathBuf {
+    folder.join(".windlass").join("lock")
 }
 
 /// Where the locked files of this user's runs are, in the state folder.

@@ -84,8 +84,19 @@ impl Prepared {
         let mut results = past.results();
         results.retain(|key, _| !is_redone(key));
         session.add_earlier(Earlier { state: past.state.clone(), results });
+        self.say_how_far(past, &done);
         settle(&session)?;
         self.begin(left_out, done)
+    }
+
+    fn say_how_far(&self, past: &Past, done: &BTreeMap<String, String>) {
+        // What an undo has done whole is not among its steps any more.
+        let all: BTreeSet<&String> = self.steps.iter().map(|step| &step.key).chain(done.keys()).collect();
+        let (run, attempt) = (past.run.as_deref().unwrap_or_default(), past.resumed + 1);
+        let are = if done.len() == 1 { "is" } else { "are" };
+        let text =
+            format!("the run {run} goes on (attempt {attempt}): {} of {} steps {are} done", done.len(), all.len());
+        self.session.log(None, Level::Info, text);
     }
 
     fn check_state(

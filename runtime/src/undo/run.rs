@@ -23,7 +23,12 @@ pub fn after(record: &RunRecord, entries: Vec<Entry>, step: Option<&str>) -> Res
     let last = match step {
         None => None,
         Some(step) => Some(ran.iter().rposition(|attempt| attempt.key == step).ok_or_else(|| {
-            let known: Vec<&str> = ran.iter().map(|attempt| attempt.key.as_str()).collect();
+            let mut known: Vec<&str> = Vec::new();
+            for attempt in &ran {
+                if !known.contains(&attempt.key.as_str()) {
+                    known.push(&attempt.key);
+                }
+            }
             let error =
                 Error::new(Kind::NotFound, format!("the run {} has not run a step \"{step}\"", record.line.run));
             match crate::suggest::did_you_mean(step, known.iter().copied()) {

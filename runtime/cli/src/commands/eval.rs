@@ -49,7 +49,7 @@ pub(crate) fn run(eval: &Eval, ui: &Ui) -> Result<u8, Failed> {
                 values: Vec::new(),
             }));
         }
-        Some(signals::listen(runtime.bridge(), &cancel, screen)?)
+        Some(signals::listen(runtime.bridge(), &cancel, screen, None)?)
     } else {
         None
     };

@@ -19,6 +19,9 @@ use crate::progress::Progress;
 use crate::render::Sources;
 use crate::{journals, workspace};
 
+/// As what a broken lock is recorded.
+pub(super) const BREAK: &str = "lock break";
+
 pub(crate) fn run(lock: &Lock, ui: &Ui) -> Result<u8, Failed> {
     match &lock.command {
         None => show(&lock.on, lock.output, ui),
@@ -67,7 +70,7 @@ impl Place {
 
 /// That a lock was broken is recorded where runs are.
 fn journal(customer: Option<&Customer>, ui: &Ui) -> Result<Arc<dyn Journal>, Error> {
-    let about = About { what: "lock break".to_owned(), ..About::default() };
+    let about = About { what: BREAK.to_owned(), ..About::default() };
     Ok(ui.machine.watched(journals::open(&ui.machine, customer)?.begin(about)?))
 }
 
@@ -132,7 +135,7 @@ fn break_it(which: &BreakLock, ui: &Ui) -> Result<u8, Failed> {
         let other = states.iter().find(|(_, state)| held_by(state).is_some()).or(states.first());
         meant.extend(other.map(|(cluster, _)| cluster));
     }
-    let broken = place.session.recorded("lock break", || {
+    let broken = place.session.recorded(BREAK, || {
         let (mut all, mut texts) = (Vec::new(), Vec::new());
         for cluster in meant {
             let (name, cluster, namespace) =

@@ -33,7 +33,7 @@ pub(crate) fn run(record: &Record, ui: &Ui) -> Result<u8, Failed> {
     let out = file.create()?;
     let bridge = Bridge::new()?;
     let stop = Cancel::root();
-    let _listening = if ui.io.process { Some(signals::listen(&bridge, &stop, file.clone())?) } else { None };
+    let _listening = if ui.io.process { Some(signals::listen(&bridge, &stop, file.clone(), None)?) } else { None };
     let clock: Arc<dyn Clock> = Arc::new(RealClock::new());
     let progress = Progress { to: (!ui.quiet).then(|| ui.io.err.clone()), said: Instant::now() };
     let done =

@@ -17,7 +17,7 @@ use crate::launch::{Chosen, Launch, tell_failed};
 use crate::progress::Progress;
 use crate::prompt::Terminal;
 use crate::workspace::Workspace;
-use crate::{exit, journals, vault, workspace};
+use crate::{exit, go_on, journals, vault, workspace};
 
 pub(crate) fn run(run: &Run, ui: &Ui) -> Result<u8, Failed> {
     attempt(run, ui).inspect_err(|failed| tell_failed(failed, run.telling.output, ui))
@@ -31,7 +31,8 @@ fn attempt(run: &Run, ui: &Ui) -> Result<u8, Failed> {
     let workspace = Workspace::open(run.what.what.as_deref(), &run.what.values)?;
     let target = workspace::target(&run.cluster, workspace.customer.as_ref())?;
     let Some(journal) = journal(run, &workspace, ui)? else { return Ok(exit::OK) };
-    let launch = Launch::new(ui, workspace.sources.clone(), &run.telling)?;
+    let mut launch = Launch::new(ui, workspace.sources.clone(), &run.telling)?;
+    launch.finds_out = (!run.read_only).then(|| go_on::resume(run));
     let chosen = Chosen { resume: resume(&run.resuming), ..Chosen::of(&run.steps) };
     let customer = workspace.customer.as_ref();
     let report = launch.run(
@@ -56,6 +57,7 @@ fn attempt(run: &Run, ui: &Ui) -> Result<u8, Failed> {
     if run.telling.output == RunOutput::Json {
         ui.out_json(&report);
     }
+    go_on::after_run(run, &report, ui);
     Ok(launch.code(report.status))
 }
 

@@ -1,5 +1,6 @@
 //! `windlass runs`.
 
+pub(crate) mod grouped;
 mod markdown;
 mod shown;
 
@@ -24,20 +25,30 @@ pub(crate) fn run(runs: &Runs, ui: &Ui) -> Result<u8, Failed> {
     }
 }
 
+/// So many runs are listed where not all are asked for.
+const SHOWN: usize = 20;
+
 fn store(whose: &WhoseRuns, ui: &Ui) -> Result<Store, Failed> {
     Ok(journals::known(&ui.machine, workspace::customer(whose.customer.as_deref())?.as_ref())?)
 }
 
 fn list(options: &RunsList, ui: &Ui) -> Result<u8, Failed> {
     let customer = workspace::customer(options.whose.customer.as_deref())?;
-    let runs = match journals::existing(&ui.machine, customer.as_ref())? {
+    let mut runs = match journals::existing(&ui.machine, customer.as_ref())? {
         Some(store) => store.runs()?,
         None => Vec::new(),
     };
+    journals::mark_running(&ui.machine, customer.as_ref(), &mut runs)?;
     match options.output {
         Format::Json => ui.out_json(&json!({ "runs": runs })),
         Format::Text if runs.is_empty() => ui.err("no run is recorded here yet\n"),
-        Format::Text => ui.out(&shown::table(&runs, ui.out_style)),
+        Format::Text => {
+            let last = if options.all { runs.as_slice() } else { runs.get(..SHOWN).unwrap_or(&runs) };
+            ui.out(&shown::table(last, ui.out_style));
+            if last.len() < runs.len() {
+                ui.err(&format!("{} earlier ones: windlass runs --all\n", runs.len() - last.len()));
+            }
+        }
     }
     Ok(exit::OK)
 }
@@ -55,11 +66,13 @@ pub(crate) fn id(store: &Store, run: &str) -> Result<String, Failed> {
 }
 
 fn show(options: &RunsShow, ui: &Ui) -> Result<u8, Failed> {
-    let store = store(&options.whose, ui)?;
-    let record = store.record(&id(&store, &options.run)?)?;
+    let customer = workspace::customer(options.whose.customer.as_deref())?;
+    let store = journals::known(&ui.machine, customer.as_ref())?;
+    let mut record = store.record(&id(&store, &options.run)?)?;
+    journals::mark_running(&ui.machine, customer.as_ref(), [&mut record.line])?;
     match options.output {
         ReportFormat::Json => ui.out_json(&record),
-        ReportFormat::Text => ui.out(&shown::record(&record, ui.out_style)),
+        ReportFormat::Text => ui.out(&shown::record(&record, ui.verbose > 0, ui.out_style)),
         ReportFormat::Markdown => ui.out(&markdown::report(&record)),
     }
     Ok(exit::OK)

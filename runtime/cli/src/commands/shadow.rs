@@ -34,7 +34,7 @@ pub(crate) fn run(shadow: &Shadow, ui: &Ui) -> Result<u8, Failed> {
     let place = Arc::new(Place::choose(shadow.kubeconfig.as_deref())?);
     let bridge = Bridge::new()?;
     let stop = Cancel::root();
-    let _listening = signals::listen(&bridge, &stop, place.clone())?;
+    let _listening = signals::listen(&bridge, &stop, place.clone(), None)?;
     let served = serve(shadow, &place, &bridge, &stop, ui);
     // Whoever listens to signals holds the place too, and may be gone only after this process.
     place.remove();

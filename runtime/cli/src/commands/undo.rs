@@ -13,7 +13,7 @@ use windlass_runtime::undo::{self, Item, Way};
 use windlass_runtime::{Error, Session};
 
 use super::run::asking;
-use super::runs;
+use super::runs::{self, grouped};
 use crate::args::{RunOutput, Undo};
 use crate::clean::line;
 use crate::failed::Failed;
@@ -21,7 +21,7 @@ use crate::io::Ui;
 use crate::launch::{Launch, finished, tell_failed};
 use crate::render::Sources;
 use crate::style::Style;
-use crate::{exit, journals, vault, workspace};
+use crate::{exit, go_on, journals, vault, workspace};
 
 /// The key of the question whether to go on.
 const QUESTION: &str = "undo";
@@ -53,7 +53,8 @@ fn attempt(options: &Undo, ui: &Ui) -> Result<u8, Failed> {
         }
     };
     let undoing = Undoing { id: &id, record: &record, entries, resumes: begun, options, ui };
-    let launch = Launch::new(ui, Sources::new(windlass_playbooks::tree()), &options.telling)?;
+    let mut launch = Launch::new(ui, Sources::new(windlass_playbooks::tree()), &options.telling)?;
+    launch.finds_out = Some(go_on::undo_again(options, &id));
     let target = workspace::target(&options.cluster, customer.as_ref())?;
     let locks = LockOptions {
         playbook: format!("undo of {id}"),
@@ -64,7 +65,7 @@ fn attempt(options: &Undo, ui: &Ui) -> Result<u8, Failed> {
         Some(customer) => locks.as_said_by(customer),
         None => locks,
     };
-    let done = journal.past().undone.clone();
+    let done = &journal.past().undone | &undone(&store, &id)?;
     let journal = ui.machine.watched(journal);
     let report = launch.session(
         target,
@@ -83,12 +84,25 @@ fn attempt(options: &Undo, ui: &Ui) -> Result<u8, Failed> {
             if options.telling.output == RunOutput::Json {
                 ui.out_json(&report);
             }
+            go_on::after_undo(options, &id, &report, ui);
             Ok(launch.code(report.status))
         }
     }
 }
 
-/// The whole id of the run that is meant; without one, of the last that is no undo and has changed something.
+/// What of a run earlier undos have taken back, for a part of it, and nobody has brought again by taking back those.
+fn undone(store: &Store, id: &str) -> Result<HashSet<Undoes>, Failed> {
+    let runs = store.runs()?;
+    let mut all = HashSet::new();
+    for undo in runs.iter().filter(|run| run.undoes.as_deref() == Some(id)) {
+        if runs.iter().all(|run| run.undoes.as_deref() != Some(undo.run.as_str())) {
+            all.extend(store.resume(&undo.run)?.past().undone.iter().cloned());
+        }
+    }
+    Ok(all)
+}
+
+/// The whole id of the run that is meant; without one, of the last that has changed something.
 fn chosen(store: &Store, run: &str) -> Result<String, Failed> {
     match run {
         crate::args::LAST => {
@@ -133,9 +147,9 @@ impl Undoing<'_> {
         if items.is_empty() && self.resumes.is_none() {
             return Ok(None);
         }
-        let acting = items.iter().filter(|item| matches!(item.way, Way::By(_))).count();
+        let acting = acting(&items);
         if acting > 0 {
-            let question = format!("Take back {acting} changes of {} on {}?", self.id, session.target().name());
+            let question = format!("Take back {} of {} on {}?", changes(acting), self.id, session.target().name());
             session.confirm(session.cancel(), QUESTION, &question).map_err(before)?;
         }
         let prepared = undo::prepare(session, self.id, items);
@@ -161,20 +175,30 @@ impl Undoing<'_> {
         if items.is_empty() {
             text.push_str("nothing is left to be taken back\n");
         }
-        let mut step = "";
-        for item in items {
-            if item.step != step {
-                step = &item.step;
-                let _ = writeln!(text, "  {}", line(step));
-            }
-            let resource = line(&item.part.resource.to_string());
-            let _ = match &item.way {
-                Way::By(_) => writeln!(text, "    {} {resource}", taking_back(item.part.op)),
-                Way::HadNoEffect => writeln!(text, "    {}", style.dim(format!("{resource} was not changed"))),
-                Way::Cannot(why) => {
-                    writeln!(text, "    {}", style.yellow(format!("{resource} stays as it is: {}", line(why))))
+        let mut counted = false;
+        for of_step in items.chunk_by(|one, other| one.step == other.step) {
+            let _ = writeln!(text, "  {}", line(of_step.first().map(|item| item.step.as_str()).unwrap_or_default()));
+            let way = |item: &Item| std::mem::discriminant(&item.way);
+            for alike in of_step.chunk_by(|one, other| way(one) == way(other)) {
+                let by = |item: &Item| matches!(item.way, Way::By(_));
+                let acting = alike.iter().filter(|item| by(item));
+                let acting: Vec<_> = acting.map(|item| (taking_back(item.part.op), &item.part.resource)).collect();
+                let lines = grouped::lines(&acting, self.ui.verbose > 0);
+                counted |= lines.len() < acting.len();
+                lines.iter().for_each(|one| {
+                    let _ = writeln!(text, "    {one}");
+                });
+                for item in alike {
+                    let resource = line(&item.part.resource.to_string());
+                    let _ = match &item.way {
+                        Way::By(_) => Ok(()),
+                        Way::HadNoEffect => writeln!(text, "    {}", style.dim(format!("{resource} was not changed"))),
+                        Way::Cannot(why) => {
+                            writeln!(text, "    {}", style.yellow(format!("{resource} stays as it is: {}", line(why))))
+                        }
+                    };
                 }
-            };
+            }
         }
         if !claims.is_empty() {
             text.push_str("  data that stays, with the namespaces that hold it\n");
@@ -182,8 +206,23 @@ impl Undoing<'_> {
         for claim in claims {
             let _ = writeln!(text, "    {}", style.yellow(line(claim)));
         }
+        if !items.is_empty() {
+            let stays = items.iter().filter(|item| matches!(item.way, Way::Cannot(_))).count();
+            let stays = if stays > 0 { format!("; {stays} cannot be, and stay as they are") } else { String::new() };
+            let each = if counted { ", each of them with -v" } else { "" };
+            let _ = writeln!(text, "{} to take back{stays}{each}", changes(acting(items)));
+        }
         text
     }
+}
+
+/// How many changes are taken back.
+fn acting(items: &[Item]) -> usize {
+    items.iter().filter(|item| matches!(item.way, Way::By(_))).count()
+}
+
+fn changes(count: usize) -> String {
+    if count == 1 { "1 change".to_owned() } else { format!("{count} changes") }
 }
 
 /// What taking back a change does.

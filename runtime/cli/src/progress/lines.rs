@@ -171,10 +171,10 @@ impl Lines {
         let reason = item.reason.as_deref().map(|r| format!(" ({})", line(r))).unwrap_or_default();
         let doubt = if item.result == ResultWord::Unvalidated { ", not validated" } else { "" };
         let mut text = format!("  {mark} {} {done}{doubt}{}\n", line(&item.resource), style.dim(reason));
-        // What was made has no former state to differ from.
+        // What was made has no former state to differ from, and what was deleted no later one.
         let short = self.wanted < Wanted::More;
         let limit = match item.op {
-            Some(Op::Create) if short => 0,
+            Some(Op::Create | Op::Delete) if short => 0,
             _ if short => DIFF_LINES,
             _ => usize::MAX,
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use windlass_runtime::duration::display;
 use windlass_runtime::journal::{RemarkSort, RunRecord};
 
-use super::shown::{last_attempts, local, result, standing, word};
+use super::shown::{failed, last_attempts, local, result, standing, word};
 use crate::clean::line;
 
 /// Text in a table or a list: on one line, and none of it taken for Markdown.
@@ -43,8 +43,8 @@ pub(super) fn report(record: &RunRecord) -> String {
         }
     }
     for session in &record.sessions {
-        let by =
-            format!("{} by {} on {}", local(session.started, &session.who.zone), session.who.user, session.who.machine);
+        let at = local(session.started, &session.who.zone);
+        let by = format!("{at} by {} on {}", session.who.user, session.who.machine);
         row(if session.resumed == 0 { "Started" } else { "Resumed" }, &by);
     }
     if let Some(ended) = run.ended {
@@ -53,11 +53,17 @@ pub(super) fn report(record: &RunRecord) -> String {
     row("Result", standing(run));
     row("Windlass", &run.who.version);
     steps(&mut text, record);
+    failures(&mut text, record);
     timeline(&mut text, record);
+    // A run that stopped on its way has not said all of it.
+    let (accepted, manual) = match run.status.as_deref() {
+        Some("ok") => ("Nothing.", "Nothing that the playbook knows of."),
+        _ => ("Nothing so far: the run has not reached its end.", "Nothing so far: the run has not reached its end."),
+    };
     for (sort, title, none) in [
         (RemarkSort::Decision, "What was decided", ""),
-        (RemarkSort::Accepted, "What was accepted", "Nothing."),
-        (RemarkSort::Manual, "What stays to be done by hand", "Nothing that the playbook knows of."),
+        (RemarkSort::Accepted, "What was accepted", accepted),
+        (RemarkSort::Manual, "What stays to be done by hand", manual),
     ] {
         let of_sort: Vec<_> = record.remarks.iter().filter(|remark| remark.sort == sort).collect();
         if of_sort.is_empty() && none.is_empty() {
@@ -75,6 +81,9 @@ pub(super) fn report(record: &RunRecord) -> String {
 }
 
 fn steps(text: &mut String, record: &RunRecord) {
+    if record.planned.is_empty() && record.steps.is_empty() {
+        return;
+    }
     let _ = writeln!(text, "\n## Steps\n\n| Step | What | Status | Time | Changed |\n|---|---|---|---|---|");
     for (key, title, attempt) in last_attempts(record) {
         let report = attempt.and_then(|attempt| attempt.report.as_ref());
@@ -82,12 +91,24 @@ fn steps(text: &mut String, record: &RunRecord) {
         let changed = report.map(|r| r.changed.to_string()).unwrap_or_default();
         let left_out = record.planned.iter().find(|step| step.key == key).and_then(|step| step.left_out.as_deref());
         let status = match (attempt, left_out) {
-            (Some(attempt), _) => word(attempt).to_owned(),
+            (Some(attempt), _) => word(attempt, &record.line).to_owned(),
             (None, Some(why)) => format!("skipped: {why}"),
             (None, None) => "not reached".to_owned(),
         };
+        let title = if title == key { "" } else { title };
         let (key, title, status) = (plain(key), plain(title), plain(&status));
         let _ = writeln!(text, "| {key} | {title} | {status} | {time} | {changed} |");
+    }
+}
+
+/// What failed, and has not been done since.
+fn failures(text: &mut String, record: &RunRecord) {
+    for (number, (key, error)) in failed(record).enumerate() {
+        if number == 0 {
+            let _ = writeln!(text, "\n## What failed\n");
+        }
+        let hint = error.hint.map(|hint| format!(" ({})", plain(&hint))).unwrap_or_default();
+        let _ = writeln!(text, "- {}: {}{hint}", plain(key), plain(&error.message));
     }
 }
 

@@ -6,12 +6,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use unicode_width::UnicodeWidthStr as _;
-use windlass_runtime::change::ResultWord;
+use windlass_runtime::change::{Resource, ResultWord};
 use windlass_runtime::duration::display;
 use windlass_runtime::journal::{AttemptRecord, RemarkSort, RunLine, RunRecord};
 use windlass_runtime::report::StepStatus;
 
+use super::grouped;
 use crate::clean::line;
+use crate::render::{Shown, Sources, diagnostic};
 use crate::style::Style;
 
 /// A time where the run was made, such as `2026-11-22 10:15:00 +02:00`.
@@ -22,6 +24,7 @@ pub(super) fn local(time: Timestamp, zone: &str) -> String {
 
 /// How a run stands, in a word.
 pub(super) fn standing(run: &RunLine) -> &str {
+    // One that runs is called so by who knows it.
     match (&run.undone_by, run.status.as_deref()) {
         (Some(_), _) => "undone",
         (None, Some(status)) => status,
@@ -31,7 +34,7 @@ pub(super) fn standing(run: &RunLine) -> &str {
 
 fn painted(word: &str, style: Style) -> String {
     match word {
-        "ok" => style.green(word),
+        "ok" | "running" => style.green(word),
         "failed" | "interrupted" => style.red(word),
         _ => style.yellow(word),
     }
@@ -74,9 +77,10 @@ pub(super) fn table(runs: &[RunLine], style: Style) -> String {
     columns(&rows, |column, cell| if column == 2 { painted(cell, style) } else { cell.to_owned() })
 }
 
-/// How an attempt ended, in a word.
-pub(super) fn word(attempt: &AttemptRecord) -> &'static str {
+/// How an attempt at a step of a run ended, in a word.
+pub(super) fn word(attempt: &AttemptRecord, run: &RunLine) -> &'static str {
     match attempt.report.as_ref().map(|report| report.status) {
+        None if attempt.resumed == run.resumed && standing(run) == "running" => "running",
         None => "interrupted",
         Some(StepStatus::Ok) => "ok",
         Some(StepStatus::Failed) => "failed",
@@ -95,7 +99,7 @@ pub(super) fn last_attempts(record: &RunRecord) -> Vec<(&str, &str, Option<&Atte
 }
 
 /// One run.
-pub(super) fn record(record: &RunRecord, style: Style) -> String {
+pub(super) fn record(record: &RunRecord, all: bool, style: Style) -> String {
     let run = &record.line;
     let mut text = String::new();
     let mut say = |name: &str, value: &str| {
@@ -110,7 +114,14 @@ pub(super) fn record(record: &RunRecord, style: Style) -> String {
     for session in &record.sessions {
         let by = format!("{}@{}, windlass {}", session.who.user, session.who.machine, session.who.version);
         let name = if session.resumed == 0 { "started" } else { "resumed" };
-        say(name, &format!("{} by {by}", local(session.started, &session.who.zone)));
+        let ended = match (&session.status, record.sessions.len()) {
+            // What came of the whole is said below.
+            (_, 1) => String::new(),
+            (Some(status), _) => format!(": {status}"),
+            (None, _) if session.resumed < run.resumed => ": interrupted".to_owned(),
+            (None, _) => String::new(),
+        };
+        say(name, &format!("{} by {by}{ended}", local(session.started, &session.who.zone)));
     }
     if let Some(ended) = run.ended {
         say("ended", &local(ended, &run.who.zone));
@@ -118,13 +129,24 @@ pub(super) fn record(record: &RunRecord, style: Style) -> String {
     if let Some(undo) = &run.undone_by {
         say("undone by", undo);
     }
-    let _ = writeln!(text, "{} {}\n", style.dim("status   "), painted(standing(run), style));
+    let _ = writeln!(text, "{} {}", style.dim("status   "), painted(standing(run), style));
+    steps(&mut text, record, style);
+    failures(&mut text, record, style);
+    changes(&mut text, record, all, style);
+    remarks(&mut text, record, style);
+    text
+}
+
+fn steps(text: &mut String, record: &RunRecord, style: Style) {
+    if record.planned.is_empty() && record.steps.is_empty() {
+        return;
+    }
     let heading = ["STEP", "STATUS", "ATTEMPTS", "TIME", "CHANGED", "UNCHANGED"].map(str::to_owned).to_vec();
     let row = |(key, _, attempt): (&str, &str, Option<&AttemptRecord>)| {
         let planned = record.planned.iter().find(|step| step.key == key);
         let report = attempt.and_then(|attempt| attempt.report.as_ref());
         let status = match (attempt, planned.and_then(|step| step.left_out.as_ref())) {
-            (Some(attempt), _) => word(attempt),
+            (Some(attempt), _) => word(attempt, &record.line),
             (None, Some(_)) => "skipped",
             (None, None) => "not reached",
         };
@@ -141,10 +163,21 @@ pub(super) fn record(record: &RunRecord, style: Style) -> String {
         ]
     };
     let rows: Vec<Vec<String>> = std::iter::once(heading).chain(last_attempts(record).into_iter().map(row)).collect();
+    text.push('\n');
     text.push_str(&columns(&rows, |column, cell| if column == 1 { painted(cell, style) } else { cell.to_owned() }));
-    changes(&mut text, record, style);
-    remarks(&mut text, record, style);
-    text
+}
+
+/// The steps whose last attempt has failed, each with its error. Scripts may have changed since: nothing of them is shown.
+pub(super) fn failed(record: &RunRecord) -> impl Iterator<Item = (&str, Shown)> {
+    let last = last_attempts(record).into_iter();
+    last.filter_map(|(key, _, attempt)| Some((key, Shown::of_json(attempt?.report.as_ref()?.error.as_ref()?))))
+}
+
+fn failures(text: &mut String, record: &RunRecord, style: Style) {
+    for (key, error) in failed(record) {
+        let _ = writeln!(text, "\n{}", style.bold(line(key)));
+        text.push_str(&diagnostic(&error, &Sources::unknown(), style));
+    }
 }
 
 /// What one resource of a change came to: `changed`, or that it is not known.
@@ -158,24 +191,40 @@ pub(super) fn result(results: Option<&Vec<ResultWord>>, index: usize) -> &'stati
     }
 }
 
-fn changes(text: &mut String, record: &RunRecord, style: Style) {
+fn changes(text: &mut String, record: &RunRecord, all: bool, style: Style) {
     if record.changed.is_empty() {
         return;
     }
     let _ = writeln!(text, "\n{}", style.bold("changes"));
-    let mut step = "";
-    for change in &record.changed {
-        if change.step != step {
-            step = &change.step;
-            let _ = writeln!(text, "  {}", line(step));
+    let mut counted = false;
+    for of_step in record.changed.chunk_by(|one, other| one.step == other.step) {
+        let _ = writeln!(text, "  {}", line(of_step.first().map(|change| change.step.as_str()).unwrap_or_default()));
+        // What needs no word of its own, until something does.
+        let mut plain: Vec<(&str, &Resource)> = Vec::new();
+        let mut told = |text: &mut String, plain: &mut Vec<(&str, &Resource)>| {
+            let lines = grouped::lines(plain, all);
+            counted |= lines.len() < plain.len();
+            lines.iter().for_each(|one| text.push_str(&format!("    {one}\n")));
+            plain.clear();
+        };
+        for change in of_step {
+            for (index, part) in change.resources.iter().enumerate() {
+                let word = result(change.results.as_ref(), index);
+                if word == "changed" && change.cannot_undo.is_none() {
+                    plain.push((part.op.as_str(), &part.resource));
+                    continue;
+                }
+                told(text, &mut plain);
+                let word = if word == "changed" { String::new() } else { format!("  {}", style.yellow(word)) };
+                let cannot = change.cannot_undo.as_deref().map(|why| style.dim(format!("  (stays: {})", line(why))));
+                let (op, resource) = (part.op.as_str(), line(&part.resource.to_string()));
+                let _ = writeln!(text, "    {op} {resource}{word}{}", cannot.unwrap_or_default());
+            }
         }
-        for (index, part) in change.resources.iter().enumerate() {
-            let word = result(change.results.as_ref(), index);
-            let word = if word == "changed" { String::new() } else { format!("  {}", style.yellow(word)) };
-            let cannot = change.cannot_undo.as_deref().map(|why| style.dim(format!("  (stays: {})", line(why))));
-            let (op, resource) = (part.op.as_str(), line(&part.resource.to_string()));
-            let _ = writeln!(text, "    {op} {resource}{word}{}", cannot.unwrap_or_default());
-        }
+        told(text, &mut plain);
+    }
+    if counted {
+        let _ = writeln!(text, "  {}", style.dim("-v names each of them"));
     }
 }
 

@@ -1,0 +1,487 @@
+//! What people see of runs: going on, taking back, lists, reports, export and import. Processes on a simulated cluster.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, clippy::indexing_slicing, reason = "a test")]
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value as Json;
+
+/// A person with a folder, on a cluster of one's own.
+struct Person {
+    shadow: Child,
+    folder: tempfile::TempDir,
+    home: PathBuf,
+}
+
+struct Ran {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Person {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let kubeconfig = folder.path().join("kubeconfig");
+        let mut shadow = Command::new(env!("CARGO_BIN_EXE_windlass"))
+            .args(["shadow", "--clock", "virtual", "--kubeconfig", kubeconfig.to_str().unwrap()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // It says where it is when it listens.
+        let mut line = String::new();
+        BufReader::new(shadow.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(kubeconfig.is_file(), "{line}");
+        let home = folder.path().join("home");
+        Self { shadow, folder, home }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", &self.home)
+            .env("USER", "alice")
+            .env("TZ", "Asia/Kathmandu")
+            .env("KUBECONFIG", self.path("kubeconfig"))
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn windlass(&self, arguments: &[&str]) -> Ran {
+        let output = self.command(arguments).output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Starts a run, and waits until it says `ready`.
+    fn start(&self, arguments: &[&str]) -> (Child, BufReader<std::process::ChildStderr>) {
+        let mut child = self.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut err = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("ready") {
+            line.clear();
+            assert!(err.read_line(&mut line).unwrap() > 0, "it ended before it was ready");
+        }
+        (child, err)
+    }
+
+    /// The runs, the newest first.
+    fn runs(&self) -> Vec<Json> {
+        let listed = self.windlass(&["runs", "-o", "json"]).ends(0);
+        serde_json::from_str::<Json>(&listed.out).unwrap()["runs"].as_array().unwrap().clone()
+    }
+
+    fn last(&self) -> String {
+        self.runs()[0]["run"].as_str().unwrap().to_owned()
+    }
+
+    /// Whether there is a ConfigMap of this name.
+    fn has(&self, name: &str) -> bool {
+        let asked = format!("cluster::exists(\"ConfigMap/{name}\", #{{ namespace: \"default\" }})");
+        self.windlass(&["eval", "--read-only", &asked]).ends(0).out == "true\n"
+    }
+}
+
+impl Drop for Person {
+    fn drop(&mut self) {
+        let _ = self.shadow.kill();
+        let _ = self.shadow.wait();
+    }
+}
+
+impl Ran {
+    #[track_caller]
+    fn ends(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}{}", self.out, self.err);
+        self
+    }
+
+    /// Both streams have these, in this order.
+    #[track_caller]
+    fn says(self, texts: &[&str]) -> Self {
+        let said = format!("{}{}", self.out, self.err);
+        let mut rest = said.as_str();
+        for text in texts {
+            match rest.find(text) {
+                Some(at) => rest = &rest[at + text.len()..],
+                None => panic!("{text:?} is not said (in this order):\n{said}"),
+            }
+        }
+        self
+    }
+
+    #[track_caller]
+    fn keeps_quiet_about(self, text: &str) -> Self {
+        assert!(!self.out.contains(text) && !self.err.contains(text), "{text:?} is said:\n{}{}", self.out, self.err);
+        self
+    }
+}
+
+/// Three steps, each with a ConfigMap; the second fails.
+const FAILS: &str = r#"
+step("one", || cluster::config_map("one", #{ namespace: "default", data: #{ x: `${values.x}` } }));
+step("two", #{ title: "The second" }, || {
+    cluster::config_map("two", #{ namespace: "default", data: #{ x: "2" } });
+    throw #{ kind: "unavailable", message: "no luck", hint: "try later" };
+});
+step("three", || cluster::config_map("three", #{ namespace: "default", data: #{ x: "3" } }));
+"#;
+
+fn mended() -> String {
+    FAILS.replace("throw", "let mended =")
+}
+
+const RUN: [&str; 4] = ["run", "s.rhai", "--set", "x=1"];
+
+fn resume(more: &[&'static str]) -> Vec<&'static str> {
+    [&RUN, &["--resume"][..], more].concat()
+}
+
+#[test]
+fn a_run_that_failed_says_how_to_go_on_and_does() {
+    let person = Person::new();
+    person.write("s.rhai", FAILS);
+    let none = person.windlass(&resume(&[])).ends(2);
+    none.says(&["no run is recorded in", "hint: runs in a customer folder are recorded there"]);
+    person.windlass(&["runs"]).ends(0).says(&["no run is recorded here yet"]);
+
+    let failed = person.windlass(&RUN).ends(1);
+    let id = person.last();
+    let last: Vec<&str> = failed.err.lines().rev().take(2).collect();
+    assert_eq!(last[1], "go on where it stopped: windlass run s.rhai --resume, with the same --set");
+    assert_eq!(last[0], format!("or take back what it changed: windlass undo {id}"));
+    person.windlass(&["runs", "show"]).ends(0).says(&[
+        &format!("run       {id}\nplaybook  s\n"),
+        "+05:45 by alice@",
+        "status    failed\n",
+        "one    ok",
+        "two    failed       1",
+        "three  not reached",
+        "\ntwo\nerror: no luck\n",
+        "  hint: try later\n",
+        "changes\n  one\n    create ConfigMap/one in default\n  two\n    create ConfigMap/two in default\n",
+    ]);
+
+    person.write("s.rhai", &mended());
+    let refused = person.windlass(&resume(&[])).ends(2);
+    refused.says(&["since the run was started, these have changed: script s.rhai\n", "--accept-changes goes on"]);
+    let other = ["run", "s.rhai", "--set", "x=2", "--resume"];
+    person.windlass(&other).ends(2).says(&["these have changed: script s.rhai, value x\n"]);
+    let gone_on = person.windlass(&resume(&["--accept-changes"])).ends(0);
+    let begins = format!("the run {id} goes on (attempt 2): 1 of 3 steps is done\n");
+    gone_on
+        .says(&["ok: 2 steps ok, 1 skipped", &begins, "[2/3] two  The second (attempt 2)"])
+        .keeps_quiet_about("go on where it stopped");
+    person
+        .windlass(&["runs", "show"])
+        .ends(0)
+        .says(&[
+            "started",
+            ": failed\n",
+            "resumed",
+            ": ok\n",
+            "two    ok      2",
+            "decisions\n  resumed although these",
+        ])
+        .keeps_quiet_about("no luck");
+    person.windlass(&resume(&[])).ends(0).says(&[&format!("the run {id} of s is done: there is nothing to resume")]);
+
+    let redone = person.windlass(&resume(&["--redo", "one,three"])).ends(0);
+    redone.says(&["ok: 2 steps ok, 1 skipped", "(attempt 3): 1 of 3 steps is done", "[1/3] one (attempt 2)"]);
+    person.windlass(&resume(&["--redo", "for"])).ends(2).says(&["\"for\"", "hint:"]);
+    person.windlass(&resume(&["--failed-only"])).ends(0).says(&["is done"]);
+    for flag in [&["--redo", "one"][..], &["--failed-only"], &["--accept-changes"]] {
+        person.windlass(&[&RUN, flag].concat()).ends(2).says(&["--resume"]);
+    }
+}
+
+#[test]
+fn the_last_lines_are_commands_that_a_shell_takes() {
+    let person = Person::new();
+    person.write("it's one.rhai", r#"step("a", || { throw "\u001b[31mno" });"#);
+    let failed = person.windlass(&["run", "it's one.rhai", "--kubeconfig", "kubeconfig"]).ends(1);
+    let said = failed.keeps_quiet_about("\u{1b}").keeps_quiet_about("take back").err;
+    let command = said.trim_end().lines().last().unwrap().strip_prefix("go on where it stopped: ").unwrap();
+    assert_eq!(command, r"windlass run 'it'\''s one.rhai' --kubeconfig kubeconfig --resume");
+    let programs = Path::new(env!("CARGO_BIN_EXE_windlass")).parent().unwrap().display().to_string();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", command]).current_dir(person.folder.path()).env("PATH", format!("{programs}:/usr/bin:/bin"));
+    let again = shell.env("HOME", &person.home).stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8(again.stderr).unwrap();
+    assert!(said.contains("goes on (attempt 2): 0 of 1 steps are done"), "{said}");
+    person.windlass(&["runs"]).ends(0).says(&["it's one"]);
+    person.windlass(&["runs", "show"]).ends(0).says(&["\\u{1b}[31mno"]).keeps_quiet_about("\u{1b}");
+    // Of what is not recorded, nothing goes on.
+    person.windlass(&["run", "it's one.rhai", "--read-only"]).ends(1).keeps_quiet_about("go on where");
+    person.write("wrong.rhai", "nonsense::at_all();");
+    person.windlass(&["run", "wrong.rhai"]).ends(2).keeps_quiet_about("go on where");
+}
+
+#[test]
+fn what_was_changed_is_taken_back_and_no_more() {
+    let person = Person::new();
+    person.write("s.rhai", &mended());
+    person.windlass(&RUN).ends(0);
+    let id = person.last();
+    let plan = ["  three\n    delete ConfigMap/three in default\n  two\n", "  one\n", "3 changes to take back\n"];
+    person.windlass(&["undo", "--dry-run"]).ends(0).says(&plan).says(&[&format!("undo of {id} of s\n")]);
+    let asked = person.windlass(&["undo"]).ends(3);
+    asked.says(&["`undo` needs an approval, and nobody can be asked: Take back 3 changes of", "--yes-to undo"]);
+    assert!(person.has("one") && person.has("three") && person.runs().len() == 1, "nothing was done");
+
+    // Somebody else has been there.
+    let set = |x: &str| {
+        let patch = format!(
+            r#"cluster::patch("ConfigMap/one", #{{ data: #{{ x: "{x}" }} }}, #{{ namespace: "default" }}); ()"#
+        );
+        person.windlass(&["eval", &patch]).ends(0);
+    };
+    set("other");
+    let refused = person.windlass(&["undo", &id, "--yes-to", "undo"]).ends(2);
+    refused.says(&["ConfigMap/one in default: data.x is \"other\", and the run left it as \"1\"", "hint:"]);
+    assert!(person.has("three"), "nothing was done");
+
+    let unknown = person.windlass(&["undo", &id, "--to", "thre", "--yes-to", "undo"]).ends(2);
+    unknown.says(&["has not run a step \"thre\"", "did you mean \"three\"?"]);
+    let far = person.windlass(&["undo", &id, "--to", "elsewhere"]).ends(2);
+    far.says(&["hint: it ran one, two, three\n"]);
+    person
+        .windlass(&["undo", &id, "--to", "two", "--yes-to", "undo"])
+        .ends(0)
+        .says(&["1 changed", "1 change to take back"]);
+    assert!(person.has("two") && !person.has("three"));
+    let rest = person.windlass(&["undo", &id, "--to", "one", "--dry-run", "-o", "json"]).ends(0);
+    let rest: Json = serde_json::from_str(&rest.out).unwrap();
+    assert_eq!(rest["plan"].as_array().unwrap().len(), 1, "what is taken back is not planned again: {rest}");
+    assert_eq!((rest["plan"][0]["step"].as_str(), rest["plan"][0]["does"].as_str()), (Some("two"), Some("delete")));
+    assert_eq!(rest["undoes"], id.as_str());
+
+    // The change by hand is the last run now: taken back, it is out of the way.
+    person.windlass(&["undo", "--yes-to", "undo"]).ends(0).says(&["put back ConfigMap/one in default"]);
+    person.windlass(&["undo", &id, "--yes-to", "undo"]).ends(0).says(&["2 changes to take back"]);
+    assert!(!person.has("one") && !person.has("two"));
+    let again = person.windlass(&["undo", &id, "--yes-to", "undo"]).ends(0);
+    again.says(&[&format!("the run {id} was taken back already, by {}", person.last())]);
+    person.windlass(&resume(&[])).ends(2).says(&["was taken back, by", "hint: start a new run"]);
+    let listed = person.windlass(&["runs"]).ends(0);
+    listed.says(&[&format!("undo of {id}"), "undo of", &format!("undo of {id}"), "undone  <eval>", "undone  s "]);
+    person
+        .windlass(&["runs", "show"])
+        .ends(0)
+        .says(&[&format!("undo of   {id}"), "changes\n  two\n    delete ConfigMap/two"]);
+    let broken = person.windlass(&["undo", "nobody", "-o", "json"]).ends(2);
+    assert_eq!(serde_json::from_str::<Json>(&broken.out).unwrap()["status"], "failed");
+}
+
+#[test]
+fn a_long_plan_counts_what_is_alike() {
+    let person = Person::new();
+    person.write(
+        "s.rhai",
+        r#"step("many", || for n in 0..30 { cluster::config_map(`many-${n}`, #{ namespace: "default", data: #{ x: "1" } }) });"#,
+    );
+    person.windlass(&["run", "s.rhai"]).ends(0);
+    let short = person.windlass(&["undo", "--dry-run"]).ends(0);
+    short
+        .says(&["  many\n    delete 30 × ConfigMap in default\n30 changes to take back, each of them with -v\n"])
+        .keeps_quiet_about("many-7");
+    let long = person.windlass(&["undo", "--dry-run", "-v"]).ends(0);
+    long.says(&[
+        "delete ConfigMap/many-29 in default",
+        "delete ConfigMap/many-0 in default\n30 changes to take back\n",
+    ]);
+    person.windlass(&["runs", "show"]).ends(0).says(&["create 30 × ConfigMap in default\n  -v names each"]);
+    person.windlass(&["runs", "show", "-v"]).ends(0).says(&["create ConfigMap/many-0", "create ConfigMap/many-29"]);
+}
+
+#[test]
+fn a_run_is_named_by_a_part_of_its_id_that_is_its_own() {
+    let person = Person::new();
+    person.write("s.rhai", r#"step("a", || 1);"#);
+    for _ in 0..22 {
+        person.windlass(&["run", "s.rhai"]).ends(0);
+    }
+    let (all, id) = (person.runs(), person.last());
+    assert_eq!(all.len(), 22, "JSON has them all");
+    let listed = person.windlass(&["runs"]).ends(0).says(&["2 earlier ones: windlass runs --all"]);
+    assert_eq!(listed.out.lines().count(), 21);
+    assert_eq!(person.windlass(&["runs", "list", "--all"]).ends(0).out.lines().count(), 23);
+    let ending = id.rsplit('-').next().unwrap();
+    for command in [&["runs", "show", ending][..], &["runs", "show", &id], &["runs", "show", ending, "-o", "markdown"]]
+    {
+        person.windlass(command).ends(0).says(&[&id]);
+    }
+    let several = ["could be several runs in", "hint: write more of it"];
+    let unknown = ["there is no run nope in", "hint: the last ones are", "all of them: windlass runs"];
+    for (run, texts) in [("2", &several[..]), ("nope", &unknown)] {
+        person.windlass(&["runs", "show", run]).ends(2).says(texts);
+        person.windlass(&["runs", "export", run, "file"]).ends(2).says(texts);
+        person.windlass(&["undo", run]).ends(2).says(texts);
+        person.windlass(&["run", "s.rhai", &format!("--resume={run}")]).ends(2).says(texts);
+    }
+    assert!(!person.path("file").exists());
+    person.write("other.rhai", r#"step("b", || 1);"#);
+    person.windlass(&["run", "other.rhai", "--resume"]).ends(2).says(&["no run of other is recorded in", "hint:"]);
+}
+
+#[test]
+fn a_run_goes_from_one_to_another_who_can_read_it_but_not_what_is_sealed() {
+    let person = Person::new();
+    person.write("s.rhai", FAILS);
+    person.windlass(&RUN).ends(1);
+    let id = person.last();
+    person.windlass(&["runs", "export", &id, "run.json"]).ends(0).says(&[&format!("the run {id} is in run.json")]);
+    let twice = person.windlass(&["runs", "export", &id, "run.json"]).ends(2);
+    twice.says(&["run.json cannot be written", "hint: name a new file"]);
+    person.windlass(&["runs", "import", "run.json"]).ends(2).says(&["is in", "already", "windlass runs show"]);
+    person.windlass(&["runs", "import", "s.rhai"]).ends(2).says(&["s.rhai is no exported run", "runs export writes"]);
+    person.windlass(&["runs", "import", "gone"]).ends(2).says(&["gone cannot be read", "hint:"]);
+
+    let as_bob = |arguments: &[&str]| {
+        let output = person.command(arguments).env("HOME", person.path("bob")).env("USER", "bob").output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Ran { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    };
+    as_bob(&["runs", "import", "run.json"]).ends(0).says(&[&format!("windlass runs show {id}")]);
+    as_bob(&["runs", "import", "run.json"]).ends(2).says(&["already"]);
+    as_bob(&["runs", "show"]).ends(0).says(&["by alice@", "no luck", "create ConfigMap/one"]);
+    for command in [&["undo", &id][..], &resume(&[])] {
+        as_bob(command).ends(2).says(&[&format!("the run {id} is sealed for others"), "hint:"]);
+    }
+}
+
+#[test]
+fn what_eval_changes_and_broken_locks_are_runs() {
+    let person = Person::new();
+    person.windlass(&["eval", "1 + 1"]).ends(0);
+    assert!(person.runs().is_empty(), "nothing was changed");
+    person.windlass(&["eval", r#"cluster::label("Node/node-1", #{ rack: "7" }).changed"#]).ends(0);
+    person.windlass(&["runs", "show"]).ends(0).says(&["playbook  <eval>", "eval  ok", "update Node/node-1"]);
+    let broken = person.windlass(&["lock", "break", "--holder", "bob@far/1.2", "--reason", "dead"]).ends(1);
+    broken.says(&["nobody holds the lock", "hint: there is nothing to break"]);
+    person
+        .windlass(&["runs", "show"])
+        .ends(0)
+        .says(&["playbook  lock break", "status    failed", "decisions\n", "nobody holds the lock"])
+        .keeps_quiet_about("STEP");
+    // It is no run that could be taken back.
+    person.windlass(&["undo", "--yes-to", "undo"]).ends(0).says(&["put back Node/node-1"]);
+    let label = r#"cluster::get("Node/node-1").metadata.labels.contains("rack")"#;
+    assert_eq!(person.windlass(&["eval", label]).ends(0).out, "false\n");
+}
+
+#[test]
+fn a_run_that_goes_on_is_told_from_one_that_died() {
+    let person = Person::new();
+    let waits = |time: &str| {
+        format!(
+            r#"step("one", || cluster::config_map("one", #{{ namespace: "default", data: #{{ x: "1" }} }}));
+            step("two", || {{ log::info("ready"); sleep("{time}"); }});"#
+        )
+    };
+    person.write("s.rhai", &waits("10m"));
+    let status = || person.runs()[0]["status"].clone();
+    let (mut run, _err) = person.start(&["run", "s.rhai"]);
+    person.windlass(&["runs"]).ends(0).says(&["running  s "]);
+    person.windlass(&["runs", "show"]).ends(0).says(&["status    running", "two   running"]);
+    assert_eq!(status(), "running");
+    person.windlass(&["run", "s.rhai", "--resume"]).ends(4).says(&["is locked by alice@"]);
+    run.kill().unwrap();
+    run.wait().unwrap();
+    person.windlass(&["runs"]).ends(0).says(&["unfinished  s "]);
+    person.windlass(&["runs", "show"]).ends(0).says(&["status    unfinished", "two   interrupted"]);
+    assert_eq!(status(), Json::Null);
+
+    let (mut run, mut err) = person.start(&["run", "s.rhai", "--resume"]);
+    kill_process(Pid::from_child(&run), Signal::INT).unwrap();
+    let mut said = String::new();
+    err.read_to_string(&mut said).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(3), "{said}");
+    let id = person.last();
+    let ending = format!(
+        "go on where it stopped: windlass run s.rhai --resume\nor take back what it changed: windlass undo {id}\n"
+    );
+    assert!(said.ends_with(&ending), "{said}");
+    assert_eq!(status(), "cancelled");
+
+    // Killed by the second signal, it says how to find out what became of it.
+    let stays = r#"step("one", || always(|| { log::info("ready"); sleep("10m"); }, || { log::info("cleaning"); sleep("25s"); }));"#;
+    person.write("stays.rhai", stays);
+    let (mut run, mut err) = person.start(&["run", "stays.rhai"]);
+    kill_process(Pid::from_child(&run), Signal::INT).unwrap();
+    let mut line = String::new();
+    while !line.contains("cleaning") {
+        line.clear();
+        assert!(err.read_line(&mut line).unwrap() > 0);
+    }
+    kill_process(Pid::from_child(&run), Signal::INT).unwrap();
+    let mut said = String::new();
+    err.read_to_string(&mut said).unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(130), "{said}");
+    assert!(said.contains("is not known; windlass run stays.rhai --resume finds out."), "{said}");
+
+    person.write("s.rhai", &waits("1ms"));
+    let done = person.windlass(&["run", "s.rhai", "--resume", "--accept-changes"]).ends(0);
+    done.says(&["(attempt 3): 1 of 2 steps is done"]);
+    assert_eq!(person.runs().iter().filter(|run| run["status"] == "ok").count(), 1);
+}
+
+#[test]
+fn a_customers_runs_are_in_the_folder() {
+    let person = Person::new();
+    person.write("shop/playbook.rhai", &FAILS.replace("values.x", "1"));
+    person.write("acme/customer.yaml", "name: acme\nplaybook: ../shop\nclusters: {}\n");
+    let failed = person.windlass(&["run", "acme"]).ends(1);
+    let id =
+        |runs: Ran| serde_json::from_str::<Json>(&runs.out).unwrap()["runs"][0]["run"].as_str().unwrap().to_owned();
+    let id = id(person.windlass(&["runs", "--customer", "acme", "-o", "json"]).ends(0));
+    failed.says(&[&format!(
+        "go on where it stopped: windlass run acme --resume\nor take back what it changed: windlass undo {id} --customer acme\n"
+    )]);
+    assert!(person.runs().is_empty(), "they are not the user's own");
+    person.windlass(&["undo", &id]).ends(2).says(&["no run is recorded in", "name it with --customer"]);
+    person.windlass(&["undo", &id, "--customer", "acme", "--yes-to", "undo"]).ends(0);
+    assert!(!person.has("one") && !person.has("two"));
+}
+
+#[test]
+fn a_report_in_markdown_can_be_handed_on() {
+    let person = Person::new();
+    let script = r#"
+        step("web", #{ title: "A *bold* | title" }, || {
+            cluster::config_map("web", #{ namespace: "default", data: #{ x: "1" } });
+            confirm("go", "Go on?");
+        });
+        step("last", || { throw #{ kind: "unavailable", message: "no `luck` <b>", hint: "try later" } });
+        step("never", || 1);
+    "#;
+    person.write("s.rhai", script);
+    person.windlass(&["run", "s.rhai", "--yes-to", "go"]).ends(1);
+    let report = person.windlass(&["runs", "show", "-o", "markdown"]).ends(0).out;
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\d{8}-\d{6}-[0-9a-f]{6}", "[run]");
+    settings.add_filter(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "[time]");
+    settings.add_filter(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[cluster]");
+    settings.add_filter(r"by alice on [^|]+ \|", "by alice on [machine] |");
+    settings.add_filter(r"\| [\d.]+(ms|s) \|", "| [took] |");
+    settings.add_filter(r"\| Windlass \| [^|]+ \|", "| Windlass | [version] |");
+    settings.bind(|| insta::assert_snapshot!("report", report));
+}
