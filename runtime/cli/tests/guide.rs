@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
 #![allow(clippy::disallowed_methods, reason = "the commands of the guide, as a person types them")]
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -48,7 +49,10 @@ fn run(command: &str, folder: &Path) -> String {
     let programs = Path::new(env!("CARGO_BIN_EXE_windlass")).parent().unwrap().display();
     let mut shell = Command::new("sh");
     shell.args(["-c", &format!("{{ {command}; }} 2>&1")]).current_dir(folder).stdin(Stdio::null()).env_clear();
-    shell.env("PATH", format!("{programs}:/usr/bin:/bin")).env("HOME", folder).env("KUBECONFIG", folder.join("none"));
+    shell
+        .env("PATH", format!("{programs}:/usr/bin:/bin"))
+        .env("HOME", folder)
+        .env("KUBECONFIG", folder.join("kubeconfig"));
     let output = shell.output().unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
@@ -100,16 +104,19 @@ fn part_of(from: &str) -> String {
 }
 
 fn check(name: &str) {
+    check_in(name, tempfile::tempdir().unwrap().path());
+}
+
+fn check_in(name: &str, folder: &Path) {
     let path = root().join("docs/guide").join(name);
     let page = std::fs::read_to_string(&path).unwrap();
-    let folder = tempfile::tempdir().unwrap();
     let mut seen = 0;
     for block in blocks(&page) {
         seen += 1;
         let marker = block.marker.as_deref().and_then(|m| m.split_once(": "));
         match (block.language.as_str(), marker) {
             (_, Some(("file", file))) => {
-                let file = folder.path().join(file);
+                let file = folder.join(file);
                 std::fs::create_dir_all(file.parent().unwrap()).unwrap();
                 std::fs::write(file, &block.text).unwrap();
             }
@@ -125,16 +132,51 @@ fn check(name: &str) {
                 }
             }
             ("rhai", None) => {
-                std::fs::write(folder.path().join("snippet.rhai"), &block.text).unwrap();
-                let printed = run("windlass rehearse snippet.rhai || echo it failed", folder.path());
+                std::fs::write(folder.join("snippet.rhai"), &block.text).unwrap();
+                let printed = run("windlass rehearse snippet.rhai || echo it failed", folder);
                 assert!(!printed.contains("it failed"), "{name}:\n{}\n{printed}", block.text);
             }
-            ("console", None) => console(&block.text, folder.path()),
+            ("console", None) => console(&block.text, folder),
             ("sh", None) => assert!(block.text.lines().all(|l| l.starts_with("cargo ")), "{name}: {}", block.text),
             (language, _) => panic!("{name}: a block of `{language}` without a marker:\n{}", block.text),
         }
     }
     assert!(seen > 3, "{name} has {seen} blocks only");
+}
+
+/// A simulated cluster, which ends with the page.
+struct Shadow(std::process::Child);
+
+impl Shadow {
+    fn start(folder: &Path) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_windlass"))
+            .args(["shadow", "--clock", "virtual", "--kubeconfig", "kubeconfig"])
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // It says where it is when it listens.
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(folder.join("kubeconfig").is_file(), "{line}");
+        Self(process)
+    }
+}
+
+impl Drop for Shadow {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let _shadow = Shadow::start(folder.path());
+    check_in("runs.md", folder.path());
 }
 
 #[test]
@@ -164,7 +206,10 @@ fn no_page_is_left_out() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     pages.sort();
-    assert_eq!(pages, ["add-a-primitive.md", "customise-for-a-customer.md", "embed-in-rust.md", "first-playbook.md"]);
+    assert_eq!(
+        pages,
+        ["add-a-primitive.md", "customise-for-a-customer.md", "embed-in-rust.md", "first-playbook.md", "runs.md"]
+    );
 }
 
 #[test]

@@ -292,6 +292,24 @@ fn what_was_changed_is_taken_back_and_no_more() {
 }
 
 #[test]
+fn what_a_partial_undo_had_to_leave_is_tried_again() {
+    let person = Person::new();
+    let script = r#"step("one", || cluster::config_map("one", #{ namespace: "default", data: #{ x: "1" } }));
+        step("two", || cluster::namespace("busy"));"#;
+    person.write("s.rhai", script);
+    person.windlass(&["run", "s.rhai"]).ends(0);
+    let id = person.last();
+    let guest = r#"cluster::config_map("guest", #{ namespace: "busy", data: #{ x: "1" } }); ()"#;
+    person.windlass(&["eval", guest]).ends(0);
+    let left = person.windlass(&["undo", &id, "--to", "one", "--yes-to", "undo"]).ends(0);
+    left.says(&["0 changed, 1 unchanged", "Namespace/busy"]);
+    person.windlass(&["runs", "show", "-o", "markdown"]).ends(0).says(&["by hand\n\n- ", "Namespace/busy"]);
+    person.windlass(&["eval", r#"cluster::delete("ConfigMap/guest", #{ namespace: "busy" }); ()"#]).ends(0);
+    let rest = person.windlass(&["undo", &id, "--yes-to", "undo"]).ends(0);
+    rest.says(&["2 changed, 0 unchanged", "2 changes to take back", "Namespace/busy deleted"]);
+}
+
+#[test]
 fn a_long_plan_counts_what_is_alike() {
     let person = Person::new();
     person.write(

@@ -90,13 +90,18 @@ fn attempt(options: &Undo, ui: &Ui) -> Result<u8, Failed> {
     }
 }
 
-/// What of a run earlier undos have taken back, for a part of it, and nobody has brought again by taking back those.
+/// What of a run earlier undos have taken back, for a part of it, and nobody has brought again by taking back those. What they left
+/// is tried again.
 fn undone(store: &Store, id: &str) -> Result<HashSet<Undoes>, Failed> {
     let runs = store.runs()?;
     let mut all = HashSet::new();
     for undo in runs.iter().filter(|run| run.undoes.as_deref() == Some(id)) {
-        if runs.iter().all(|run| run.undoes.as_deref() != Some(undo.run.as_str())) {
-            all.extend(store.resume(&undo.run)?.past().undone.iter().cloned());
+        if runs.iter().any(|run| run.undoes.as_deref() == Some(undo.run.as_str())) {
+            continue;
+        }
+        for (intent, result) in store.entries(&undo.run)? {
+            let is_done = result.is_some_and(|result| result.results.iter().all(|word| word.took_effect()));
+            all.extend(intent.undoes.filter(|_| is_done));
         }
     }
     Ok(all)

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     fn resource(kind: &str, namespace: &str, name: &str) -> Resource {
-        let (at, api_version) = ("c".to_owned(), "v1".to_owned());
+        let (at, api_version) = ("c".to_owned(), Some("v1".to_owned()));
         Resource { at, api_version, kind: kind.into(), namespace: Some(namespace.into()), name: name.into() }
     }
 
