@@ -15,7 +15,7 @@ pub fn primitives() -> Vec<Primitive> {
 }
 
 /// What can be logged: anything. Secrets are masked on the way out.
-pub struct Line(String);
+pub struct Line(pub(crate) String);
 
 impl options::FromValue for Line {
     fn expects() -> String {

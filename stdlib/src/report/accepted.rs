@@ -4,19 +4,21 @@ use windlass_runtime::event::Level;
 use windlass_runtime::journal::RemarkSort;
 use windlass_runtime::{Call, Result, primitive};
 
+use crate::log::Line;
+
 /// Says in the run's report that the customer lives with a finding.
 ///
 /// It is told as a warning at once, and stands among what was accepted in `windlass runs show`. Said twice with the same words, it
-/// stands there once.
+/// stands there once. Secrets in it are masked.
 ///
 /// # Example
 /// ```rhai
 /// report::accepted("nodes Node/worker-1: 12 GiB of memory, 16 are wanted (a test system; by Jo, until 2027-01-01)");
 /// ```
 #[primitive(module = "report", effect = Read)]
-pub fn accepted(call: &Call<'_>, finding: String) -> Result<()> {
-    call.log(Level::Warn, format!("accepted: {finding}"));
-    call.remark(RemarkSort::Accepted, &finding);
+pub fn accepted(call: &Call<'_>, finding: Line) -> Result<()> {
+    call.log(Level::Warn, format!("accepted: {}", finding.0));
+    call.remark(RemarkSort::Accepted, &finding.0);
     Ok(())
 }
 
