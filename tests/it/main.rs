@@ -1,6 +1,8 @@
 //! Tests that cross the crates, in one binary: one control plane serves them all.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod canary;
+mod disk;
 mod mortal;
 mod ownership;
 mod recorded;

@@ -1,89 +1,40 @@
 //! Runs of stock playbooks that are killed and go on: what comes of them is what comes of an undisturbed run.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value as Json;
 use windlass_support::{Bed, on};
 
-use crate::support::{acme, helm, windlass};
-
-/// A simulated cluster in a process of its own.
-struct Cluster {
-    process: Child,
-    folder: tempfile::TempDir,
-}
-
-impl Cluster {
-    #[expect(clippy::disallowed_methods, reason = "a process of its own")]
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let kubeconfig = folder.path().join("kubeconfig");
-        let mut process = Command::new(env!("CARGO_BIN_EXE_mortal"))
-            .args(["shadow", "--clock", "virtual", "--kubeconfig", kubeconfig.to_str().unwrap()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // It says where it is when it listens.
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(kubeconfig.is_file(), "{line}");
-        Self { process, folder }
-    }
-
-    fn kubeconfig(&self) -> PathBuf {
-        self.folder.path().join("kubeconfig")
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
+use crate::support::{Cluster, User, acme, said};
 
 /// A customer with a run of `single-node`.
 pub struct Customer {
     _folder: tempfile::TempDir,
     pub acme: PathBuf,
-    home: tempfile::TempDir,
-    kubeconfig: PathBuf,
-    helm: PathBuf,
+    pub user: User,
 }
 
 impl Customer {
     pub fn new(kubeconfig: &Path) -> Option<Self> {
-        let helm = helm()?;
+        let user = User::with_helm(kubeconfig)?;
         let (folder, acme) = acme();
-        let home = tempfile::tempdir().unwrap();
-        Some(Self { _folder: folder, acme, home, kubeconfig: kubeconfig.to_owned(), helm })
+        Some(Self { _folder: folder, acme, user })
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a process that is killed")]
-    pub fn command(&self, command: &[&str]) -> Command {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_mortal"));
-        process
-            .args(command)
-            .env("HOME", self.home.path())
-            .env_remove("XDG_CONFIG_HOME")
-            .env_remove("XDG_STATE_HOME")
-            .env("WINDLASS_HELM", &self.helm)
-            .env("KUBECONFIG", &self.kubeconfig)
-            .stdin(Stdio::null());
+    /// The command that runs it, or goes on with it.
+    fn command(&self, resume: bool) -> Command {
+        let mut process = self.user.command(&["run", self.acme.to_str().unwrap()]);
+        if resume {
+            process.arg("--resume");
+        }
         process
     }
 
     /// Runs it, or goes on with it; it dies where that says.
     pub fn run(&self, resume: bool, dies: Option<&str>) -> Output {
-        let mut process = self.command(&["run", self.acme.to_str().unwrap()]);
-        if resume {
-            process.arg("--resume");
-        }
+        let mut process = self.command(resume);
         if let Some(dies) = dies {
             process.env("DIES", dies);
         }
@@ -92,26 +43,13 @@ impl Customer {
 
     /// What the journal has of the last run.
     fn record(&self) -> Json {
-        let shown =
-            self.command(&["runs", "show", "--customer", self.acme.to_str().unwrap(), "-o", "json"]).output().unwrap();
-        serde_json::from_slice(&shown.stdout)
-            .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&shown.stderr)))
+        self.user.json(&["runs", "show", "--customer", self.acme.to_str().unwrap(), "-o", "json"])
     }
 
     /// What is on the cluster, as far as it does not depend on chance: objects by their names, without what the server counts.
     fn objects(&self) -> BTreeMap<String, Json> {
-        let file = self.home.path().join("recorded.json");
-        let _ = std::fs::remove_file(&file);
-        let kubeconfig = self.kubeconfig.to_str().unwrap();
-        let recorded = windlass(&["shadow", "record", file.to_str().unwrap(), "--kubeconfig", kubeconfig]);
-        assert_eq!(recorded.code, 0, "{}", recorded.err);
-        let lines = BufReader::new(flate2::read::GzDecoder::new(std::fs::File::open(&file).unwrap())).lines();
-        let object = |line: std::io::Result<String>| {
-            let line: Json = serde_json::from_str(&line.unwrap()).unwrap();
-            let object = line.get("object")?;
-            Some((named(object)?, comparable(object)))
-        };
-        lines.filter_map(object).collect()
+        let objects = self.user.objects().into_iter();
+        objects.filter_map(|object| Some((named(&object)?, comparable(&object)))).collect()
     }
 }
 
@@ -212,10 +150,6 @@ fn assert_nothing_twice(record: &Json) {
     assert_eq!(record["status"], "ok");
 }
 
-pub fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 #[test]
 fn single_node_that_is_killed_at_each_point_of_its_journal_ends_as_if_it_was_not() {
     let plain = Cluster::start();
@@ -280,10 +214,7 @@ fn single_node_that_is_killed_at_random_times_ends_as_if_it_was_not(bed: Bed) {
     let customer = Customer::new(&bed.kubeconfig()).unwrap();
     let seed = std::process::id();
     for kill in 0..20_u32 {
-        let mut process = customer.command(&["run", customer.acme.to_str().unwrap()]);
-        if kill > 0 {
-            process.arg("--resume");
-        }
+        let mut process = customer.command(kill > 0);
         let mut process = process.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
         // A sequence that looks like chance, the same for the same seed.
         let number = u64::from(seed + kill).wrapping_add(1).wrapping_mul(6_364_136_223_846_793_005);

@@ -1,6 +1,8 @@
 //! The command in this process, and a control plane of one's own where the shared one would be in the way.
 
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value as Json;
@@ -98,4 +100,121 @@ pub fn copy(from: &Path, to: &Path) {
             std::fs::copy(&path, to.join(name)).unwrap();
         }
     }
+}
+
+/// A simulated cluster in a process of its own.
+pub struct Cluster {
+    process: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Cluster {
+    #[expect(clippy::disallowed_methods, reason = "a process of its own")]
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let kubeconfig = folder.path().join("kubeconfig");
+        let mut process = Command::new(env!("CARGO_BIN_EXE_mortal"))
+            .args(["shadow", "--clock", "virtual", "--kubeconfig", kubeconfig.to_str().unwrap()])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // It says where it is when it listens.
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(kubeconfig.is_file(), "{line}");
+        Self { process, folder }
+    }
+
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("kubeconfig")
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A user who runs the command as a process, on a cluster of their own.
+pub struct User {
+    pub home: tempfile::TempDir,
+    kubeconfig: PathBuf,
+    helm: PathBuf,
+    /// The command and what stands before it.
+    program: Vec<String>,
+}
+
+impl User {
+    /// One without a Helm.
+    pub fn new(kubeconfig: &Path) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let program = vec![env!("CARGO_BIN_EXE_mortal").to_owned()];
+        Self { home, kubeconfig: kubeconfig.to_owned(), helm: "/nonexistent/helm".into(), program }
+    }
+
+    /// The modes of files count for them from now on, which they do not for root; false where that cannot be had, which is
+    /// said.
+    #[expect(clippy::disallowed_methods, reason = "a program of the system")]
+    pub fn bound_by_modes(&mut self) -> bool {
+        if !rustix::process::geteuid().is_root() {
+            return true;
+        }
+        let bound = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"].map(str::to_owned);
+        let there = Command::new(&bound[0]).args([&bound[1], "true"]).status();
+        if !there.is_ok_and(|status| status.success()) {
+            return !windlass_testbed::skip_or_fail("modes do not count for root, and there is no setpriv");
+        }
+        self.program.splice(0..0, bound);
+        true
+    }
+
+    /// One with a Helm, if one could be built.
+    pub fn with_helm(kubeconfig: &Path) -> Option<Self> {
+        Some(Self { helm: helm()?, ..Self::new(kubeconfig) })
+    }
+
+    /// The command with these arguments.
+    #[expect(clippy::disallowed_methods, reason = "a process of its own")]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut process = Command::new(&self.program[0]);
+        process
+            .args(&self.program[1..])
+            .args(arguments)
+            .env("HOME", self.home.path())
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_STATE_HOME")
+            .env("WINDLASS_HELM", &self.helm)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .stdin(Stdio::null());
+        process
+    }
+
+    /// The JSON that a command says.
+    pub fn json(&self, arguments: &[&str]) -> Json {
+        let output = self.command(arguments).output().unwrap();
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", said(&output)))
+    }
+
+    /// What is on the cluster; of Secrets, without their data.
+    pub fn objects(&self) -> Vec<Json> {
+        let file = self.home.path().join("recorded.json");
+        let _ = std::fs::remove_file(&file);
+        let recorded = self.command(&["shadow", "record", file.to_str().unwrap()]).output().unwrap();
+        assert!(recorded.status.success(), "{}", said(&recorded));
+        let lines = BufReader::new(flate2::read::GzDecoder::new(std::fs::File::open(&file).unwrap())).lines();
+        let object = |line: std::io::Result<String>| {
+            let mut line: Json = serde_json::from_str(&line.unwrap()).unwrap();
+            line.get_mut("object").map(Json::take)
+        };
+        lines.filter_map(object).collect()
+    }
+}
+
+/// What a command has said on stderr.
+pub fn said(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 use windlass_support::{Bed, on};
 
-use crate::mortal::{Customer, said};
+use crate::mortal::Customer;
+use crate::support::said;
 
 const KINDS: [&str; 15] = [
     "namespaces",
@@ -87,18 +88,18 @@ fn single_node_over_what_was_made_by_hand_is_taken_back_to_exactly_that(bed: Bed
     let before = objects(&bed);
     let acme = customer.acme.to_str().unwrap();
     // What was made by hand keeps some of its placeholders, which the last steps rightly find.
-    let run = customer.command(&["run", acme, "--skip", "verify"]).output().unwrap();
+    let run = customer.user.command(&["run", acme, "--skip", "verify"]).output().unwrap();
     assert!(run.status.success(), "{}", said(&run));
     let between = objects(&bed);
     assert!(before.keys().any(|name| before[name] != between[name]), "the run has changed what was there");
 
-    let planned = customer.command(&["undo", "--customer", acme, "--dry-run"]).output().unwrap();
+    let planned = customer.user.command(&["undo", "--customer", acme, "--dry-run"]).output().unwrap();
     assert!(planned.status.success(), "{}", said(&planned));
     assert_eq!(objects(&bed), between, "a plan changes nothing");
     let plan = String::from_utf8_lossy(&planned.stdout).into_owned();
     assert!(plan.contains("PersistentVolumeClaim/data-"), "{plan}");
 
-    let undo = customer.command(&["undo", "--customer", acme, "--yes-to", "undo"]).output().unwrap();
+    let undo = customer.user.command(&["undo", "--customer", acme, "--yes-to", "undo"]).output().unwrap();
     assert!(undo.status.success(), "{}", said(&undo));
     let mut after = objects(&bed);
     // The data stays, and with it the namespace that holds it, as the plan has said.

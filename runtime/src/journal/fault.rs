@@ -10,9 +10,9 @@ use crate::{Error, Kind};
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
     #[error("the journal {} cannot be written: the disk is full", .path.display())]
-    Full { path: PathBuf, source: rusqlite::Error },
+    Full { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("the journal {} cannot be opened or written", .path.display())]
-    Closed { path: PathBuf, source: rusqlite::Error },
+    Closed { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("the journal {} is damaged, or is none", .path.display())]
     Damaged { path: PathBuf, source: Option<rusqlite::Error> },
     #[error("another process has kept the journal {} busy for too long", .path.display())]
@@ -38,17 +38,30 @@ impl Fault {
     pub(super) fn of(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
         match source.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => Fault::Full { path, source },
-            Some(ErrorCode::SystemIoFailure) if is_out_of_space(&path) => Fault::Full { path, source },
+            Some(ErrorCode::DiskFull) => Fault::Full { path, source: Box::new(source) },
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if is_out_of_space(&path) => {
+                Fault::Full { path, source: Box::new(source) }
+            }
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Fault::Damaged { path, source: Some(source) },
             Some(
                 ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::SystemIoFailure,
-            ) => Fault::Closed { path, source },
+            ) => Fault::Closed { path, source: Box::new(source) },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::FileLockingProtocolFailed) => {
                 Fault::Busy { path, source }
             }
             Some(ErrorCode::ConstraintViolation) => Fault::Overtaken { source },
             _ => Fault::Other { path, source },
+        }
+    }
+
+    /// What the system says about making the file at this path.
+    pub(super) fn of_file(path: &Path, source: std::io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                Fault::Full { path, source: Box::new(source) }
+            }
+            _ => Fault::Closed { path, source: Box::new(source) },
         }
     }
 
@@ -67,7 +80,7 @@ impl Fault {
     fn hint(&self) -> String {
         match self {
             Fault::Full { .. } => {
-                "free some space, then: windlass run --resume. What is not recorded is not done".into()
+                "free some space and repeat the command, with --resume for a run that had begun: what is not recorded is not done".into()
             }
             Fault::Closed { path, .. } => format!(
                 "see who owns {}, and whether the file system is writable: nothing is changed that cannot be recorded",
@@ -95,7 +108,7 @@ impl Fault {
 /// SQLite knows a full disk only by what writing says; a full file system of another sort is an error of the system to it.
 fn is_out_of_space(path: &Path) -> bool {
     let folder = path.parent().unwrap_or(path);
-    rustix::fs::statvfs(folder).is_ok_and(|about| about.f_bavail == 0)
+    rustix::fs::statvfs(folder).is_ok_and(|about| about.f_bavail == 0 || (about.f_files > 0 && about.f_favail == 0))
 }
 
 impl From<Fault> for Error {

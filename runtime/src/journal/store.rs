@@ -13,7 +13,7 @@ use super::seal::DataKey;
 use crate::secret::Keys;
 use crate::state_folder::create_private;
 use crate::sync::lock;
-use crate::{Error, Kind, Result};
+use crate::{Error, Result};
 
 /// The file in the folder.
 pub const JOURNAL_FILE: &str = "journal.db";
@@ -44,20 +44,13 @@ impl Store {
     /// a rollback journal.
     ///
     /// # Errors
-    /// [`Kind::System`] where it cannot be written, [`Kind::Malformed`] where it is damaged.
+    /// [`crate::Kind::System`] where it cannot be written, [`crate::Kind::Malformed`] where it is damaged.
     pub fn open(folder: &Path, keys: Keys) -> Result<Self> {
         create_private(folder)?;
         let path = folder.join(JOURNAL_FILE);
         // SQLite gives its other files the mode of this one.
         let made = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
-        made.map_err(|e| {
-            Error::new(Kind::System, format!("the journal {} cannot be opened or written", path.display()))
-                .hint(format!(
-                    "see who owns {}, and whether the file system is writable: nothing is changed that cannot be recorded",
-                    folder.display()
-                ))
-                .source(e)
-        })?;
+        made.map_err(|e| Fault::of_file(&path, e))?;
         let store = Self::connect(path, keys)?;
         store.set_up()?;
         Ok(store)
@@ -112,7 +105,7 @@ impl Store {
     /// Looks through the whole file for damage.
     ///
     /// # Errors
-    /// [`Kind::Malformed`] where it is damaged.
+    /// [`crate::Kind::Malformed`] where it is damaged.
     pub fn check(&self) -> Result<()> {
         let found: String = self.try_with(|c| c.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)))?;
         if found == "ok" { Ok(()) } else { Err(Fault::Damaged { path: self.0.path.clone(), source: None }.into()) }
@@ -141,7 +134,7 @@ impl Store {
     /// The whole id of the run that is meant: an id, the beginning of one, or its last letters.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] where there is none, [`Kind::Usage`] where there are several.
+    /// [`crate::Kind::NotFound`] where there is none, [`crate::Kind::Usage`] where there are several.
     pub fn find(&self, run: &str) -> Result<String> {
         let ids: Vec<String> = self.try_with(|connection| {
             let mut statement = connection.prepare("SELECT id FROM run ORDER BY started DESC, id DESC")?;

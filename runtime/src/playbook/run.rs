@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, Instant};
 
+use serde_json::Value as Json;
+
 use super::context::keepable;
 use super::declare::{OnError, Step};
 use super::kept::journaled;
@@ -166,10 +168,16 @@ impl<'a> Runner<'a> {
         let mut report = Report::of(self.session.id(), &self.prepared.name, target, status, self.reports);
         report.elapsed_s = begun.elapsed().as_secs_f64();
         report.virtual_s = virtual_since(self.session, virtual_begun);
-        if let Err(error) = self.session.journal().run_ended(&report) {
+        let ended = self.session.journal().run_ended(&report);
+        if ended.is_err() {
             report.status = RunStatus::Failed;
-            report.error = Some(error.to_json());
         }
+        let stopped = || self.session.cancel().reason().filter(|reason| reason.kind() != Kind::Cancelled);
+        report.error = ended.err().or_else(stopped).map(|error| error.to_json()).filter(|error| {
+            // What the step says that it stopped is not said twice.
+            let is_same = |step: &Json| step["message"] == error["message"];
+            !report.steps.iter().any(|step| step.error.as_ref().is_some_and(is_same))
+        });
         self.session.tell(None, What::RunEnded { report: report.clone() });
         report
     }
@@ -316,8 +324,10 @@ impl<'a> Runner<'a> {
             at: self.session.clock().wall(),
         };
         if let Err(error) = self.session.journal().step_ended(&record) {
+            // Nothing may go on from something of which no record says that it is done. Why a step failed by itself stays.
+            self.session.cancel().stop(error.clone());
             report.status = StepStatus::Failed;
-            report.error = Some(error.to_json());
+            report.error.get_or_insert_with(|| error.to_json());
         }
         if report.status == StepStatus::Ok {
             self.session.keep_result(&report.key, value);
