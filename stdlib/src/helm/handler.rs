@@ -109,29 +109,47 @@ fn found(step: &Step, part: &PartImage, revisions: &[Revision]) -> Probed {
     }
 }
 
+/// The revision that this one is a rollback to, if it is one.
+fn rolled_back_to(revision: &Revision) -> Option<i64> {
+    description(&revision.body().ok()?)?.strip_prefix("Rollback to ")?.parse().ok()
+}
+
+/// Whether the last revision is as one of this number was: a rollback to it, or to a rollback to it.
+fn is_back_at(revisions: &[Revision], number: i64) -> bool {
+    let mut at = revisions.last();
+    for _ in revisions {
+        match at.and_then(rolled_back_to) {
+            None => return false,
+            Some(to) if to == number => return true,
+            Some(to) => at = revisions.iter().find(|revision| revision.number == to),
+        }
+    }
+    false
+}
+
 fn inverse(call: &Call<'_>, step: &Step, part: &PartImage) -> Result<Change> {
     let at = locate(call, &part.resource)?;
     if step.from.is_none() && step.to.is_none() {
         return Ok(unchanged(&at, None, "nothing of it is to be taken back"));
     }
     let asked = at.clone();
-    let last = call.wait(async move { asked.last().await })?;
+    let revisions = call.wait(async move { asked.revisions().await })?;
+    let last = revisions.last();
     let moved = |how: String| {
         Error::new(Kind::Conflict, format!("{} has been changed since: {how}", part.resource))
             .hint("decide what is right, and set it by hand: helm::rollback, helm::uninstall")
             .resource(&part.resource)
     };
-    let gone = last.as_ref().is_none_or(|last| last.status == "uninstalled");
+    let gone = last.is_none_or(|last| last.status == "uninstalled");
     let Some(last) = last else {
         return match step.from {
             None => Ok(unchanged(&at, None, "it is not there")),
             Some(_) => Err(moved("it is gone".to_owned())),
         };
     };
-    let before = Some(image(&last)?);
+    let before = Some(image(last)?);
     if let Some(from) = step.from {
-        let back = description(&last.body()?) == Some(&format!("Rollback to {from}"));
-        if back && last.status == "deployed" {
+        if is_back_at(&revisions, from) && last.status == "deployed" {
             return Ok(unchanged(&at, before, format!("it is back at revision {from} already")));
         }
     } else if gone {
@@ -139,14 +157,18 @@ fn inverse(call: &Call<'_>, step: &Step, part: &PartImage) -> Result<Change> {
     }
     let is_ours = match part.op {
         Op::Delete => Some(last.number) == step.from,
-        _ => step.to.as_ref().is_some_and(|made| made.is(&last)),
+        // What came after it in the run may have been taken back to it.
+        _ => step.to.as_ref().is_some_and(|made| {
+            let is_made = || revisions.iter().any(|revision| made.is(revision));
+            made.is(last) || (is_back_at(&revisions, made.number) && is_made())
+        }),
     };
     if !is_ours || (gone && part.op != Op::Delete) {
         return Err(moved(format!("it is in revision {}, which is {}", last.number, last.status)));
     }
     let how = step.how.unwrap_or(How { timeout: TIMEOUT, force_conflicts: false });
     match step.from {
-        Some(from) => rollback(call, &at, &last, from, how),
-        None => uninstall(call, &at, &last, false, how.timeout),
+        Some(from) => rollback(call, &at, last, from, how),
+        None => uninstall(call, &at, last, false, how.timeout),
     }
 }

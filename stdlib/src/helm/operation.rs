@@ -247,7 +247,11 @@ pub(super) fn rollback(call: &Call<'_>, at: &At, last: &Revision, to: i64, how: 
         Some(target) => {
             let body = target.body()?;
             let now = objects::of(&last.body()?, &at.name)?;
-            (objects::differences(&now, &objects::of(&body, &at.name)?), Hooks::of(at, &body, "rollback"))
+            let mut diff = objects::differences(&now, &objects::of(&body, &at.name)?);
+            if call.is_undo() {
+                diff = diff.iter().map(|line| without_values(line)).collect();
+            }
+            (diff, Hooks::of(at, &body, "rollback"))
         }
         None => (Vec::new(), Hooks::none(at)),
     };
@@ -267,6 +271,16 @@ pub(super) fn rollback(call: &Call<'_>, at: &At, last: &Revision, to: i64, how: 
                 .then(|| format!("revision {} was {}: nobody wants it back", last.number, last.status)),
         },
     ))
+}
+
+/// A line of a difference without values. Who takes something back has not read the secrets of the run, and so cannot mask what a
+/// chart has made of them.
+fn without_values(line: &str) -> String {
+    let mut pieces = line.splitn(3, ": ");
+    match (pieces.next(), pieces.next(), pieces.next()) {
+        (Some(object), Some(path), Some(_)) => format!("{object}: {path}"),
+        _ => line.to_owned(),
+    }
 }
 
 /// The change that removes a release.

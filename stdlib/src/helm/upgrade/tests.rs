@@ -38,9 +38,13 @@ fn a_release_is_installed_once_upgraded_and_taken_back(bed: Bed) {
         assert_eq!(again["changed"], false, "what was rolled back to is this chart: {again:#}");
         assert!(!with.undo(&third).unwrap()[0].changed(), "it is back already");
 
+        let elses = with.run("helm::upgrade(\"web\", WEB, #{ NS, values: #{ replicas: 3 } })");
+        assert_eq!(elses.value()["changed"], true);
         let conflict = with.undo(&first).unwrap_err();
-        assert!(conflict.message().contains("has been changed since: it is in revision 3"), "{conflict}");
-        with.run("helm::uninstall(\"web\", #{ NS })").value();
+        assert!(conflict.message().contains("has been changed since: it is in revision 4"), "{conflict}");
+        assert!(with.undo(&elses).unwrap()[0].changed());
+        // It is as the first run has left it.
+        assert!(with.undo(&first).unwrap()[0].changed());
         assert!(with.find("deploy/web").is_none());
         assert!(!with.undo(&first).unwrap()[0].changed());
     });
@@ -243,6 +247,27 @@ fn a_wait_for_a_release_that_cannot_start_says_why(bed: Bed) {
         assert!(error["message"].as_str().unwrap().contains("HelmRelease/web"), "{error}");
         assert!(error["details"]["object"].as_str().unwrap().contains("Deployment/web"), "{error}");
         with.bed.mend();
+    });
+}
+
+#[on(shadow, live)]
+fn several_upgrades_in_one_run_are_taken_back_one_after_the_other(bed: Bed) {
+    with_each(&bed, |with| {
+        let upgrade = |replicas: u32| {
+            format!("helm::upgrade(\"web\", WEB, #{{ NS, set: #{{ hook: false, replicas: {replicas} }} }});")
+        };
+        let ran = with.run(&[upgrade(1), upgrade(2), upgrade(3), "true".to_owned()].concat());
+        assert_eq!(ran.value(), true);
+        let undone = with.undo(&ran).unwrap();
+        assert!(undone.len() == 3 && undone.iter().all(|one| one.changed()), "{undone:?}");
+        assert!(with.find("deploy/web").is_none(), "it was not there before");
+
+        with.run(&upgrade(1)).value();
+        let ran = with.run(&[upgrade(2), upgrade(3), "true".to_owned()].concat());
+        assert_eq!(ran.value(), true);
+        let undone = with.undo(&ran).unwrap();
+        assert!(undone.len() == 2 && undone.iter().all(|one| one.changed()), "{undone:?}");
+        assert_eq!(with.get("deploy/web")["spec"]["replicas"], 1);
     });
 }
 
