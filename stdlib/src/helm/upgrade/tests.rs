@@ -259,14 +259,14 @@ fn several_upgrades_in_one_run_are_taken_back_one_after_the_other(bed: Bed) {
         let ran = with.run(&[upgrade(1), upgrade(2), upgrade(3), "true".to_owned()].concat());
         assert_eq!(ran.value(), true);
         let undone = with.undo(&ran).unwrap();
-        assert!(undone.len() == 3 && undone.iter().all(|one| one.changed()), "{undone:?}");
+        assert!(undone.len() == 3 && undone.iter().all(windlass_runtime::undo::Undone::changed), "{undone:?}");
         assert!(with.find("deploy/web").is_none(), "it was not there before");
 
         with.run(&upgrade(1)).value();
         let ran = with.run(&[upgrade(2), upgrade(3), "true".to_owned()].concat());
         assert_eq!(ran.value(), true);
         let undone = with.undo(&ran).unwrap();
-        assert!(undone.len() == 2 && undone.iter().all(|one| one.changed()), "{undone:?}");
+        assert!(undone.len() == 2 && undone.iter().all(windlass_runtime::undo::Undone::changed), "{undone:?}");
         assert_eq!(with.get("deploy/web")["spec"]["replicas"], 1);
     });
 }
