@@ -237,12 +237,6 @@ impl<'a> Call<'a> {
         lock(&self.permits).push(what.into());
     }
 
-    /// Whether its changes take back recorded ones.
-    #[must_use]
-    pub fn is_undo(&self) -> bool {
-        lock(&self.undoes).is_some()
-    }
-
     /// Says which recorded change its next changes take back.
     pub(crate) fn undoes(&self, undoes: Undoes) {
         *lock(&self.undoes) = Some(undoes);

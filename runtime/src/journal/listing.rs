@@ -148,7 +148,8 @@ const LINES: &str =
     s.user, s.machine, s.zone, s.version,
     (SELECT max(resumed) FROM session WHERE run = r.id),
     (SELECT count(*) FROM change WHERE run = r.id),
-    (SELECT max(u.id) FROM run u WHERE u.undoes = r.id AND u.status = 'ok' AND u.what = 'all')
+    (SELECT max(u.id) FROM run u WHERE u.undoes = r.id AND u.status = 'ok' AND u.what = 'all'
+      AND NOT EXISTS (SELECT 1 FROM run v WHERE v.undoes = u.id))
   FROM run r JOIN session s ON s.run = r.id AND s.resumed = 0";
 
 fn time(text: Option<String>) -> Option<Timestamp> {

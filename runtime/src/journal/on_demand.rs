@@ -37,10 +37,11 @@ impl OnDemand {
             return Ok(opened);
         }
         let journal = (self.open)()?;
+        begun.notes.iter().for_each(|note| journal.note(note.clone()));
         if let Some(run) = &begun.run {
             journal.run_started(run)?;
         }
-        begun.notes.drain(..).for_each(|note| journal.note(note));
+        begun.notes.clear();
         if let Some(step) = &begun.step {
             journal.step_started(step)?;
         }
@@ -63,10 +64,11 @@ impl Journal for OnDemand {
     }
 
     fn step_started(&self, step: &StepStart) -> Result<()> {
+        let mut begun = lock(&self.begun);
         match self.opened.get() {
             Some(opened) => opened.step_started(step),
             None => {
-                lock(&self.begun).step = Some(step.clone());
+                begun.step = Some(step.clone());
                 Ok(())
             }
         }
@@ -82,9 +84,11 @@ impl Journal for OnDemand {
     }
 
     fn note(&self, note: Note) {
+        // Looked at under the lock: another branch may be opening it.
+        let mut begun = lock(&self.begun);
         match self.opened.get() {
             Some(opened) => opened.note(note),
-            None => lock(&self.begun).notes.push(note),
+            None => begun.notes.push(note),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use serde_json::Value as Json;
 
 use super::entries::path_of;
@@ -25,6 +25,7 @@ pub(super) fn read(store: &Store, run: &str, key: &DataKey) -> Result<Past> {
     let mut past = Past {
         run: Some(run.to_owned()),
         resumed: resumed + 1,
+        rows: store.try_with(|connection| rows(connection, run))?,
         identities: serde_json::from_str(&identities).unwrap_or_default(),
         left_out: planned.into_iter().filter_map(|step| Some((step.key, step.left_out?))).collect(),
         ..Past::default()
@@ -48,6 +49,12 @@ pub(super) fn read(store: &Store, run: &str, key: &DataKey) -> Result<Past> {
         past.branches.entry(step).or_default().insert(BranchKey { path: path_of(&path), item }, value);
     }
     Ok(past)
+}
+
+/// How many attempts at steps and changes a run has.
+pub(super) fn rows(connection: &Connection, run: &str) -> rusqlite::Result<(u32, u32)> {
+    let count = "SELECT (SELECT count(*) FROM step WHERE run = ?1), (SELECT count(*) FROM change WHERE run = ?1)";
+    connection.query_row(count, params![run], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// What an undo has taken back: what it has noted, and what its own changes say.
@@ -81,8 +88,8 @@ fn read_steps(store: &Store, run: &str, key: &DataKey, past: &mut Past) -> Resul
         let known: &mut StepPast = past.steps.entry(step.clone()).or_default();
         known.attempts = known.attempts.max(attempt);
         let report: Option<StepReport> = report.and_then(|text| serde_json::from_str(&text).ok());
-        // That it was left out, or not reached, when the run was resumed says nothing new.
-        if attempt == 0 && known.report.is_some() {
+        // What is done stays done; what had failed may have been left out by a person since.
+        if attempt == 0 && known.is_done() {
             continue;
         }
         known.report = report;

@@ -256,6 +256,8 @@ pub struct Past {
     pub run: Option<String>,
     /// How often the run has been resumed, this time included; 0 for a new run.
     pub resumed: u32,
+    /// How many attempts at steps and changes there were when it was read: more of them are somebody else's.
+    pub(super) rows: (u32, u32),
     /// The clusters' identities, by name.
     pub identities: Json,
     /// Why steps were left out, by key.

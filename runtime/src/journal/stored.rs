@@ -169,6 +169,11 @@ impl Journal for StoredRun {
                     ],
                 )?;
             } else {
+                // What was read before the lock was there may be out of date.
+                if super::past::rows(transaction, run)? != self.past.rows {
+                    let overtaken = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CONSTRAINT);
+                    return Err(rusqlite::Error::SqliteFailure(overtaken, None));
+                }
                 transaction.execute(
                     "UPDATE run SET steps = ?2, identities = ?3, hashes = ?4, ended = NULL, status = NULL WHERE id = ?1",
                     params![run, steps, identities, hashes],
@@ -278,8 +283,10 @@ impl Journal for StoredRun {
                  WHERE run = ?1 AND resumed = ?2 AND step = ?3 AND attempt = ?4 AND path = ?5",
             )?;
             let EntryId { resumed, step, attempt, path } = id;
-            statement.execute(params![run, resumed, step, attempt, path_text(path), now, results, sealed])?;
-            Ok(())
+            match statement.execute(params![run, resumed, step, attempt, path_text(path), now, results, sealed])? {
+                1 => Ok(()),
+                rows => Err(rusqlite::Error::StatementChangedRows(rows)),
+            }
         })
     }
 

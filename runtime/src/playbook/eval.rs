@@ -48,11 +48,12 @@ impl Session {
         result
     }
 
-    /// Does something that is no run, and records it as one: what it was, and what came of it in words.
+    /// Does something that is no run, and records it as one: what it is, what is about to be done, and what came of it.
     ///
     /// # Errors
     /// Where it cannot be recorded, nothing is done; else the work's own.
-    pub fn recorded<T>(&self, what: &str, work: impl FnOnce() -> Result<(T, String)>) -> Result<T> {
+    pub fn recorded<T>(&self, what: &str, about: &str, work: impl FnOnce() -> Result<(T, String)>) -> Result<T> {
+        self.remark(about);
         self.journal().run_started(&RunStart {
             run: self.id().to_owned(),
             playbook: what.to_owned(),

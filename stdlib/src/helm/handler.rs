@@ -104,7 +104,11 @@ fn found(step: &Step, part: &PartImage, revisions: &[Revision]) -> Probed {
     }
     match revisions.iter().find(|revision| step.to.as_ref().is_some_and(|made| made.is(revision))) {
         None => Probed::DidNot,
-        Some(revision) if revision.is_pending() => unclear(&revision.status),
+        // One that has others after it was put right.
+        Some(revision) if revision.is_pending() => match revisions.last() {
+            Some(last) if last.number == revision.number => unclear(&revision.status),
+            _ => Probed::DidNot,
+        },
         Some(_) => Probed::TookEffect,
     }
 }
@@ -163,6 +167,8 @@ fn inverse(call: &Call<'_>, step: &Step, part: &PartImage) -> Result<Change> {
             made.is(last) || (is_back_at(&revisions, made.number) && is_made())
         }),
     };
+    // What this run was about to do itself when it was interrupted is nobody else's.
+    let is_ours = is_ours || interrupted(call, &at, last)?.is_some();
     if !is_ours || (gone && part.op != Op::Delete) {
         return Err(moved(format!("it is in revision {}, which is {}", last.number, last.status)));
     }

@@ -120,13 +120,11 @@ impl Operation {
         // Values and credentials are gone before anything else is done.
         drop(helm);
         match ended.and_then(|finished| program::check(&finished, &doing)) {
-            Ok(()) => Ok(Acted::Done(match at.last().await? {
-                Some(last) if last.status != "uninstalled" => {
-                    // Unpacked where it keeps nobody waiting.
-                    Some(computer.run(move || image(&last)).await?)
-                }
-                _ => None,
-            })),
+            // It is done, even where what came of it cannot be read.
+            Ok(()) => Ok(match after(&at, computer).await {
+                Ok(image) => Acted::Done(image),
+                Err(error) => Acted::Broken(error),
+            }),
             Err(error) => {
                 let error = if error.kind().is_final() { error } else { hooks.explain(error, clock).await };
                 let (error, has_left_something) = standing(&at, error, makes.as_ref()).await;
@@ -138,6 +136,17 @@ impl Operation {
                 }
             }
         }
+    }
+}
+
+/// What there is of a release after a change of it.
+async fn after(at: &At, computer: &Computer) -> Result<Option<Json>> {
+    match at.last().await? {
+        Some(last) if last.status != "uninstalled" => {
+            // Unpacked where it keeps nobody waiting.
+            Ok(Some(computer.run(move || image(&last)).await?))
+        }
+        _ => Ok(None),
     }
 }
 
@@ -156,8 +165,8 @@ async fn standing(at: &At, error: Error, makes: Option<&Made>) -> (Error, bool) 
                 None => ("the release is not there".to_owned(), None, false),
             }
         }
-        // Whoever asks later finds out.
-        Err(unknown) => (format!("how it is cannot be read: {unknown}"), None, false),
+        // Whoever probes it later finds out.
+        Err(unknown) => (format!("how it is cannot be read: {unknown}"), None, true),
     };
     let (hint, details) = (error.hint_text().map(str::to_owned), error.detail_value().cloned());
     // What to do about the cause is worth saying where it is known exactly.
@@ -247,10 +256,8 @@ pub(super) fn rollback(call: &Call<'_>, at: &At, last: &Revision, to: i64, how: 
         Some(target) => {
             let body = target.body()?;
             let now = objects::of(&last.body()?, &at.name)?;
-            let mut diff = objects::differences(&now, &objects::of(&body, &at.name)?);
-            if call.is_undo() {
-                diff = diff.iter().map(|line| without_values(line)).collect();
-            }
+            let diff = objects::differences(&now, &objects::of(&body, &at.name)?);
+            let diff = diff.iter().map(|line| without_values(line)).collect();
             (diff, Hooks::of(at, &body, "rollback"))
         }
         None => (Vec::new(), Hooks::none(at)),
@@ -273,8 +280,8 @@ pub(super) fn rollback(call: &Call<'_>, at: &At, last: &Revision, to: i64, how: 
     ))
 }
 
-/// A line of a difference without values. Who takes something back has not read the secrets of the run, and so cannot mask what a
-/// chart has made of them.
+/// A line of a difference without values. Who goes back has not read the secrets that a release was made with, and so cannot
+/// mask what a chart has made of them.
 fn without_values(line: &str) -> String {
     let mut pieces = line.splitn(3, ": ");
     match (pieces.next(), pieces.next(), pieces.next()) {

@@ -135,7 +135,9 @@ fn break_it(which: &BreakLock, ui: &Ui) -> Result<u8, Failed> {
         let other = states.iter().find(|(_, state)| held_by(state).is_some()).or(states.first());
         meant.extend(other.map(|(cluster, _)| cluster));
     }
-    let broken = place.session.recorded(BREAK, || {
+    let names: Vec<&str> = meant.iter().map(|cluster| cluster.name()).collect();
+    let about = format!("about to break the lock of {} on {}: {}", which.holder, names.join(", "), which.reason);
+    let broken = place.session.recorded(BREAK, &about, || {
         let (mut all, mut texts) = (Vec::new(), Vec::new());
         for cluster in meant {
             let (name, cluster, namespace) =

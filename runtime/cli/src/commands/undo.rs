@@ -10,7 +10,7 @@ use windlass_runtime::lock::{LockOptions, Patience};
 use windlass_runtime::playbook::{Resume, Selection};
 use windlass_runtime::report::Report;
 use windlass_runtime::undo::{self, Item, Way};
-use windlass_runtime::{Error, Session};
+use windlass_runtime::{Error, Kind, Session};
 
 use super::run::asking;
 use super::runs::{self, grouped};
@@ -41,10 +41,13 @@ fn attempt(options: &Undo, ui: &Ui) -> Result<u8, Failed> {
         return Ok(exit::OK);
     }
     let entries = undo::after(&record, store.entries(&id)?, options.to.as_deref())?;
-    let begun = store
-        .runs()?
-        .into_iter()
-        .find(|run| run.undoes.as_deref() == Some(&id) && run.what == what && run.status.as_deref() != Some("ok"));
+    let runs = store.runs()?;
+    let is_taken_back = |undo: &RunLine| runs.iter().any(|run| run.undoes.as_deref() == Some(undo.run.as_str()));
+    let begun = runs.iter().find(|run| {
+        let is_open = run.status.as_deref() != Some("ok") && !is_taken_back(run);
+        run.undoes.as_deref() == Some(&id) && run.what == what && is_open
+    });
+    let begun = begun.cloned();
     let journal = match &begun {
         Some(undo) => store.resume(&undo.run)?,
         None => {
@@ -52,7 +55,7 @@ fn attempt(options: &Undo, ui: &Ui) -> Result<u8, Failed> {
             store.begin(About { what, folder, undoes: Some(id.clone()) })?
         }
     };
-    let undoing = Undoing { id: &id, record: &record, entries, resumes: begun, options, ui };
+    let undoing = Undoing { store: &store, id: &id, record: &record, entries, resumes: begun, options, ui };
     let mut launch = Launch::new(ui, Sources::new(windlass_playbooks::tree()), &options.telling)?;
     launch.finds_out = Some(go_on::undo_again(options, &id));
     let target = workspace::target(&options.cluster, customer.as_ref())?;
@@ -119,6 +122,7 @@ fn chosen(store: &Store, run: &str) -> Result<String, Failed> {
 }
 
 struct Undoing<'a> {
+    store: &'a Store,
     id: &'a str,
     record: &'a RunRecord,
     entries: Vec<Entry>,
@@ -134,8 +138,13 @@ impl Undoing<'_> {
         let before = |error: Error| Failed::before(vec![error], Sources::default());
         let held = match self.options.dry_run {
             true => None,
-            false => Some(session.take_lock(self.touches_a_cluster(), Patience::UntilExpired).map_err(before)?),
+            false => Some(session.take_lock(self.touches_a_cluster(), self.patience()).map_err(before)?),
         };
+        // It was read before the lock was there.
+        if self.store.record(self.id).map_err(before)?.line.changes != self.record.line.changes {
+            let error = Error::new(Kind::Conflict, format!("the run {} has gone on in the meantime", self.id));
+            return Err(before(error.hint("look at it once more: windlass runs show; then take it back")));
+        }
         let items = undo::plan(session, &self.entries, done).map_err(before)?;
         let claims = undo::claims_left(session, &items).map_err(before)?;
         if self.options.dry_run && self.options.telling.output == RunOutput::Json {
@@ -159,13 +168,21 @@ impl Undoing<'_> {
         }
         let prepared = undo::prepare(session, self.id, items);
         let started = match self.resumes {
-            // What it has done is not among its steps any more.
-            Some(_) => prepared.resume(&Selection::default(), &Resume { accept_changes: true, ..Resume::default() }),
+            // What it has taken back is not among the items. What is left may be of steps that it has begun with.
+            Some(_) => {
+                let redo = prepared.steps().iter().map(|step| step.key.clone()).collect();
+                prepared.resume(&Selection::default(), &Resume { redo, accept_changes: true, failed_only: false })
+            }
             None => prepared.start(&Selection::default()),
         };
         let report = finished(started, &Sources::default())?;
         drop(held);
         Ok(Some(report))
+    }
+
+    /// One that goes on waits for the lease of the process that has died.
+    fn patience(&self) -> Patience {
+        if self.resumes.is_some() { Patience::UntilExpired } else { Patience::None }
     }
 
     fn touches_a_cluster(&self) -> bool {
