@@ -13,7 +13,7 @@ use crate::scope::{Phase, Scope, StepAt};
 use crate::session::Session;
 use crate::{Call, Error, Kind, Place, Result};
 
-pub use run::{after, claims_left, prepare};
+pub use run::{after, claims_left, prepare, start};
 
 /// What became of one recorded change.
 #[derive(Debug)]

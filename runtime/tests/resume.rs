@@ -391,6 +391,35 @@ fn a_run_is_taken_back_and_an_undo_that_dies_goes_on() {
     }
 }
 
+#[test]
+fn an_undo_of_a_step_that_was_run_twice_goes_on_with_both() {
+    let script = r#"
+        step("a", || { let n = 1; try { n = test::get("again") + 1; } catch { } test::set("a", n); });
+        step("b", || test::set("b", 1));
+        step("c", || test::get("no"));
+    "#;
+    let prepared = |user: &User| {
+        user.run(script, &How::default());
+        STORE.lock().unwrap().insert("again".into(), 1);
+        let redo = Resume { redo: vec!["a".into()], ..Resume::default() };
+        user.run(script, &How { resume: Some(redo), ..How::default() });
+        assert_eq!((stored()["a"], stored()["b"]), (2, 1));
+    };
+    let points = {
+        let user = User::new();
+        prepared(&user);
+        take_back(&user, None, None).points
+    };
+    for dies_at in 1..points {
+        let user = User::new();
+        prepared(&user);
+        take_back(&user, Some(dies_at), None).report.ok();
+        let undo = user.store().runs().unwrap().into_iter().find(|line| line.sort == "undo").map(|line| line.run);
+        take_back(&user, None, undo).ok();
+        assert_eq!(stored(), BTreeMap::from([("again".to_owned(), 1)]), "{dies_at}");
+    }
+}
+
 /// Takes the first run back, or goes on with that.
 fn take_back(user: &User, dies_at: Option<usize>, goes_on: Option<String>) -> Came {
     let store = user.store();
@@ -413,11 +442,7 @@ fn take_back(user: &User, dies_at: Option<usize>, goes_on: Option<String>) -> Ca
     let entries = undo::after(&store.record(&run).unwrap(), store.entries(&run).unwrap(), None).unwrap();
     let items = undo::plan(&session, &entries, &session.journal().past().undone).unwrap();
     let prepared = undo::prepare(&session, &run, items);
-    let started = match goes_on {
-        Some(_) => prepared.resume(&Selection::default(), &Resume { accept_changes: true, ..Resume::default() }),
-        None => prepared.start(&Selection::default()),
-    };
-    let report = started.and_then(windlass_runtime::playbook::Run::wait);
+    let report = undo::start(prepared).and_then(windlass_runtime::playbook::Run::wait);
     Came { report, logs: Vec::new(), points: points.load(Ordering::SeqCst) }
 }
 

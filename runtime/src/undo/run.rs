@@ -10,7 +10,7 @@ use crate::change::{Op, Resource};
 use crate::cluster::{Collection, ListOptions};
 use crate::event::Level;
 use crate::journal::{Entry, Note, RemarkSort, RunRecord};
-use crate::playbook::{Body, Prepared, Step, StepOptions};
+use crate::playbook::{Body, Prepared, Resume, Run, Selection, Step, StepOptions};
 use crate::session::Session;
 use crate::{Call, Error, Kind, Place, Result};
 
@@ -117,6 +117,19 @@ pub fn prepare(session: &Session, run: &str, items: Vec<Item>) -> Prepared {
         }
     });
     Prepared::of_steps(session, &format!("undo of {run}"), steps.collect())
+}
+
+/// Runs what [`prepare`] has prepared, or goes on with it where the session's journal is that of an undo which was interrupted.
+///
+/// # Errors
+/// As [`Prepared::start`] and [`Prepared::resume`].
+pub fn start(prepared: Prepared) -> Result<Run> {
+    if prepared.session().journal().past().run.is_none() {
+        return prepared.start(&Selection::default());
+    }
+    // What was taken back is not among the items. What is left may be of steps that it has begun with.
+    let redo = prepared.steps().iter().map(|step| step.key.clone()).collect();
+    prepared.resume(&Selection::default(), &Resume { redo, accept_changes: true, failed_only: false })
 }
 
 fn take_back(item: &Item, call: &Call<'_>) -> Result<()> {

@@ -7,7 +7,6 @@ use serde_json::json;
 use windlass_runtime::change::Op;
 use windlass_runtime::journal::{About, Entry, Journal as _, RunLine, RunRecord, Store, Undoes};
 use windlass_runtime::lock::{LockOptions, Patience};
-use windlass_runtime::playbook::{Resume, Selection};
 use windlass_runtime::report::Report;
 use windlass_runtime::undo::{self, Item, Way};
 use windlass_runtime::{Error, Kind, Session};
@@ -167,15 +166,7 @@ impl Undoing<'_> {
             session.confirm(session.cancel(), QUESTION, &question).map_err(before)?;
         }
         let prepared = undo::prepare(session, self.id, items);
-        let started = match self.resumes {
-            // What it has taken back is not among the items. What is left may be of steps that it has begun with.
-            Some(_) => {
-                let redo = prepared.steps().iter().map(|step| step.key.clone()).collect();
-                prepared.resume(&Selection::default(), &Resume { redo, accept_changes: true, failed_only: false })
-            }
-            None => prepared.start(&Selection::default()),
-        };
-        let report = finished(started, &Sources::default())?;
+        let report = finished(undo::start(prepared), &Sources::default())?;
         drop(held);
         Ok(Some(report))
     }
