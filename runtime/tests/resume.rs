@@ -118,7 +118,10 @@ impl User {
             .values(how.values.clone().unwrap_or_else(|| json!({})))
             .state_folder(self.home.path().join("state"))
             .sink(move |event: &Event| {
-                if let What::Log { text, .. } = &event.what {
+                // That it goes on, and how far it is, is no script's.
+                if let What::Log { text, .. } = &event.what
+                    && !text.contains(" goes on (attempt ")
+                {
                     sink.lock().unwrap().push(text.clone());
                 }
             })
