@@ -2,12 +2,13 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value as Json;
 use windlass::{Io, Machine, Output};
 use windlass_runtime::state_folder::UserFolders;
+use windlass_support::ShadowProcess;
 use windlass_testbed::helms;
 
 #[derive(Clone, Default)]
@@ -104,38 +105,18 @@ pub fn copy(from: &Path, to: &Path) {
 
 /// A simulated cluster in a process of its own.
 pub struct Cluster {
-    process: Child,
-    folder: tempfile::TempDir,
+    process: ShadowProcess,
+    _folder: tempfile::TempDir,
 }
 
 impl Cluster {
-    #[expect(clippy::disallowed_methods, reason = "a process of its own")]
     pub fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let kubeconfig = folder.path().join("kubeconfig");
-        let mut process = Command::new(env!("CARGO_BIN_EXE_mortal"))
-            .args(["shadow", "--clock", "virtual", "--kubeconfig", kubeconfig.to_str().unwrap()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // It says where it is when it listens.
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(kubeconfig.is_file(), "{line}");
-        Self { process, folder }
+        Self { process: ShadowProcess::start(env!("CARGO_BIN_EXE_mortal"), folder.path()), _folder: folder }
     }
 
     pub fn kubeconfig(&self) -> PathBuf {
-        self.folder.path().join("kubeconfig")
-    }
-}
-
-impl Drop for Cluster {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.process.kubeconfig().to_owned()
     }
 }
 

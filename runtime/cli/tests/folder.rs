@@ -90,38 +90,11 @@ impl Bed {
     /// The same on a terminal (that of `script`, from util-linux): each answer is typed after its question.
     fn on_a_terminal(&self, folder: &str, arguments: &str, editor: &str, answers: &[(&str, &str)]) -> Option<Ended> {
         let mut command = self.command("me", folder, "script");
-        let line = format!("exec {} {arguments}", env!("CARGO_BIN_EXE_windlass"));
-        command
-            .args(["-qefc", &line, "/dev/null"])
-            .env("SHELL", "/bin/sh")
-            .env("TERM", "xterm-256color")
-            .env("NO_COLOR", "1");
-        let spawned = command.env("EDITOR", editor).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
-        let mut child = match spawned {
-            Ok(child) => child,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                eprintln!("skipped: there is no `script` (util-linux) to make a terminal");
-                return None;
-            }
-            Err(error) => panic!("{error}"),
-        };
-        let (mut typed, mut seen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let (mut text, mut from) = (String::new(), 0);
-        let mut piece = [0_u8; 4096];
-        for (question, answer) in answers {
-            while !text[from..].contains(question) {
-                let count = seen.read(&mut piece).unwrap();
-                assert!(count > 0, "it never asked {question}: {text}");
-                text.push_str(&String::from_utf8_lossy(&piece[..count]));
-            }
-            from = text.len();
-            typed.write_all(answer.as_bytes()).unwrap();
-        }
-        let mut rest = Vec::new();
-        seen.read_to_end(&mut rest).unwrap();
-        text.push_str(&String::from_utf8_lossy(&rest));
+        let line = format!("{} {arguments}", env!("CARGO_BIN_EXE_windlass"));
+        command.env("NO_COLOR", "1").env("EDITOR", editor);
+        let (code, text) = windlass_support::on_a_terminal(&mut command, &line, answers)?;
         assert!(!text.contains(CANARY), "{text}");
-        Some(Ended { code: child.wait().unwrap().code(), out: text, err: String::new() })
+        Some(Ended { code, out: text, err: String::new() })
     }
 
     /// No file of the customer folder, or of the person's home, holds the canary in clear.

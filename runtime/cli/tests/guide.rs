@@ -11,9 +11,10 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
 #![allow(clippy::disallowed_methods, reason = "the commands of the guide, as a person types them")]
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+use windlass_support::ShadowProcess;
 
 /// A block of code on a page.
 struct Block {
@@ -144,38 +145,10 @@ fn check_in(name: &str, folder: &Path) {
     assert!(seen > 3, "{name} has {seen} blocks only");
 }
 
-/// A simulated cluster, which ends with the page.
-struct Shadow(std::process::Child);
-
-impl Shadow {
-    fn start(folder: &Path) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_windlass"))
-            .args(["shadow", "--clock", "virtual", "--kubeconfig", "kubeconfig"])
-            .current_dir(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // It says where it is when it listens.
-        let mut line = String::new();
-        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(folder.join("kubeconfig").is_file(), "{line}");
-        Self(process)
-    }
-}
-
-impl Drop for Shadow {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn runs() {
     let folder = tempfile::tempdir().unwrap();
-    let _shadow = Shadow::start(folder.path());
+    let _shadow = ShadowProcess::start(env!("CARGO_BIN_EXE_windlass"), folder.path());
     check_in("runs.md", folder.path());
 }
 

@@ -223,47 +223,12 @@ fn on_a_terminal(script: &str, answers: &[(&str, &str)]) -> Option<(Option<i32>,
 }
 
 fn on_a_terminal_by(command: &str, script: &str, answers: &[(&str, &str)]) -> Option<(Option<i32>, String)> {
-    use std::io::Write as _;
     let scratch = tempfile::tempdir().unwrap();
     std::fs::write(scratch.path().join("s.rhai"), script).unwrap();
-    // Without `exec` the exit code after Ctrl-C would be that of the shell: some shells stay, and get the signal too.
-    let command = format!("exec {} {command}", env!("CARGO_BIN_EXE_windlass"));
-    let spawned = Command::new("script")
-        .args(["-qefc", &command, "/dev/null"])
-        .env("SHELL", "/bin/sh")
-        .env("TERM", "xterm-256color")
-        .env("STEP_PASSWORD", "a password of a step")
-        .env_remove("CI")
-        .env_remove("NO_COLOR")
-        .current_dir(scratch.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn();
-    let mut child = match spawned {
-        Ok(child) => child,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            eprintln!("skipped: there is no `script` (util-linux) to make a terminal");
-            return None;
-        }
-        Err(error) => panic!("{error}"),
-    };
-    let mut typed = child.stdin.take().unwrap();
-    let mut seen = child.stdout.take().unwrap();
-    let (mut text, mut from) = (String::new(), 0);
-    let mut piece = [0_u8; 4096];
-    for (question, answer) in answers {
-        while !text[from..].contains(question) {
-            let count = seen.read(&mut piece).unwrap();
-            assert!(count > 0, "it never asked {question}: {text}");
-            text.push_str(&String::from_utf8_lossy(&piece[..count]));
-        }
-        from = text.len();
-        typed.write_all(answer.as_bytes()).unwrap();
-    }
-    let mut rest = Vec::new();
-    seen.read_to_end(&mut rest).unwrap();
-    text.push_str(&String::from_utf8_lossy(&rest));
-    Some((child.wait().unwrap().code(), text))
+    let mut terminal = Command::new("script");
+    terminal.env("STEP_PASSWORD", "a password of a step").env_remove("CI").env_remove("NO_COLOR");
+    let line = format!("{} {command}", env!("CARGO_BIN_EXE_windlass"));
+    windlass_support::on_a_terminal(terminal.current_dir(scratch.path()), &line, answers)
 }
 
 #[test]

@@ -7,10 +7,11 @@ use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value as Json;
+use windlass_support::ShadowProcess;
 
 /// A person with a folder, on a cluster of one's own.
 struct Person {
-    shadow: Child,
+    _shadow: ShadowProcess,
     folder: tempfile::TempDir,
     home: PathBuf,
 }
@@ -24,20 +25,9 @@ struct Ran {
 impl Person {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let kubeconfig = folder.path().join("kubeconfig");
-        let mut shadow = Command::new(env!("CARGO_BIN_EXE_windlass"))
-            .args(["shadow", "--clock", "virtual", "--kubeconfig", kubeconfig.to_str().unwrap()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // It says where it is when it listens.
-        let mut line = String::new();
-        BufReader::new(shadow.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        assert!(kubeconfig.is_file(), "{line}");
+        let shadow = ShadowProcess::start(env!("CARGO_BIN_EXE_windlass"), folder.path());
         let home = folder.path().join("home");
-        Self { shadow, folder, home }
+        Self { _shadow: shadow, folder, home }
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -97,13 +87,6 @@ impl Person {
     fn has(&self, name: &str) -> bool {
         let asked = format!("cluster::exists(\"ConfigMap/{name}\", #{{ namespace: \"default\" }})");
         self.windlass(&["eval", "--read-only", &asked]).ends(0).out == "true\n"
-    }
-}
-
-impl Drop for Person {
-    fn drop(&mut self) {
-        let _ = self.shadow.kill();
-        let _ = self.shadow.wait();
     }
 }
 

@@ -22,12 +22,14 @@ mod bed;
 mod door;
 mod objects;
 mod other;
+mod process;
 mod through;
 
 pub use bed::{Bed, Later, Mark};
 pub use door::ApiServer;
 pub use objects::{bare, config_map, deployment, merged, secret};
 pub use other::Other;
+pub use process::{ShadowProcess, on_a_terminal};
 pub use through::Through;
 pub use windlass_support_macros::on;
 
