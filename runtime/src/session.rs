@@ -33,6 +33,7 @@ use crate::secret::{Registry, Vault};
 use crate::sync::lock;
 use crate::target::{ClusterSource, Target};
 use crate::{Error, Kind, Place, Result};
+pub(crate) use clusters::elsewhere;
 pub(crate) use state::Earlier;
 use state::Left;
 use warnings::Warnings;
@@ -78,6 +79,8 @@ struct Gathered {
     files: Files,
     clusters: Mutex<HashMap<Option<String>, Cluster>>,
     connections: Mutex<HashMap<String, ClusterSource>>,
+    /// Clusters by what they were called when something was recorded, where they are called otherwise here.
+    recalled: Mutex<HashMap<String, Cluster>>,
     claims: Mutex<HashMap<String, (String, Place)>>,
     outcomes: Mutex<Vec<OutcomeItem>>,
     inventory: Mutex<Vec<Standing>>,

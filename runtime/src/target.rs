@@ -45,6 +45,11 @@ pub trait Target: Send + Sync + 'static {
         false
     }
 
+    /// The names that clusters were given, beside the one that is meant without a name.
+    fn cluster_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Opens a cluster that a script has found by itself, under this name.
     fn connect(&self, name: &str, by: &ClusterSource) -> BoxFuture<Result<Cluster>>;
 
@@ -102,6 +107,10 @@ impl<T: Target + ?Sized> Target for Arc<T> {
 
     fn knows(&self, name: &str) -> bool {
         (**self).knows(name)
+    }
+
+    fn cluster_names(&self) -> Vec<String> {
+        (**self).cluster_names()
     }
 
     fn connect(&self, name: &str, by: &ClusterSource) -> BoxFuture<Result<Cluster>> {

@@ -2,12 +2,13 @@
 
 mod run;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use crate::change::{Inverse, Outcome, PartImage, Probed, Recipe, Resource, ResultWord};
+use crate::change::{Inverse, Op, Outcome, PartImage, Probed, Recipe, Resource, ResultWord};
+use crate::cluster::diff::{Change, Diff, Guess};
 use crate::journal::{Entry, EntryId, Intent, Undoes};
 use crate::scope::{Phase, Scope, StepAt};
 use crate::session::Session;
@@ -100,7 +101,7 @@ pub fn plan(session: &Session, entries: &[Entry], done: &HashSet<Undoes>) -> Res
     let call = call(session, 0);
     let mut items = Vec::new();
     for (intent, result) in entries.iter().rev() {
-        check_identity(&call, intent)?;
+        recall(&call, intent)?;
         for (number, part) in intent.parts.iter().enumerate().rev() {
             let undoes = Undoes { id: intent.id.clone(), part: u32::try_from(number).unwrap_or(u32::MAX) };
             let mut part = part.clone();
@@ -177,7 +178,7 @@ fn probe_part(call: &Call<'_>, intent: &Intent, part: &PartImage) -> Result<Prob
 /// [`Kind::Conflict`] on another cluster than the run's, and what keeps from looking.
 pub fn probe(session: &Session, intent: &Intent) -> Result<Vec<Probed>> {
     let call = call(session, 0);
-    check_identity(&call, intent)?;
+    recall(&call, intent)?;
     intent.parts.iter().map(|part| probe_part(&call, intent, part)).collect()
 }
 
@@ -187,14 +188,23 @@ fn unclear(resource: &Resource, why: &str) -> Error {
         .resource(resource)
 }
 
-/// Finds out, without doing anything, what stands in the way. Only the newest change of each resource can be judged by
-/// the present state; the older ones are when it is their turn.
+/// Finds out, without doing anything, what stands in the way: of the newest change of each resource by the present state, of the
+/// older ones by what the next one found.
 fn check(call: &Call<'_>, items: &[Item]) -> Result<()> {
-    let mut seen = HashSet::new();
+    let mut newer: HashMap<Resource, &PartImage> = HashMap::new();
     let mut refused: Vec<Error> = Vec::new();
     for Item { part, way, .. } in items {
+        let mut resource = part.resource.clone();
+        if let Some(cluster) = call.session().open_cluster_called(&resource.at) {
+            cluster.name().clone_into(&mut resource.at);
+        }
+        let next = match way {
+            Way::HadNoEffect => continue,
+            Way::By(_) | Way::Cannot(_) => newer.insert(resource, part),
+        };
         let Way::By(recipe) = way else { continue };
-        if !seen.insert(&part.resource) {
+        if let Some(next) = next {
+            refused.extend(changed_between(part, next));
             continue;
         }
         let handler = call.session().handler(recipe)?;
@@ -217,20 +227,43 @@ fn check(call: &Call<'_>, items: &[Item]) -> Result<()> {
     }
 }
 
-/// Refuses a cluster that is called as it was, but is another one.
-fn check_identity(call: &Call<'_>, intent: &Intent) -> Result<()> {
+/// What others have changed of an object between two changes of it by the run, where that is in the way of the older one.
+fn changed_between(older: &PartImage, newer: &PartImage) -> Option<Error> {
+    let (left, found) = (older.after.as_ref()?, newer.before.as_ref()?);
+    if left.get("metadata").is_none() || found.get("metadata").is_none() {
+        return None;
+    }
+    let ours = Diff::between(older.before.as_ref(), Some(left), &Guess);
+    let since = Diff::between(Some(left), Some(found), &Guess);
+    let is_ours = |theirs: &&Change| match older.op {
+        // What was added to what the run has made goes with it.
+        Op::Create => theirs.before.is_some(),
+        _ => ours.changes().iter().any(|own| own.path.starts_with(&theirs.path) || theirs.path.starts_with(&own.path)),
+    };
+    // What somebody has put back already is not in the way.
+    let is_back = |theirs: &&Change| {
+        let former = older.before.as_ref().and_then(|before| theirs.path.get(before));
+        older.op != Op::Create && theirs.path.get(found) == former
+    };
+    let theirs = since.changes().iter().filter(|change| is_ours(change) && !is_back(change));
+    let lines: Vec<String> = theirs.map(ToString::to_string).collect();
+    if lines.is_empty() {
+        return None;
+    }
+    let text = format!("changed by somebody else while the run went on: {}: {}", older.resource, lines.join(", "));
+    Some(
+        Error::new(Kind::Conflict, text)
+            .hint("nothing was undone: decide what is right, and set it by hand; --to a later step takes back what came after it")
+            .resource(&older.resource),
+    )
+}
+
+/// Finds the clusters of an intent by their identities: they may be called otherwise here.
+fn recall(call: &Call<'_>, intent: &Intent) -> Result<()> {
     let recorded = intent.identity.as_object().into_iter().flatten();
-    for (name, recorded) in recorded.filter(|(name, _)| intent.parts.iter().any(|p| p.resource.at == **name)) {
-        let cluster = call.cluster_called(name)?;
-        let present = call.wait(async move { cluster.identity().await.map(str::to_owned) })?;
-        if recorded.as_str() != Some(present.as_str()) {
-            let was = recorded.as_str().unwrap_or("unknown");
-            return Err(Error::new(
-                Kind::Conflict,
-                format!("the cluster {name} is not the one that the run changed: that was {was}, this is {present}"),
-            )
-            .hint("use the kubeconfig of that cluster; nothing was undone"));
-        }
+    for (name, identity) in recorded.filter(|(name, _)| intent.parts.iter().any(|p| p.resource.at == **name)) {
+        let session = call.session();
+        session.recall(name, identity.as_str().unwrap_or("unknown"), session.cancel())?;
     }
     Ok(())
 }

@@ -10,10 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use common::{CANARY, STORE, runtime};
 use windlass_runtime::event::{Event, What};
-use windlass_runtime::journal::{About, Journal, RemarkSort, Side, Store, Watched};
-use windlass_runtime::playbook::{Playbook, Resume, Selection};
+use windlass_runtime::journal::{About, Journal, RemarkSort, RunRecord, Side, Store, Watched};
+use windlass_runtime::playbook::{Playbook, Resume, Selection, Upcoming};
 use windlass_runtime::report::{Report, RunStatus, StepStatus};
 use windlass_runtime::secret::Keys;
+use windlass_runtime::session::{AfterFailure, BeforeStep, Breakpoint, Prompter};
 use windlass_runtime::state_folder::UserFolders;
 use windlass_runtime::target::NoTarget;
 use windlass_runtime::undo::{self, Way};
@@ -63,6 +64,32 @@ struct How {
     dies_at: Option<usize>,
     /// Whether it dies before or after what it writes there.
     after: bool,
+    /// The step that a person skips who is asked before each.
+    skips: Option<&'static str>,
+}
+
+/// Skips this step.
+struct Skips(&'static str);
+
+impl windlass_runtime::secret::Prompter for Skips {
+    fn secret(&self, _: &str) -> Result<zeroize::Zeroizing<String>> {
+        Err(Error::internal("not asked"))
+    }
+}
+
+impl Prompter for Skips {
+    fn confirm(&self, _: &str, _: &str) -> Result<bool> {
+        Ok(true)
+    }
+    fn step_failed(&self, _: &str, _: &Error) -> Result<AfterFailure> {
+        Ok(AfterFailure::Stop)
+    }
+    fn before_step(&self, upcoming: &Upcoming<'_>) -> Result<BeforeStep> {
+        Ok(if upcoming.step.key == self.0 { BeforeStep::Skip } else { BeforeStep::Run })
+    }
+    fn breakpoint(&self, _: &Breakpoint<'_>) -> Result<bool> {
+        Ok(true)
+    }
 }
 
 fn resume() -> How {
@@ -112,8 +139,11 @@ impl User {
         });
         let logs: Arc<Mutex<Vec<String>>> = Arc::default();
         let sink = logs.clone();
-        let session = runtime()
-            .session(NoTarget::new())
+        let mut builder = runtime().session(NoTarget::new());
+        if let Some(step) = how.skips {
+            builder = builder.step_by_step().prompter(Arc::new(Skips(step)));
+        }
+        let session = builder
             .journal(Arc::new(watched))
             .values(how.values.clone().unwrap_or_else(|| json!({})))
             .state_folder(self.home.path().join("state"))
@@ -377,6 +407,8 @@ fn a_run_is_taken_back_and_an_undo_that_dies_goes_on() {
         user.run(THREE, &How::default()).ok();
         take_back(&user, None, None).points
     };
+    // The start and the end of the undo; of three steps; intent and result of five changes.
+    assert_eq!(points, 2 + 2 * 3 + 2 * 5);
     for dies_at in 0..points {
         let user = User::new();
         STORE.lock().unwrap().insert("b".into(), 100);
@@ -413,6 +445,7 @@ fn an_undo_of_a_step_that_was_run_twice_goes_on_with_both() {
         prepared(&user);
         take_back(&user, None, None).points
     };
+    assert!(points > 8, "{points}");
     for dies_at in 1..points {
         let user = User::new();
         prepared(&user);
@@ -425,9 +458,19 @@ fn an_undo_of_a_step_that_was_run_twice_goes_on_with_both() {
 
 /// Takes the first run back, or goes on with that.
 fn take_back(user: &User, dies_at: Option<usize>, goes_on: Option<String>) -> Came {
+    take_back_by(user, None, dies_at, goes_on)
+}
+
+/// Takes back what came after a step.
+fn take_back_to(user: &User, step: &str) -> Came {
+    take_back_by(user, Some(step), None, None)
+}
+
+fn take_back_by(user: &User, to: Option<&str>, dies_at: Option<usize>, goes_on: Option<String>) -> Came {
     let store = user.store();
     let run = store.runs().unwrap().into_iter().find(|line| line.sort == "run").unwrap().run;
-    let about = About { what: "all".into(), undoes: Some(run.clone()), ..About::default() };
+    let what = to.map_or_else(|| "all".to_owned(), |step| format!("to {step}"));
+    let about = About { what, undoes: Some(run.clone()), ..About::default() };
     let journal: Arc<dyn Journal> = Arc::new(match &goes_on {
         Some(undo) => store.resume(undo).unwrap(),
         None => store.begin(about).unwrap(),
@@ -442,7 +485,7 @@ fn take_back(user: &User, dies_at: Option<usize>, goes_on: Option<String>) -> Ca
         }
     });
     let session = runtime().session(NoTarget::new()).journal(Arc::new(watched)).open();
-    let entries = undo::after(&store.record(&run).unwrap(), store.entries(&run).unwrap(), None).unwrap();
+    let entries = undo::after(&store.record(&run).unwrap(), store.entries(&run).unwrap(), to).unwrap();
     let items = undo::plan(&session, &entries, &session.journal().past().undone).unwrap();
     let prepared = undo::prepare(&session, &run, items);
     let report = undo::start(prepared).and_then(windlass_runtime::playbook::Run::wait);
@@ -531,6 +574,106 @@ fn only_one_of_two_goes_on_with_a_run() {
     let [one, other] = [0, 1].map(|_| store.resume(&user.last()).unwrap());
     user.run_in(Arc::new(one), THREE, &resume()).ok();
     let late = user.run_in(Arc::new(other), THREE, &resume());
-    assert_eq!(late.error().kind(), Kind::Conflict, "{:?}", late.error());
-    assert!(late.logs.is_empty());
+    assert_overtaken(&late);
+}
+
+fn assert_overtaken(late: &Came) {
+    let error = late.error();
+    assert_eq!(error.message(), "another process has gone on with this run in the meantime");
+    assert_eq!((error.kind(), late.logs.len()), (Kind::Conflict, 0), "{:?}", late.logs);
+}
+
+#[test]
+fn what_was_read_while_the_run_still_ran_is_out_of_date_when_it_has_gone_on() {
+    let points = {
+        let user = User::new();
+        user.run(THREE, &How::default()).points
+    };
+    // Read after the start of the run, and after each further point; it then goes on for one point at least.
+    for read_at in 0..points - 1 {
+        let user = User::new();
+        let (store, early) = (user.store(), Arc::new(Mutex::new(None)));
+        let (reading, kept, at) = (user.store(), early.clone(), AtomicUsize::new(0));
+        let journal = store.begin(About { what: "test".into(), ..About::default() }).unwrap();
+        let watched = Watched::new(Arc::new(journal), move |_, side| {
+            if side == Side::After && at.fetch_add(1, Ordering::SeqCst) == read_at {
+                let run = reading.runs()?.remove(0).run;
+                *kept.lock().unwrap() = Some((reading.resume(&run)?, reading.record(&run)?));
+            }
+            Ok(())
+        });
+        user.run_in(Arc::new(watched), THREE, &How::default()).ok();
+        let (journal, read) = early.lock().unwrap().take().unwrap();
+        let ended = user.store().record(&read.line.run).unwrap();
+        let late = user.run_in(Arc::new(journal), THREE, &resume());
+        let ends = |record: &RunRecord| record.steps.iter().filter(|step| step.report.is_some()).count();
+        // Only the result of a change, or the end of the run, may have been written since.
+        if (ends(&read), read.steps.len(), read.changed.len()) == (ends(&ended), ended.steps.len(), ended.changed.len())
+        {
+            assert!(late.logs.is_empty(), "{read_at}: {:?}", late.logs);
+        } else {
+            assert_overtaken(&late);
+            assert_eq!(user.store().record(&read.line.run).unwrap().sessions.len(), 1, "{read_at}");
+        }
+    }
+}
+
+#[test]
+fn after_an_undo_of_a_part_its_steps_are_run_again_and_the_others_are_not() {
+    let user = User::new();
+    user.run(THREE, &How::default()).ok();
+    take_back_to(&user, "one").ok();
+    assert_eq!(stored(), BTreeMap::from([("a".to_owned(), 1), ("b".to_owned(), 2)]));
+    let past = |user: &User, run: &str| user.store().resume(run).unwrap().past().clone();
+    let run = user.store().runs().unwrap().into_iter().find(|line| line.sort == "run").unwrap().run;
+    assert_eq!(past(&user, &run).taken_back, ["two", "three"]);
+    let again = || {
+        let journal = user.store().resume(&run).unwrap();
+        user.run_in(Arc::new(journal), THREE, &resume())
+    };
+    let came = again();
+    came.ok();
+    assert_eq!(came.logs, ["taken back since, and run again: two, three", "two", "three", "first"]);
+    assert_eq!(stored(), BTreeMap::from([("a".into(), 1), ("b".into(), 5), ("c".into(), 3), ("d".into(), 4)]));
+    assert!(past(&user, &run).taken_back.is_empty());
+    assert!(again().logs.is_empty(), "what was run again is done");
+    // Going back a second time takes back what was run since, too.
+    take_back_to(&user, "two").ok();
+    assert_eq!(past(&user, &run).taken_back, ["three"]);
+    assert_eq!(stored().get("d"), None);
+    // An undo that was itself taken back takes nothing back.
+    let undo = user.store().undos_of(&run).unwrap().remove(0).run;
+    let about = About { what: "all".into(), undoes: Some(undo.clone()), ..About::default() };
+    user.run_in(Arc::new(user.store().begin(about).unwrap()), "step(\"d\", || test::set(\"d\", 4))", &How::default())
+        .ok();
+    assert!(past(&user, &run).taken_back.is_empty());
+    assert_eq!(user.store().undos_of(&run).unwrap().len(), 1);
+}
+
+#[test]
+fn what_a_person_skipped_after_it_had_failed_stays_skipped() {
+    let user = User::new();
+    let script = r#"
+        step("one", || print("one"));
+        step("two", || { print("two"); test::get("two") });
+        step("three", || { print("three"); test::get("three") });
+    "#;
+    user.run(script, &How::default());
+    let skipping = user.run(script, &How { skips: Some("two"), ..resume() });
+    assert_eq!((skipping.status("two"), skipping.status("three")), (StepStatus::Skipped, StepStatus::Failed));
+    let listed = || {
+        let record = user.store().record(&user.last()).unwrap();
+        let last = record.steps.iter().rfind(|attempt| attempt.key == "two").unwrap().clone();
+        (last.attempt, last.report.map(|report| (report.status, report.reason)))
+    };
+    let by_hand = || (0, Some((StepStatus::Skipped, Some("skipped by hand".to_owned()))));
+    assert_eq!(listed(), by_hand());
+    STORE.lock().unwrap().insert("three".into(), 1);
+    let came = user.run(script, &resume());
+    came.ok();
+    assert_eq!((came.logs.as_slice(), came.status("two")), (&["three".to_owned()][..], StepStatus::Skipped));
+    assert_eq!(listed(), by_hand());
+    // Who asks for it has it run.
+    let redo = Resume { redo: vec!["two".into()], ..Resume::default() };
+    assert_eq!(user.run(script, &How { resume: Some(redo), ..How::default() }).logs, ["two"]);
 }

@@ -187,6 +187,16 @@ impl Store {
         })
     }
 
+    /// The undos of a run that nobody has taken back in turn, the newest first.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn undos_of(&self, run: &str) -> Result<Vec<RunLine>> {
+        let runs = self.runs()?;
+        let stands = |undo: &&RunLine| runs.iter().all(|other| other.undoes.as_ref() != Some(&undo.run));
+        Ok(runs.iter().filter(|undo| undo.undoes.as_deref() == Some(run)).filter(stands).cloned().collect())
+    }
+
     /// All that is readable of a run. Its id is whole: see [`Store::find`].
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use crate::change::ResultWord;
 use crate::report::StepReport;
 
 /// A step as it stands in the file.
-type StepRow = (String, u32, Option<String>, Option<Vec<u8>>, Option<Vec<u8>>);
+type StepRow = (Attempt, Option<String>, Option<Vec<u8>>, Option<Vec<u8>>);
 
 pub(super) fn read(store: &Store, run: &str, key: &DataKey) -> Result<Past> {
     let (resumed, steps, identities): (u32, String, String) = store.try_with(|connection| {
@@ -51,10 +51,10 @@ pub(super) fn read(store: &Store, run: &str, key: &DataKey) -> Result<Past> {
     Ok(past)
 }
 
-/// How many attempts at steps and changes a run has.
-pub(super) fn rows(connection: &Connection, run: &str) -> rusqlite::Result<(u32, u32)> {
-    let count = "SELECT (SELECT count(*) FROM step WHERE run = ?1), (SELECT count(*) FROM change WHERE run = ?1)";
-    connection.query_row(count, params![run], |row| Ok((row.get(0)?, row.get(1)?)))
+/// How many attempts at steps, ends of them, and changes a run has.
+pub(super) fn rows(connection: &Connection, run: &str) -> rusqlite::Result<[u32; 3]> {
+    let count = "SELECT count(*), count(report), (SELECT count(*) FROM change WHERE run = ?1) FROM step WHERE run = ?1";
+    connection.query_row(count, params![run], |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))
 }
 
 /// What an undo has taken back: what it has noted, and what its own changes say.
@@ -76,31 +76,63 @@ fn read_undone(store: &Store, run: &str) -> Result<HashSet<Undoes>> {
     Ok(noted.chain(changed).collect())
 }
 
+/// A step's attempt: in which session, the step's key, and which one.
+type Attempt = (u32, String, u32);
+
+/// The attempts at steps that were taken back, because they came after the step to which an undo went back.
+fn taken_back(store: &Store, run: &str) -> Result<HashSet<Attempt>> {
+    let mut all = HashSet::new();
+    for undo in store.undos_of(run)? {
+        let Some(to) = undo.what.strip_prefix("to ") else { continue };
+        // Sessions are written in the order in which they begin: later ones are none of the undo's business.
+        let query = "SELECT step.resumed, key, attempt FROM step JOIN session USING (run, resumed)
+            WHERE run = ?1 AND attempt > 0 AND session.rowid < (SELECT min(rowid) FROM session WHERE run = ?2)
+            ORDER BY step.resumed, number, attempt";
+        let before: Vec<Attempt> = store.try_with(|connection| {
+            let mut statement = connection.prepare(query)?;
+            statement.query_map(params![run, undo.run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
+        })?;
+        let last = before.iter().rposition(|(_, key, _)| key == to).map_or(before.len(), |last| last + 1);
+        all.extend(before.into_iter().skip(last));
+    }
+    Ok(all)
+}
+
 fn read_steps(store: &Store, run: &str, key: &DataKey, past: &mut Past) -> Result<()> {
+    let taken_back = taken_back(store, run)?;
     let rows: Vec<StepRow> = store.try_with(|connection| {
         let mut statement = connection.prepare(
-            "SELECT key, attempt, report, value, state FROM step WHERE run = ?1 ORDER BY resumed, number, attempt",
+            "SELECT resumed, key, attempt, report, value, state FROM step WHERE run = ?1 ORDER BY resumed, number, attempt",
         )?;
-        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?));
+        let row = |row: &rusqlite::Row<'_>| {
+            Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?, row.get(5)?))
+        };
         statement.query_map(params![run], row)?.collect()
     })?;
-    for (step, attempt, report, value, state) in rows {
+    for (at, report, value, state) in rows {
+        let (_, step, attempt) = &at;
         let known: &mut StepPast = past.steps.entry(step.clone()).or_default();
-        known.attempts = known.attempts.max(attempt);
+        known.attempts = known.attempts.max(*attempt);
+        past.taken_back.retain(|other| other != step);
+        if taken_back.contains(&at) {
+            past.taken_back.push(step.clone());
+            continue;
+        }
         let report: Option<StepReport> = report.and_then(|text| serde_json::from_str(&text).ok());
         // What is done stays done; what had failed may have been left out by a person since.
-        if attempt == 0 && known.is_done() {
+        if *attempt == 0 && known.is_done() {
             continue;
         }
         known.report = report;
         known.value = match (known.is_done(), value) {
-            (true, Some(value)) => Some(key.open(&about_step(run, &step, "value"), &value)?),
+            (true, Some(value)) => Some(key.open(&about_step(run, step, "value"), &value)?),
             _ => None,
         };
         if let (true, Some(state)) = (known.is_done(), state) {
-            let state: BTreeMap<String, Json> = key.open(&about_step(run, &step, "state"), &state)?;
+            let state: BTreeMap<String, Json> = key.open(&about_step(run, step, "state"), &state)?;
             past.state.extend(state);
         }
     }
+    past.taken_back.retain(|step| past.steps.get(step).is_none_or(|known| !known.is_done()));
     Ok(())
 }

@@ -54,7 +54,7 @@ pub struct RunStart {
     pub playbook: String,
     /// What it acts on.
     pub target: String,
-    /// The clusters' identities, by name.
+    /// The clusters' identities, by the names that scripts use; that of the cluster which is meant without a name is empty.
     pub identities: Json,
     /// The steps, in the order in which they run.
     pub steps: Vec<PlannedStep>,
@@ -175,6 +175,8 @@ pub enum Note {
     },
     /// A part of a recorded change needs not be taken back (any more).
     Undone(Undoes),
+    /// The clusters' identities, as in [`RunStart::identities`]: another one is known.
+    Identities(Json),
 }
 
 /// What sort of remark.
@@ -256,14 +258,17 @@ pub struct Past {
     pub run: Option<String>,
     /// How often the run has been resumed, this time included; 0 for a new run.
     pub resumed: u32,
-    /// How many attempts at steps and changes there were when it was read: more of them are somebody else's.
-    pub(super) rows: (u32, u32),
-    /// The clusters' identities, by name.
+    /// How many attempts at steps, ends of them, and changes there were when it was read: more of them are somebody else's.
+    pub(super) rows: [u32; 3],
+    /// The clusters' identities, as in [`RunStart::identities`]; older journals have the clusters' own names, and none that is
+    /// empty.
     pub identities: Json,
     /// Why steps were left out, by key.
     pub left_out: BTreeMap<String, String>,
     /// What is known of each step, by key.
     pub steps: BTreeMap<String, StepPast>,
+    /// The steps that were taken back since they ran, and not run again, in order.
+    pub taken_back: Vec<String>,
     /// What was set of `ctx.state` by steps that are done.
     pub state: BTreeMap<String, Json>,
     /// The values that steps get back which start over, by step and name.
@@ -286,6 +291,17 @@ pub struct EarlierRun {
 }
 
 impl Past {
+    /// Whether clusters with these identities can be those of the run: those of the same name are the same.
+    pub(super) fn is_on(&self, identities: &Json) -> bool {
+        let (Some(was), Some(is)) = (self.identities.as_object(), identities.as_object()) else {
+            return self.identities == *identities;
+        };
+        let same = |(name, one): (&String, &Json)| was.get(name).is_none_or(|other| one == other);
+        // An older journal does not say which one was meant without a name.
+        let has_it = is.get("").is_none_or(|one| was.values().any(|other| one == other));
+        was.is_empty() == is.is_empty() && has_it && is.iter().all(same)
+    }
+
     /// What the steps returned that are done, by key.
     #[must_use]
     pub fn results(&self) -> BTreeMap<String, Json> {

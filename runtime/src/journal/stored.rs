@@ -112,7 +112,7 @@ impl StoredRun {
 
     fn sealed_note(&self, run: &str, note: &Note) -> Result<Vec<u8>> {
         match note {
-            Note::Remark { .. } | Note::Undone(_) => Ok(Vec::new()),
+            Note::Remark { .. } | Note::Undone(_) | Note::Identities(_) => Ok(Vec::new()),
             Note::Once { step, name, value } => self.key.seal(&about_once(run, step, name), value),
             Note::BranchEnded { step, branch, value } => {
                 self.key.seal(&about_branch(run, step, &path_text(&branch.path)), &(&branch.item, value))
@@ -135,6 +135,9 @@ fn write_note(transaction: &Transaction<'_>, run: &str, note: &Note, sealed: &[u
         Note::Undone(Undoes { id, part }) => transaction
             .prepare_cached("INSERT OR IGNORE INTO undone VALUES (?1, ?2, ?3)")?
             .execute(params![run, id.to_string(), part]),
+        Note::Identities(identities) => transaction
+            .prepare_cached("UPDATE run SET identities = ?2 WHERE id = ?1")?
+            .execute(params![run, identities.to_string()]),
     }
     .map(|_| ())
 }
@@ -206,7 +209,7 @@ impl Journal for StoredRun {
             // One that is sealed for others is not asked for.
             let Ok(key) = self.store.key_of(&run.run) else { continue };
             let past = super::past::read(&self.store, &run.run, &key)?;
-            if past.identities == start.identities {
+            if past.is_on(&start.identities) {
                 let results = past.results();
                 earlier.push(EarlierRun { run: run.run, state: past.state, results });
             }

@@ -190,14 +190,14 @@ impl Collected {
 
 impl Prepared {
     /// Steps of the engine's own, in the order in which they run.
-    pub(crate) fn of_steps(session: &Session, name: &str, steps: Vec<Step>) -> Self {
+    pub(crate) fn of_steps(session: &Session, name: &str, steps: Vec<Step>, uses_cluster: bool) -> Self {
         Self {
             session: session.clone(),
             name: name.to_owned(),
             units: Vec::new(),
             steps,
             unmatched: Vec::new(),
-            uses_cluster: true,
+            uses_cluster,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::load::Prepared;
 use super::run::Run;
@@ -11,7 +11,7 @@ use super::select::Selection;
 use crate::change::{Probed, ResultWord};
 use crate::event::Level;
 use crate::journal::{Entry, Past, PlannedStep, ResultRecord, RunStart};
-use crate::session::{Earlier, Session};
+use crate::session::{Earlier, Session, elsewhere};
 use crate::{Error, Kind, Result, undo};
 
 /// How a run goes on that was started before.
@@ -36,22 +36,23 @@ impl Prepared {
         let left_out = selection.left_out(&self.steps)?;
         let problems = |state: &BTreeSet<String>| selection.check_state(&self.steps, &left_out, state);
         let is_whole = selection.is_whole();
+        let start = self.run_start(&left_out)?;
         let earlier = match is_whole || self.session.target().simulation().is_some() {
             true => Vec::new(),
-            false => self.session.journal().earlier(&self.run_start(&left_out)?)?,
+            false => self.session.journal().earlier(&start)?,
         };
         // The last one that has what is asked for.
         let found = earlier.into_iter().find(|run| problems(&run.state.keys().cloned().collect()).is_empty());
         let Some(run) = found else {
             return match problems(&BTreeSet::new()).into_iter().next() {
                 Some(problem) => Err(problem),
-                None => self.begin(left_out, BTreeMap::new()),
+                None => self.begin(&start, left_out, BTreeMap::new()),
             };
         };
         let text = format!("state and results of the steps that are left out are those of the run {}", run.run);
         self.session.log(None, Level::Info, text);
         self.session.add_earlier(Earlier { state: run.state, results: run.results });
-        self.begin(left_out, BTreeMap::new())
+        self.begin(&start, left_out, BTreeMap::new())
     }
 
     /// Goes on with the run whose journal the session has: what is done is not run again, what was in flight is looked at.
@@ -77,7 +78,10 @@ impl Prepared {
         let state = past.state.keys().cloned().collect();
         let without: BTreeMap<_, _> = left_out.iter().chain(&done).map(|(k, v)| (k.clone(), v.clone())).collect();
         self.check_state(selection, &without, &state)?;
-        self.check_same(past, resume)?;
+        self.open_recorded(past)?;
+        let start = self.run_start(&left_out)?;
+        self.check_clusters(past)?;
+        self.check_same(&start, resume)?;
         if resume.failed_only {
             session.run_failed_branches_only();
         }
@@ -86,7 +90,7 @@ impl Prepared {
         session.add_earlier(Earlier { state: past.state.clone(), results });
         self.say_how_far(past, &done);
         settle(&session)?;
-        self.begin(left_out, done)
+        self.begin(&start, left_out, done)
     }
 
     fn say_how_far(&self, past: &Past, done: &BTreeMap<String, String>) {
@@ -97,6 +101,10 @@ impl Prepared {
         let text =
             format!("the run {run} goes on (attempt {attempt}): {} of {} steps {are} done", done.len(), all.len());
         self.session.log(None, Level::Info, text);
+        if !past.taken_back.is_empty() {
+            let text = format!("taken back since, and run again: {}", past.taken_back.join(", "));
+            self.session.log(None, Level::Info, text);
+        }
     }
 
     fn check_state(
@@ -108,22 +116,51 @@ impl Prepared {
         selection.check_state(&self.steps, without, state).into_iter().next().map_or(Ok(()), Err)
     }
 
-    /// Refuses what is not as it was when the run was started.
-    fn check_same(&self, past: &Past, resume: &Resume) -> Result<()> {
+    /// Opens the clusters of a run, as far as they are known here by the names that it had for them.
+    fn open_recorded(&self, past: &Past) -> Result<()> {
         let session = &self.session;
-        let start = self.run_start(&BTreeMap::new())?;
-        let present = start.identities.as_object().into_iter().flatten();
-        let recorded = past.identities.as_object().into_iter().flatten();
-        for (name, was) in recorded {
-            if present.clone().count() > 0 && present.clone().all(|(_, is)| is != was) {
-                let is: Vec<String> = present.map(|(name, is)| format!("{name} ({is})")).collect();
-                let text = format!("the run was made on the cluster {name} ({was}), and this is {}", is.join(", "));
-                return Err(
-                    Error::new(Kind::Conflict, text).hint("use the kubeconfig of that cluster, or start a new run")
-                );
+        let Some(recorded) = past.identities.as_object() else { return Ok(()) };
+        // The names in an older journal are none that scripts use.
+        let is_old = !recorded.contains_key("");
+        let names = recorded.keys().map(|name| Some(name.as_str()).filter(|name| !name.is_empty() && !is_old));
+        for name in names {
+            if let Err(error) = session.cluster(name, session.cancel())
+                && error.kind().is_final()
+            {
+                return Err(error);
             }
         }
-        let changed = session.journal().differences(&start)?;
+        session.ask_identities(session.cancel())
+    }
+
+    /// Refuses other clusters than those of the run: by the names that scripts use, the same are meant.
+    fn check_clusters(&self, past: &Past) -> Result<()> {
+        let Some(recorded) = past.identities.as_object() else { return Ok(()) };
+        // An older journal has the clusters' own names.
+        let by_own_name = !recorded.contains_key("");
+        let present = if by_own_name { self.session.identities() } else { self.session.named_identities() };
+        let Some(present) = present.as_object().filter(|present| !present.is_empty()) else { return Ok(()) };
+        for (name, was) in recorded {
+            let is_same = match present.get(name) {
+                Some(is) => is == was,
+                None => present.values().any(|is| is == was),
+            };
+            if !is_same {
+                let named = |(name, is): (&String, &Json)| {
+                    let name = if name.is_empty() { self.session.target().name() } else { name.clone() };
+                    format!("{name} is {}", is.as_str().unwrap_or("unknown"))
+                };
+                let here: Vec<String> = present.iter().map(named).collect();
+                return Err(elsewhere(name, was.as_str().unwrap_or("unknown"), &here.join(", ")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses scripts and values that are not as they were when the run was started.
+    fn check_same(&self, start: &RunStart, resume: &Resume) -> Result<()> {
+        let session = &self.session;
+        let changed = session.journal().differences(start)?;
         if changed.is_empty() {
             return Ok(());
         }
@@ -154,16 +191,20 @@ impl Prepared {
             run: session.id().to_owned(),
             playbook: self.name.clone(),
             target: session.target().name(),
-            identities: session.identities(),
+            identities: session.named_identities(),
             steps: planned.collect(),
             scripts: declared_scripts(session, &self.units),
             values: session.values().clone(),
         })
     }
 
-    fn begin(self, left_out: BTreeMap<String, String>, done: BTreeMap<String, String>) -> Result<Run> {
-        let start = self.run_start(&left_out)?;
-        self.session.journal().run_started(&start)?;
+    fn begin(
+        self,
+        start: &RunStart,
+        left_out: BTreeMap<String, String>,
+        done: BTreeMap<String, String>,
+    ) -> Result<Run> {
+        self.session.journal().run_started(start)?;
         Run::start(self, left_out, done)
     }
 }

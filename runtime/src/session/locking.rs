@@ -32,8 +32,8 @@ pub(super) struct Locks {
     /// Tells this session's locks from those of another process that has the same run.
     tag: String,
     held: Mutex<Held>,
-    /// Held while a Lease is taken, so that branches do not take the same one.
-    taking: Mutex<()>,
+    /// Held while a Lease is taken, so that branches do not take the same one. Whoever waits for it can be stopped.
+    taking: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Default)]
@@ -59,7 +59,7 @@ struct Locked {
 
 impl Locks {
     pub(super) fn new(options: LockOptions) -> Self {
-        Self { options, tag: tag(), held: Mutex::default(), taking: Mutex::default() }
+        Self { options, tag: tag(), held: Mutex::default(), taking: Arc::default() }
     }
 
     fn of(&self, cluster: &str) -> Option<Arc<Lease>> {
@@ -172,7 +172,8 @@ impl Session {
         patience: Patience,
         cancel: &Cancel,
     ) -> Result<Option<Previous>> {
-        let _one_at_a_time = lock(&locks.taking);
+        let taking = locks.taking.clone();
+        let _one_at_a_time = self.bridge().wait(cancel, self.clock(), async move { Ok(taking.lock_owned().await) })?;
         if let Some(known) = lock(&locks.held).leases.iter_mut().find(|locked| locked.identity == identity) {
             if known.names.iter().all(|name| name != cluster.name()) {
                 known.names.push(cluster.name().to_owned());
@@ -278,10 +279,6 @@ impl Session {
         let text = self.mask(&announcement(primitive, change, &scope.step.key));
         let announcing = async move { try_join_all(about.iter().map(|lease| lease.announce(&text))).await };
         self.bridge().wait(&scope.cancel, self.clock(), announcing)
-    }
-
-    fn open_cluster_called(&self, name: &str) -> Option<Cluster> {
-        lock(&self.0.gathered.clusters).values().find(|cluster| cluster.name() == name).cloned()
     }
 
     fn give_locks_back(&self) {

@@ -147,6 +147,10 @@ impl Target for Live {
         contexts || clusters.contains_key(name)
     }
 
+    fn cluster_names(&self) -> Vec<String> {
+        self.options.clusters.keys().cloned().collect()
+    }
+
     fn kubeconfig(&self, cluster: Option<&str>, by: Option<&ClusterSource>) -> BoxFuture<Result<Zeroizing<String>>> {
         let opening = self.options.opening(cluster, by);
         Box::pin(async move { Cluster::kubeconfig(opening?).await })

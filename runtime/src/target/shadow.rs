@@ -247,6 +247,10 @@ impl Target for Shadow {
         name == NAME || self.inner.options.clusters.iter().any(|known| known == name)
     }
 
+    fn cluster_names(&self) -> Vec<String> {
+        self.inner.options.clusters.clone()
+    }
+
     fn connect(&self, name: &str, _: &ClusterSource) -> BoxFuture<Result<Cluster>> {
         Box::pin(std::future::ready(Ok(self.open(name, &self.begun(Some(name))))))
     }

@@ -95,6 +95,8 @@ pub fn claims_left(session: &Session, items: &[Item]) -> Result<Vec<String>> {
 /// The steps that take back these items, which are in the order in which they are taken back.
 #[must_use]
 pub fn prepare(session: &Session, run: &str, items: Vec<Item>) -> Prepared {
+    let is_on_cluster = |item: &Item| session.open_cluster_called(&item.part.resource.at).is_some();
+    let uses_cluster = items.iter().any(is_on_cluster);
     let mut groups: Vec<(String, Vec<Item>)> = Vec::new();
     for item in items {
         match groups.last_mut() {
@@ -116,7 +118,7 @@ pub fn prepare(session: &Session, run: &str, items: Vec<Item>) -> Prepared {
             hooks: Vec::new(),
         }
     });
-    Prepared::of_steps(session, &format!("undo of {run}"), steps.collect())
+    Prepared::of_steps(session, &format!("undo of {run}"), steps.collect(), uses_cluster)
 }
 
 /// Runs what [`prepare`] has prepared, or goes on with it where the session's journal is that of an undo which was interrupted.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use windlass_runtime::SessionBuilder;
 use windlass_runtime::access::Access;
-use windlass_runtime::journal::{Journal, MemoryJournal};
+use windlass_runtime::journal::{Journal, MemoryJournal, RunLine};
 use windlass_runtime::playbook::Resume;
 use windlass_runtime::values::Path;
 use windlass_runtime::{Error, Kind, Result as Tried};
@@ -100,14 +100,22 @@ fn journal(run: &Run, workspace: &Workspace, ui: &Ui) -> Tried<Option<Arc<dyn Jo
     };
     let store = journals::known(&ui.machine, customer)?;
     let id = if named == LAST { journals::last(&store, workspace)?.run } else { store.find(named)? };
-    let runs = store.runs()?;
-    if let Some(undo) = runs.iter().find(|line| line.undoes.as_deref() == Some(&id)) {
+    let undos = store.undos_of(&id)?;
+    if let Some(begun) = undos.iter().find(|undo| undo.status.as_deref() != Some("ok")) {
+        let text = format!("the undo {} of the run {id} was begun, and has not ended", begun.run);
+        let to = begun.what.strip_prefix("to ").map(|step| format!(" --to {step}")).unwrap_or_default();
+        let hint = format!("end it first: windlass undo {id}{to}");
+        return Err(Error::new(Kind::Conflict, text).hint(hint));
+    }
+    if let Some(undo) = undos.iter().find(|undo| undo.what == "all") {
         let text = format!("the run {id} was taken back, by {}", undo.run);
         return Err(Error::new(Kind::Conflict, text).hint("start a new run: the same without --resume"));
     }
-    let is_done = |line: &&windlass_runtime::journal::RunLine| line.run == id && line.status.as_deref() == Some("ok");
+    let runs = store.runs()?;
+    let is_done = |line: &&RunLine| line.run == id && line.status.as_deref() == Some("ok");
     if run.resuming.redo.is_empty()
         && let Some(done) = runs.iter().find(is_done)
+        && (undos.is_empty() || store.resume(&id)?.past().taken_back.is_empty())
     {
         ui.err(&format!("the run {} of {} is done: there is nothing to resume\n", line(&id), line(&done.playbook)));
         return Ok(None);

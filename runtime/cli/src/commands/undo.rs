@@ -40,13 +40,8 @@ fn attempt(options: &Undo, ui: &Ui) -> Result<u8, Failed> {
         return Ok(exit::OK);
     }
     let entries = undo::after(&record, store.entries(&id)?, options.to.as_deref())?;
-    let runs = store.runs()?;
-    let is_taken_back = |undo: &RunLine| runs.iter().any(|run| run.undoes.as_deref() == Some(undo.run.as_str()));
-    let begun = runs.iter().find(|run| {
-        let is_open = run.status.as_deref() != Some("ok") && !is_taken_back(run);
-        run.undoes.as_deref() == Some(&id) && run.what == what && is_open
-    });
-    let begun = begun.cloned();
+    let is_begun = |undo: &RunLine| undo.what == what && undo.status.as_deref() != Some("ok");
+    let begun = store.undos_of(&id)?.into_iter().find(is_begun);
     let journal = match &begun {
         Some(undo) => store.resume(&undo.run)?,
         None => {
@@ -95,12 +90,8 @@ fn attempt(options: &Undo, ui: &Ui) -> Result<u8, Failed> {
 /// What of a run earlier undos have taken back, for a part of it, and nobody has brought again by taking back those. What they left
 /// is tried again.
 fn undone(store: &Store, id: &str) -> Result<HashSet<Undoes>, Failed> {
-    let runs = store.runs()?;
     let mut all = HashSet::new();
-    for undo in runs.iter().filter(|run| run.undoes.as_deref() == Some(id)) {
-        if runs.iter().any(|run| run.undoes.as_deref() == Some(undo.run.as_str())) {
-            continue;
-        }
+    for undo in store.undos_of(id)? {
         for (intent, result) in store.entries(&undo.run)? {
             let is_done = result.is_some_and(|result| result.results.iter().all(|word| word.took_effect()));
             all.extend(intent.undoes.filter(|_| is_done));

@@ -39,6 +39,7 @@ pub(super) fn report(record: &RunRecord) -> String {
     row("Target", &run.target);
     if let Some(clusters) = record.identities.as_object() {
         for (name, identity) in clusters {
+            let name = if name.is_empty() { &run.target } else { name };
             row(&format!("Cluster {}", plain(name)), identity.as_str().unwrap_or("unknown"));
         }
     }
