@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::{CANARY, Ran, STORE, refused, run, runtime, try_run};
+use windlass_runtime::change::Inverse;
 use windlass_runtime::event::{Event, What};
 use windlass_runtime::journal::{Journal, MemoryJournal, Point, Watched};
 use windlass_runtime::playbook::{Playbook, Selection};
@@ -352,6 +353,10 @@ fn a_secret_is_passed_on_masked_and_refused_where_it_may_not_go() {
     // Had a primitive told the value itself, the sinks would not have seen it.
     let ran = run(&format!("test::secret(\"DB\"); print(\"{CANARY}\"); throw \"{CANARY}\";"));
     everything(&ran);
+    // A journal keeps it open, for lists of what cannot be taken back.
+    let ran = run(&format!("test::secret(\"DB\"); test::set(\"masked\", 1, #{{ cannot: \"it was {CANARY}\" }});"));
+    let inverse = ran.journal.entries().unwrap()[0].0.inverse.clone();
+    assert_eq!(inverse, Inverse::Cannot("it was [secret DB]".to_owned()));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Making a change: intent, act, result, and telling what came of it.
 
 use super::Call;
-use crate::change::{Acted, Change, Op, Outcome, OutcomeItem, Part, PartImage, Plan, ResultWord};
+use crate::change::{Acted, Change, Inverse, Op, Outcome, OutcomeItem, Part, PartImage, Plan, ResultWord};
 use crate::cluster::Failure;
 use crate::journal::{EntryId, Intent, ResultRecord, Standing};
 use crate::sync::lock;
@@ -114,7 +114,10 @@ impl Call<'_> {
             parts,
             diffs,
             probe: change.probe.clone(),
-            inverse: change.inverse.clone(),
+            inverse: match &change.inverse {
+                Inverse::Cannot(reason) => Inverse::Cannot(session.mask(reason)),
+                by => by.clone(),
+            },
             permits: lock(&self.permits).iter().map(|permit| session.mask(permit)).collect(),
             undoes: lock(&self.undoes).clone(),
         }

@@ -47,6 +47,8 @@ pub mod write {
         /// Panics instead.
         #[option(default = "false")]
         pub panic: bool,
+        /// Why it cannot be taken back.
+        pub cannot: Option<String>,
     }
 
     /// Sets a value.
@@ -77,7 +79,10 @@ pub mod write {
                 })
             }),
             probe: Recipe { handler: "store".into(), data: value.into() },
-            inverse: Inverse::By(Recipe { handler: "store".into(), data: value.into() }),
+            inverse: match options.cannot {
+                Some(reason) => Inverse::Cannot(reason),
+                None => Inverse::By(Recipe { handler: "store".into(), data: value.into() }),
+            },
         })
     }
 }

@@ -32,6 +32,7 @@ pub(super) struct Operation {
     pub doing: String,
     hooks: Hooks,
     tell: Teller,
+    op: Op,
     /// What it makes, if it makes a revision.
     makes: Option<Made>,
 }
@@ -77,6 +78,7 @@ impl Operation {
             doing: format!("{} cannot be {done}", at.resource()),
             hooks: Hooks::none(at),
             tell: call.teller(),
+            op: Op::Run,
             makes: None,
         }
     }
@@ -111,7 +113,7 @@ impl Operation {
     }
 
     async fn run(self, programs: &Programs, computer: &Computer, clock: &Arc<dyn Clock>) -> Result<Acted> {
-        let Self { at, helm, child, doing, hooks, tell, makes } = self;
+        let Self { at, helm, child, doing, hooks, tell, op, makes } = self;
         let (following, running) = (pin!(hooks.clone().follow(tell)), pin!(programs.run(child)));
         let ended = match select(running, following).await {
             Either::Left((ended, _)) => ended,
@@ -127,10 +129,10 @@ impl Operation {
             }),
             Err(error) => {
                 let error = if error.kind().is_final() { error } else { hooks.explain(error, clock).await };
-                let (error, has_left_something) = standing(&at, error, makes.as_ref()).await;
+                let (error, has_left_something) = standing(&at, error, op, makes.as_ref()).await;
                 match error.kind().is_final() {
                     true => Err(error),
-                    // It has left a revision, and with it whatever it had applied by then.
+                    // With what is written down of the release, whatever it had applied or deleted by then.
                     false if has_left_something => Ok(Acted::Broken(error)),
                     false => Ok(Acted::Failed(error)),
                 }
@@ -150,19 +152,27 @@ async fn after(at: &At, computer: &Computer) -> Result<Option<Json>> {
     }
 }
 
-/// An error, with what has become of the release, and whether the revision is there that was to be made.
-async fn standing(at: &At, error: Error, makes: Option<&Made>) -> (Error, bool) {
+/// Whether these revisions are no longer as they were before a run of Helm.
+fn has_begun(op: Op, makes: Option<&Made>, revisions: &[Revision]) -> bool {
+    match op {
+        Op::Delete => revisions.last().is_none_or(Revision::is_going),
+        _ => makes.is_some_and(|made| revisions.iter().any(|revision| made.is(revision))),
+    }
+}
+
+/// An error, with what has become of the release, and whether Helm has left something of what it was to do.
+async fn standing(at: &At, error: Error, op: Op, makes: Option<&Made>) -> (Error, bool) {
     let release = at.resource();
-    let (state, recovery, is_made) = match at.revisions().await {
+    let (state, recovery, has_begun) = match at.revisions().await {
         Ok(revisions) => {
-            let is_made = makes.is_some_and(|made| revisions.iter().any(|revision| made.is(revision)));
+            let has_begun = has_begun(op, makes, &revisions);
             match revisions.last() {
                 Some(last) => (
                     format!("it is {} now, in revision {}", last.status, last.number),
                     (last.is_pending() || last.status == "failed").then(|| at.recovery(&revisions)),
-                    is_made,
+                    has_begun,
                 ),
-                None => ("the release is not there".to_owned(), None, false),
+                None => ("the release is not there".to_owned(), None, has_begun),
             }
         }
         // Whoever probes it later finds out.
@@ -182,7 +192,7 @@ async fn standing(at: &At, error: Error, makes: Option<&Made>) -> (Error, bool) 
     };
     let told = details.into_iter().fold(told, Error::details);
     let error = hint.into_iter().fold(told, Error::hint).resource(&release);
-    (error, is_made)
+    (error, has_begun)
 }
 
 /// What the journal keeps of a revision.
@@ -351,7 +361,7 @@ pub(super) struct Intended {
 /// The change that a run of Helm is.
 pub(super) fn change(call: &Call<'_>, mut operation: Operation, intended: Intended) -> Change {
     let Intended { op, before, diff, from, to, how, cannot } = intended;
-    operation.makes = to.clone();
+    (operation.op, operation.makes) = (op, to.clone());
     let recipe = recipe(from, to, how);
     let part = Part { resource: operation.at.resource(), before, plan: Plan::Act { op, diff, note: None } };
     Change {

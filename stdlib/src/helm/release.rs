@@ -177,6 +177,11 @@ impl Revision {
         self.status.starts_with("pending-") || self.status == "uninstalling"
     }
 
+    /// Whether it goes, or has gone and left its history.
+    pub fn is_going(&self) -> bool {
+        matches!(self.status.as_str(), "uninstalling" | "uninstalled")
+    }
+
     /// Whether this intent made it what it is. A rollback takes the label of the revision that it goes back to with it.
     pub fn is_of_intent(&self, hash: &str, body: impl FnOnce() -> Result<Json>) -> Result<bool> {
         let Some((made_by, number)) = self.intent.as_deref().and_then(|intent| intent.split_once('.')) else {

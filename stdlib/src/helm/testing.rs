@@ -5,9 +5,10 @@ use std::sync::OnceLock;
 
 use serde_json::Value as Json;
 use windlass_runtime::session::SessionBuilder;
+use windlass_runtime::target::Target;
 use windlass_testbed::helms;
 
-use crate::testing::{Bed, Ran, Scripting as _};
+use crate::testing::{Bed, Ran, run_on};
 
 /// A chart of the examples.
 pub fn chart(name: &str) -> String {
@@ -61,13 +62,19 @@ impl With {
     }
 
     pub fn run_with(&self, script: &str, set: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Ran {
+        self.run_on(self.bed.target(), script, set)
+    }
+
+    /// The same on another way to the cluster.
+    pub fn run_on(&self, target: impl Target, script: &str, set: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Ran {
         // Words of their own: the name of a temporary folder may hold the same letters.
         let script = [("NS", format!("namespace: \"{}\"", self.namespace)), ("WEB", format!("\"{}\"", chart("web")))]
             .into_iter()
             .fold(script.to_owned(), |script, (word, instead)| {
                 regex::Regex::new(&format!(r"\b{word}\b")).unwrap().replace_all(&script, instead.as_str()).into_owned()
             });
-        self.bed.run_with(&script, |builder| set(builder.program("helm", &self.path).state_folder(state())))
+        let set = |builder: SessionBuilder| set(builder.program("helm", &self.path).state_folder(state()));
+        run_on(target, &script, set)
     }
 
     /// An object of the namespace.

@@ -1,5 +1,6 @@
 //! The verbs together: what one leaves, another reads.
 
+mod broken;
 mod signed;
 
 use serde_json::json;

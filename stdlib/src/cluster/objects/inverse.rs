@@ -5,9 +5,9 @@
 
 use serde_json::{Value as Json, json};
 use windlass_runtime::change::{Acted, Change, Inverse, Op, Part, PartImage, Plan};
-use windlass_runtime::cluster::diff::{Diff, ListTypes};
+use windlass_runtime::cluster::diff::{self, Diff, HIDDEN, ListTypes};
 use windlass_runtime::cluster::{
-    Cluster, DeleteOptions, Deleted, Failure, FieldPath, Patch, PatchOptions, ResourceId, WriteOptions,
+    Cluster, DeleteOptions, Deleted, Failure, FieldPath, Patch, PatchOptions, ResourceId, Segment, WriteOptions,
 };
 use windlass_runtime::{Call, Error, Kind, Result};
 
@@ -74,7 +74,6 @@ struct Clash {
     resource: String,
     why: Option<String>,
     fields: Vec<Delta>,
-    secret: bool,
 }
 
 fn conflict(clashes: &[Clash]) -> Option<Error> {
@@ -83,16 +82,16 @@ fn conflict(clashes: &[Clash]) -> Option<Error> {
     for clash in clashes {
         lines.extend(clash.why.clone());
         for field in &clash.fields {
-            let hidden = clash.secret
-                && ["data", "stringData"].iter().any(|part| field.path.starts_with(&FieldPath::of([*part])));
-            let value = |value: &Option<Json>| match value {
+            let value = |value: &Option<Json>| match public(&field.path, value.clone()) {
                 None => "absent".to_owned(),
-                Some(_) if hidden => "(hidden)".to_owned(),
-                Some(value) => brief(value),
+                Some(value) if value == HIDDEN => HIDDEN.to_owned(),
+                Some(value) => value.to_string(),
             };
-            let (now, left) = (value(&field.after), value(&field.before));
-            let path = plain(&field.path);
-            lines.push(format!("{}: {path} is {now}, and the run left it as {left}", clash.resource));
+            let (path, now, left) = (plain(&field.path), value(&field.after), value(&field.before));
+            lines.push(match (now.as_str(), left.as_str()) {
+                (HIDDEN, HIDDEN) => format!("{}: {path} is not as the run left it", clash.resource),
+                _ => format!("{}: {path} is {now}, and the run left it as {left}", clash.resource),
+            });
             details.push(json!({ "resource": clash.resource, "field": path, "live": now, "run": left }));
         }
     }
@@ -104,9 +103,16 @@ fn conflict(clashes: &[Clash]) -> Option<Error> {
     )
 }
 
-fn brief(value: &Json) -> String {
-    let text = value.to_string();
-    if text.chars().count() <= 80 { text } else { format!("{}…", text.chars().take(79).collect::<String>()) }
+/// A value as it may be told. Who undoes has not read the secrets of the run, which can be in any text, and so cannot mask them.
+fn public(path: &FieldPath, value: Option<Json>) -> Option<Json> {
+    let is_replicas = *path == FieldPath::of(["spec", "replicas"]);
+    let is_image = match path.segments() {
+        [.., Segment::Field(list), Segment::Key(_), Segment::Field(field)] => {
+            matches!(list.as_str(), "containers" | "initContainers") && field == "image"
+        }
+        _ => false,
+    };
+    value.map(|value| if value.is_boolean() || is_replicas || is_image { value } else { HIDDEN.into() })
 }
 
 fn plan(call: &Call<'_>, intent: Option<&Intent>, image: &PartImage) -> Result<std::result::Result<Planned, Clash>> {
@@ -154,12 +160,11 @@ impl Looked<'_> {
     }
 
     fn clash(&self, why: &str) -> Clash {
-        let secret = self.id.kind == "Secret";
-        Clash { resource: self.id.to_string(), why: Some(format!("{} {why}", self.id)), fields: Vec::new(), secret }
+        Clash { resource: self.id.to_string(), why: Some(format!("{} {why}", self.id)), fields: Vec::new() }
     }
 
     fn clash_of(&self, fields: Vec<Delta>) -> Clash {
-        Clash { resource: self.id.to_string(), why: None, fields, secret: self.id.kind == "Secret" }
+        Clash { resource: self.id.to_string(), why: None, fields }
     }
 
     fn acts(self, op: Op, diff: Vec<String>, changes: Vec<Delta>, step: Step) -> Planned {
@@ -223,11 +228,12 @@ impl Looked<'_> {
         if changes.is_empty() && owners::same(&former, &owners::of(&live)) {
             return Ok(Ok(self.nothing("it is as it was before")));
         }
-        let mut lines: Vec<String> = Diff::between(Some(&live), Some(&back.object), &*self.lists)
-            .changes()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let told = |diff::Change { path, before, after }: &diff::Change| {
+            let (before, after) = (public(path, before.clone()), public(path, after.clone()));
+            diff::Change { path: path.clone(), before, after }.to_string()
+        };
+        let diff = Diff::between(Some(&live), Some(&back.object), &*self.lists);
+        let mut lines: Vec<String> = diff.changes().iter().map(told).collect();
         if lines.is_empty() {
             lines.push("its fields go back to their former owners".to_owned());
         }
@@ -302,14 +308,14 @@ async fn all(steps: Vec<(Cluster, ResourceId, Step)>) -> Vec<Acted> {
 }
 
 async fn one(cluster: &Cluster, id: &ResourceId, step: Step) -> Acted {
-    let done = match step {
+    let acted = match step {
         Step::Restore { patch, subresource, live, owners } => {
-            restore(cluster, id, patch, subresource, live, owners).await.map(Some)
+            restore(cluster, id, patch, subresource, live, owners).await
         }
-        Step::Remove { live } => remove(cluster, id, &live).await,
-        Step::Make { object, owners } => make(cluster, id, &object, owners).await.map(Some),
+        Step::Remove { live } => remove(cluster, id, &live).await.map(Acted::Done),
+        Step::Make { object, owners } => make(cluster, id, &object, owners).await,
     };
-    done.map_or_else(Acted::Failed, Acted::Done)
+    acted.unwrap_or_else(Acted::Failed)
 }
 
 async fn restore(
@@ -319,11 +325,11 @@ async fn restore(
     subresource: Option<String>,
     live: Json,
     owners: Json,
-) -> Result<Json> {
-    let Some(patch) = patch else { return give_back(cluster, id, live, owners).await };
+) -> Result<Acted> {
+    let Some(patch) = patch else { return give_back(cluster, id, live, owners).await.map(|o| Acted::Done(Some(o))) };
     let options = PatchOptions { manager: UNDO_MANAGER.to_owned(), dry_run: false, subresource };
     let written = cluster.patch(id, &Patch::Merge(patch), &options).await?;
-    give_back(cluster, id, written, owners).await
+    Ok(owned_as_before(cluster, id, written, owners).await)
 }
 
 async fn remove(cluster: &Cluster, id: &ResourceId, live: &Json) -> Result<Option<Json>> {
@@ -335,10 +341,18 @@ async fn remove(cluster: &Cluster, id: &ResourceId, live: &Json) -> Result<Optio
     })
 }
 
-async fn make(cluster: &Cluster, id: &ResourceId, object: &Json, owners: Json) -> Result<Json> {
+async fn make(cluster: &Cluster, id: &ResourceId, object: &Json, owners: Json) -> Result<Acted> {
     let options = WriteOptions { manager: UNDO_MANAGER.to_owned(), dry_run: false };
     let made = cluster.create(id, object, &options).await?;
-    give_back(cluster, id, made, owners).await
+    Ok(owned_as_before(cluster, id, made, owners).await)
+}
+
+/// Gives the fields of an object back that has just been written: whatever comes of that, it is not as it was.
+async fn owned_as_before(cluster: &Cluster, id: &ResourceId, written: Json, owners: Json) -> Acted {
+    match give_back(cluster, id, written, owners).await {
+        Ok(owned) => Acted::Done(Some(owned)),
+        Err(error) => Acted::Broken(error),
+    }
 }
 
 /// Makes `wanted` the owners of the object's fields, whoever writes meanwhile keeping what is theirs.

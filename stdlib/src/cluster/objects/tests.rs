@@ -3,14 +3,19 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+use kube::client::Body;
 use serde_json::{Value as Json, json};
+use tower::BoxError;
+use windlass_runtime::change::ResultWord;
 use windlass_runtime::cluster::Patch;
 use windlass_runtime::journal::{Intent, Journal, ResultRecord};
 use windlass_runtime::undo::Undoing;
 
 use windlass_support::Through;
 
-use crate::testing::{Bed, Cut, Scripting as _, bare, deployment, on, secret};
+use crate::testing::{Bed, Cut, Scripting as _, bare, deployment, merged, on, secret};
 
 type Entries = Vec<(Intent, Option<ResultRecord>)>;
 
@@ -109,7 +114,7 @@ fn what_cannot_be_told_is_refused(bed: Bed) {
 }
 
 #[on(shadow, live)]
-fn what_others_changed_since_is_named_with_both_values_and_nothing_is_undone(bed: Bed) {
+fn what_others_changed_since_is_named_and_nothing_is_undone(bed: Bed) {
     let namespace = bed.namespace();
     config_map(&bed, &namespace, "c");
     config_map(&bed, &namespace, "d");
@@ -121,7 +126,7 @@ fn what_others_changed_since_is_named_with_both_values_and_nothing_is_undone(bed
     bed.patch("cm/c", &namespace, json!({"data": {"a": "theirs"}}));
     let error = bed.undo(&ran).unwrap_err();
     assert_eq!(error.kind(), windlass_runtime::Kind::Conflict);
-    let expected = format!("ConfigMap/c in {namespace}: data.a is \"theirs\", and the run left it as \"9\"");
+    let expected = format!("ConfigMap/c in {namespace}: data.a is not as the run left it");
     assert!(error.message().contains(&expected), "{error:?}");
     assert_eq!(bed.get("cm/d", &namespace)["data"]["a"], "9", "nothing at all was undone");
     bed.patch("cm/c", &namespace, json!({"data": {"a": "1"}}));
@@ -152,19 +157,63 @@ fn what_others_did_elsewhere_stays_theirs(bed: Bed) {
 }
 
 #[on(shadow, live)]
-fn the_values_of_a_secret_are_in_no_conflict(bed: Bed) {
+fn no_text_of_an_object_is_in_what_an_undo_says(bed: Bed) {
     let namespace = bed.namespace();
+    let on = format!("#{{ namespace: \"{namespace}\", type: \"strategic\" }}");
     bed.create(&namespace, secret("s", &json!({"p": "first-canary"})));
+    bed.create(&namespace, crate::testing::config_map("c", &json!({"p": "first-canary"})));
+    let container = |n: &str| json!({ "name": "c", "image": format!("web:{n}"), "env": [{ "name": "P", "value": format!("{n}-canary") }] });
+    let spec = |n: &str, replicas: u32| json!({ "spec": { "replicas": replicas, "template": { "spec": { "containers": [container(n)] } } } });
+    bed.create(&namespace, merged(deployment("web", 1), &spec("first", 1)));
     let ran = bed.run(&format!(
-        "cluster::patch(\"Secret/s\", #{{ data: #{{ p: \"c2Vjb25kLWNhbmFyeQ==\" }} }}, #{{ namespace: \"{namespace}\" }})"
+        r#"
+        cluster::patch("Secret/s", #{{ data: #{{ p: "c2Vjb25kLWNhbmFyeQ==" }} }}, {on});
+        cluster::patch("cm/c", #{{ data: #{{ p: "second-canary" }} }}, {on});
+        cluster::patch("deploy/web", {}, {on});
+        true
+    "#,
+        spec("second", 2).to_string().replace('{', "#{")
     ));
     ran.value();
-    bed.patch("secret/s", &namespace, json!({"stringData": {"p": "third-canary"}}));
+    let others = [
+        ("secret/s", json!({"stringData": {"p": "third-canary"}})),
+        ("cm/c", json!({"data": {"p": "third-canary"}})),
+        ("deploy/web", spec("third", 3)),
+    ];
+    let told = |text: &str| {
+        for value in ["-canary", "c2Vjb25kLWNhbmFyeQ", "dGhpcmQtY2FuYXJ5", "Zmlyc3QtY2FuYXJ5"] {
+            assert!(!text.contains(value), "{text}");
+        }
+    };
+    let former: Vec<Json> = others.iter().map(|(what, _)| bed.get(what, &namespace)).collect();
+    for (what, patch) in others.clone() {
+        let strategic = Patch::Strategic(patch);
+        bed.patch_as("other", what, &namespace, strategic);
+    }
     let error = bed.undo(&ran).unwrap_err();
-    let told = format!("{error:?} {}", error.to_json());
-    assert!(told.contains("data.p is (hidden), and the run left it as (hidden)"), "{told}");
-    for value in ["c2Vjb25kLWNhbmFyeQ", "dGhpcmQtY2FuYXJ5", "Zmlyc3QtY2FuYXJ5"] {
-        assert!(!told.contains(value), "{told}");
+    let text = format!("{error:?} {}", error.to_json());
+    told(&text);
+    let container = "spec.template.spec.containers[name=\"c\"]";
+    for said in [
+        format!("Secret/s in {namespace}: data.p is not as the run left it"),
+        format!("ConfigMap/c in {namespace}: data.p is not as the run left it"),
+        format!("{container}.env[name=\"P\"].value is not as the run left it"),
+        format!("{container}.image is \"web:third\", and the run left it as \"web:second\""),
+        "spec.replicas is 3, and the run left it as 2".to_owned(),
+    ] {
+        assert!(error.message().contains(&said), "{said}: {error}");
+    }
+    bed.patch("secret/s", &namespace, json!({"data": former[0]["data"]}));
+    bed.patch("cm/c", &namespace, json!({"data": former[1]["data"]}));
+    bed.patch_as("other", "deploy/web", &namespace, Patch::Strategic(spec("second", 2)));
+    let session = crate::testing::runtime().session(bed.target()).open();
+    let undone = windlass_runtime::undo(&session, &ran.journal.entries().unwrap()).unwrap();
+    assert!(undone.iter().all(windlass_runtime::undo::Undone::changed), "{undone:?}");
+    let entries = session.journal().entries().unwrap();
+    let diffs: Vec<&String> = entries.iter().flat_map(|(intent, _)| intent.diffs.iter().flatten()).collect();
+    told(&format!("{diffs:?}"));
+    for said in ["data.p: changed (hidden)", "spec.replicas: 2 → 1"] {
+        assert!(diffs.iter().any(|line| *line == said), "{said}: {diffs:?}");
     }
 }
 
@@ -360,6 +409,40 @@ fn an_answer_that_is_lost_is_looked_up(bed: Bed) {
     let ran = lossy("DELETE", &format!("cluster::delete(\"cm/c\", {on})"));
     assert_eq!(ran.value()["changed"], true, "{:?}", ran.report);
     assert!(bed.undo(&ran).unwrap()[0].changed());
+}
+
+#[on(shadow, live)]
+fn what_was_written_back_without_its_owners_counts_as_changed(bed: Bed) {
+    let namespace = bed.namespace();
+    config_map(&bed, &namespace, "c");
+    let before = bed.comparable("cm/c", &namespace);
+    let on = format!("#{{ namespace: \"{namespace}\" }}");
+    let patch = format!("cluster::patch(\"cm/c\", #{{ data: #{{ a: \"9\" }} }}, {on})");
+    for change in [patch, format!("cluster::delete(\"cm/c\", {on})")] {
+        let ran = bed.run(&change);
+        ran.value();
+        let refuses = Through::new(bed.target(), move |request: Request<Body>, client| async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await?.to_bytes();
+            if parts.method == "PATCH" && String::from_utf8_lossy(&body).contains("managedFields") {
+                let refused = json!({ "kind": "Status", "code": 403, "reason": "Forbidden", "message": "not yours" });
+                return Ok(Response::builder().status(403).body(Body::from(refused.to_string().into_bytes()))?);
+            }
+            Ok::<_, BoxError>(client.send(Request::from_parts(parts, Body::from(body))).await?)
+        });
+        let session = crate::testing::runtime().session(refuses).open();
+        let undone = windlass_runtime::undo(&session, &ran.journal.entries().unwrap()).unwrap();
+        let Undoing::Failed(error) = &undone[0].result else { panic!("{undone:?}") };
+        assert!(error.to_string().contains("the former values are back, but not their owners"), "{error}");
+        let entries = session.journal().entries().unwrap();
+        assert_eq!(entries[0].1.as_ref().unwrap().results, [ResultWord::Unknown]);
+        // So it can be taken back like any other change.
+        assert!(bed.undo_entries(&entries).unwrap()[0].changed(), "{change}");
+        if bed.find("cm/c", &namespace).is_some() {
+            assert!(bed.undo(&ran).unwrap()[0].changed());
+            assert_eq!(bed.comparable("cm/c", &namespace), before);
+        }
+    }
 }
 
 #[on(shadow, live)]
