@@ -148,12 +148,18 @@ fn a_run_that_failed_says_how_to_go_on_and_does() {
 
     let failed = person.windlass(&RUN).ends(1);
     let id = person.last();
+    let shown: Json = serde_json::from_str(&person.windlass(&["runs", "show", "-o", "json"]).ends(0).out).unwrap();
+    let versions: Vec<&str> = shown["versions"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
+    assert!(versions.len() == 1 && versions[0].starts_with("Kubernetes v1."), "{shown}");
     let last: Vec<&str> = failed.err.lines().rev().take(2).collect();
     assert_eq!(last[1], "go on where it stopped: windlass run s.rhai --resume, with the same --set");
     assert_eq!(last[0], format!("or take back what it changed: windlass undo {id}"));
     person.windlass(&["runs", "show"]).ends(0).says(&[
         &format!("run       {id}\nplaybook  s\n"),
         "+05:45 by alice@",
+        ", windlass ",
+        "used      Kubernetes v1.",
+        " (cluster shadow)\n",
         "status    failed\n",
         "one    ok",
         "two    failed       1",
@@ -483,6 +489,7 @@ fn a_report_in_markdown_can_be_handed_on() {
     settings.add_filter(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[cluster]");
     settings.add_filter(r"by alice on [^|]+ \|", "by alice on [machine] |");
     settings.add_filter(r"\| [\d.]+(ms|s) \|", "| [took] |");
+    settings.add_filter(r"Kubernetes v[^ ]+ ", "Kubernetes [version] ");
     settings.add_filter(r"\| Windlass \| [^|]+ \|", "| Windlass | [version] |");
     settings.bind(|| insta::assert_snapshot!("report", report));
 }
