@@ -112,10 +112,6 @@ impl Recorded {
         names.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
     }
 
-    fn runs(&self) -> Json {
-        serde_json::from_slice(&self.command(&["runs", "-o", "json"]).stdout).unwrap()
-    }
-
     /// What is recorded as intended by the last run; nothing where no run is recorded.
     fn intended(&self) -> (BTreeSet<String>, Option<Json>) {
         let shown = self.command(&["runs", "show", "-o", "json"]);
