@@ -81,6 +81,10 @@ struct Gathered {
     connections: Mutex<HashMap<String, ClusterSource>>,
     /// Clusters by what they were called when something was recorded, where they are called otherwise here.
     recalled: Mutex<HashMap<String, Cluster>>,
+    /// What the run uses, with versions, as far as it is recorded.
+    used: Mutex<HashSet<String>>,
+    /// The clusters, by their own names, that were asked for their versions.
+    asked: Mutex<HashSet<String>>,
     claims: Mutex<HashMap<String, (String, Place)>>,
     outcomes: Mutex<Vec<OutcomeItem>>,
     inventory: Mutex<Vec<Standing>>,
@@ -256,6 +260,14 @@ impl Session {
     pub(crate) fn remark(&self, text: &str) {
         let (sort, at, text) = (RemarkSort::Decision, self.0.clock.wall(), self.mask(text));
         self.0.journal.note(Note::Remark { sort, id: None, at, text });
+    }
+
+    /// Records the version of something that the run uses, such as `Helm 3.18.4`.
+    pub fn uses(&self, what: &str) {
+        if lock(&self.0.gathered.used).insert(what.to_owned()) {
+            let (sort, at) = (RemarkSort::Version, self.0.clock.wall());
+            self.0.journal.note(Note::Remark { sort, id: None, at, text: what.to_owned() });
+        }
     }
 
     pub(crate) fn claim(&self, object: &str, intent: &str, place: &Place) -> Result<()> {

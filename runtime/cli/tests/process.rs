@@ -613,22 +613,32 @@ fn a_killed_run_is_replaced_at_once_and_a_living_one_can_be_broken() {
 }
 
 #[test]
-fn of_two_commands_that_start_at_once_one_proceeds() {
+fn of_a_hundred_pairs_of_commands_that_start_at_once_one_proceeds_each_time() {
     let (mut shadow, _out, kubeconfig) = shadow(&[]);
-    let folder = customer(r#"step("a", || { cluster::config_map("a", #{ data: #{ a: "1" } }); sleep("3s"); });"#);
-    let other = customer(r#"step("a", || { cluster::config_map("a", #{ data: #{ a: "1" } }); sleep("3s"); });"#);
-    let state = tempfile::tempdir().unwrap();
-    // In one customer folder they meet there; in two, on the cluster.
-    for second in [folder.path(), other.path()] {
-        for _ in 0..3 {
-            let start = |at| windlass(&["run"], at, state.path(), &kubeconfig).spawn().unwrap();
-            let both = [start(folder.path()), start(second)].map(|child| child.wait_with_output().unwrap());
-            let mut codes = both.each_ref().map(|output| output.status.code());
-            codes.sort();
-            let said = both.map(|output| String::from_utf8_lossy(&output.stderr).into_owned()).join("---\n");
-            assert_eq!(codes, [Some(0), Some(4)], "{said}");
-            assert!(said.contains("ocked by "), "{said}");
-        }
+    let script = r#"step("a", || { log::info("ready"); sleep("10m"); });
+        step("b", || cluster::config_map("a", #{ data: #{ a: "1" } }));"#;
+    let (folder, other, state) = (customer(script), customer(script), tempfile::tempdir().unwrap());
+    for round in 0..100 {
+        // In one customer folder they meet there; in two, on the cluster.
+        let second = if round % 2 == 0 { folder.path() } else { other.path() };
+        let start = |at| windlass(&["run"], at, state.path(), &kubeconfig).spawn().unwrap();
+        let mut both = vec![start(folder.path()), start(second)];
+        let begun = Instant::now();
+        let refused = loop {
+            if let Some(ended) = both.iter_mut().position(|child| child.try_wait().unwrap().is_some()) {
+                break both.remove(ended).wait_with_output().unwrap();
+            }
+            assert!(begun.elapsed() < Duration::from_secs(60), "round {round}: both proceed, or none");
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(4) && said.contains("ocked by "), "round {round}: {said}");
+        let mut proceeds = both.remove(0);
+        let mut err = until_said(&mut proceeds, "ready");
+        kill_process(Pid::from_child(&proceeds), Signal::INT).unwrap();
+        let mut rest = String::new();
+        err.read_to_string(&mut rest).unwrap();
+        assert_eq!(proceeds.wait().unwrap().code(), Some(3), "round {round}: {rest}");
     }
     kill_process(Pid::from_child(&shadow), Signal::TERM).unwrap();
     shadow.wait().unwrap();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use windlass_support::ShadowProcess;
 
 /// A person with a folder, on a cluster of one's own.
@@ -148,12 +148,18 @@ fn a_run_that_failed_says_how_to_go_on_and_does() {
 
     let failed = person.windlass(&RUN).ends(1);
     let id = person.last();
+    let shown: Json = serde_json::from_str(&person.windlass(&["runs", "show", "-o", "json"]).ends(0).out).unwrap();
+    let versions: Vec<&str> = shown["versions"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
+    assert!(versions.len() == 1 && versions[0].starts_with("Kubernetes v1."), "{shown}");
     let last: Vec<&str> = failed.err.lines().rev().take(2).collect();
     assert_eq!(last[1], "go on where it stopped: windlass run s.rhai --resume, with the same --set");
     assert_eq!(last[0], format!("or take back what it changed: windlass undo {id}"));
     person.windlass(&["runs", "show"]).ends(0).says(&[
         &format!("run       {id}\nplaybook  s\n"),
         "+05:45 by alice@",
+        ", windlass ",
+        "used      Kubernetes v1.",
+        " (cluster shadow)\n",
         "status    failed\n",
         "one    ok",
         "two    failed       1",
@@ -483,6 +489,239 @@ fn a_report_in_markdown_can_be_handed_on() {
     settings.add_filter(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "[cluster]");
     settings.add_filter(r"by alice on [^|]+ \|", "by alice on [machine] |");
     settings.add_filter(r"\| [\d.]+(ms|s) \|", "| [took] |");
+    settings.add_filter(r"Kubernetes v[^ ]+ ", "Kubernetes [version] ");
     settings.add_filter(r"\| Windlass \| [^|]+ \|", "| Windlass | [version] |");
     settings.bind(|| insta::assert_snapshot!("report", report));
+}
+
+/// One kubeconfig for several clusters, each in a context of this name.
+fn kubeconfig_of(all: &[(&str, &Path)]) -> String {
+    let mut merged = json!({ "apiVersion": "v1", "kind": "Config", "clusters": [], "users": [], "contexts": [] });
+    for (name, file) in all {
+        let one = windlass_runtime::yaml::read_one_file(file).unwrap();
+        for (list, key) in [("clusters", "cluster"), ("users", "user")] {
+            merged[list].as_array_mut().unwrap().push(json!({ "name": name, key: one[list][0][key] }));
+        }
+        let context = json!({ "name": name, "context": { "cluster": name, "user": name } });
+        merged["contexts"].as_array_mut().unwrap().push(context);
+    }
+    merged.to_string()
+}
+
+/// A person with two clusters, and a customer folder whose playbook changes both and then fails.
+struct Two {
+    person: Person,
+    dr: ShadowProcess,
+    _folder: tempfile::TempDir,
+}
+
+const TWO: &str = r#"
+step("here", || cluster::config_map("one", #{ namespace: "default", data: #{ x: "1" } }));
+step("there", || cluster::config_map("two", #{ namespace: "default", data: #{ x: "2" }, cluster: "dr" }));
+step("last", || throw "no luck");
+"#;
+
+impl Two {
+    fn new() -> Self {
+        let (person, folder) = (Person::new(), tempfile::tempdir().unwrap());
+        let dr = ShadowProcess::start_seeded(env!("CARGO_BIN_EXE_windlass"), folder.path(), 7);
+        let two = Self { person, dr, _folder: folder };
+        two.person.write("p/playbook.rhai", TWO);
+        two.contexts(["main", "far"]);
+        two.clusters("main", "far");
+        two.person.windlass(&["run", "acme", "--kubeconfig", "both"]).ends(1).says(&["no luck"]);
+        two
+    }
+
+    /// The kubeconfig calls the first cluster and the other one so.
+    fn contexts(&self, [first, other]: [&str; 2]) {
+        let both = kubeconfig_of(&[(first, self.person._shadow.kubeconfig()), (other, self.dr.kubeconfig())]);
+        self.person.write("both", &both);
+    }
+
+    /// The customer's default cluster, and the one that is called `dr`, are those of these contexts.
+    fn clusters(&self, default: &str, dr: &str) {
+        let text = format!(
+            "name: acme\nplaybook: ../p\nclusters: {{ default: {{ context: {default} }}, dr: {{ context: {dr} }} }}\n"
+        );
+        self.person.write("acme/customer.yaml", &text);
+    }
+
+    fn on_both(&self, arguments: &[&str]) -> Ran {
+        self.person.windlass(&[arguments, &["--kubeconfig", "both"]].concat())
+    }
+
+    /// Which of the ConfigMaps there are in each cluster.
+    fn there(&self, contexts: [&str; 2]) -> [String; 2] {
+        contexts.map(|context| {
+            let names = r#"cluster::list("ConfigMap", #{ namespace: "default" }).map(|o| o.metadata.name).filter(|n| n == "one" || n == "two")"#;
+            self.on_both(&["eval", "--read-only", names, "--context", context]).ends(0).out.split_whitespace().collect()
+        })
+    }
+}
+
+#[test]
+fn a_run_does_not_go_on_where_clusters_were_swapped() {
+    let two = Two::new();
+    let before = two.there(["main", "far"]);
+    assert_eq!(before, [r#"["one"]"#, r#"["two"]"#]);
+    let refused = || {
+        let refused = two.on_both(&["run", "acme", "--resume"]).ends(2);
+        refused.says(&["is not the one that the run changed: that was", "hint: nothing was done", "--context"]);
+    };
+    two.clusters("far", "main");
+    refused();
+    // The same names, and other clusters behind them.
+    two.clusters("main", "far");
+    two.contexts(["far", "main"]);
+    refused();
+    let undo = two.on_both(&["undo", "--customer", "acme", "--yes-to", "undo"]).ends(2);
+    undo.says(&["is another cluster than it was", "hint: give the contexts of the kubeconfig their former names"]);
+    two.contexts(["main", "far"]);
+    assert_eq!(two.there(["main", "far"]), before);
+    two.on_both(&["run", "acme", "--resume"]).ends(1).says(&["2 of 3 steps are done", "no luck"]);
+    let shown = two.person.windlass(&["runs", "show", "--customer", "acme", "-o", "json"]).ends(0);
+    let identities = serde_json::from_str::<Json>(&shown.out).unwrap()["identities"].clone();
+    let names: Vec<&String> = identities.as_object().unwrap().keys().collect();
+    assert!(names == ["", "dr"] && identities[""] != identities["dr"], "{identities}");
+    let report = two.person.windlass(&["runs", "show", "--customer", "acme", "-o", "markdown"]).ends(0);
+    report.says(&["| Cluster main | ", "| Cluster dr | "]);
+}
+
+#[test]
+fn a_run_goes_on_and_is_taken_back_on_the_same_clusters_whatever_they_are_called() {
+    let two = Two::new();
+    two.contexts(["theirs", "theirs-dr"]);
+    two.clusters("theirs", "theirs-dr");
+    two.person.write(
+        "p/playbook.rhai",
+        &TWO.replace(
+            "throw \"no luck\"",
+            "cluster::config_map(\"three\", #{ namespace: \"default\", data: #{ x: \"3\" }, cluster: \"dr\" })",
+        ),
+    );
+    let resumed = two.on_both(&["run", "acme", "--resume", "--accept-changes"]).ends(0);
+    resumed.says(&["ok: 1 step ok, 2 skipped", "2 of 3 steps are done"]);
+    // Where nobody has given the other cluster, it says what to pass.
+    two.person.write("one", &kubeconfig_of(&[("theirs", two.person._shadow.kubeconfig())]));
+    two.clusters("theirs", "theirs");
+    let lost = two.person.windlass(&["undo", "--customer", "acme", "--yes-to", "undo", "--kubeconfig", "one"]).ends(2);
+    lost.says(&["is not the one that the run changed", "under clusters in customer.yaml"]);
+    two.clusters("theirs", "theirs-dr");
+    let undone = two.on_both(&["undo", "--customer", "acme", "--yes-to", "undo"]).ends(0);
+    undone.says(&["3 changed", "3 changes to take back"]);
+    assert_eq!(two.there(["theirs", "theirs-dr"]), ["[]", "[]"]);
+    // The undo can be taken back by whoever calls them otherwise again.
+    two.contexts(["main", "far"]);
+    two.clusters("main", "far");
+    let undo = two.person.windlass(&["runs", "--customer", "acme", "-o", "json"]).ends(0);
+    let undo = serde_json::from_str::<Json>(&undo.out).unwrap()["runs"][0]["run"].as_str().unwrap().to_owned();
+    two.on_both(&["undo", &undo, "--customer", "acme", "--yes-to", "undo"]).ends(0);
+    assert_eq!(two.there(["main", "far"]), [r#"["one"]"#, r#"["two"]"#]);
+}
+
+#[test]
+fn an_undo_is_taken_back_and_the_run_can_be_taken_back_again() {
+    let person = Person::new();
+    person
+        .windlass(&["eval", r#"cluster::config_map("one", #{ namespace: "default", data: #{ x: "0", y: "0" } }); ()"#])
+        .ends(0);
+    let patch = |data: &str| {
+        format!(r#"cluster::patch("ConfigMap/one", #{{ data: #{{ {data} }} }}, #{{ namespace: "default" }})"#)
+    };
+    person.write("s.rhai", &format!(r#"step("a", || {}); step("b", || {});"#, patch(r#"x: "1""#), patch(r#"y: "1""#)));
+    person.windlass(&["run", "s.rhai"]).ends(0);
+    let data = || {
+        let get = r#"let o = cluster::get("ConfigMap/one", #{ namespace: "default" }); o.data.x + o.data.y"#;
+        person.windlass(&["eval", "--read-only", get]).ends(0).out.trim().to_owned()
+    };
+    let (id, undo) = (person.last(), |run: &str| person.windlass(&["undo", run, "--yes-to", "undo"]));
+    let line = || person.runs().into_iter().find(|run| run["run"] == id.as_str()).unwrap();
+    undo(&id).ends(0);
+    assert_eq!(data(), "00");
+    let first = person.last();
+    assert_eq!(line()["undone_by"], first.as_str());
+    undo(&first).ends(0).says(&[&format!("undo of {first}"), "2 changes to take back"]);
+    assert_eq!(data(), "11");
+    assert_eq!(line()["undone_by"], Json::Null);
+    person.windlass(&["runs"]).ends(0).says(&["undone  undo of", "ok      s "]);
+    person.windlass(&["run", "s.rhai", "--resume"]).ends(0).says(&["is done: there is nothing to resume"]);
+    // It is another undo, not the one that is no more.
+    undo(&id).ends(0).says(&["2 changes to take back"]).keeps_quiet_about("was begun already");
+    let second = person.last();
+    assert!(second != first && data() == "00");
+    assert_eq!(line()["undone_by"], second.as_str());
+}
+
+#[test]
+fn a_run_of_which_a_part_was_taken_back_goes_on_with_that_part() {
+    let person = Person::new();
+    person.write("s.rhai", &mended());
+    person.windlass(&RUN).ends(0);
+    let id = person.last();
+    person.windlass(&["undo", &id, "--to", "one", "--yes-to", "undo"]).ends(0);
+    assert!(person.has("one") && !person.has("two") && !person.has("three"));
+    let resumed = person.windlass(&resume(&[])).ends(0);
+    resumed.says(&["ok: 2 steps ok, 1 skipped; 2 changed", "1 of 3 steps is done", "run again: two, three\n"]);
+    assert!(person.has("two") && person.has("three"));
+    person.windlass(&resume(&[])).ends(0).says(&["is done: there is nothing to resume"]);
+
+    // One that was begun is to be ended first.
+    let many = r#"step("one", || 1); step("many", || for n in 0..60 { cluster::config_map(`many-${n}`, #{ namespace: "default", data: #{ x: "1" } }) });
+        step("last", || cluster::config_map("ready", #{ namespace: "default", data: #{ x: "1" } }));"#;
+    person.write("s.rhai", many);
+    person.windlass(&["run", "s.rhai"]).ends(0);
+    let id = person.last();
+    let (mut undo, _err) = person.start(&["undo", &id, "--to", "one", "--yes-to", "undo", "--log", "log"]);
+    while !std::fs::read_to_string(person.path("log")).unwrap_or_default().contains("many-5") {}
+    undo.kill().unwrap();
+    undo.wait().unwrap();
+    let refused = person.windlass(&["run", "s.rhai", "--resume"]).ends(2);
+    refused.says(&["was begun, and has not ended\n", &format!("hint: end it first: windlass undo {id} --to one")]);
+    person.windlass(&["undo", &id, "--to", "one", "--yes-to", "undo"]).ends(0).says(&["which was begun already"]);
+    person.windlass(&["run", "s.rhai", "--resume"]).ends(0).says(&["61 changed", "run again: many, last"]);
+}
+
+#[test]
+fn what_others_changed_between_two_changes_of_the_run_is_in_the_plan() {
+    let person = Person::new();
+    let script = |second: &str| {
+        format!(
+            r#"step("one", || cluster::config_map("one", #{{ namespace: "default", data: #{{ x: "1", y: "1" }} }}));
+            step("two", || {second});
+            step("three", || cluster::patch("ConfigMap/one", #{{ data: #{{ z: "3" }} }}, #{{ namespace: "default" }}));"#
+        )
+    };
+    let patch = |data: &str| {
+        format!(r#"cluster::patch("ConfigMap/one", #{{ data: #{{ {data} }} }}, #{{ namespace: "default" }})"#)
+    };
+    person.write("s.rhai", &script("throw 1"));
+    person.windlass(&["run", "s.rhai"]).ends(1);
+    let id = person.last();
+    // What somebody adds goes with the object; what was the run's does not.
+    person.windlass(&["eval", &format!("{}; ()", patch(r#"more: "1""#))]).ends(0);
+    person.write("s.rhai", &script(&patch(r#"x: "2""#)));
+    person.windlass(&["run", "s.rhai", "--resume", "--accept-changes"]).ends(0);
+    person.windlass(&["undo", &id, "--dry-run"]).ends(0).says(&["3 changes to take back"]);
+
+    person.write(
+        "t.rhai",
+        &script("throw 1").replace("\"one\", #", "\"two\", #").replace("ConfigMap/one", "ConfigMap/two"),
+    );
+    person.windlass(&["run", "t.rhai"]).ends(1);
+    let id = person.last();
+    person.windlass(&["eval", &format!("{}; ()", patch(r#"x: "other""#).replace("/one", "/two"))]).ends(0);
+    person.write(
+        "t.rhai",
+        &script(&patch(r#"x: "2""#)).replace("\"one\", #", "\"two\", #").replace("ConfigMap/one", "ConfigMap/two"),
+    );
+    person.windlass(&["run", "t.rhai", "--resume", "--accept-changes"]).ends(0);
+    for more in ["--dry-run", "--yes-to=undo"] {
+        let refused = person.windlass(&["undo", &id, more]).ends(2);
+        refused.says(&[
+            "changed by somebody else while the run went on: ConfigMap/two in default: data.x: \"1\" → other",
+            "hint: nothing was undone",
+        ]);
+    }
+    person.windlass(&["undo", &id, "--to", "one", "--dry-run"]).ends(0).says(&["2 changes to take back"]);
 }

@@ -14,7 +14,7 @@ pub(super) enum Fault {
     #[error("the journal {} cannot be opened or written", .path.display())]
     Closed { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
     #[error("the journal {} is damaged, or is none", .path.display())]
-    Damaged { path: PathBuf, source: Option<rusqlite::Error> },
+    Damaged { path: PathBuf, source: Option<Box<dyn std::error::Error + Send + Sync>> },
     #[error("another process has kept the journal {} busy for too long", .path.display())]
     Busy { path: PathBuf, source: rusqlite::Error },
     #[error("another process has gone on with this run in the meantime")]
@@ -42,7 +42,9 @@ impl Fault {
             Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) if is_out_of_space(&path) => {
                 Fault::Full { path, source: Box::new(source) }
             }
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Fault::Damaged { path, source: Some(source) },
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Fault::Damaged { path, source: Some(Box::new(source)) }
+            }
             Some(
                 ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::SystemIoFailure,
             ) => Fault::Closed { path, source: Box::new(source) },

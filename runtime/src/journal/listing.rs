@@ -9,10 +9,10 @@ use super::fault::Fault;
 use super::records::{PlannedStep, RemarkSort, Standing};
 use super::store::Store;
 use super::stored::ChangedResource;
+use crate::Result;
 use crate::change::ResultWord;
 use crate::report::StepReport;
 use crate::who::Who;
-use crate::{Error, Result};
 
 /// A run in a list.
 #[derive(Debug, Clone, Serialize)]
@@ -69,6 +69,8 @@ pub struct RunRecord {
     pub changed: Vec<ChangeRecord>,
     /// What was decided, accepted, and left to be done by hand, in order.
     pub remarks: Vec<RemarkRecord>,
+    /// The versions of what it used: of the Kubernetes servers, of Helm.
+    pub versions: Vec<String>,
     /// The resources that it stands for.
     pub inventory: Vec<Standing>,
 }
@@ -89,7 +91,7 @@ pub struct SessionRecord {
     pub status: Option<String>,
 }
 
-/// The last attempt at a step in one session.
+/// An attempt at a step; what was decided about one that was not run.
 #[derive(Debug, Clone, Serialize)]
 pub struct AttemptRecord {
     /// In which session.
@@ -209,6 +211,8 @@ impl Store {
                 connection.query_row(planned, params![run], |row| Ok((row.get(0)?, row.get(1)?)))?;
             Ok((line, texts.0, texts.1))
         })?;
+        let (versions, remarks): (Vec<_>, Vec<_>) =
+            self.remarks(run)?.into_iter().partition(|remark| remark.sort == RemarkSort::Version);
         Ok(RunRecord {
             line,
             identities: self.parsed(&identities, "identities")?,
@@ -216,13 +220,18 @@ impl Store {
             sessions: self.sessions(run)?,
             steps: self.attempts(run)?,
             changed: self.changes(run)?,
-            remarks: self.remarks(run)?,
+            remarks,
+            versions: versions.into_iter().map(|remark| remark.text).collect(),
             inventory: self.inventory(run)?,
         })
     }
 
     fn parsed<T: serde::de::DeserializeOwned>(&self, text: &str, about: &str) -> Result<T> {
-        serde_json::from_str(text).map_err(|e| Error::from(Fault::Broken { about: about.to_owned() }).source(e))
+        let unreadable = |e: serde_json::Error| {
+            let source = format!("what stands there as {about} cannot be read: {e}");
+            Fault::Damaged { path: self.path().to_owned(), source: Some(source.into()) }
+        };
+        Ok(serde_json::from_str(text).map_err(unreadable)?)
     }
 
     fn rows<T>(&self, query: &str, run: &str, read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>) -> Result<Vec<T>> {

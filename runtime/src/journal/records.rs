@@ -189,6 +189,8 @@ pub enum RemarkSort {
     Accepted,
     /// What is left to be done by hand.
     Manual,
+    /// The version of something that the run uses.
+    Version,
 }
 
 impl RemarkSort {
@@ -199,6 +201,7 @@ impl RemarkSort {
             RemarkSort::Decision => "decision",
             RemarkSort::Accepted => "accepted",
             RemarkSort::Manual => "manual",
+            RemarkSort::Version => "version",
         }
     }
 }

@@ -69,7 +69,7 @@ CREATE TABLE change (
 CREATE TABLE remark (
   run  TEXT NOT NULL REFERENCES run (id) ON DELETE CASCADE,
   id   TEXT,
-  sort TEXT NOT NULL,           -- decision, accepted, manual
+  sort TEXT NOT NULL,           -- decision, accepted, manual, version
   at   TEXT NOT NULL,
   text TEXT NOT NULL
 ) STRICT;

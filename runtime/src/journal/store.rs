@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::fault::Fault;
 use super::seal::DataKey;
@@ -76,11 +76,12 @@ impl Store {
         let mode = if is_on_network(&self.0.path) { "TRUNCATE" } else { "WAL" };
         let version: i32 = self.try_with(|connection| {
             connection.busy_timeout(PATIENCE)?;
-            connection.pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))?;
+            set_mode(connection, mode)?;
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "foreign_keys", true)?;
             connection.query_row("PRAGMA user_version", [], |row| row.get(0))
         })?;
+        self.check_length()?;
         match version {
             VERSION => Ok(()),
             0 => self.commit(|transaction| {
@@ -109,6 +110,18 @@ impl Store {
     pub fn check(&self) -> Result<()> {
         let found: String = self.try_with(|c| c.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)))?;
         if found == "ok" { Ok(()) } else { Err(Fault::Damaged { path: self.0.path.clone(), source: None }.into()) }
+    }
+
+    /// A file that does not end with a page has lost some of it, which SQLite does not mind: unless its log has the page.
+    fn check_length(&self) -> Result<()> {
+        let path = &self.0.path;
+        let length = |path: &Path| path.metadata().map_or(0, |about| about.len());
+        let page: u32 = self.try_with(|c| c.query_row("PRAGMA page_size", [], |row| row.get(0)))?;
+        let log = path.with_extension("db-wal");
+        match length(path).checked_rem(page.into()).unwrap_or_default() > 0 && length(&log) == 0 {
+            true => Err(Fault::Damaged { path: path.clone(), source: None }.into()),
+            false => Ok(()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Connection> {
@@ -183,6 +196,22 @@ impl Store {
 impl std::fmt::Debug for Store {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Store {}", self.0.path.display())
+    }
+}
+
+/// Sets how the file is kept consistent. For another process that sets it too, SQLite does not wait by itself.
+fn set_mode(connection: &Connection, mode: &str) -> rusqlite::Result<()> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    let mut waited = Duration::ZERO;
+    loop {
+        match connection.pragma_update_and_check(None, "journal_mode", mode, |_| Ok(())) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && waited < PATIENCE => {
+                #[expect(clippy::disallowed_methods, reason = "as SQLite's own busy_timeout: a journal has no clock")]
+                std::thread::sleep(PAUSE);
+                waited += PAUSE;
+            }
+            set => return set,
+        }
     }
 }
 

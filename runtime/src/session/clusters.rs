@@ -151,6 +151,28 @@ impl Session {
         if news {
             self.journal().note(Note::Identities(self.named_identities()));
         }
+        self.ask_versions(cancel)
+    }
+
+    /// Asks each cluster for its version, once, so that it is recorded. One that does not say it stays without.
+    fn ask_versions(&self, cancel: &Cancel) -> Result<()> {
+        if !self.target().is_live() {
+            return Ok(());
+        }
+        let is_known = |cluster: &Cluster| cluster.known_identity().is_some();
+        let open: Vec<Cluster> =
+            lock(&self.0.gathered.clusters).values().filter(|cluster| is_known(cluster)).cloned().collect();
+        for cluster in open {
+            let name = cluster.name().to_owned();
+            if !lock(&self.0.gathered.asked).insert(name.clone()) {
+                continue;
+            }
+            match self.bridge().wait(cancel, &self.0.clock, async move { cluster.check().await }) {
+                Ok(version) => self.uses(&format!("Kubernetes {version} (cluster {name})")),
+                Err(error) if error.kind().is_final() => return Err(error),
+                Err(_) => {}
+            }
+        }
         Ok(())
     }
 

@@ -106,6 +106,7 @@ impl Helm {
         }
         let mut helm = Self { path, version: Version::OLDEST, state, private };
         helm.version = helm.ask_version(call)?;
+        call.session().uses(&format!("Helm {}", helm.version));
         repositories::write_for(call, &helm)?;
         Ok(helm)
     }

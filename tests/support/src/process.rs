@@ -17,9 +17,15 @@ impl ShadowProcess {
     /// Starts it by this program, and waits until it listens; its kubeconfig is the file of that name in the folder.
     #[must_use]
     pub fn start(program: &str, folder: &Path) -> Self {
+        Self::start_seeded(program, folder, 1)
+    }
+
+    /// The same; those with another seed are other clusters.
+    #[must_use]
+    pub fn start_seeded(program: &str, folder: &Path, seed: u64) -> Self {
         let kubeconfig = folder.join("kubeconfig");
         let mut process = Command::new(program)
-            .args(["shadow", "--clock", "virtual", "--kubeconfig"])
+            .args(["shadow", "--clock", "virtual", "--seed", &seed.to_string(), "--kubeconfig"])
             .arg(&kubeconfig)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -53,6 +53,9 @@ pub(super) fn report(record: &RunRecord) -> String {
     }
     row("Result", standing(run));
     row("Windlass", &run.who.version);
+    for version in &record.versions {
+        row("Used", version);
+    }
     steps(&mut text, record);
     failures(&mut text, record);
     timeline(&mut text, record);

@@ -123,6 +123,9 @@ pub(super) fn record(record: &RunRecord, all: bool, style: Style) -> String {
         };
         say(name, &format!("{} by {by}{ended}", local(session.started, &session.who.zone)));
     }
+    for version in &record.versions {
+        say("used", version);
+    }
     if let Some(ended) = run.ended {
         say("ended", &local(ended, &run.who.zone));
     }
