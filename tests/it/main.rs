@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
 mod canary;
+mod children;
 mod disk;
 mod mortal;
 mod ownership;

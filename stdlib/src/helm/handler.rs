@@ -7,7 +7,7 @@ use windlass_runtime::journal::{Entry, EntryId};
 use windlass_runtime::{Call, Error, Kind, Result};
 
 use super::operation::{How, Made, TIMEOUT, image, rollback, unchanged, uninstall};
-use super::release::{At, Revision, description, recovery};
+use super::release::{At, Revision, recovery};
 
 /// The handler's name in recipes.
 const HANDLER: &str = "helm/releases";
@@ -113,16 +113,11 @@ fn found(step: &Step, part: &PartImage, revisions: &[Revision]) -> Probed {
     }
 }
 
-/// The revision that this one is a rollback to, if it is one.
-fn rolled_back_to(revision: &Revision) -> Option<i64> {
-    description(&revision.body().ok()?)?.strip_prefix("Rollback to ")?.parse().ok()
-}
-
 /// Whether the last revision is as one of this number was: a rollback to it, or to a rollback to it.
 fn is_back_at(revisions: &[Revision], number: i64) -> bool {
     let mut at = revisions.last();
     for _ in revisions {
-        match at.and_then(rolled_back_to) {
+        match at.and_then(|revision| revision.rolled_back_to().ok().flatten()) {
             None => return false,
             Some(to) if to == number => return true,
             Some(to) => at = revisions.iter().find(|revision| revision.number == to),

@@ -182,18 +182,26 @@ impl Revision {
         matches!(self.status.as_str(), "uninstalling" | "uninstalled")
     }
 
+    /// The revision that it is a rollback to, if it is one.
+    ///
+    /// # Errors
+    /// As [`Revision::body`].
+    pub fn rolled_back_to(&self) -> Result<Option<i64>> {
+        Ok(description(&self.body()?).and_then(goes_back_to))
+    }
+
     /// Whether this intent made it what it is. A rollback takes the label of the revision that it goes back to with it.
-    pub fn is_of_intent(&self, hash: &str, body: impl FnOnce() -> Result<Json>) -> Result<bool> {
-        let Some((made_by, number)) = self.intent.as_deref().and_then(|intent| intent.split_once('.')) else {
-            return Ok(false);
-        };
-        if made_by != hash {
-            return Ok(false);
+    ///
+    /// # Errors
+    /// As [`Revision::body`].
+    pub fn is_of_intent(&self, hash: &str) -> Result<bool> {
+        match self.intent.as_deref().and_then(|intent| intent.split_once('.')) {
+            Some((made_by, number)) if made_by == hash => {
+                let number = number.parse().ok();
+                Ok(number.is_some() && (number == Some(self.number) || number == self.rolled_back_to()?))
+            }
+            _ => Ok(false),
         }
-        if number == self.number.to_string() {
-            return Ok(true);
-        }
-        Ok(description(&body()?) == Some(&format!("Rollback to {number}")))
     }
 
     /// Whether it is the one that was meant to be made, and not another's of the same number.
@@ -205,8 +213,7 @@ impl Revision {
             Mark::RollbackTo(number) => {
                 let body = self.body().unwrap_or_default();
                 description(&body).is_none_or(|said| {
-                    said == format!("Rollback to {number}")
-                        || (self.status == "failed" && said.starts_with("Rollback "))
+                    goes_back_to(said) == Some(*number) || (self.status == "failed" && said.starts_with("Rollback "))
                 })
             }
         }
@@ -254,8 +261,13 @@ fn summary(body: &Json, revision: &Revision) -> Json {
 }
 
 /// What Helm says has been done to a release, in what it keeps of it.
-pub(super) fn description(body: &Json) -> Option<&str> {
+fn description(body: &Json) -> Option<&str> {
     body.pointer("/info/description")?.as_str()
+}
+
+/// The revision to which a release was rolled back, if Helm says that it was.
+fn goes_back_to(description: &str) -> Option<i64> {
+    description.strip_prefix("Rollback to ")?.parse().ok()
 }
 
 #[cfg(test)]
@@ -297,7 +309,7 @@ mod tests {
         let of = |intent: &str, description: &str| {
             let release = json!({ "info": { "description": description } });
             let revision = Revision::of(&secret(&packed(&release), intent)).unwrap();
-            revision.is_of_intent("abc", || revision.body()).unwrap()
+            revision.is_of_intent("abc").unwrap()
         };
         assert!(of("abc.3", "Upgrade complete"));
         assert!(of("abc.1", "Rollback to 1"));

@@ -66,13 +66,12 @@ pub fn rollback(call: &Call<'_>, release: String, options: RollbackOptions) -> R
         .hint(format!("if nobody is, put it right with {}", at.recovery(&revisions)))
         .resource(at.resource()));
     }
-    if options.revision.is_none() && last.status == "deployed" {
-        let summary = last.summary()?;
-        let description = summary["description"].as_str().unwrap_or_default();
-        if let Some(number) = description.strip_prefix("Rollback to ") {
-            let reason = format!("it has been rolled back already, to revision {number}; name another with `revision`");
-            return Ok(operation::shown(call.change(operation::unchanged(&at, Some(summary.clone()), reason))?));
-        }
+    if options.revision.is_none()
+        && last.status == "deployed"
+        && let Some(number) = last.rolled_back_to()?
+    {
+        let reason = format!("it has been rolled back already, to revision {number}; name another with `revision`");
+        return Ok(operation::shown(call.change(operation::unchanged(&at, Some(last.summary()?), reason))?));
     }
     let target = match options.revision {
         Some(_) => at.revision(call, options.revision)?.number,

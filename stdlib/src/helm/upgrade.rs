@@ -170,7 +170,7 @@ fn decide(call: &Call<'_>, at: &At, helm: &Lazy, wanted: &Wanted, options: &Upgr
     }
     let deployed = last.filter(|last| last.status == "deployed");
     if let Some(deployed) = deployed
-        && deployed.is_of_intent(&wanted.hash, || deployed.body())?
+        && deployed.is_of_intent(&wanted.hash)?
     {
         let reason = format!("revision {} was made from this chart and these values", deployed.number);
         return Ok(operation::unchanged(at, Some(deployed.summary()?), reason));
