@@ -725,3 +725,41 @@ fn what_others_changed_between_two_changes_of_the_run_is_in_the_plan() {
     }
     person.windlass(&["undo", &id, "--to", "one", "--dry-run"]).ends(0).says(&["2 changes to take back"]);
 }
+
+#[test]
+fn an_undo_does_nothing_where_the_run_has_gone_on_since_it_was_read() {
+    let person = Person::new();
+    person.write("s.rhai", FAILS);
+    person.windlass(&RUN).ends(1);
+    person.write("s.rhai", &mended());
+    // Its credentials are asked for between the reading and the lock: there, somebody goes on with the run.
+    let kubeconfig = std::fs::read_to_string(person.path("kubeconfig")).unwrap();
+    let token = kubeconfig.lines().find(|line| line.trim_start().starts_with("token: ")).unwrap();
+    let indent = &token[..token.len() - token.trim_start().len()];
+    let exec = format!(
+        "{indent}exec: {{ apiVersion: client.authentication.k8s.io/v1, command: {}, interactiveMode: Never }}",
+        person.path("credentials").display()
+    );
+    person.write("slow", &kubeconfig.replace(token, &exec));
+    let status = json!({ "token": token.trim_start().trim_start_matches("token: ") });
+    let credential =
+        json!({ "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", "status": status });
+    let goes_on = format!(
+        "#!/bin/sh\nmkdir went-on && {} {} --accept-changes --kubeconfig kubeconfig >went-on/said 2>&1\ncat <<'END'\n{credential}\nEND\n",
+        env!("CARGO_BIN_EXE_windlass"),
+        resume(&[]).join(" ")
+    );
+    person.write("credentials", &goes_on);
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(person.path("credentials"), executable).unwrap();
+    let allowed = person.path("credentials");
+    let undo = ["undo", "--yes-to", "undo", "--kubeconfig", "slow", "--allow-exec", allowed.to_str().unwrap()];
+    let late = person.windlass(&undo).ends(2);
+    let said = std::fs::read_to_string(person.path("went-on/said")).unwrap();
+    assert!(said.contains("2 steps ok"), "{said}");
+    late.says(&["has gone on in the meantime", "hint:"]);
+    assert!(["one", "two", "three"].iter().all(|name| person.has(name)));
+    // Read anew, all of it is taken back.
+    person.windlass(&undo).ends(0).says(&["3 changed"]);
+    assert!(!["one", "two", "three"].iter().any(|name| person.has(name)));
+}
