@@ -1,5 +1,6 @@
 //! The clusters of a session: each is opened once, at its first use.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Session;
@@ -197,7 +198,8 @@ impl Session {
 
 fn named<'a>(clusters: impl Iterator<Item = (&'a str, &'a Cluster)>) -> Json {
     let entry = |(name, c): (&str, &Cluster)| Some((name.to_owned(), Json::String(c.known_identity()?.to_owned())));
-    Json::Object(clusters.filter_map(entry).collect())
+    // In the order of their names, whatever order they were opened in.
+    Json::Object(clusters.filter_map(entry).collect::<BTreeMap<_, _>>().into_iter().collect())
 }
 
 /// The error for a cluster of a run that is none of this session's; `here` says which there are.
