@@ -56,11 +56,16 @@ pub fn helm() -> Option<PathBuf> {
 /// The tests of this program share one control plane, and its lock lets one run after the other.
 static RUNS: Mutex<()> = Mutex::new(());
 
+thread_local! {
+    /// Each test is a user of its own, whose keys open what its runs have sealed.
+    static HOME: tempfile::TempDir = tempfile::tempdir().unwrap();
+}
+
 fn windlass_with(helm: PathBuf, arguments: &[&str]) -> Ran {
     let is_locked = matches!(arguments.first(), Some(&("run" | "eval")));
     let _turn = is_locked.then(|| RUNS.lock().unwrap_or_else(PoisonError::into_inner));
-    let home = tempfile::tempdir().unwrap();
-    let folders = UserFolders { config: home.path().join("config"), state: home.path().join("state") };
+    let folders =
+        HOME.with(|home| UserFolders { config: home.path().join("config"), state: home.path().join("state") });
     let machine = Machine { programs: [("helm".to_owned(), helm)].into(), folders: Some(folders), watch: None };
     let (out, err) = (Kept::default(), Kept::default());
     let io = Io { out: Output::new(out.clone(), false), err: Output::new(err.clone(), false), process: false };
