@@ -36,6 +36,34 @@ pub enum StepStatus {
     Undecided,
 }
 
+impl RunStatus {
+    /// The word in output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl StepStatus {
+    /// The word in output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Failed => "failed",
+            Self::Skipped => "skipped",
+            Self::Blocked => "blocked",
+            Self::Cancelled => "cancelled",
+            Self::Pending => "pending",
+            Self::Undecided => "undecided",
+        }
+    }
+}
+
 /// What came of a step.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StepReport {

@@ -122,6 +122,13 @@ pub(crate) struct ValuesFrom {
     /// Take values and secrets from this customer folder, for a playbook other than its own
     #[arg(long, value_name = "DIR")]
     pub(crate) customer: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) given: GivenValues,
+}
+
+/// What the command line gives of values.
+#[derive(Debug, Args, Default, Clone)]
+pub(crate) struct GivenValues {
     /// Take values from this YAML file; a later one wins
     #[arg(short = 'f', long = "values", value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,

@@ -14,7 +14,7 @@ pub(crate) fn after_run(run: &Run, report: &Report, ui: &Ui) {
         return;
     }
     // What stands in them is not repeated: it may be nobody else's business.
-    let values = &run.what.values;
+    let values = &run.what.values.given;
     let set = if values.set.is_empty() && values.set_string.is_empty() { "" } else { ", with the same --set" };
     ui.err(&format!("go on where it stopped: {}{set}\n", resume(run)));
     if report.changed > 0 || run.resuming.resume.is_some() {
@@ -39,7 +39,7 @@ pub(crate) fn resume(run: &Run) -> String {
     let values = &run.what.values;
     command.words(run.what.what.as_deref());
     command.option("--customer", values.customer.as_deref().map(shown));
-    values.files.iter().for_each(|file| command.option("-f", Some(shown(file))));
+    values.given.files.iter().for_each(|file| command.option("-f", Some(shown(file))));
     command.cluster(&run.cluster);
     match run.resuming.resume.as_deref() {
         Some(named) if named != LAST => command.words(Some(&format!("--resume={named}"))),

@@ -64,9 +64,9 @@ impl Workspace {
             crate::commands::schemas::renew(customer, &playbook, schema.as_deref());
         }
         let setting = |typing: Typing| move |text: &String| Setting { text: text.clone(), typing };
-        let settings = values.set.iter().map(setting(Typing::Guess));
-        let settings = settings.chain(values.set_string.iter().map(setting(Typing::Text))).collect();
-        let layers = Layers { customer: customer.as_ref(), files: values.files.clone(), settings };
+        let settings = values.given.set.iter().map(setting(Typing::Guess));
+        let settings = settings.chain(values.given.set_string.iter().map(setting(Typing::Text))).collect();
+        let layers = Layers { customer: customer.as_ref(), files: values.given.files.clone(), settings };
         let values = playbook.values(schema.clone(), &layers).map_err(|e| before(e, &sources))?;
         Ok(Self { playbook, customer, schema, values, sources })
     }

@@ -341,8 +341,7 @@ impl Journal for StoredRun {
     }
 
     fn run_ended(&self, report: &Report) -> Result<()> {
-        let status = serde_json::to_value(report.status).ok().and_then(|word| word.as_str().map(str::to_owned));
-        let now = Timestamp::now().to_string();
+        let (status, now) = (report.status.as_str(), Timestamp::now().to_string());
         self.commit(|transaction, run| {
             transaction.execute("UPDATE run SET ended = ?2, status = ?3 WHERE id = ?1", params![run, now, status])?;
             transaction.execute(

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Format;
+use super::{Format, GivenValues};
 
 /// `windlass new`.
 #[derive(Debug, Args)]
@@ -15,15 +15,8 @@ pub(crate) struct New {
     /// The playbook: the name of a stock one (windlass list), or the path of your own
     #[arg(long, value_name = "PLAYBOOK")]
     pub(crate) from: Option<String>,
-    /// Take values from this YAML file; a later one wins
-    #[arg(short = 'f', long = "values", value_name = "FILE")]
-    pub(crate) files: Vec<PathBuf>,
-    /// Set a value: a.b=1,list={x,y}
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) set: Vec<String>,
-    /// Set a value that is always a text
-    #[arg(long, value_name = "KEY=VALUE")]
-    pub(crate) set_string: Vec<String>,
+    #[command(flatten)]
+    pub(crate) given: GivenValues,
     /// The kubeconfig's context of the customer's cluster
     #[arg(long, value_name = "NAME")]
     pub(crate) context: Option<String>,

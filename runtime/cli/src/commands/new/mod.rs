@@ -16,7 +16,7 @@ use windlass_runtime::{Error, Kind, Result};
 use zeroize::Zeroizing;
 
 use super::schemas;
-use crate::args::{New, ValuesFrom};
+use crate::args::{GivenValues, New, ValuesFrom};
 use crate::asking::Asking;
 use crate::clean::line;
 use crate::exit;
@@ -56,13 +56,8 @@ pub(crate) fn run(new: &New, ui: &Ui) -> std::result::Result<u8, Failed> {
                 .into());
         }
     };
-    let given = ValuesFrom {
-        customer: None,
-        files: new.files.clone(),
-        set: new.set.clone(),
-        set_string: new.set_string.clone(),
-    };
-    let workspace = Workspace::open(Some(&from), &given)?;
+    let values = ValuesFrom { customer: None, given: new.given.clone() };
+    let workspace = Workspace::open(Some(&from), &values)?;
     if workspace.customer.is_some() {
         return Err(Error::usage(format!("{from} is a customer folder, not a playbook"))
             .hint("name its playbook, and give its values by -f: --from PLAYBOOK -f OTHER/values.yaml")
@@ -214,9 +209,10 @@ fn given(new: &New, workspace: &Workspace) -> Result<Map<String, Json>> {
     if let Some(schema) = &workspace.schema {
         builder = builder.schema(schema.clone());
     }
-    builder = new.files.iter().fold(builder, |builder, file| builder.file(file));
-    builder = new.set.iter().fold(builder, |builder, set| builder.set(set, Typing::Guess));
-    builder = new.set_string.iter().fold(builder, |builder, set| builder.set(set, Typing::Text));
+    let GivenValues { files, set, set_string } = &new.given;
+    builder = files.iter().fold(builder, |builder, file| builder.file(file));
+    builder = set.iter().fold(builder, |builder, set| builder.set(set, Typing::Guess));
+    builder = set_string.iter().fold(builder, |builder, set| builder.set(set, Typing::Text));
     let values = builder.build()?;
     if let Some(leaf) = values.explain(workspace.schema.as_deref()).iter().find(|leaf| leaf.value.is_none()) {
         return Err(Error::new(

@@ -9,7 +9,6 @@ use unicode_width::UnicodeWidthStr as _;
 use windlass_runtime::change::{Resource, ResultWord};
 use windlass_runtime::duration::display;
 use windlass_runtime::journal::{AttemptRecord, RemarkSort, RunLine, RunRecord};
-use windlass_runtime::report::StepStatus;
 
 use super::grouped;
 use crate::clean::line;
@@ -82,13 +81,7 @@ pub(super) fn word(attempt: &AttemptRecord, run: &RunLine) -> &'static str {
     match attempt.report.as_ref().map(|report| report.status) {
         None if attempt.resumed == run.resumed && standing(run) == "running" => "running",
         None => "interrupted",
-        Some(StepStatus::Ok) => "ok",
-        Some(StepStatus::Failed) => "failed",
-        Some(StepStatus::Skipped) => "skipped",
-        Some(StepStatus::Blocked) => "blocked",
-        Some(StepStatus::Cancelled) => "cancelled",
-        Some(StepStatus::Pending) => "pending",
-        Some(StepStatus::Undecided) => "undecided",
+        Some(status) => status.as_str(),
     }
 }
 
