@@ -1,6 +1,8 @@
 //! What a session may touch. Checked at the boundary, before anything is read or changed.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::change::Resource;
 use crate::{Error, Kind, Result};
@@ -8,7 +10,7 @@ use crate::{Error, Kind, Result};
 /// The limits of a session. The default has none.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
-    read_only: bool,
+    read_only: Arc<AtomicBool>,
     namespaces: Option<Vec<String>>,
     hosts: Option<Vec<String>>,
     folders: Option<Vec<PathBuf>>,
@@ -24,7 +26,9 @@ impl Access {
     /// Nothing may be changed.
     #[must_use]
     pub fn read_only() -> Self {
-        Self { read_only: true, ..Self::default() }
+        let access = Self::default();
+        access.set_read_only(true);
+        access
     }
 
     /// Changes only to objects in these namespaces; cluster-wide objects stay as they are.
@@ -48,10 +52,20 @@ impl Access {
         self
     }
 
+    /// The same limits, for what may change something.
+    pub(crate) fn with_changes(&self) -> Self {
+        Self { read_only: Arc::default(), ..self.clone() }
+    }
+
     /// Whether the session may change anything at all.
     #[must_use]
     pub fn may_change(&self) -> bool {
-        !self.read_only
+        !self.read_only.load(Ordering::Acquire)
+    }
+
+    /// Lets the sessions that have it change nothing from here on, or what else it grants.
+    pub fn set_read_only(&self, read_only: bool) {
+        self.read_only.store(read_only, Ordering::Release);
     }
 
     /// Grants a change, or says why not.
@@ -59,10 +73,9 @@ impl Access {
     /// # Errors
     /// [`Kind::Denied`], naming the resource.
     pub fn check_change(&self, resource: &Resource) -> Result<()> {
-        if self.read_only {
-            return Err(
-                denied(resource, "this session is read-only").hint("nothing was changed; run without --read-only")
-            );
+        if !self.may_change() {
+            return Err(denied(resource, "this session is read-only")
+                .hint("nothing was changed: it may again without --read-only, in the REPL by :mode live"));
         }
         let Some(allowed) = &self.namespaces else { return Ok(()) };
         match resource.namespace.as_deref().or((resource.kind == "Namespace").then_some(resource.name.as_str())) {
@@ -86,7 +99,7 @@ impl Access {
     /// [`Kind::Denied`], naming the program, in a session that is read-only or limited to namespaces.
     pub fn check_program(&self, program: &str) -> Result<()> {
         let why = match &self.namespaces {
-            _ if self.read_only => "this session is read-only".to_owned(),
+            _ if !self.may_change() => "this session is read-only".to_owned(),
             Some(allowed) => format!("this session may only change the namespaces {}", allowed.join(", ")),
             None => return Ok(()),
         };

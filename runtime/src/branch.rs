@@ -14,6 +14,7 @@ use crate::event::Level;
 use crate::journal::Note;
 use crate::playbook::{journaled, restored};
 use crate::scope::Scope;
+use crate::session;
 use crate::sync::lock;
 use crate::value::Value;
 use crate::{Error, Kind, Result};
@@ -48,12 +49,17 @@ pub(crate) fn side_by_side(
             lock(&results)[index] = Some(result);
         }
     };
+    let turn = session::turn();
     let (mut branches, tickets) = call.session().bridge().branches(parallel.clamp(1, MAX_PARALLEL).min(count));
     std::thread::scope(|threads| -> Result<()> {
         for (number, ticket) in tickets.into_iter().enumerate() {
             let builder = std::thread::Builder::new().name(format!("branch-{number}")).stack_size(STACK);
             // Without its turn, there is no simulation left to do anything in.
-            let started = builder.spawn_scoped(threads, || ticket.start().map(|_working| work()));
+            let (turn, work) = (turn.clone(), &work);
+            let started = builder.spawn_scoped(threads, move || {
+                session::inherit_turn(turn);
+                ticket.start().map(|_working| work())
+            });
             match started {
                 Ok(_) => {}
                 // Those that run do the work of the others.

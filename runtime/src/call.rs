@@ -98,6 +98,12 @@ impl<'a> Call<'a> {
         &self.scope.step.key
     }
 
+    /// How many calls of functions it is inside of.
+    pub(crate) fn depth(&self) -> usize {
+        // The call itself counts there.
+        self.context.map(NativeCallContext::call_level).unwrap_or_default().saturating_sub(1)
+    }
+
     /// Where in the script the call stands.
     #[must_use]
     pub fn place(&self) -> &Place {
@@ -132,7 +138,11 @@ impl<'a> Call<'a> {
     /// # Errors
     /// Where it cannot be reached or is not known.
     pub fn cluster(&self, name: Option<&str>) -> Result<Cluster> {
-        self.session().cluster(name.or(self.scope.cluster.as_deref()), &self.scope.cancel)
+        let cluster = self.session().cluster(name.or(self.scope.cluster.as_deref()), &self.scope.cancel)?;
+        Ok(match &self.scope.namespace {
+            Some(namespace) => cluster.in_namespace(namespace),
+            None => cluster,
+        })
     }
 
     /// Opens a cluster that the script has found by itself, and gives it a name in this session.
@@ -302,7 +312,7 @@ impl<'a> Call<'a> {
     /// # Errors
     /// [`crate::Kind::Conflict`] if the same run has applied the same object with another intent: the second would undo the first.
     pub fn claim(&self, object: &str, intent: &str) -> Result<()> {
-        self.session().claim(object, intent, &self.place)
+        self.session().claim(self.step(), object, intent, &self.place)
     }
 }
 

@@ -187,6 +187,20 @@ pub enum ResultWord {
 }
 
 impl ResultWord {
+    /// The word in output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Unvalidated => "unvalidated",
+            Self::NotRendered => "not_rendered",
+            Self::Assumed => "assumed",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// Whether the resource is not as it was.
     #[must_use]
     pub fn took_effect(self) -> bool {

@@ -70,6 +70,12 @@ fn private(pointer: &FnPtr) -> FnPtr {
     copy_pointer(pointer, &mut Memo::new())
 }
 
+/// Copies that share nothing with these values, but with each other what these share.
+pub(crate) fn copies<'a>(values: impl Iterator<Item = &'a Dynamic>) -> Vec<Dynamic> {
+    let mut memo = Memo::new();
+    values.map(|value| copy_value(value, &mut memo)).collect()
+}
+
 fn copy_pointer(pointer: &FnPtr, memo: &mut Memo) -> FnPtr {
     let mut copy = pointer.clone();
     for capture in copy.iter_curry_mut() {

@@ -2,6 +2,7 @@
 
 mod boundary;
 mod builtin;
+mod follow;
 mod given;
 mod modules;
 mod waiting;
@@ -19,16 +20,17 @@ use crate::script_error::Uncatchable;
 
 pub(crate) use boundary::{impure, place_of};
 pub(crate) use builtin::{own_primitives, seal};
+pub(crate) use follow::{Outlines, is_tried};
 pub(crate) use given::{Given, given};
 pub(crate) use modules::{check_import, find_module};
 
 /// How deeply functions may call each other: the same in debug and release builds.
 pub const MAX_CALL_LEVELS: usize = 64;
 
-/// The stack that this depth needs in a debug build.
+/// The stack that a thread needs which evaluates scripts, in bytes: what the deepest calls take in a debug build.
 pub const STACK: usize = 16 << 20;
 
-pub(crate) fn build(primitives: &[Primitive], types: &[RegisterType]) -> Engine {
+pub(crate) fn build(primitives: &[Primitive], types: &[RegisterType], followed: bool) -> Engine {
     let mut engine = Engine::new();
     engine.set_max_call_levels(MAX_CALL_LEVELS);
     engine.set_max_expr_depths(64, 64);
@@ -62,6 +64,9 @@ pub(crate) fn build(primitives: &[Primitive], types: &[RegisterType]) -> Engine 
     builtin::register(&mut engine);
     types.iter().for_each(|register| register(&mut engine));
     register(&mut engine, primitives);
+    if followed {
+        follow::register(&mut engine);
+    }
     engine
 }
 

@@ -229,6 +229,12 @@ pub struct Files {
 }
 
 impl Files {
+    /// Takes note of the folders that another session knows.
+    pub(crate) fn take_over(&self, from: &Self) {
+        let known = lock(&from.homes).clone();
+        lock(&self.homes).extend(known);
+    }
+
     /// Says where a unit's folder is.
     pub fn register(&self, source: &str, home: Home) {
         lock(&self.homes).insert(source.to_owned(), Arc::new(home));

@@ -35,6 +35,7 @@ pub mod state_folder;
 pub mod suggest;
 mod sync;
 pub mod target;
+mod tokens;
 pub mod undo;
 pub mod value;
 pub mod values;
@@ -48,11 +49,13 @@ pub use runtime::{Package, RegisterType, Runtime, RuntimeBuilder};
 /// Values for a session, without a dependency of one's own.
 pub use serde_json::json;
 pub use session::{Session, SessionBuilder};
+pub use tokens::TokenSort;
 pub use undo::undo;
 pub use value::{IntoValue, Value};
 pub use windlass_macros::{Options, primitive};
 
-pub(crate) use engine::{STACK, place_of};
+pub use engine::STACK;
+pub(crate) use engine::place_of;
 
 // The macros name this crate as others do.
 extern crate self as windlass_runtime;

@@ -56,6 +56,7 @@ pub struct RuntimeBuilder {
     packages: Vec<Package>,
     bridge: Option<Bridge>,
     stock: Option<Tree>,
+    followed: bool,
 }
 
 impl RuntimeBuilder {
@@ -77,6 +78,14 @@ impl RuntimeBuilder {
     #[must_use]
     pub fn stock(mut self, tree: Tree) -> Self {
         self.stock = Some(tree);
+        self
+    }
+
+    /// Lets sessions [follow](crate::session::Follower) the statements of steps, and [look](crate::playbook::Console::here) at their
+    /// variables. Each statement costs a copy of the smaller variables, and each call of a script's function one of its arguments.
+    #[must_use]
+    pub fn followed(mut self) -> Self {
+        self.followed = true;
         self
     }
 
@@ -102,8 +111,9 @@ impl RuntimeBuilder {
             Some(bridge) => bridge,
             None => Bridge::new()?,
         };
-        let engine = engine::build(&primitives, &types);
-        Ok(Runtime(Arc::new(Inner { engine, primitives, handlers, bridge, stock: self.stock })))
+        let engine = engine::build(&primitives, &types, self.followed);
+        let (stock, followed) = (self.stock, self.followed);
+        Ok(Runtime(Arc::new(Inner { engine, primitives, handlers, bridge, stock, followed })))
     }
 }
 
@@ -113,6 +123,7 @@ struct Inner {
     handlers: HashMap<String, Arc<dyn Handler>>,
     bridge: Bridge,
     stock: Option<Tree>,
+    followed: bool,
 }
 
 /// The runtime. Clones are the same runtime.
@@ -187,6 +198,10 @@ impl Runtime {
     #[must_use]
     pub fn stock(&self) -> Option<Tree> {
         self.0.stock
+    }
+
+    pub(crate) fn is_followed(&self) -> bool {
+        self.0.followed
     }
 
     pub(crate) fn handler(&self, name: &str) -> Option<Arc<dyn Handler>> {

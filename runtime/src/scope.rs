@@ -3,21 +3,23 @@
 //! It travels in Rhai's tag. Only the current one is thread-local besides, because the engine's progress callback is told
 //! nothing else; the same guard sets both.
 
-use std::cell::{Cell, RefCell};
+mod current;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
 
-use rhai::{Dynamic, NativeCallContext};
+use rhai::{Dynamic, GlobalRuntimeState, NativeCallContext, Scope as Names};
 
 use crate::cancel::Cancel;
-use crate::journal::{BranchKey, EntryId, Note, RemarkSort};
+use crate::journal::{BranchKey, EntryId, Note, RemarkSort, StepStart};
 use crate::playbook::{Collector, journaled};
 use crate::session::Session;
 use crate::sync::lock;
 use crate::value::Value;
 use crate::{Error, Kind, Place, Result};
+
+pub(crate) use current::{current, progress, reset_operations};
 
 /// Which part of a script's life a call belongs to.
 #[derive(Clone)]
@@ -53,7 +55,7 @@ pub(crate) struct Lane {
 /// Who wrote something: a branch of an attempt at a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Writer {
-    step: u32,
+    pub(crate) step: String,
     attempt: u32,
     lanes: Vec<Lane>,
 }
@@ -66,6 +68,33 @@ impl Writer {
     }
 }
 
+/// A statement that is about to be evaluated.
+#[derive(Clone)]
+pub(crate) struct Statement {
+    pub(crate) place: Place,
+    /// Copies of the variables that can be seen there.
+    pub(crate) names: Names<'static>,
+    /// The names of those that are too large to be copied.
+    pub(crate) too_large: Vec<String>,
+}
+
+/// What a person has chosen to look at.
+#[derive(Debug, Clone, Default)]
+pub struct Using {
+    /// The cluster that is meant without a name; that of the session or the step without it.
+    pub cluster: Option<String>,
+    /// The namespace of objects that name none; that of the cluster's context without it.
+    pub namespace: Option<String>,
+}
+
+/// Where a script stood last.
+#[derive(Default)]
+struct Last {
+    /// The statements that are under way, each with the number of the calls that it is inside of: the outermost first.
+    statements: Vec<(usize, Statement)>,
+    call: Option<GlobalRuntimeState>,
+}
+
 /// What belongs to a call.
 pub struct Scope {
     pub(crate) session: Session,
@@ -73,12 +102,24 @@ pub struct Scope {
     pub(crate) step: StepAt,
     lanes: Vec<Lane>,
     pub(crate) cluster: Option<String>,
+    /// The namespace of objects that name none, where a person has chosen one.
+    pub(crate) namespace: Option<String>,
     pub(crate) cancel: Cancel,
+    /// The token of the whole attempt at the step, whatever is below it.
+    attempt: Cancel,
     ordinal: Arc<AtomicU32>,
     groups: Arc<AtomicU32>,
     pub(crate) depth: AtomicU32,
     errors: Mutex<VecDeque<Error>>,
     place: Mutex<Option<Place>>,
+    /// Whether a person may stop at its statements, failures and changes.
+    followed: bool,
+    /// Whether it is inside a `try` of another unit.
+    tried: bool,
+    /// Where the script stood last, in a runtime that is followed.
+    last: Arc<Mutex<Last>>,
+    /// What is recorded before the first change is, where looking around is not to be recorded.
+    first: Arc<Mutex<Option<StepStart>>>,
     /// The imports whose modules are being evaluated: by whom, and which.
     pub(crate) importing: Mutex<Vec<(String, String)>>,
 }
@@ -91,12 +132,18 @@ impl Scope {
             step,
             lanes: Vec::new(),
             cluster: None,
+            namespace: None,
+            attempt: cancel.clone(),
             cancel,
             ordinal: Arc::default(),
             groups: Arc::default(),
             depth: AtomicU32::new(0),
             errors: Mutex::default(),
             place: Mutex::default(),
+            followed: true,
+            tried: false,
+            last: Arc::default(),
+            first: Arc::default(),
             importing: Mutex::default(),
         })
     }
@@ -108,12 +155,18 @@ impl Scope {
             step: self.step.clone(),
             lanes: self.lanes.clone(),
             cluster: self.cluster.clone(),
+            namespace: self.namespace.clone(),
             cancel,
+            attempt: self.attempt.clone(),
             ordinal: self.ordinal.clone(),
             groups: self.groups.clone(),
             depth: AtomicU32::new(self.depth.load(Ordering::Relaxed)),
             errors: Mutex::default(),
             place: Mutex::new(self.place()),
+            followed: self.followed,
+            tried: self.tried,
+            last: self.last.clone(),
+            first: self.first.clone(),
             importing: Mutex::default(),
         }
     }
@@ -129,7 +182,7 @@ impl Scope {
         let branch = |number| {
             let mut scope = self.below(self.cancel.child());
             scope.lanes.push(Lane { group, nth, number });
-            (scope.ordinal, scope.groups) = Default::default();
+            (scope.ordinal, scope.groups, scope.last) = Default::default();
             Arc::new(scope)
         };
         (0..u32::try_from(count).unwrap_or(u32::MAX)).map(branch).collect()
@@ -152,6 +205,94 @@ impl Scope {
         Arc::new(self.below(cancel))
     }
 
+    /// The same scope for what a person types in the middle of it.
+    pub(crate) fn unfollowed(&self, cancel: Cancel) -> Arc<Self> {
+        self.typed(cancel, &Using::default())
+    }
+
+    /// The same, for the cluster and the namespace that the person has chosen.
+    pub(crate) fn typed(&self, cancel: Cancel, using: &Using) -> Arc<Self> {
+        let mut scope = Self { followed: false, ..self.below(cancel) };
+        scope.cluster = using.cluster.clone().or(scope.cluster);
+        scope.namespace = using.namespace.clone().or(scope.namespace);
+        Arc::new(scope)
+    }
+
+    /// Ends the attempt at the step, with all of its branches.
+    pub(crate) fn stop_attempt(&self, reason: Error) {
+        self.attempt.stop(reason);
+    }
+
+    /// Whether a person may stop at its statements, failures and changes.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.followed
+    }
+
+    /// The same scope inside a `try` of another unit.
+    pub(crate) fn inside_try(&self) -> Arc<Self> {
+        Arc::new(Self { tried: true, ..self.below(self.cancel.clone()) })
+    }
+
+    /// Whether it is inside a `try` of another unit.
+    pub(crate) fn is_tried(&self) -> bool {
+        self.tried
+    }
+
+    /// Keeps where the script stands, inside of so many calls, with its variables.
+    pub(crate) fn keep_statement(&self, depth: usize, statement: Statement) {
+        let mut last = lock(&self.last);
+        last.statements.retain(|(known, _)| *known < depth);
+        last.statements.push((depth, statement));
+    }
+
+    /// Keeps what the script can call where it calls a primitive, inside of so many calls, its own included. The functions that it
+    /// has called for the arguments have returned.
+    pub(crate) fn keep_call(&self, depth: usize, global: &GlobalRuntimeState) {
+        let mut last = lock(&self.last);
+        last.statements.retain(|(known, _)| *known < depth);
+        last.call = Some(self.without_tag(global));
+    }
+
+    /// What the script can call, without the tag, which holds this scope.
+    pub(crate) fn without_tag(&self, global: &GlobalRuntimeState) -> GlobalRuntimeState {
+        let mut global = global.clone();
+        global.tag = Dynamic::UNIT;
+        global
+    }
+
+    /// Where the script stood last; inside of no more than so many calls, from its own first statement on.
+    pub(crate) fn last_statement(&self, calls: Option<usize>) -> Option<Statement> {
+        let last = lock(&self.last);
+        let (first, _) = last.statements.first()?;
+        let deepest = calls.map_or(usize::MAX, |calls| first + calls);
+        last.statements.iter().rev().find(|(depth, _)| *depth <= deepest).map(|(_, statement)| statement.clone())
+    }
+
+    /// What the script could call there.
+    pub(crate) fn last_call(&self) -> Option<GlobalRuntimeState> {
+        lock(&self.last).call.clone()
+    }
+
+    /// Lets this be recorded only when something is about to be changed.
+    pub(crate) fn record_first(&self, start: StepStart) {
+        *lock(&self.first) = Some(start);
+    }
+
+    /// Whether nothing was about to be changed.
+    pub(crate) fn is_unrecorded(&self) -> bool {
+        lock(&self.first).is_some()
+    }
+
+    /// Records what was to be recorded first.
+    pub(crate) fn begin_recording(&self) -> Result<()> {
+        let mut first = lock(&self.first);
+        if let Some(start) = &*first {
+            self.session.journal().step_started(start)?;
+            *first = None;
+        }
+        Ok(())
+    }
+
     /// The same scope for another cluster.
     pub(crate) fn on_cluster(&self, cluster: &str) -> Arc<Self> {
         let mut scope = self.below(self.cancel.clone());
@@ -161,7 +302,7 @@ impl Scope {
 
     /// Who writes from here.
     pub(crate) fn writer(&self) -> Writer {
-        Writer { step: self.step.index, attempt: self.step.attempt, lanes: self.lanes.clone() }
+        Writer { step: self.step.key.clone(), attempt: self.step.attempt, lanes: self.lanes.clone() }
     }
 
     pub(crate) fn next_id(&self) -> EntryId {
@@ -215,120 +356,7 @@ impl Scope {
     pub(crate) fn from_tag(tag: &Dynamic) -> Option<Arc<Self>> {
         tag.read_lock::<Tag>().map(|tag| tag.0.clone())
     }
-
-    /// Makes this the current scope of the thread until the guard is dropped.
-    pub(crate) fn enter(self: &Arc<Self>) -> Entered {
-        CURRENT.with(|stack| stack.borrow_mut().push(self.clone()));
-        Entered { computed: COMPUTED.with(Cell::take) }
-    }
-
-    fn out_of_budget(&self, limit: u64) -> Error {
-        let mut error = Error::new(
-            Kind::Budget,
-            format!("the script computed for {limit} operations without reading, changing or waiting for anything"),
-        )
-        .hint("an endless loop? To wait for something, use wait::until, which gives way between two looks");
-        if let Some(place) = self.place() {
-            error = error.at(place);
-        }
-        self.cancel.stop(error.clone());
-        error
-    }
 }
 
 #[derive(Clone)]
 struct Tag(Arc<Scope>);
-
-thread_local! {
-    static CURRENT: RefCell<Vec<Arc<Scope>>> = const { RefCell::new(Vec::new()) };
-    static COMPUTED: Cell<Computed> = const { Cell::new(Computed { operations: 0, weight: 0, looked: None, used: None }) };
-}
-
-/// How often the engine asks what time it is: an operation on a large value takes milliseconds.
-const OPERATIONS_BETWEEN_LOOKS: u64 = 16;
-
-/// From this length on, an operation counts for several: one for each of these.
-const OPERATION: Duration = Duration::from_micros(2);
-
-/// What so many operations take at most, unless one of them is long.
-const USUAL: Duration = Duration::from_micros(2 * OPERATIONS_BETWEEN_LOOKS);
-
-/// What the script has computed since its last primitive.
-#[derive(Clone, Copy, Default)]
-struct Computed {
-    operations: u64,
-    /// What the operations that took long count beyond their number.
-    weight: u64,
-    looked: Option<Instant>,
-    /// What this thread had used of a processor, and had computed, when it was last asked.
-    used: Option<(Duration, u64)>,
-}
-
-impl Computed {
-    fn look(&mut self) {
-        let now = Instant::now();
-        let usual = |before: Instant| now.duration_since(before) <= USUAL;
-        if self.looked.replace(now).is_some_and(usual) {
-            return;
-        }
-        // The machine may have been asleep, or busy with others: what the thread itself used is what counts.
-        let used = processor_time();
-        if let Some((before, operations)) = self.used.replace((used, self.operations)) {
-            let took = used.saturating_sub(before).as_micros() / OPERATION.as_micros();
-            let took = u64::try_from(took).unwrap_or(u64::MAX);
-            self.weight = self.weight.saturating_add(took.saturating_sub(self.operations - operations));
-        }
-    }
-}
-
-/// What this thread has used of a processor.
-fn processor_time() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-    Duration::new(time.tv_sec.try_into().unwrap_or_default(), time.tv_nsec.try_into().unwrap_or_default())
-}
-
-/// The guard of [`Scope::enter`].
-pub(crate) struct Entered {
-    computed: Computed,
-}
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        CURRENT.with(|stack| stack.borrow_mut().pop());
-        // The time inside was not this computation's.
-        COMPUTED.with(|c| c.set(Computed { looked: None, used: None, ..self.computed }));
-    }
-}
-
-/// A primitive was called that acts, reads or waits: what the script computes starts to count anew.
-pub(crate) fn reset_operations() {
-    COMPUTED.with(|c| c.set(Computed::default()));
-}
-
-/// Called by the engine at each operation: the error that ends the script, if there is one.
-pub(crate) fn progress() -> Option<Error> {
-    CURRENT.with(|stack| {
-        let stack = stack.borrow();
-        let scope = stack.last()?;
-        if scope.cancel.is_stopped() {
-            return scope.cancel.reason();
-        }
-        let mut computed = COMPUTED.with(Cell::get);
-        computed.operations += 1;
-        let look = computed.operations.is_multiple_of(OPERATIONS_BETWEEN_LOOKS);
-        if look {
-            computed.look();
-        }
-        COMPUTED.with(|c| c.set(computed));
-        if look && let Some(reason) = scope.cancel.check_deadline(&**scope.session.clock()) {
-            return Some(reason);
-        }
-        let limit = scope.session.limits().operations;
-        (computed.operations.saturating_add(computed.weight) > limit).then(|| scope.out_of_budget(limit))
-    })
-}
-
-/// The scope that the thread is in.
-pub(crate) fn current() -> Option<Arc<Scope>> {
-    CURRENT.with(|stack| stack.borrow().last().cloned())
-}

@@ -2,7 +2,9 @@
 
 mod asking;
 mod builder;
+mod claims;
 mod clusters;
+mod fork;
 mod locking;
 mod machine;
 mod seams;
@@ -11,10 +13,10 @@ mod warnings;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
-use rhai::Dynamic;
+use rhai::{AST, Dynamic};
 use serde_json::Value as Json;
 
 use crate::access::Access;
@@ -24,15 +26,21 @@ use crate::change::{Handler, OutcomeItem, Recipe};
 use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::customer::Conflicts;
+use crate::engine::Outlines;
 use crate::event::{Event, Level, Sinks, What};
 use crate::files::{Files, Home};
-use crate::journal::{Journal, Note, RemarkSort, Standing};
+use crate::journal::{Journal, Note, RemarkSort, Standing, changed_values};
+use crate::playbook::TYPED;
 use crate::runtime::Runtime;
-use crate::scope::Scope;
+use crate::scope::{Scope, StepAt};
 use crate::secret::{Registry, Vault};
 use crate::sync::lock;
 use crate::target::{ClusterSource, Target};
-use crate::{Error, Kind, Place, Result};
+use crate::value::Value;
+use crate::{Error, Kind, Result};
+use asking::Turn;
+pub(crate) use asking::{inherit_turn, turn};
+use claims::Claims;
 pub(crate) use clusters::elsewhere;
 pub(crate) use state::Earlier;
 use state::Left;
@@ -42,7 +50,10 @@ use locking::Locks;
 
 pub use builder::SessionBuilder;
 pub use locking::HeldLock;
-pub use seams::{AfterFailure, BeforeStep, Breakpoint, ChangeGate, Decision, Failure, Limits, OnFailure, Prompter};
+pub use seams::{
+    AfterFailure, BeforeStep, Breakpoint, ChangeGate, Decision, Failure, Follower, Limits, OnFailure, Prompter,
+    Statement,
+};
 
 struct Inner {
     runtime: Runtime,
@@ -50,8 +61,7 @@ struct Inner {
     target: Arc<dyn Target>,
     clock: Arc<dyn Clock>,
     bridge: Bridge,
-    values: Json,
-    values_dynamic: Dynamic,
+    values: Mutex<Values>,
     secrets: Arc<Registry>,
     vault: Arc<dyn Vault>,
     access: Access,
@@ -64,6 +74,7 @@ struct Inner {
     conflicts: Conflicts,
     on_failure: Option<Arc<dyn OnFailure>>,
     change_gate: Option<Arc<dyn ChangeGate>>,
+    follower: Option<Arc<dyn Follower>>,
     limits: Limits,
     programs: BTreeMap<String, PathBuf>,
     state_folder: Option<PathBuf>,
@@ -75,7 +86,9 @@ struct Inner {
 #[derive(Default)]
 struct Gathered {
     /// Held while a person is asked.
-    asking: Mutex<()>,
+    asking: Turn,
+    /// What a person has begun, and can be stopped without the session.
+    running: Mutex<Vec<Weak<Cancel>>>,
     files: Files,
     clusters: Mutex<HashMap<Option<String>, Cluster>>,
     connections: Mutex<HashMap<String, ClusterSource>>,
@@ -85,11 +98,27 @@ struct Gathered {
     used: Mutex<HashSet<String>>,
     /// The clusters, by their own names, that were asked for their versions.
     asked: Mutex<HashSet<String>>,
-    claims: Mutex<HashMap<String, (String, Place)>>,
+    claims: Mutex<Claims>,
     outcomes: Mutex<Vec<OutcomeItem>>,
     inventory: Mutex<Vec<Standing>>,
     warnings: Mutex<Warnings>,
     left: Mutex<Left>,
+    /// How many lines were typed outside of steps.
+    typed: AtomicU32,
+    outlines: Mutex<Outlines>,
+}
+
+/// The values, and the same as scripts read them.
+struct Values {
+    json: Arc<Json>,
+    dynamic: Dynamic,
+}
+
+impl Values {
+    fn new(json: Json) -> Self {
+        let dynamic = Value::from(json.clone()).into_dynamic().into_read_only();
+        Self { json: Arc::new(json), dynamic }
+    }
 }
 
 /// A session. Clones are the same session.
@@ -129,12 +158,23 @@ impl Session {
 
     /// The values.
     #[must_use]
-    pub fn values(&self) -> &Json {
-        &self.0.values
+    pub fn values(&self) -> Arc<Json> {
+        lock(&self.0.values).json.clone()
     }
 
     pub(crate) fn values_dynamic(&self) -> Dynamic {
-        self.0.values_dynamic.clone()
+        lock(&self.0.values).dynamic.clone()
+    }
+
+    /// Puts others in the place of the values, for whatever reads them from here on; the journal is told which have changed, by
+    /// their paths. These are given back.
+    pub fn replace_values(&self, values: Json) -> Vec<String> {
+        let changed = changed_values(&self.values(), &values);
+        if !changed.is_empty() {
+            self.remark(&format!("these values were changed: {}", changed.join(", ")));
+            *lock(&self.0.values) = Values::new(values);
+        }
+        changed
     }
 
     /// The session's secrets.
@@ -167,6 +207,21 @@ impl Session {
         &self.0.cancel
     }
 
+    /// A token below this one, for something that a person has begun: it is stopped with all that runs now.
+    pub(crate) fn running(&self, cancel: &Cancel) -> Arc<Cancel> {
+        let token = Arc::new(cancel.child());
+        let mut running = lock(&self.0.gathered.running);
+        running.retain(|other| other.strong_count() > 0);
+        running.push(Arc::downgrade(&token));
+        token
+    }
+
+    /// Stops what a person has begun, and not the session.
+    fn stop_running(&self, reason: &Error) {
+        let running: Vec<_> = lock(&self.0.gathered.running).iter().filter_map(Weak::upgrade).collect();
+        running.iter().for_each(|token| token.stop(reason.clone()));
+    }
+
     /// Its limits.
     #[must_use]
     pub fn limits(&self) -> Limits {
@@ -194,6 +249,22 @@ impl Session {
 
     pub(crate) fn change_gate(&self) -> Option<&Arc<dyn ChangeGate>> {
         self.0.change_gate.as_ref()
+    }
+
+    pub(crate) fn follower(&self) -> Option<&Arc<dyn Follower>> {
+        self.0.follower.as_ref()
+    }
+
+    /// Takes note of a script, where it can be followed.
+    pub(crate) fn outline(&self, source: &str, ast: &AST) {
+        if self.0.runtime.is_followed() {
+            self.outlines().add(source, ast);
+        }
+    }
+
+    /// What is known of the scripts, where they are followed.
+    pub(crate) fn outlines(&self) -> MutexGuard<'_, Outlines> {
+        lock(&self.0.gathered.outlines)
     }
 
     /// Tells the sinks, masked.
@@ -262,26 +333,17 @@ impl Session {
         self.0.journal.note(Note::Remark { sort, id: None, at, text });
     }
 
+    /// The next line that is typed outside of steps, as the journal has it.
+    pub(crate) fn next_typed(&self) -> StepAt {
+        let attempt = self.0.gathered.typed.fetch_add(1, Ordering::Relaxed) + 1;
+        StepAt { index: u32::MAX, key: TYPED.to_owned(), attempt }
+    }
+
     /// Records the version of something that the run uses, such as `Helm 3.18.4`.
     pub fn uses(&self, what: &str) {
         if lock(&self.0.gathered.used).insert(what.to_owned()) {
             let (sort, at) = (RemarkSort::Version, self.0.clock.wall());
             self.0.journal.note(Note::Remark { sort, id: None, at, text: what.to_owned() });
-        }
-    }
-
-    pub(crate) fn claim(&self, object: &str, intent: &str, place: &Place) -> Result<()> {
-        let mut claims = lock(&self.0.gathered.claims);
-        match claims.get(object) {
-            Some((first, at)) if first != intent => {
-                Err(Error::new(Kind::Conflict, format!("{object} is applied twice in this run, with different contents (first at {at})"))
-                    .hint("the second would undo the first: apply it once, or change a part of it with cluster::patch, label, annotate or scale")
-                    .resource(object))
-            }
-            _ => {
-                claims.insert(object.to_owned(), (intent.to_owned(), place.clone()));
-                Ok(())
-            }
         }
     }
 

@@ -14,6 +14,7 @@ use crate::scope::{Phase, Scope, StepAt};
 use crate::session::Session;
 use crate::{Call, Error, Kind, Place, Result};
 
+pub(crate) use run::take_back;
 pub use run::{after, claims_left, prepare, start};
 
 /// What became of one recorded change.
@@ -116,6 +117,21 @@ pub fn plan(session: &Session, entries: &[Entry], done: &HashSet<Undoes>) -> Res
     }
     check(&call, &items)?;
     Ok(items)
+}
+
+/// What a run has taken back of its own changes, and the changes by which it did: neither is to be taken back.
+#[must_use]
+pub fn taken_back_within(entries: &[Entry]) -> HashSet<Undoes> {
+    let mut all = HashSet::new();
+    for (intent, result) in entries {
+        let Some(undoes) = &intent.undoes else { continue };
+        if result.as_ref().is_some_and(|result| result.results.iter().all(|word| word.took_effect())) {
+            let parts = 0..u32::try_from(intent.parts.len()).unwrap_or(u32::MAX);
+            all.extend(parts.map(|part| Undoes { id: intent.id.clone(), part }));
+            all.insert(undoes.clone());
+        }
+    }
+    all
 }
 
 fn way(call: &Call<'_>, intent: &Intent, part: &PartImage, word: ResultWord) -> Result<Way> {
@@ -246,7 +262,7 @@ fn changed_between(older: &PartImage, newer: &PartImage) -> Option<Error> {
         older.op != Op::Create && theirs.path.get(found) == former
     };
     let theirs = since.changes().iter().filter(|change| is_ours(change) && !is_back(change));
-    let lines: Vec<String> = theirs.map(ToString::to_string).collect();
+    let lines: Vec<String> = theirs.map(|change| change.guarded().to_string()).collect();
     if lines.is_empty() {
         return None;
     }

@@ -476,7 +476,7 @@ async fn long_lists_come_in_pages_and_a_watch_misses_nothing(bed: Bed) {
         }
     }
     more.await.unwrap();
-    let options = ListOptions { page: 30, selector: Selector::labels("n"), limit: None };
+    let options = ListOptions { page: 30, ..Selector::labels("n").into() };
     let listing = room.cluster.list(&all, &options).await.unwrap();
     assert_eq!((listing.items.len(), listing.more), (200, false));
     assert_eq!(listing.items[0]["kind"], "ConfigMap");

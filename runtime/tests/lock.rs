@@ -18,11 +18,11 @@ use windlass_runtime::cluster::{Cluster, Patch, PatchOptions, ResourceRef, Write
 use windlass_runtime::event::{Event, What};
 use windlass_runtime::journal::{Journal as _, MemoryJournal};
 use windlass_runtime::lock::{Broken, Ended, Holder, LockOptions, LockState, Patience, break_lock, look};
-use windlass_runtime::playbook::{Playbook, Selection};
+use windlass_runtime::playbook::{Console, Playbook, Selection};
 use windlass_runtime::report::{Report, RunStatus};
 use windlass_runtime::session::HeldLock;
 use windlass_runtime::target::{Live, Target};
-use windlass_runtime::{Call, Error, Kind, Package, Result, Runtime, Session, primitive};
+use windlass_runtime::{Call, Error, Kind, Package, Result, Runtime, STACK, Session, Value, primitive};
 use windlass_shadow::listen::{Listener, Options};
 use windlass_support::{Bed, Through, on};
 
@@ -617,6 +617,55 @@ fn what_was_not_locked_beforehand_is_locked_with_the_first_change(bed: Bed) {
     let held = taken(&builder.open()).unwrap();
     assert!(room.look().holder.is_none());
     drop(held);
+}
+
+/// Evaluates a line that a person types.
+fn typed(session: &Session, line: String) -> std::thread::JoinHandle<Result<Value>> {
+    let session = session.clone();
+    let evaluate = move || Console::new(&session).evaluate("<input 1>", &line, session.cancel());
+    std::thread::Builder::new().stack_size(STACK).spawn(evaluate).unwrap()
+}
+
+#[on(shadow, live)]
+fn who_works_by_hand_and_loses_the_lock_is_stopped_and_may_take_it_again(bed: Bed) {
+    let room = Room::new(&bed);
+    let session = room.session(SHORT);
+    let held = session.lock_with_first_change();
+    let put = |name: &str| format!("test::put(\"{}\", [\"{name}\"]);", room.namespace);
+    let running = typed(&session, format!("{} sleep(\"1h\");", put("a")));
+    let begun = Instant::now();
+    while !room.has("a") {
+        assert!(begun.elapsed() < Duration::from_secs(30) && !running.is_finished());
+        std::thread::yield_now();
+    }
+    room.break_lock(&room.look().holder.unwrap().id).unwrap();
+    let stopped = running.join().unwrap().unwrap_err();
+    assert_eq!(stopped.kind(), Kind::Locked, "{stopped}");
+    assert!(!session.cancel().is_stopped());
+    assert_eq!(typed(&session, put("b")).join().unwrap().unwrap_err().kind(), Kind::Denied);
+    assert!(room.look().holder.is_none());
+    session.access().set_read_only(false);
+    typed(&session, put("b")).join().unwrap().unwrap();
+    assert!(room.look().holder.unwrap().id.contains(session.id()) && room.has("b"));
+    drop(held);
+    assert!(room.look().holder.is_none());
+}
+
+#[test]
+fn what_begins_at_the_same_time_takes_the_first_lock_once() {
+    windlass_support::shadow(|bed| {
+        let room = Room::new(&bed);
+        let folder = tempfile::tempdir().unwrap();
+        for round in 0..8 {
+            let options = LockOptions { folder: Some(folder.path().to_owned()), ..room.options(LONG) };
+            let session = room.session_on(room.target(), options);
+            let held = session.lock_with_first_change();
+            let put = |n| typed(&session, format!("test::put(\"{}\", [\"r{round}-{n}\"]);", room.namespace));
+            let all: Vec<_> = (0..4).map(put).collect();
+            all.into_iter().for_each(|one| drop(one.join().unwrap().unwrap()));
+            drop(held);
+        }
+    });
 }
 
 /// One kubeconfig for several clusters, each under a name of its own.

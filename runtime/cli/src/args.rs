@@ -3,6 +3,7 @@
 mod folder;
 mod lock;
 mod playbooks;
+mod repl;
 mod run;
 mod runs;
 mod secrets;
@@ -18,6 +19,7 @@ use crate::io::Io;
 pub(crate) use folder::{DiffStock, New, Schemas};
 pub(crate) use lock::{BreakLock, Lock, LockCommand, LockedOn};
 pub(crate) use playbooks::{Check, DataFormat, Docs, Eval, EvalOutput, List, Show, Values};
+pub(crate) use repl::{Keys, Repl};
 pub(crate) use run::{Rehearse, Resuming, Run, RunOutput, Steps, Telling};
 pub(crate) use runs::{
     LAST, ReportFormat, Runs, RunsCommand, RunsExport, RunsImport, RunsList, RunsShow, Undo, WhoseRuns,
@@ -94,6 +96,8 @@ pub(crate) enum Command {
     DiffStock(DiffStock),
     /// Show who has the lock of each cluster, or break one
     Lock(Lock),
+    /// Go through a playbook step by step, look around, mend, go on: Rhai and commands, line by line
+    Repl(Repl),
     /// Evaluate an expression, for real, and print its value: what it changes is changed
     Eval(Eval),
     /// Show what scripts can call and read: all of it, one function, or what has all these words
@@ -107,7 +111,7 @@ pub(crate) enum Command {
 }
 
 /// Which playbook, and with which values.
-#[derive(Debug, Args, Default)]
+#[derive(Debug, Clone, Args, Default)]
 pub(crate) struct What {
     /// A customer folder, a stock playbook, a playbook's folder, or a .rhai file
     #[arg(value_name = "WHAT")]
@@ -117,7 +121,7 @@ pub(crate) struct What {
 }
 
 /// Where the values come from, besides the playbook's own.
-#[derive(Debug, Args, Default)]
+#[derive(Debug, Clone, Args, Default)]
 pub(crate) struct ValuesFrom {
     /// Take values and secrets from this customer folder, for a playbook other than its own
     #[arg(long, value_name = "DIR")]
@@ -141,7 +145,7 @@ pub(crate) struct GivenValues {
 }
 
 /// Which cluster.
-#[derive(Debug, Args, Default)]
+#[derive(Debug, Clone, Args, Default)]
 pub(crate) struct Cluster {
     /// The kubeconfig's context; the customer's, or the current one, without it
     #[arg(long, value_name = "NAME")]

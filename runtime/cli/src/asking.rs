@@ -34,7 +34,12 @@ impl Asking {
         let listening = signals::listen(&bridge, &cancel, Arc::new(Silent), None)?;
         let progress = Progress::new(ui, Sources::default(), false);
         let style = ui.err_style;
-        let terminal = Terminal { cancel, progress: progress.clone(), style, values: Vec::new() };
+        let terminal = Terminal {
+            stopped: Box::new(move || cancel.reason()),
+            progress: progress.clone(),
+            style,
+            values: Vec::new(),
+        };
         Ok(Some(Self { terminal, progress, style, _listening: listening, _bridge: bridge }))
     }
 
@@ -70,7 +75,7 @@ impl Asking {
 
     /// Whether Ctrl-C was pressed.
     pub(crate) fn check(&self) -> Result<()> {
-        self.terminal.cancel.reason().map_or(Ok(()), Err)
+        (self.terminal.stopped)().map_or(Ok(()), Err)
     }
 }
 

@@ -35,6 +35,11 @@ impl Failed {
         Self { errors: vec![error], code, sources }
     }
 
+    /// What was said already.
+    pub(crate) fn told(code: u8) -> Self {
+        Self { errors: Vec::new(), code, sources: Sources::default() }
+    }
+
     /// Says it, and gives the exit code.
     pub(crate) fn report(self, ui: &Ui) -> u8 {
         for error in &self.errors {

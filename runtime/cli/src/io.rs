@@ -128,6 +128,7 @@ pub(crate) fn json_escaped(json: &str) -> String {
 }
 
 /// How to talk to the person: derived from [`Io`] and the options.
+#[derive(Clone)]
 pub(crate) struct Ui {
     pub(crate) io: Io,
     pub(crate) machine: Machine,

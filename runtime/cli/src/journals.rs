@@ -35,12 +35,21 @@ pub(crate) fn open(machine: &Machine, customer: Option<&Customer>) -> Result<Sto
 }
 
 /// A journal of the user's own, which is made with the first change.
-pub(crate) fn on_demand(machine: &Machine) -> Arc<dyn Journal> {
+pub(crate) fn on_demand(machine: &Machine, what: &str) -> Arc<dyn Journal> {
+    begun_later(machine, None, About { what: what.to_owned(), ..About::default() })
+}
+
+/// The journal of what is gone through by hand, which is made with the first change.
+pub(crate) fn with_the_first_change(machine: &Machine, workspace: Option<&Workspace>) -> Arc<dyn Journal> {
+    match workspace {
+        Some(workspace) => begun_later(machine, workspace.customer.clone(), about(workspace)),
+        None => on_demand(machine, "repl"),
+    }
+}
+
+fn begun_later(machine: &Machine, customer: Option<Customer>, about: About) -> Arc<dyn Journal> {
     let machine = machine.clone();
-    Arc::new(OnDemand::new(move || {
-        let about = About { what: "eval".to_owned(), ..About::default() };
-        Ok(machine.watched(open(&machine, None)?.begin(about)?))
-    }))
+    Arc::new(OnDemand::new(move || Ok(machine.watched(open(&machine, customer.as_ref())?.begin(about.clone())?))))
 }
 
 /// The same where there are some.

@@ -5,14 +5,17 @@ mod asking;
 mod clean;
 mod commands;
 mod declaration;
+mod editor;
 mod failed;
 mod go_on;
 mod io;
 mod journals;
 mod launch;
+mod plain;
 mod progress;
 mod prompt;
 mod render;
+mod repl;
 mod signals;
 mod style;
 mod vault;
@@ -71,6 +74,7 @@ pub fn run_on<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>,
         Command::New(new) => commands::new::run(&new, &ui),
         Command::Schemas(schemas) => commands::schemas::run(&schemas, &ui),
         Command::Lock(lock) => commands::lock::run(&lock, &ui),
+        Command::Repl(repl) => repl::run(&repl, &ui),
         Command::Eval(eval) => commands::eval::run(&eval, &ui),
         Command::Docs(docs) => commands::docs::run(&docs, &ui),
         Command::Completions { shell } => commands::completions::run(shell, &ui),

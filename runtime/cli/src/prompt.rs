@@ -8,7 +8,6 @@ use std::os::fd::AsFd as _;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
-use windlass_runtime::cancel::Cancel;
 use windlass_runtime::playbook::Upcoming;
 use windlass_runtime::secret::Prompter as SecretPrompter;
 use windlass_runtime::session::{AfterFailure, BeforeStep, Breakpoint, Prompter};
@@ -26,9 +25,12 @@ const LONGEST: usize = 64 * 1024;
 /// How often an approval is asked for until an answer is one.
 const ASKED: u8 = 3;
 
+/// Why what asks was stopped, if it was.
+pub(crate) type Stopped = Box<dyn Fn() -> Option<Error> + Send + Sync>;
+
 /// Asks on the terminal.
 pub(crate) struct Terminal {
-    pub(crate) cancel: Cancel,
+    pub(crate) stopped: Stopped,
     pub(crate) progress: Progress,
     pub(crate) style: Style,
     /// The values as they may be shown, by their paths.
@@ -45,7 +47,7 @@ impl Terminal {
     /// Shows a question and reads a line; `hidden` does not show what is typed.
     pub(crate) fn ask(&self, question: &str, hidden: bool) -> Result<Zeroizing<String>> {
         // It may have waited for another question.
-        if let Some(reason) = self.cancel.reason() {
+        if let Some(reason) = (self.stopped)() {
             return Err(reason);
         }
         self.progress.say_where();
@@ -66,7 +68,7 @@ impl Terminal {
         let mut line = Zeroizing::new(Vec::new());
         let mut piece = Zeroizing::new([0_u8; 1024]);
         loop {
-            if let Some(reason) = self.cancel.reason() {
+            if let Some(reason) = (self.stopped)() {
                 return Err(reason);
             }
             let tick = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };

@@ -37,6 +37,11 @@ impl Sources {
         self.texts.insert(source.to_owned(), text.to_owned());
     }
 
+    /// Adds the scripts of others that stand in no file.
+    pub(crate) fn take_over(&mut self, from: &Self) {
+        self.texts.extend(from.texts.iter().map(|(source, text)| (source.clone(), text.clone())));
+    }
+
     /// The whole text of a script.
     pub(crate) fn text(&self, source: &str) -> Option<String> {
         if let Some(text) = self.texts.get(source) {
@@ -73,7 +78,8 @@ impl Sources {
         }
     }
 
-    fn line_of(&self, place: &Place) -> Option<String> {
+    /// The line of a script at a place.
+    pub(crate) fn line_of(&self, place: &Place) -> Option<String> {
         let number = place.line.checked_sub(1)?;
         self.text(&place.source)?.lines().nth(number).map(str::to_owned)
     }

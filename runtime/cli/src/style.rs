@@ -29,6 +29,10 @@ impl Style {
         Self { on: false }
     }
 
+    pub(crate) fn is_on(self) -> bool {
+        self.on
+    }
+
     paints!(bold "1", dim "2", red "31", green "32", yellow "33", blue "34", cyan "36", bold_red "1;31", bold_green "1;32", bold_yellow "1;33");
 }
 

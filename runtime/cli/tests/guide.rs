@@ -3,18 +3,20 @@
 //!
 //! - A block below `<!-- file: PATH -->` is written to that file, in a folder that the page has for itself.
 //! - `console`: each line with `$ ` is a command; what follows is what it prints. `…` is anything, in a line or as lines.
+//! - `session`: a line with `$ ` starts a REPL on a terminal; each line with `> ` is typed there, and what follows is what it
+//!   shows, without the prompt at the end.
 //! - `rhai`: a script of its own, which is rehearsed.
 //! - `rust`: below `<!-- from: FILE -->` or `<!-- from: FILE#PART -->`; it is that file, or its part from `// begin: PART`
 //!   to `// end: PART`. `UPDATE_GUIDE=1` writes it.
 //! - `sh` is for commands that take too long, and is only looked at.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "this is how a test fails")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this is how a test fails")]
 #![allow(clippy::disallowed_methods, reason = "the commands of the guide, as a person types them")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use windlass_support::ShadowProcess;
+use windlass_support::{OnTerminal, ShadowProcess};
 
 /// A block of code on a page.
 struct Block {
@@ -91,6 +93,35 @@ fn console(text: &str, folder: &Path) {
     }
 }
 
+fn session(text: &str, folder: &Path) {
+    let mut lines = text.lines();
+    let command =
+        lines.next().and_then(|line| line.strip_prefix("$ windlass ")).expect("a session begins with a command");
+    let wanted: Vec<&str> = lines.collect();
+    let arguments: Vec<&str> = command.split(' ').collect();
+    let home = folder.display().to_string();
+    let environment = [("PATH", "/usr/bin:/bin"), ("LANG", "C.UTF-8"), ("HOME", home.as_str())];
+    let on = OnTerminal { folder, environment: &environment, size: (100, 50) };
+    let Some(terminal) = on.start(env!("CARGO_BIN_EXE_windlass"), &arguments) else { return };
+    let last = |screen: &str| screen.lines().last().unwrap_or_default().to_owned();
+    let asked = || terminal.until("the prompt", |screen| last(screen).ends_with(" >") || last(screen).ends_with(" »"));
+    asked();
+    for line in wanted.iter().filter_map(|line| line.strip_prefix("> ")) {
+        terminal.text(line);
+        terminal.until(line, |screen| last(screen).contains(line));
+        terminal.key("Enter");
+        if line == ":quit" {
+            assert_eq!(terminal.ended(), 0);
+        } else {
+            asked();
+        }
+    }
+    let all = terminal.all();
+    let shown: Vec<&str> = all.lines().filter(|line| !line.starts_with("Pane is dead")).map(str::trim_end).collect();
+    let shown: Vec<&str> = shown[..shown.iter().rposition(|line| !line.is_empty()).map_or(0, |last| last + 1)].to_vec();
+    assert!(fits(&wanted, &shown), "$ windlass {command}\n{}\n--- is not\n{}", shown.join("\n"), wanted.join("\n"));
+}
+
 /// A file of the repository, or its marked part.
 fn part_of(from: &str) -> String {
     let (file, part) = from.split_once('#').map_or((from, None), |(file, part)| (file, Some(part)));
@@ -137,6 +168,7 @@ fn check_in(name: &str, folder: &Path) {
                 let printed = run("windlass rehearse snippet.rhai || echo it failed", folder);
                 assert!(!printed.contains("it failed"), "{name}:\n{}\n{printed}", block.text);
             }
+            ("session", None) => session(&block.text, folder),
             ("console", None) => console(&block.text, folder),
             ("sh", None) => assert!(block.text.lines().all(|l| l.starts_with("cargo ")), "{name}: {}", block.text),
             (language, _) => panic!("{name}: a block of `{language}` without a marker:\n{}", block.text),
@@ -170,6 +202,11 @@ fn embed_in_rust() {
 #[test]
 fn add_a_primitive() {
     check("add-a-primitive.md");
+}
+
+#[test]
+fn tour() {
+    check("../tour.md");
 }
 
 #[test]

@@ -280,9 +280,16 @@ impl Shadow {
     /// Another cluster, which is now as this one is. They share the clock.
     #[must_use]
     pub fn fork(&self) -> Self {
+        self.fork_on(self.inner.clock.clone())
+    }
+
+    /// As [`fork`](Self::fork), by a clock of its own, which stands where this one's does:
+    /// [`Simulation::fork`](crate::clock::Simulation::fork). [`Shadow::run`] has to run for it, too.
+    #[must_use]
+    pub fn fork_on(&self, clock: Arc<dyn Clock>) -> Self {
         let state = self.lock();
         let engine = state.engine.fork();
-        Self::of(state.world.fork(), engine, self.inner.clock.clone())
+        Self::of(state.world.fork(clock.clone()), engine, clock)
     }
 
     /// Tells, after each request or work of a controller that changed anything, the version of the last change.

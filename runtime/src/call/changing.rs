@@ -45,16 +45,18 @@ impl Call<'_> {
 
     fn attempt(&self, change: Change) -> Result<Attempted> {
         let session = self.session();
-        for part in &change.parts {
-            if part.acts() {
-                session.access().check_change(&part.resource)?;
-            }
-        }
+        let granted = || {
+            let mut acting = change.parts.iter().filter(|part| part.acts());
+            acting.try_for_each(|part| session.access().check_change(&part.resource))
+        };
+        granted()?;
         if !change.parts.iter().any(Part::acts) {
             return Ok(Attempted { parts: change.parts, became: Vec::new(), stopped: None });
         }
-        if let Some(gate) = session.change_gate() {
-            gate.before_change(&change)?;
+        if let Some(gate) = session.change_gate().filter(|_| self.scope.is_followed()) {
+            session.resting(&self.scope.cancel, || gate.before_change(&change))?;
+            // Who was asked may have taken away what was granted.
+            granted()?;
         }
         session.ask_identities(&self.scope.cancel)?;
         // An intent is written only by who has the lock, and has said what it is about to do.
@@ -65,6 +67,7 @@ impl Call<'_> {
         {
             return Err(reason);
         }
+        self.scope.begin_recording()?;
         let id = self.scope.next_id();
         session.journal().intent(&self.intent(&id, &change))?;
         let Change { parts, act, .. } = change;

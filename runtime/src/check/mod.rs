@@ -63,7 +63,7 @@ impl Session {
         let names = Names::of(self.runtime());
         for unit in units.iter() {
             Calls { runtime: self.runtime(), names: &names, units: &units, unit, problems: &mut problems }.check();
-            values::check(unit, self.values(), schema, &mut problems);
+            values::check(unit, &self.values(), schema, &mut problems);
         }
         if units.are_whole() {
             match self.declare(playbook) {

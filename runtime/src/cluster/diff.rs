@@ -145,6 +145,24 @@ impl fmt::Display for Change {
     }
 }
 
+impl Change {
+    /// The change as it may be told by who has not read the secrets of a run, which can be in any text of an object, and
+    /// so cannot mask them: with numbers of replicas, images, and what is true or false, and [`HIDDEN`] for the rest.
+    #[must_use]
+    pub fn guarded(&self) -> Self {
+        let is_replicas = self.path == FieldPath::of(["spec", "replicas"]);
+        let is_image = match self.path.segments() {
+            [.., Segment::Field(list), Segment::Key(_), Segment::Field(field)] => {
+                matches!(list.as_str(), "containers" | "initContainers") && field == "image"
+            }
+            _ => false,
+        };
+        let guard =
+            |value: &Json| if value.is_boolean() || is_replicas || is_image { value.clone() } else { HIDDEN.into() };
+        Self { path: self.path.clone(), before: self.before.as_ref().map(guard), after: self.after.as_ref().map(guard) }
+    }
+}
+
 /// The differences between two states in full, a Secret's values included: for acting on, never for showing.
 pub(super) fn changes_in_full(before: &Json, after: &Json, lists: &dyn ListTypes) -> Vec<Change> {
     let mut changes = Vec::new();

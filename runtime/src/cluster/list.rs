@@ -8,6 +8,9 @@ use super::retry::Repeat;
 use super::{Cluster, Json};
 use crate::error::Result;
 
+/// Servers that cannot leave the rest out send it all.
+const METADATA: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json";
+
 impl Cluster {
     /// The objects of a collection, page by page. If history expires between two pages, it starts over.
     ///
@@ -69,6 +72,9 @@ impl Cluster {
         }
         let mut exchange = Exchange::get(of.uri(&query), of.subject("list"));
         exchange.repeat = repeat;
+        if options.metadata_only {
+            exchange.accept = METADATA;
+        }
         let mut answer = self.exchange_json(&exchange).await?;
         let items = match answer.get_mut("items").map(Json::take) {
             Some(Json::Array(items)) => items,
@@ -90,15 +96,15 @@ struct Page {
     next: String,
 }
 
-/// Items of a list lack what the list says once.
+/// Items of a list lack what the list says once, or are called by the part of them that was asked for.
 fn with_type(item: Json, of: &Collection) -> Json {
     let Json::Object(fields) = item else { return item };
-    if fields.contains_key("kind") && fields.contains_key("apiVersion") {
+    if fields.get("kind").is_some_and(|kind| kind != "PartialObjectMetadata") && fields.contains_key("apiVersion") {
         return Json::Object(fields);
     }
     let mut typed = serde_json::Map::with_capacity(fields.len() + 2);
     typed.insert("apiVersion".into(), Json::String(of.api_version.clone()));
     typed.insert("kind".into(), Json::String(of.kind.clone()));
-    typed.extend(fields);
+    typed.extend(fields.into_iter().filter(|(key, _)| key != "kind" && key != "apiVersion"));
     Json::Object(typed)
 }

@@ -51,6 +51,7 @@ mod list;
 mod note;
 mod options;
 pub mod ownership;
+mod pod_log;
 mod request;
 mod resource;
 mod restore;
@@ -78,6 +79,7 @@ pub use options::{
     ApplyOptions, DeleteOptions, Deleted, ListOptions, Listing, LogOptions, Patch, PatchOptions, Propagation, Selector,
     WriteOptions,
 };
+pub use pod_log::PodLog;
 pub use resource::{Collection, ResourceId, ResourceRef};
 pub use restore::former_values;
 pub use retry::{RetryNote, RetryPolicy};
@@ -99,6 +101,8 @@ pub struct Cluster {
     shared: Arc<Shared>,
     observer: Option<Observer>,
     fence: Option<Arc<dyn Fence>>,
+    /// The namespace of objects that name none, where it is not that of the context.
+    namespace: Option<Arc<str>>,
 }
 
 struct Shared {
@@ -150,7 +154,13 @@ impl Cluster {
             identity: OnceCell::new(),
             watches: WatchRegistry::default(),
         };
-        Self { shared: Arc::new(shared), observer: None, fence: None }
+        Self { shared: Arc::new(shared), observer: None, fence: None, namespace: None }
+    }
+
+    /// The same cluster, with everything learned about it, where objects that name no namespace are in this one.
+    #[must_use]
+    pub fn in_namespace(&self, namespace: &str) -> Self {
+        Self { namespace: Some(namespace.into()), ..self.clone() }
     }
 
     /// The same cluster, with everything learned about it, whose retries and warnings are told to `observer`.
@@ -174,7 +184,7 @@ impl Cluster {
     /// The namespace of objects that name none.
     #[must_use]
     pub fn default_namespace(&self) -> &str {
-        &self.shared.namespace
+        self.namespace.as_deref().unwrap_or(&self.shared.namespace)
     }
 
     /// The client underneath, for what this module does not cover.

@@ -40,11 +40,13 @@ pub struct ListOptions {
     pub limit: Option<usize>,
     /// How many to ask for at once.
     pub page: usize,
+    /// Whether their metadata is all that is wanted.
+    pub metadata_only: bool,
 }
 
 impl Default for ListOptions {
     fn default() -> Self {
-        Self { selector: Selector::default(), limit: None, page: 500 }
+        Self { selector: Selector::default(), limit: None, page: 500, metadata_only: false }
     }
 }
 

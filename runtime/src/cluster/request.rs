@@ -7,7 +7,7 @@ use serde_json::json;
 use super::exchange::{Exchange, parse, uri};
 use super::failure::Failure;
 use super::fields::FieldPath;
-use super::options::{ApplyOptions, DeleteOptions, Deleted, LogOptions, Patch, PatchOptions, WriteOptions};
+use super::options::{ApplyOptions, DeleteOptions, Deleted, Patch, PatchOptions, WriteOptions};
 use super::ownership::EDIT_MANAGER;
 use super::resource::ResourceId;
 use super::retry::Repeat;
@@ -42,26 +42,6 @@ impl Cluster {
             Err(failure) if is_absent(&failure) => Ok(None),
             Err(failure) => Err(failure.into_error(&id.subject("get"))),
         }
-    }
-
-    /// Part of a pod's log.
-    ///
-    /// # Errors
-    /// What the cluster or the connection says.
-    pub async fn pod_log(&self, pod: &ResourceId, options: &LogOptions) -> Result<String> {
-        let (tail, limit) = (options.tail_lines.map(|n| n.to_string()), options.limit_bytes.map(|n| n.to_string()));
-        let since = options.since_seconds.map(|n| n.to_string());
-        let mut query: Vec<(&str, &str)> = Vec::new();
-        query.extend(options.container.as_deref().map(|c| ("container", c)));
-        query.extend(options.previous.then_some(("previous", "true")));
-        query.extend(options.timestamps.then_some(("timestamps", "true")));
-        query.extend(since.as_deref().map(|n| ("sinceSeconds", n)));
-        query.extend(tail.as_deref().map(|n| ("tailLines", n)));
-        query.extend(limit.as_deref().map(|n| ("limitBytes", n)));
-        let mut exchange = Exchange::get(uri(&format!("{}/log", pod.path()), &query), pod.subject("get"));
-        exchange.accept = "*/*";
-        let bytes = self.exchange(&exchange).await.map_err(|f| f.into_error(&exchange.subject))?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Creates the object; it must not exist.

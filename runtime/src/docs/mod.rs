@@ -18,7 +18,7 @@ use crate::runtime::Runtime;
 
 pub use parts::Parts;
 pub use search::Found;
-pub use terminal::Tone;
+pub use terminal::{Tone, wrapped};
 
 /// The module under which the functions are listed that stand in no module.
 pub const GLOBAL: &str = "global";

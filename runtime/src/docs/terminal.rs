@@ -115,8 +115,9 @@ fn items(paragraph: &str) -> Vec<String> {
     items.iter().map(|item| one_line(item)).collect()
 }
 
-/// Breaks a text at its blanks; one inside `code` stays.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
+/// Breaks a text at its blanks into lines of this width; a blank inside `code` stays.
+#[must_use]
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let mut word = String::new();
     let mut in_code = false;

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 
 use rhai::{Dynamic, NativeCallContext};
 
+use super::follow::is_tried;
 use super::waiting::Waiting;
 use crate::call::Call;
 use crate::journal::RemarkSort;
@@ -40,6 +41,9 @@ pub(super) fn cross(
     let place = place_of(context);
     scope.set_place(&place);
     let declares = matches!(scope.phase, Phase::Declare(_));
+    if scope.is_followed() && context.debugger().is_some() {
+        scope.keep_call(context.call_level(), context.global_runtime_state());
+    }
     if primitive.effect.acts() {
         if declares {
             return Err(terminate(&scope, impure(primitive).at(place)));
@@ -101,7 +105,9 @@ fn attempt(
             Err(error) if error.kind().is_final() || !outermost => return Err(error),
             Err(error) => error.at(place.clone()),
         };
-        let Some(seam) = scope.session.on_failure() else { return Err(error) };
+        let Some(seam) = scope.session.on_failure().filter(|_| scope.is_followed() && !is_tried(context, scope)) else {
+            return Err(error);
+        };
         let error = scope.session.mask_error(error);
         let failure = Failure { primitive: &primitive.id(), step: &scope.step.key, error: &error, attempt: tries };
         match scope.session.resting(&scope.cancel, || seam.decide(&failure)) {

@@ -45,6 +45,7 @@ impl ModuleResolver for Resolver {
         scope.session.add_home(&name, home);
         let mut ast = engine.compile(&text).map_err(|e| system(from_parse(&e, &text, &name, &[])))?;
         ast.set_source(name.as_str());
+        scope.session.outline(&name, &ast);
         let mut inner = global.clone();
         inner.source = Some(name.as_str().into());
         inner.level += 1;

@@ -1,5 +1,7 @@
 //! Changes as they stand in the file, opened.
 
+use std::collections::HashMap;
+
 use rusqlite::params;
 use serde::{Deserialize, Serialize};
 
@@ -28,7 +30,7 @@ pub(super) fn entries(store: &Store, run: &str, key: &DataKey) -> Result<Vec<Ent
     let rows: Vec<ChangeRow> = store.try_with(|connection| {
         let mut statement = connection.prepare(
             "SELECT resumed, step, attempt, path, key, primitive, at, identity, resources, permits, undoes, intent, results, after
-             FROM change WHERE run = ?1",
+             FROM change WHERE run = ?1 ORDER BY rowid",
         )?;
         let row = |row: &rusqlite::Row<'_>| {
             let path: String = row.get(3)?;
@@ -49,9 +51,20 @@ pub(super) fn entries(store: &Store, run: &str, key: &DataKey) -> Result<Vec<Ent
         };
         statement.query_map(params![run], row)?.collect()
     })?;
-    let mut entries = rows.into_iter().map(|row| entry(run, key, row)).collect::<Result<Vec<_>>>()?;
-    entries.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
-    Ok(entries)
+    Ok(in_order(rows.into_iter().map(|row| entry(run, key, row)).collect::<Result<Vec<_>>>()?))
+}
+
+/// Entries that come as they were written, in an order that does not depend on how branches took turns: the attempts as they were
+/// begun, and in each of them the entries by their ids.
+pub(super) fn in_order(mut entries: Vec<Entry>) -> Vec<Entry> {
+    let attempt = |id: &EntryId| (id.resumed, id.step, id.attempt);
+    let mut begun = HashMap::new();
+    for (intent, _) in &entries {
+        let next = begun.len();
+        begun.entry(attempt(&intent.id)).or_insert(next);
+    }
+    entries.sort_by(|(a, _), (b, _)| (begun.get(&attempt(&a.id)), &a.id).cmp(&(begun.get(&attempt(&b.id)), &b.id)));
+    entries
 }
 
 fn entry(run: &str, key: &DataKey, row: ChangeRow) -> Result<Entry> {

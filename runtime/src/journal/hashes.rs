@@ -29,12 +29,29 @@ impl Hashes {
     /// What is not the same: `script NAME`, `value PATH`.
     pub(super) fn differences(&self, other: &Self) -> Vec<String> {
         let named = |one: &BTreeMap<String, String>, other: &BTreeMap<String, String>, sort: &str| {
-            let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
-            let changed = names.into_iter().filter(|name| one.get(*name) != other.get(*name));
-            changed.map(|name| format!("{sort} {name}")).collect::<Vec<_>>()
+            differing(one, other).map(|name| format!("{sort} {name}")).collect::<Vec<_>>()
         };
         [named(&self.scripts, &other.scripts, "script"), named(&self.values, &other.values, "value")].concat()
     }
+}
+
+/// The paths of the values that are not the same.
+pub(crate) fn changed_values(before: &Json, after: &Json) -> Vec<String> {
+    let leaves = |values| {
+        let mut leaves = BTreeMap::new();
+        leaves_of(values, String::new(), &mut leaves);
+        leaves
+    };
+    differing(&leaves(before), &leaves(after)).cloned().collect()
+}
+
+/// The names under which the two do not have the same.
+fn differing<'a>(
+    one: &'a BTreeMap<String, String>,
+    other: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = &'a String> {
+    let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    names.into_iter().filter(|name| one.get(*name) != other.get(*name))
 }
 
 /// What the values at the ends of the paths are, as JSON.

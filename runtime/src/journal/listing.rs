@@ -256,7 +256,7 @@ impl Store {
 
     fn attempts(&self, run: &str) -> Result<Vec<AttemptRecord>> {
         let query = "SELECT resumed, key, title, attempt, irreversible, started, ended, report FROM step WHERE run = ?1
-            ORDER BY resumed, number, attempt";
+            ORDER BY rowid";
         let rows = self.rows(query, run, |row| {
             let report: Option<String> = row.get(7)?;
             let record = AttemptRecord {

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard};
 
 use super::Journal;
+use super::entries::in_order;
 use super::records::{
     EarlierRun, Entry, EntryId, Intent, Note, Past, RemarkSort, ResultRecord, RunStart, StepRecord, StepStart,
 };
@@ -101,9 +102,7 @@ impl Journal for MemoryJournal {
     }
 
     fn entries(&self) -> Result<Vec<Entry>> {
-        let mut entries = self.lock().entries.clone();
-        entries.sort_by(|(a, _), (b, _)| a.id.cmp(&b.id));
-        Ok(entries)
+        Ok(in_order(self.lock().entries.clone()))
     }
 
     fn past(&self) -> &Past {

@@ -14,6 +14,7 @@ mod stored;
 mod transfer;
 mod watched;
 
+pub(crate) use hashes::changed_values;
 pub use listing::{AttemptRecord, ChangeRecord, RemarkRecord, RunLine, RunRecord, SessionRecord};
 pub use memory::MemoryJournal;
 pub use on_demand::OnDemand;
@@ -30,7 +31,7 @@ use crate::report::Report;
 
 /// A journal of one run. Each call returns only when what it was given is safe, but for [`Journal::note`].
 pub trait Journal: Send + Sync + 'static {
-    /// Records that the run begins, or goes on.
+    /// Records that the run begins, or goes on; once more where it is another playbook's from then on.
     ///
     /// # Errors
     /// Where it cannot be recorded: nothing is run then.

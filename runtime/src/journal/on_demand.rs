@@ -10,7 +10,8 @@ use crate::{Error, Result};
 
 type Open = Box<dyn Fn() -> Result<Arc<dyn Journal>> + Send + Sync>;
 
-/// A journal that is opened with the first intent, and then has what was begun before.
+/// A journal that is opened with the first intent, and then has what was before: the steps that changed nothing, and those that
+/// were left out.
 pub struct OnDemand {
     open: Open,
     opened: OnceLock<Arc<dyn Journal>>,
@@ -21,8 +22,14 @@ pub struct OnDemand {
 #[derive(Default)]
 struct Begun {
     run: Option<RunStart>,
-    step: Option<StepStart>,
-    notes: Vec<Note>,
+    /// What came after that, in order.
+    since: Vec<Begin>,
+}
+
+enum Begin {
+    Note(Note),
+    Started(StepStart),
+    Ended(Box<StepRecord>),
 }
 
 impl OnDemand {
@@ -37,22 +44,31 @@ impl OnDemand {
             return Ok(opened);
         }
         let journal = (self.open)()?;
-        begun.notes.iter().for_each(|note| journal.note(note.clone()));
         if let Some(run) = &begun.run {
             journal.run_started(run)?;
         }
-        begun.notes.clear();
-        if let Some(step) = &begun.step {
-            journal.step_started(step)?;
+        for one in &begun.since {
+            match one {
+                Begin::Note(note) => journal.note(note.clone()),
+                Begin::Started(step) => journal.step_started(step)?,
+                Begin::Ended(record) => journal.step_ended(record)?,
+            }
         }
+        *begun = Begun::default();
         Ok(self.opened.get_or_init(|| journal))
     }
 }
 
 impl Journal for OnDemand {
     fn run_started(&self, run: &RunStart) -> Result<()> {
-        lock(&self.begun).run = Some(run.clone());
-        Ok(())
+        let mut begun = lock(&self.begun);
+        match self.opened.get() {
+            Some(opened) => opened.run_started(run),
+            None => {
+                begun.run = Some(run.clone());
+                Ok(())
+            }
+        }
     }
 
     fn differences(&self, _: &RunStart) -> Result<Vec<String>> {
@@ -68,7 +84,7 @@ impl Journal for OnDemand {
         match self.opened.get() {
             Some(opened) => opened.step_started(step),
             None => {
-                begun.step = Some(step.clone());
+                begun.since.push(Begin::Started(step.clone()));
                 Ok(())
             }
         }
@@ -88,12 +104,19 @@ impl Journal for OnDemand {
         let mut begun = lock(&self.begun);
         match self.opened.get() {
             Some(opened) => opened.note(note),
-            None => begun.notes.push(note),
+            None => begun.since.push(Begin::Note(note)),
         }
     }
 
     fn step_ended(&self, record: &StepRecord) -> Result<()> {
-        self.opened.get().map_or(Ok(()), |opened| opened.step_ended(record))
+        let mut begun = lock(&self.begun);
+        match self.opened.get() {
+            Some(opened) => opened.step_ended(record),
+            None => {
+                begun.since.push(Begin::Ended(Box::new(record.clone())));
+                Ok(())
+            }
+        }
     }
 
     fn run_ended(&self, report: &Report) -> Result<()> {

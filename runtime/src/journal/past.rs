@@ -11,7 +11,7 @@ use super::seal::{DataKey, about_branch, about_once, about_step};
 use super::store::Store;
 use crate::Result;
 use crate::change::ResultWord;
-use crate::report::StepReport;
+use crate::report::{StepReport, StepStatus};
 
 /// A step as it stands in the file.
 type StepRow = (Attempt, Option<String>, Option<Vec<u8>>, Option<Vec<u8>>);
@@ -87,7 +87,7 @@ fn taken_back(store: &Store, run: &str) -> Result<HashSet<Attempt>> {
         // Sessions are written in the order in which they begin: later ones are none of the undo's business.
         let query = "SELECT step.resumed, key, attempt FROM step JOIN session USING (run, resumed)
             WHERE run = ?1 AND attempt > 0 AND session.rowid < (SELECT min(rowid) FROM session WHERE run = ?2)
-            ORDER BY step.resumed, number, attempt";
+            ORDER BY step.rowid";
         let before: Vec<Attempt> = store.try_with(|connection| {
             let mut statement = connection.prepare(query)?;
             statement.query_map(params![run, undo.run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
@@ -98,17 +98,32 @@ fn taken_back(store: &Store, run: &str) -> Result<HashSet<Attempt>> {
     Ok(all)
 }
 
+/// Whether an attempt has taken back by hand what those before it at its step have done.
+fn takes_back(report: Option<&StepReport>) -> bool {
+    report.is_some_and(|report| report.status == StepStatus::Pending)
+}
+
 fn read_steps(store: &Store, run: &str, key: &DataKey, past: &mut Past) -> Result<()> {
-    let taken_back = taken_back(store, run)?;
+    let mut taken_back = taken_back(store, run)?;
     let rows: Vec<StepRow> = store.try_with(|connection| {
-        let mut statement = connection.prepare(
-            "SELECT resumed, key, attempt, report, value, state FROM step WHERE run = ?1 ORDER BY resumed, number, attempt",
-        )?;
+        let mut statement = connection
+            .prepare("SELECT resumed, key, attempt, report, value, state FROM step WHERE run = ?1 ORDER BY rowid")?;
         let row = |row: &rusqlite::Row<'_>| {
             Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?, row.get(5)?))
         };
         statement.query_map(params![run], row)?.collect()
     })?;
+    let rows = rows.into_iter().map(|(at, report, value, state)| {
+        let report: Option<StepReport> = report.and_then(|text| serde_json::from_str(&text).ok());
+        (at, report, value, state)
+    });
+    let rows: Vec<_> = rows.collect();
+    for (number, ((_, step, _), report, ..)) in rows.iter().enumerate() {
+        if takes_back(report.as_ref()) {
+            let so_far = rows.iter().take(number + 1).map(|(at, ..)| at);
+            taken_back.extend(so_far.filter(|(_, other, _)| other == step).cloned());
+        }
+    }
     for (at, report, value, state) in rows {
         let (_, step, attempt) = &at;
         let known: &mut StepPast = past.steps.entry(step.clone()).or_default();
@@ -118,7 +133,6 @@ fn read_steps(store: &Store, run: &str, key: &DataKey, past: &mut Past) -> Resul
             past.taken_back.push(step.clone());
             continue;
         }
-        let report: Option<StepReport> = report.and_then(|text| serde_json::from_str(&text).ok());
         // What is done stays done; what had failed may have been left out by a person since.
         if *attempt == 0 && known.is_done() {
             continue;

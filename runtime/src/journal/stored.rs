@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use rusqlite::{Transaction, params};
@@ -45,6 +46,8 @@ pub struct StoredRun {
     wrapped: Vec<u8>,
     /// The run's id, once it is known.
     run: Mutex<String>,
+    /// Whether it is recorded that this session has begun.
+    begun: AtomicBool,
     past: Past,
     notes: Mutex<Vec<Note>>,
 }
@@ -68,8 +71,8 @@ impl Store {
     /// Where the user's key cannot be read or made, or a recipient is none.
     pub fn begin(&self, about: About) -> Result<StoredRun> {
         let (key, wrapped) = self.new_key()?;
-        let (run, past, notes) = Default::default();
-        Ok(StoredRun { store: self.clone(), about, key, wrapped, run, past, notes })
+        let (run, begun, past, notes) = Default::default();
+        Ok(StoredRun { store: self.clone(), about, key, wrapped, run, begun, past, notes })
     }
 
     /// The journal of a run that goes on.
@@ -80,8 +83,9 @@ impl Store {
         self.check()?;
         let key = self.key_of(run)?;
         let past = super::past::read(self, run, &key)?;
-        let (run, notes) = (Mutex::new(run.to_owned()), Mutex::default());
-        Ok(StoredRun { store: self.clone(), about: About::default(), key, wrapped: Vec::new(), run, past, notes })
+        let (run, begun, notes) = (Mutex::new(run.to_owned()), AtomicBool::default(), Mutex::default());
+        let (store, about, wrapped) = (self.clone(), About::default(), Vec::new());
+        Ok(StoredRun { store, about, key, wrapped, run, begun, past, notes })
     }
 
     /// What a run has changed, in order.
@@ -152,6 +156,12 @@ impl Journal for StoredRun {
         let (hashes, steps) = (json(&Hashes::of(start, &self.key))?, json(&start.steps)?);
         let (identities, who) = (json(&start.identities)?, Who::here());
         let (now, resumed) = (Timestamp::now().to_string(), self.past.resumed);
+        if self.begun.load(Ordering::Acquire) {
+            return self.commit(|transaction, run| {
+                let update = "UPDATE run SET playbook = ?2, steps = ?3, identities = ?4, hashes = ?5 WHERE id = ?1";
+                transaction.execute(update, params![run, start.playbook, steps, identities, hashes]).map(|_| ())
+            });
+        }
         self.commit(|transaction, run| {
             if resumed == 0 {
                 transaction.execute(
@@ -187,7 +197,9 @@ impl Journal for StoredRun {
                 params![run, resumed, who.user, who.machine, who.zone, who.version, now],
             )?;
             Ok(())
-        })
+        })?;
+        self.begun.store(true, Ordering::Release);
+        Ok(())
     }
 
     fn differences(&self, start: &RunStart) -> Result<Vec<String>> {
@@ -308,6 +320,11 @@ impl Journal for StoredRun {
         let standing = record.inventory.iter().map(|s| Ok((json(&s.resource)?, &s.primitive)));
         let standing = standing.collect::<Result<Vec<_>>>()?;
         self.commit(|transaction, run| {
+            if record.attempt == 0 {
+                // What is left out again is so from now on, and not since it was left out first.
+                let query = "DELETE FROM step WHERE run = ?1 AND resumed = ?2 AND key = ?3 AND attempt = 0";
+                transaction.prepare_cached(query)?.execute(params![run, self.past.resumed, record.key])?;
+            }
             let mut statement = transaction.prepare_cached(
                 "INSERT INTO step (run, resumed, number, key, title, attempt, irreversible, ended, report, value, state)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7, ?8, ?9, ?10)

@@ -90,12 +90,17 @@ impl Lease {
                 if let Err(error) = lease.renew().await {
                     tracing::debug!(lease = %lease.id, %error, "not renewed");
                 }
-                if lease.lost.get().is_some() {
+                if lease.is_lost() {
                     return;
                 }
             }
         });
         *lock(&self.keeper) = Some(task.abort_handle());
+    }
+
+    /// Whether it is lost: it is asked in vain from then on.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost.get().is_some()
     }
 
     /// How long it lasts without another renewal.

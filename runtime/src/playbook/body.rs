@@ -9,6 +9,7 @@ use super::declare::{Step, Unit, evaluate, in_script};
 use super::hooks::HookSort;
 use crate::call::{Call, captured_names};
 use crate::closure::Closure;
+use crate::engine::is_tried;
 use crate::scope::Scope;
 use crate::script_error::{from_script, raise};
 use crate::undo::native;
@@ -128,6 +129,7 @@ impl Wrapped {
             let scope = Scope::of(&context)
                 .map_err(|e| Box::new(rhai::EvalAltResult::ErrorSystem(String::new(), Box::new(e))))?;
             let place = crate::place_of(&context);
+            let scope = if is_tried(&context, &scope) { scope.inside_try() } else { scope };
             self.call(within, &scope, context.call_level() + 1).map_err(|error| raise(&scope, error.at(place)))
         };
         #[allow(deprecated)] // marked as subject to change, not as going away

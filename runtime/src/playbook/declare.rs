@@ -199,6 +199,7 @@ impl Unit {
         let sealed = if declares { seal(text) } else { text.to_owned() };
         let mut ast = session.runtime().engine().compile(&sealed).map_err(|e| from_parse(&e, text, source, &[]))?;
         ast.set_source(source);
+        session.outline(source, &ast);
         let (source, text) = (source.to_owned(), text.to_owned());
         Ok(Arc::new(Self { source, text, ast, end: OnceLock::new(), parameters: OnceLock::new() }))
     }

@@ -54,6 +54,19 @@ impl Session {
     /// Where it cannot be recorded, nothing is done; else the work's own.
     pub fn recorded<T>(&self, what: &str, about: &str, work: impl FnOnce() -> Result<(T, String)>) -> Result<T> {
         self.remark(about);
+        self.begin_by_hand(what)?;
+        let done = work();
+        let status = if done.is_ok() { RunStatus::Ok } else { RunStatus::Failed };
+        self.remark(&done.as_ref().map_or_else(|error| error.message().to_owned(), |(_, text)| text.clone()));
+        self.journal().run_ended(&Report::of(self.id(), what, self.target().name(), status, Vec::new()))?;
+        done.map(|(value, _)| value)
+    }
+
+    /// Begins a run that has no playbook: of what a person types, or has done for them.
+    ///
+    /// # Errors
+    /// Where it cannot be recorded.
+    pub fn begin_by_hand(&self, what: &str) -> Result<()> {
         self.journal().run_started(&RunStart {
             run: self.id().to_owned(),
             playbook: what.to_owned(),
@@ -61,13 +74,16 @@ impl Session {
             identities: self.named_identities(),
             steps: Vec::new(),
             scripts: Default::default(),
-            values: serde_json::Value::Null,
-        })?;
-        let done = work();
-        let status = if done.is_ok() { RunStatus::Ok } else { RunStatus::Failed };
-        self.remark(&done.as_ref().map_or_else(|error| error.message().to_owned(), |(_, text)| text.clone()));
-        self.journal().run_ended(&Report::of(self.id(), what, self.target().name(), status, Vec::new()))?;
-        done.map(|(value, _)| value)
+            values: serde_json::Value::clone(&self.values()),
+        })
+    }
+
+    /// Ends a run that has no playbook.
+    ///
+    /// # Errors
+    /// Where it cannot be recorded.
+    pub fn end_by_hand(&self, what: &str) -> Result<()> {
+        self.journal().run_ended(&Report::of(self.id(), what, self.target().name(), RunStatus::Ok, Vec::new()))
     }
 
     /// Records that it begins, as a run of one step.
@@ -81,7 +97,7 @@ impl Session {
             identities: self.named_identities(),
             steps: vec![planned],
             scripts: [(script.source.clone(), script.text.clone())].into(),
-            values: self.values().clone(),
+            values: serde_json::Value::clone(&self.values()),
         })?;
         journal.step_started(&StepStart {
             number: 0,

@@ -8,6 +8,7 @@ use super::load::Prepared;
 use super::run::Run;
 use super::scripts::declared_scripts;
 use super::select::Selection;
+use super::walk::Walk;
 use crate::change::{Probed, ResultWord};
 use crate::event::Level;
 use crate::journal::{Entry, Past, PlannedStep, ResultRecord, RunStart};
@@ -53,6 +54,16 @@ impl Prepared {
         self.session.log(None, Level::Info, text);
         self.session.add_earlier(Earlier { state: run.state, results: run.results });
         self.begin(&start, left_out, BTreeMap::new())
+    }
+
+    /// Goes through the steps one by one, on this thread and in whatever order: a run as any other, which [`Walk::end`] ends.
+    ///
+    /// # Errors
+    /// Where the clusters cannot be asked who they are, or the journal cannot be written.
+    pub fn walk(self) -> Result<Walk> {
+        let left_out = Selection::default().left_out(&self.steps)?;
+        self.session.journal().run_started(&self.run_start(&left_out)?)?;
+        Ok(Walk::begin(self, left_out, BTreeMap::new()))
     }
 
     /// Goes on with the run whose journal the session has: what is done is not run again, what was in flight is looked at.
@@ -176,7 +187,7 @@ impl Prepared {
         Ok(())
     }
 
-    fn run_start(&self, left_out: &BTreeMap<String, String>) -> Result<RunStart> {
+    pub(super) fn run_start(&self, left_out: &BTreeMap<String, String>) -> Result<RunStart> {
         let session = &self.session;
         if self.uses_cluster {
             session.cluster(None, session.cancel())?;
@@ -194,7 +205,7 @@ impl Prepared {
             identities: session.named_identities(),
             steps: planned.collect(),
             scripts: declared_scripts(session, &self.units),
-            values: session.values().clone(),
+            values: Json::clone(&session.values()),
         })
     }
 

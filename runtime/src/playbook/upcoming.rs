@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use super::declare::Step;
 use crate::analysis::StateUses;
@@ -32,21 +32,7 @@ impl Upcoming<'_> {
     /// `ctx.state` so far, without secrets.
     #[must_use]
     pub fn state(&self) -> Json {
-        let hide = |_: &str, _| Ok(json!("(secret)"));
-        let shown = |value: crate::Value| value.json_with(&mut { hide }).unwrap_or_default();
-        let state = self.session.whole_state().into_iter().map(|(key, value)| (key, self.masked(shown(value))));
-        Json::Object(state.collect())
-    }
-
-    fn masked(&self, value: Json) -> Json {
-        match value {
-            Json::String(text) => Json::String(self.session.mask(&text)),
-            Json::Array(items) => items.into_iter().map(|item| self.masked(item)).collect(),
-            Json::Object(map) => {
-                map.into_iter().map(|(key, item)| (self.session.mask(&key), self.masked(item))).collect()
-            }
-            other => other,
-        }
+        self.session.shown_state()
     }
 }
 

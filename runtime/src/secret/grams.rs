@@ -19,7 +19,7 @@ const ENCODED: usize = 11;
 const DEPTH: usize = 3;
 
 /// The set of traces. Secrets go by their index.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct Grams {
     /// A bitmap that rules out nearly everything at once.
     filter: Vec<u64>,

@@ -33,6 +33,7 @@ pub struct Registry {
     matchers: Mutex<Matchers>,
 }
 
+#[derive(Clone)]
 pub(super) struct Entry {
     pub(super) placeholder: Placeholder,
     /// Whether the script has written its value in clear.
@@ -40,7 +41,7 @@ pub(super) struct Entry {
     pub(super) secret: Secret,
 }
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 struct State {
     entries: Vec<Entry>,
     by_placeholder: HashMap<Placeholder, usize>,
@@ -54,6 +55,11 @@ impl Registry {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// One with the same secrets, behind the same placeholders: what is registered in one later is not known to the other.
+    pub(crate) fn copy(&self) -> Self {
+        Self { state: RwLock::new(self.state().clone()), matchers: Mutex::default() }
     }
 
     /// Takes a secret in and gives the placeholder that stands for it. The same value of the same origin gets the same

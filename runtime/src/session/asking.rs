@@ -1,18 +1,33 @@
 //! Asking a person: one question at a time, while deadlines rest.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
-use super::{Breakpoint, Session};
+use super::{Breakpoint, Session, Statement};
 use crate::cancel::Cancel;
 use crate::event::Level;
+use crate::playbook::Console;
 use crate::scope::Scope;
 use crate::sync::lock;
 use crate::{Error, Kind, Place, Result};
 
+/// Whoever asks has it until there is an answer.
+pub(crate) type Turn = Arc<Mutex<()>>;
+
 thread_local! {
-    /// Whether this thread has a question open: what is asked on the way to its answer does not wait for it.
-    static ASKING: Cell<bool> = const { Cell::new(false) };
+    /// Where this thread has a question open, the turn of what is asked on the way to its answer: that does not wait for it.
+    static TURN: RefCell<Option<Turn>> = const { RefCell::new(None) };
+}
+
+/// The turn of what this thread asks, if it is not the session's.
+pub(crate) fn turn() -> Option<Turn> {
+    TURN.with_borrow(Clone::clone)
+}
+
+/// Lets this thread take turns with the one that has begun it.
+pub(crate) fn inherit_turn(turn: Option<Turn>) {
+    TURN.set(turn);
 }
 
 impl Session {
@@ -51,19 +66,16 @@ impl Session {
 
     /// Runs something that waits for a person; deadlines rest meanwhile. Branches that run side by side ask one after the other.
     pub(crate) fn resting<T>(&self, cancel: &Cancel, ask: impl FnOnce() -> T) -> T {
-        struct Open;
+        struct Open(Option<Turn>);
         impl Drop for Open {
             fn drop(&mut self) {
-                ASKING.set(false);
+                TURN.set(self.0.take());
             }
         }
         cancel.resting(&*self.0.clock, || {
-            if ASKING.get() {
-                return ask();
-            }
-            let _turn = lock(&self.0.gathered.asking);
-            ASKING.set(true);
-            let _open = Open;
+            let turn = turn().unwrap_or_else(|| self.0.gathered.asking.clone());
+            let _turn = lock(&turn);
+            let _open = Open(TURN.replace(Some(Turn::default())));
             ask()
         })
     }
@@ -78,12 +90,25 @@ impl Session {
         self.0.stepping.store(false, Ordering::Release);
     }
 
-    /// Asks at a breakpoint of a script whether it goes on.
-    pub(crate) fn breakpoint(&self, scope: &Scope, place: &Place, text: Option<&str>) -> Result<()> {
+    /// Asks at a breakpoint of a script whether it goes on. Who follows it stops there as at a statement, so many calls deep.
+    pub(crate) fn breakpoint(&self, scope: &Scope, place: &Place, depth: usize, text: Option<&str>) -> Result<()> {
         let step = scope.step.key.as_str();
-        let simulated = self.target().simulation().is_some();
-        let Some(prompter) = self.prompter().filter(|_| !simulated) else {
-            let why = if simulated { "this is a rehearsal" } else { "nobody can be asked" };
+        if let Some(follower) = self.follower().filter(|_| scope.is_followed())
+            && let Some(mut console) = Console::here()
+        {
+            if let Some(text) = text {
+                self.log(Some(step), Level::Info, text);
+            }
+            let at = Statement { step, place, depth };
+            return self.resting(&scope.cancel, || follower.stop(&at, &mut console));
+        }
+        let (simulated, typed) = (self.target().simulation().is_some(), !scope.is_followed());
+        let Some(prompter) = self.prompter().filter(|_| !simulated && !typed) else {
+            let why = match (typed, simulated) {
+                (true, _) => "it was typed",
+                (_, true) => "this is a rehearsal",
+                _ => "nobody can be asked",
+            };
             let said = text.map(|text| format!(": {text}")).unwrap_or_default();
             self.log(Some(step), Level::Info, format!("breakpoint at {place} passed, since {why}{said}"));
             return Ok(());

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value as Json;
 
-use super::{ChangeGate, Inner, Limits, OnFailure, Prompter, Session};
+use super::{ChangeGate, Follower, Inner, Limits, OnFailure, Prompter, Session};
 use crate::access::Access;
 use crate::cancel::Cancel;
 use crate::customer::Conflicts;
@@ -17,14 +17,13 @@ use crate::lock::LockOptions;
 use crate::runtime::Runtime;
 use crate::secret::{MemoryVault, Registry, Vault};
 use crate::target::Target;
-use crate::value::Value;
 
 /// Sets up a session: `runtime.session(target)…`.
 pub struct SessionBuilder {
     runtime: Runtime,
     target: Arc<dyn Target>,
     values: Json,
-    secrets: Arc<Registry>,
+    pub(super) secrets: Arc<Registry>,
     vault: Arc<dyn Vault>,
     access: Access,
     journal: Arc<dyn Journal>,
@@ -32,13 +31,14 @@ pub struct SessionBuilder {
     cancel: Cancel,
     prompter: Option<Arc<dyn Prompter>>,
     step_by_step: bool,
-    approved: HashSet<String>,
+    pub(super) approved: HashSet<String>,
     conflicts: Conflicts,
     on_failure: Option<Arc<dyn OnFailure>>,
     change_gate: Option<Arc<dyn ChangeGate>>,
+    follower: Option<Arc<dyn Follower>>,
     limits: Limits,
-    programs: BTreeMap<String, PathBuf>,
-    state_folder: Option<PathBuf>,
+    pub(super) programs: BTreeMap<String, PathBuf>,
+    pub(super) state_folder: Option<PathBuf>,
     lock: Option<LockOptions>,
 }
 
@@ -60,6 +60,7 @@ impl SessionBuilder {
             conflicts: Conflicts::default(),
             on_failure: None,
             change_gate: None,
+            follower: None,
             limits: Limits::default(),
             programs: BTreeMap::new(),
             state_folder: None,
@@ -144,6 +145,13 @@ impl SessionBuilder {
         self
     }
 
+    /// Asks this one before each statement of a step, in a runtime that is [followed](crate::RuntimeBuilder::followed).
+    #[must_use]
+    pub fn follower(mut self, follower: impl Follower) -> Self {
+        self.follower = Some(Arc::new(follower));
+        self
+    }
+
     /// Puts the session below a cancel token.
     #[must_use]
     pub fn cancel(mut self, cancel: Cancel) -> Self {
@@ -193,15 +201,13 @@ impl SessionBuilder {
                 }
             });
         }
-        let values_dynamic = Value::from(self.values.clone()).into_dynamic().into_read_only();
         let session = Session(Arc::new(Inner {
             id: self.journal.past().run.clone().unwrap_or_else(run_id),
             clock: self.target.clock(),
             bridge: self.runtime.bridge().for_target(self.target.simulation()),
             runtime: self.runtime,
             target: self.target,
-            values: self.values,
-            values_dynamic,
+            values: Mutex::new(super::Values::new(self.values)),
             secrets: self.secrets,
             vault: self.vault,
             access: self.access,
@@ -214,6 +220,7 @@ impl SessionBuilder {
             conflicts: self.conflicts,
             on_failure: self.on_failure,
             change_gate: self.change_gate,
+            follower: self.follower,
             limits: self.limits,
             programs: self.programs,
             state_folder: self.state_folder,

@@ -25,6 +25,22 @@ impl Session {
         self.open(key, self.0.target.cluster(name), cancel)
     }
 
+    /// The same, for futures: to be waited for where [`crate::bridge::Bridge::handle`] says.
+    ///
+    /// # Errors
+    /// Where it cannot be opened.
+    pub async fn reach_cluster(&self, name: Option<&str>) -> Result<Cluster> {
+        let key = name.map(str::to_owned);
+        let known = lock(&self.0.gathered.clusters).get(&key).cloned();
+        match known {
+            Some(cluster) => Ok(cluster),
+            None => {
+                let cluster = self.0.target.cluster(name).await?;
+                Ok(self.opened(key, cluster))
+            }
+        }
+    }
+
     /// Opens a cluster that a script has found by itself, and gives it a name in this session.
     ///
     /// # Errors
@@ -57,6 +73,10 @@ impl Session {
 
     fn open(&self, key: Option<String>, opening: BoxFuture<Result<Cluster>>, cancel: &Cancel) -> Result<Cluster> {
         let cluster = self.bridge().wait(cancel, &self.0.clock, opening)?;
+        Ok(self.opened(key, cluster))
+    }
+
+    fn opened(&self, key: Option<String>, cluster: Cluster) -> Cluster {
         let session = Arc::downgrade(&self.0);
         let cluster = self.fenced(cluster);
         let cluster = cluster.observed(Arc::new(move |note| {
@@ -64,7 +84,7 @@ impl Session {
                 Session(inner).noted(note);
             }
         }));
-        Ok(lock(&self.0.gathered.clusters).entry(key).or_insert(cluster).clone())
+        lock(&self.0.gathered.clusters).entry(key).or_insert(cluster).clone()
     }
 
     /// The cluster that is called so in what was recorded: [`crate::change::Resource::at`] has its own name, which need

@@ -32,6 +32,8 @@ pub(super) struct Locks {
     /// Tells this session's locks from those of another process that has the same run.
     tag: String,
     held: Mutex<Held>,
+    /// Whether nothing was locked yet: that is for the first change. Held while it is done.
+    with_first_change: Mutex<bool>,
     /// Held while a Lease is taken, so that branches do not take the same one. Whoever waits for it can be stopped.
     taking: Arc<tokio::sync::Mutex<()>>,
 }
@@ -40,6 +42,8 @@ pub(super) struct Locks {
 struct Held {
     /// Whether somebody will give back what is taken.
     active: bool,
+    /// Whether a person decides what comes next, who may take a lock again that was lost.
+    by_hand: bool,
     /// The customer's folder, or the playbook on this machine.
     file: Option<FileLock>,
     /// Shows others on this machine that this process lives.
@@ -55,17 +59,28 @@ struct Locked {
     /// What it is called in this session.
     names: Vec<String>,
     lease: Arc<Lease>,
+    /// Whether it was lost, and another one may be taken: until then, it lets nothing pass.
+    given_up: bool,
 }
 
 impl Locks {
     pub(super) fn new(options: LockOptions) -> Self {
-        Self { options, tag: tag(), held: Mutex::default(), taking: Arc::default() }
+        let (held, with_first_change, taking) = Default::default();
+        Self { options, tag: tag(), held, with_first_change, taking }
     }
 
     fn of(&self, cluster: &str) -> Option<Arc<Lease>> {
-        let held = lock(&self.held);
-        let locked = held.leases.iter().find(|locked| locked.names.iter().any(|name| name == cluster))?;
-        Some(locked.lease.clone())
+        self.find(cluster, |_| true)
+    }
+
+    /// As [`Locks::of`], but for one that was given up.
+    fn held_of(&self, cluster: &str) -> Option<Arc<Lease>> {
+        self.find(cluster, |locked| !locked.given_up)
+    }
+
+    fn find(&self, cluster: &str, counts: impl Fn(&Locked) -> bool) -> Option<Arc<Lease>> {
+        let is_it = |locked: &&Locked| locked.names.iter().any(|name| name == cluster) && counts(locked);
+        lock(&self.held).leases.iter().find(is_it).map(|locked| locked.lease.clone())
     }
 }
 
@@ -120,15 +135,33 @@ impl Session {
             return Err(Error::internal("a session takes its lock twice"));
         }
         held.is_ours = true;
-        if let Some((path, of)) = locks.options.file(clusters, || self.state_folder())? {
-            lock(&locks.held).file = Some(FileLock::take(&path, &self.holder(locks), &of)?);
-        }
+        self.take_file(locks, clusters)?;
         if clusters {
             for (identity, cluster) in self.clusters_to_lock(locks)? {
                 held.previous.extend(self.take_lease(locks, &identity, &cluster, patience, self.cancel())?);
             }
         }
         Ok(held)
+    }
+
+    /// Lets the session take its locks with its first change: for who looks around, and may change something. They are given back
+    /// when the result is dropped.
+    pub fn lock_with_first_change(&self) -> HeldLock {
+        let locks = self.0.locks.as_ref().filter(|_| self.target().is_live());
+        if let Some(locks) = locks {
+            let mut held = lock(&locks.held);
+            (held.active, held.by_hand) = (true, true);
+            *lock(&locks.with_first_change) = true;
+        }
+        HeldLock { session: self.clone(), previous: Vec::new(), is_ours: locks.is_some() }
+    }
+
+    fn take_file(&self, locks: &Locks, clusters: bool) -> Result<()> {
+        if let Some((path, of)) = locks.options.file(clusters, || self.state_folder())? {
+            let file = FileLock::take(&path, &self.holder(locks), &of)?;
+            lock(&locks.held).file = Some(file);
+        }
+        Ok(())
     }
 
     fn locks_at_all(&self) -> bool {
@@ -174,7 +207,8 @@ impl Session {
     ) -> Result<Option<Previous>> {
         let taking = locks.taking.clone();
         let _one_at_a_time = self.bridge().wait(cancel, self.clock(), async move { Ok(taking.lock_owned().await) })?;
-        if let Some(known) = lock(&locks.held).leases.iter_mut().find(|locked| locked.identity == identity) {
+        let is_it = |locked: &&mut Locked| locked.identity == identity && !locked.given_up;
+        if let Some(known) = lock(&locks.held).leases.iter_mut().find(is_it) {
             if known.names.iter().all(|name| name != cluster.name()) {
                 known.names.push(cluster.name().to_owned());
             }
@@ -225,13 +259,25 @@ impl Session {
             if let Some(session) = session.upgrade().map(Session) {
                 session.log(None, Level::Error, error.to_string());
                 session.remark(error.message());
-                session.cancel().stop(error.clone());
+                session.lose_lock(error);
             }
         };
         let lease = Lease::of(wanted, taken, Box::new(on_lost));
         lease.keep(self.bridge().handle());
         let names = vec![wanted.cluster.name().to_owned()];
-        lock(&locks.held).leases.push(Locked { identity: identity.to_owned(), names, lease });
+        let mut held = lock(&locks.held);
+        held.leases.retain(|locked| locked.identity != identity);
+        held.leases.push(Locked { identity: identity.to_owned(), names, lease, given_up: false });
+    }
+
+    /// Stops the run. Where a person decides what comes next, it stops what runs, and nothing is changed until they say so.
+    fn lose_lock(&self, error: &Error) {
+        let Some(locks) = self.0.locks.as_ref().filter(|locks| lock(&locks.held).by_hand) else {
+            return self.cancel().stop(error.clone());
+        };
+        self.access().set_read_only(true);
+        self.stop_running(error);
+        lock(&locks.held).leases.iter_mut().for_each(|locked| locked.given_up |= locked.lease.is_lost());
     }
 
     fn runs(&self) -> Option<PathBuf> {
@@ -256,14 +302,22 @@ impl Session {
     /// [`Kind::Locked`] where somebody else has a lock, or has it now.
     pub(crate) fn announce(&self, primitive: &str, change: &Change, scope: &Scope) -> Result<Vec<Announced>> {
         let Some(locks) = self.0.locks.as_ref().filter(|locks| lock(&locks.held).active) else { return Ok(Vec::new()) };
+        {
+            let mut first = lock(&locks.with_first_change);
+            if *first {
+                let is_of_cluster = |part: &Part| self.open_cluster_called(&part.resource.at).is_some();
+                self.take_file(locks, change.parts.iter().any(is_of_cluster))?;
+                *first = false;
+            }
+        }
         let mut about: Vec<Arc<Lease>> = Vec::new();
         for part in change.parts.iter().filter(|part| part.acts()) {
-            let lease = match (locks.of(&part.resource.at), self.open_cluster_called(&part.resource.at)) {
+            let lease = match (locks.held_of(&part.resource.at), self.open_cluster_called(&part.resource.at)) {
                 (Some(lease), _) => Some(lease),
                 (None, Some(cluster)) => {
                     let identity = self.identity_of(&cluster, &scope.cancel)?;
                     self.take_lease(locks, &identity, &cluster, Patience::None, &scope.cancel)?;
-                    locks.of(cluster.name())
+                    locks.held_of(cluster.name())
                 }
                 (None, None) => None,
             };
@@ -271,7 +325,8 @@ impl Session {
         }
         // What is done beside the clusters is done under their locks too.
         if about.is_empty() {
-            about = lock(&locks.held).leases.iter().map(|locked| locked.lease.clone()).collect();
+            let held = lock(&locks.held);
+            about = held.leases.iter().filter(|one| !one.given_up).map(|one| one.lease.clone()).collect();
         }
         if about.is_empty() {
             return Ok(Vec::new());
@@ -283,6 +338,7 @@ impl Session {
 
     fn give_locks_back(&self) {
         let Some(locks) = &self.0.locks else { return };
+        *lock(&locks.with_first_change) = false;
         let Held { file, alive, leases, mut doubt, .. } = std::mem::take(&mut *lock(&locks.held));
         for locked in leases {
             let (lease, clock) = (locked.lease, self.clock());

@@ -2,7 +2,7 @@
 //! pass.
 
 use crate::change::Change;
-use crate::playbook::Upcoming;
+use crate::playbook::{Console, Upcoming};
 use crate::value::Value;
 use crate::{Error, Place, Result};
 
@@ -115,6 +115,29 @@ pub enum Decision {
 pub trait OnFailure: Send + Sync + 'static {
     /// Decides.
     fn decide(&self, failure: &Failure<'_>) -> Decision;
+}
+
+/// A statement of a step that is about to be evaluated.
+#[derive(Debug)]
+pub struct Statement<'a> {
+    /// The step.
+    pub step: &'a str,
+    /// Where it stands.
+    pub place: &'a Place,
+    /// How many calls of functions it is inside of.
+    pub depth: usize,
+}
+
+/// Is asked before each statement of a step, in a runtime that is [followed](crate::RuntimeBuilder::followed).
+pub trait Follower: Send + Sync + 'static {
+    /// Whether to stop there: must be quick.
+    fn stops_at(&self, statement: &Statement<'_>) -> bool;
+
+    /// Stops there, while the deadlines of the step rest. What is typed in the console acts on the step's own variables.
+    ///
+    /// # Errors
+    /// The error with which the step then ends.
+    fn stop(&self, statement: &Statement<'_>, console: &mut Console) -> Result<()>;
 }
 
 /// Is asked before each change acts.

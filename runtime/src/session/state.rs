@@ -13,7 +13,7 @@ use crate::value::Value;
 use crate::{Error, Result};
 
 /// What steps left.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(super) struct Left {
     state: BTreeMap<String, Value>,
     results: BTreeMap<String, Value>,
@@ -111,6 +111,23 @@ impl Session {
         keys.into_iter().filter_map(|key| Some((key.clone(), self.state_of(&key).ok()??))).collect()
     }
 
+    /// All of the state, as far as it can be had, without secrets.
+    #[must_use]
+    pub fn shown_state(&self) -> Json {
+        let hide = |_: &str, _| Ok(Json::from("(secret)"));
+        let shown = |value: Value| value.json_with(&mut { hide }).unwrap_or_default();
+        Json::Object(self.whole_state().into_iter().map(|(key, value)| (key, self.masked_data(shown(value)))).collect())
+    }
+
+    fn masked_data(&self, value: Json) -> Json {
+        match value {
+            Json::String(text) => Json::String(self.mask(&text)),
+            Json::Array(items) => items.into_iter().map(|item| self.masked_data(item)).collect(),
+            Json::Object(map) => map.into_iter().map(|(key, item)| (self.mask(&key), self.masked_data(item))).collect(),
+            other => other,
+        }
+    }
+
     /// Sets a piece of state. What two branches write that run side by side would depend on chance.
     pub(crate) fn write_state(&self, scope: &Scope, key: &str, value: Value) -> Result<()> {
         let writer = scope.writer();
@@ -130,6 +147,17 @@ impl Session {
         let mut left = self.left();
         let written = std::mem::take(&mut left.written);
         written.into_iter().filter_map(|key| left.state.get(&key).cloned().map(|value| (key, value))).collect()
+    }
+
+    /// A step counts as one that has not run: what it has left is not there any more.
+    pub(crate) fn forget_step(&self, step: &str) {
+        let mut left = self.left();
+        let Left { state, results, writers, earlier, once, .. } = &mut *left;
+        state.retain(|key, _| writers.get(key).is_none_or(|writer| writer.step != step));
+        writers.retain(|_, writer| writer.step != step);
+        once.retain(|(of, _), _| of != step);
+        results.remove(step);
+        earlier.results.remove(step);
     }
 
     /// A step is done, and this is what it returned.

@@ -15,7 +15,8 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::Value as Json;
 use tokio_rustls::TlsConnector;
 
-use super::{Connect, Connection, Dialed, Forward, Network, Tell, http as client, inside_only};
+use super::network::inside_only;
+use super::{Connect, Connection, Dialed, Forward, Network, Tell, http as client};
 use crate::clock::BoxFuture;
 use crate::{Call, Error, Kind, Result};
 
@@ -61,7 +62,8 @@ struct Settings {
 
 impl Settings {
     fn read(call: &Call<'_>) -> Result<Self> {
-        let network = call.session().values().get("network");
+        let values = call.session().values();
+        let network = values.get("network");
         let text = |key: &str| network.and_then(|n| n.get(key)?.as_str()).filter(|text| !text.is_empty());
         let mut settings = Self::default();
         if let Some(path) = text("ca_bundle") {

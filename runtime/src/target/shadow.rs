@@ -91,22 +91,14 @@ impl ShadowBuilder {
     /// # Errors
     /// [`Kind::System`] where its thread cannot be started.
     pub fn build(self) -> Result<Shadow> {
-        let simulation = Simulation::start(self.begin)
-            .map_err(|e| Error::new(Kind::System, "the simulation's thread cannot be started").source(e))?;
-        let clock: Arc<dyn Clock> = Arc::new(clock::Simulated(simulation.clock().clone()));
-        let (scene, clusters) = (Mutex::new(self.scene.clone()), Mutex::default());
-        let inner = Inner {
-            options: self,
-            simulation,
-            clock,
-            scene,
-            clusters,
-            forwards: network::Forwards::default(),
-            #[cfg(feature = "listen")]
-            doors: Mutex::default(),
-        };
-        Ok(Shadow { inner: Arc::new(inner) })
+        let simulation = Simulation::start(self.begin).map_err(no_thread)?;
+        let scene = self.scene.clone();
+        Ok(Shadow::of(self, simulation, scene))
     }
+}
+
+fn no_thread(error: std::io::Error) -> Error {
+    Error::new(Kind::System, "the simulation's thread cannot be started").source(error)
 }
 
 /// Simulated clusters: empty, with the nodes that were described. Clones are the same target.
@@ -134,7 +126,48 @@ struct Begun {
     first: Vec<Counted>,
 }
 
+impl Begun {
+    /// Lets the cluster go by the time of this simulation.
+    fn on(simulation: &Simulation, cluster: Simulated) -> Self {
+        simulation.handle().spawn(cluster.run());
+        Self { first: cluster.census(), cluster }
+    }
+}
+
 impl Shadow {
+    fn of(options: ShadowBuilder, simulation: Simulation, scene: Scene) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(clock::Simulated(simulation.clock().clone()));
+        let inner = Inner {
+            options,
+            simulation,
+            clock,
+            scene: Mutex::new(scene),
+            clusters: Mutex::default(),
+            forwards: network::Forwards::default(),
+            #[cfg(feature = "listen")]
+            doors: Mutex::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Another target with the same clusters, which are now as these are, at the same time: what is done in one, and the time
+    /// that it takes, is nothing to the other. What a fork has [`made`](Self::made) is what came into being in it.
+    ///
+    /// # Errors
+    /// [`Kind::System`] where its thread cannot be started.
+    pub fn fork(&self) -> Result<Self> {
+        let _stands_still = self.inner.simulation.clock().hold();
+        let simulation = self.inner.simulation.fork().map_err(no_thread)?;
+        let forked = |(name, begun): (&String, &Begun)| {
+            let cluster = begun.cluster.fork_on(Arc::new(simulation.clock().clone()));
+            (name.clone(), Begun::on(&simulation, cluster))
+        };
+        let clusters = lock(&self.inner.clusters).iter().map(forked).collect();
+        let fork = Self::of(self.inner.options.clone(), simulation, lock(&self.inner.scene).clone());
+        *lock(&fork.inner.clusters) = clusters;
+        Ok(fork)
+    }
+
     /// Starts to set one up.
     #[must_use]
     pub fn builder() -> ShadowBuilder {
@@ -174,9 +207,7 @@ impl Shadow {
             if let Some(recording) = options.base.clone().filter(|_| name.is_none()) {
                 builder = builder.base(recording);
             }
-            let cluster = builder.scene(lock(&self.inner.scene).clone()).build();
-            self.inner.simulation.handle().spawn(cluster.run());
-            Begun { first: cluster.census(), cluster }
+            Begun::on(&self.inner.simulation, builder.scene(lock(&self.inner.scene).clone()).build())
         });
         begun.cluster.clone()
     }
@@ -261,6 +292,10 @@ impl Target for Shadow {
 
     fn simulation(&self) -> Option<Simulation> {
         Some(self.inner.simulation.clone())
+    }
+
+    fn forked(&self) -> Result<Arc<dyn Target>> {
+        Ok(Arc::new(self.fork()?))
     }
 
     fn interrupt(&self) {

@@ -45,8 +45,11 @@ pub fn after(record: &RunRecord, entries: Vec<Entry>, step: Option<&str>) -> Res
             .hint(format!("--to {} takes back only what came after it", hard.key))
             .resource(&hard.key));
     }
-    let wanted: std::collections::HashSet<_> = later().map(|attempt| (attempt.resumed, attempt.key.as_str())).collect();
-    Ok(entries.into_iter().filter(|(intent, _)| wanted.contains(&(intent.id.resumed, intent.step.as_str()))).collect())
+    let wanted: std::collections::HashSet<_> =
+        later().map(|attempt| (attempt.resumed, attempt.key.as_str(), attempt.attempt)).collect();
+    let is_wanted =
+        |(intent, _): &Entry| wanted.contains(&(intent.id.resumed, intent.step.as_str(), intent.id.attempt));
+    Ok(entries.into_iter().filter(is_wanted).collect())
 }
 
 /// The volume claims that are left when these items are taken back, with the data in them: what a StatefulSet or a release has
@@ -134,7 +137,11 @@ pub fn start(prepared: Prepared) -> Result<Run> {
     prepared.resume(&Selection::default(), &Resume { redo, accept_changes: true, failed_only: false })
 }
 
-fn take_back(item: &Item, call: &Call<'_>) -> Result<()> {
+/// Takes an item back, and notes that.
+///
+/// # Errors
+/// What keeps it from being taken back.
+pub(crate) fn take_back(item: &Item, call: &Call<'_>) -> Result<()> {
     let undone = item.take_back(call);
     match undone.result {
         Undoing::Failed(error) => return Err(error),

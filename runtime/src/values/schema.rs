@@ -133,7 +133,8 @@ impl Schema {
     }
 
     /// The keys that a map at this path may have.
-    pub(super) fn known_keys(&self, path: &Path) -> Vec<&str> {
+    #[must_use]
+    pub fn known_keys(&self, path: &Path) -> Vec<&str> {
         let mut keys: Vec<&str> = self
             .walk(path)
             .here

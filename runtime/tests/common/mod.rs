@@ -16,7 +16,7 @@ use windlass_runtime::report::Report;
 use windlass_runtime::secret::{Origin, Secret};
 use windlass_runtime::session::SessionBuilder;
 use windlass_runtime::target::NoTarget;
-use windlass_runtime::{Call, Error, Kind, Options, Package, Result, Runtime, Value, primitive};
+use windlass_runtime::{Call, Error, Kind, Options, Package, Result, Runtime, RuntimeBuilder, Value, primitive};
 
 pub static STORE: Mutex<BTreeMap<String, i64>> = Mutex::new(BTreeMap::new());
 
@@ -243,6 +243,15 @@ pub mod json {
 pub const CANARY: &str = "correct-horse-battery";
 
 pub fn runtime() -> Runtime {
+    builder().build().unwrap()
+}
+
+/// One whose scripts can be followed.
+pub fn followed() -> Runtime {
+    builder().followed().build().unwrap()
+}
+
+fn builder() -> RuntimeBuilder {
     let primitives = vec![
         read::primitive(),
         write::primitive(),
@@ -256,7 +265,7 @@ pub fn runtime() -> Runtime {
         pure::primitive(),
         json::primitive(),
     ];
-    Runtime::builder().with(Package::new(primitives).handler(StoreHandler)).build().unwrap()
+    Runtime::builder().with(Package::new(primitives).handler(StoreHandler))
 }
 
 pub struct Ran {
@@ -279,10 +288,19 @@ impl Ran {
 }
 
 pub fn try_run(script: &str, selection: &Selection, set: impl FnOnce(SessionBuilder) -> SessionBuilder) -> Result<Ran> {
+    try_run_in(&runtime(), script, selection, set)
+}
+
+pub fn try_run_in(
+    runtime: &Runtime,
+    script: &str,
+    selection: &Selection,
+    set: impl FnOnce(SessionBuilder) -> SessionBuilder,
+) -> Result<Ran> {
     let events = Arc::new(Mutex::new(Vec::new()));
     let journal = Arc::new(MemoryJournal::new());
     let sink = events.clone();
-    let builder = runtime()
+    let builder = runtime
         .session(NoTarget::new())
         .journal(journal.clone())
         .sink(move |e: &Event| sink.lock().unwrap().push(e.clone()));

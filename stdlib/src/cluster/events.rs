@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
-use windlass_runtime::cluster::{Collection, ListOptions, Selector};
+use windlass_runtime::cluster::{Cluster, Collection, ListOptions, Selector, Watch};
 use windlass_runtime::{Call, Error, Options, Result, primitive, words};
 
 use super::{OnCluster, Target};
@@ -59,38 +59,76 @@ pub struct EventsOptions {
 /// ```
 #[primitive(module = "cluster", effect = Read)]
 pub fn events(call: &Call<'_>, options: EventsOptions) -> Result<Vec<Json>> {
-    if options.all_namespaces && options.namespace.is_some() {
-        return Err(Error::usage("cluster::events takes `namespace` or `all_namespaces`, not both"));
-    }
-    let mut fields: Vec<String> = Vec::new();
-    let mut everywhere = options.all_namespaces;
-    let mut namespace = options.namespace.clone();
-    if let Some(target) = &options.about {
-        let on = OnCluster { cluster: options.cluster.clone(), namespace: options.namespace.clone() };
-        let (_, id) = on.find(call, target)?;
-        fields.push(format!("involvedObject.kind={},involvedObject.name={}", id.kind, id.name));
-        // Those of cluster-wide objects are in the namespace `default`, or where their writer is.
-        everywhere |= id.namespace.is_none();
-        namespace = if everywhere { None } else { id.namespace };
-    }
-    fields.extend(options.r#type.map(|of| format!("type={}", of.as_str())));
-    fields.extend(options.reason.as_ref().map(|reason| format!("reason={reason}")));
-    let cluster = call.cluster(options.cluster.as_deref())?;
-    let fields = (!fields.is_empty()).then(|| fields.join(","));
+    let search = Search::of(call, "cluster::events", &options)?;
     let listed = call.wait(async move {
-        let kind = cluster.kind_of("v1", "Event").await?;
-        let namespace = namespace.unwrap_or_else(|| cluster.default_namespace().to_owned());
-        let of = Collection::of(cluster.name(), &kind, (!everywhere).then_some(namespace.as_str()));
-        Ok(cluster.list(&of, &ListOptions::from(Selector { labels: None, fields })).await?.items)
+        let of = search.collection().await?;
+        Ok(search.cluster.list(&of, &ListOptions::from(search.selector)).await?.items)
     })?;
+    Ok(rows(call, &options, listed.iter().collect()))
+}
+
+/// Where events are looked for, and which.
+pub(super) struct Search {
+    cluster: Cluster,
+    /// Everywhere without one.
+    namespace: Option<String>,
+    selector: Selector,
+}
+
+impl Search {
+    pub(super) fn of(call: &Call<'_>, function: &str, options: &EventsOptions) -> Result<Self> {
+        if options.all_namespaces && options.namespace.is_some() {
+            return Err(Error::usage(format!("{function} takes `namespace` or `all_namespaces`, not both")));
+        }
+        let mut fields: Vec<String> = Vec::new();
+        let mut everywhere = options.all_namespaces;
+        let mut namespace = options.namespace.clone();
+        if let Some(target) = &options.about {
+            let on = OnCluster { cluster: options.cluster.clone(), namespace: options.namespace.clone() };
+            let (_, id) = on.find(call, target)?;
+            fields.push(format!("involvedObject.kind={},involvedObject.name={}", id.kind, id.name));
+            // Those of cluster-wide objects are in the namespace `default`, or where their writer is.
+            everywhere |= id.namespace.is_none();
+            namespace = id.namespace;
+        }
+        fields.extend(options.r#type.map(|of| format!("type={}", of.as_str())));
+        fields.extend(options.reason.as_ref().map(|reason| format!("reason={reason}")));
+        let cluster = call.cluster(options.cluster.as_deref())?;
+        let own = || cluster.default_namespace().to_owned();
+        let namespace = (!everywhere).then(|| namespace.unwrap_or_else(own));
+        let fields = (!fields.is_empty()).then(|| fields.join(","));
+        Ok(Self { cluster, namespace, selector: Selector { labels: None, fields } })
+    }
+
+    /// Where it is, for people.
+    pub(super) fn place(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("namespace {namespace} of {}", self.cluster.name()),
+            None => self.cluster.name().to_owned(),
+        }
+    }
+
+    async fn collection(&self) -> Result<Collection> {
+        let kind = self.cluster.kind_of("v1", "Event").await?;
+        Ok(Collection::of(self.cluster.name(), &kind, self.namespace.as_deref()))
+    }
+
+    /// Follows them.
+    pub(super) async fn watch(self) -> Result<Watch> {
+        Ok(self.cluster.watch(&self.collection().await?, self.selector))
+    }
+}
+
+/// Events as they are shown, the newest last: those that `since` and `limit` choose.
+pub(super) fn rows(call: &Call<'_>, options: &EventsOptions, events: Vec<&Json>) -> Vec<Json> {
     let oldest = options.since.and_then(|since| call.clock().wall().checked_sub(since).ok());
-    let mut rows: Vec<(Timestamp, Json)> = listed.iter().map(row).collect();
+    let mut rows: Vec<(Timestamp, Json)> = events.into_iter().map(row).collect();
     rows.retain(|(time, _)| oldest.is_none_or(|oldest| *time >= oldest));
     // What has the same time stays in the API server's order.
     rows.sort_by_key(|(time, _)| *time);
     let newest = options.limit.map_or(rows.len(), |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let from = rows.len().saturating_sub(newest);
-    Ok(rows.split_off(from).into_iter().map(|(_, row)| row).collect())
+    rows.split_off(from).into_iter().map(|(_, row)| row).collect()
 }
 
 /// An event as it is shown, with the time at which it happened last. Old writers keep it in other fields than new ones.

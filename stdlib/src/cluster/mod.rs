@@ -16,6 +16,8 @@ pub mod edit;
 mod events;
 mod exec;
 mod exists;
+mod follow_events;
+mod follow_logs;
 mod get;
 mod in_pod;
 mod kinds;
@@ -28,6 +30,7 @@ mod node_name;
 pub(crate) mod nodes;
 pub mod objects;
 mod patch;
+mod patience;
 mod pods;
 mod port_forward;
 mod registry_secret;
@@ -71,6 +74,8 @@ pub fn primitives() -> Vec<Primitive> {
         kinds::primitive(),
         label::primitive(),
         list::primitive(),
+        follow_events::primitive(),
+        follow_logs::primitive(),
         logs::primitive(),
         namespace::primitive(),
         nodes::primitive(),

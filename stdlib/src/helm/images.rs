@@ -50,7 +50,8 @@ struct Elsewhere {
 impl Images {
     /// Those of the session's values.
     pub fn of_session(call: &Call<'_>) -> Self {
-        let images = call.session().values().get("images");
+        let values = call.session().values();
+        let images = values.get("images");
         let text = |value: &Json| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
         let rewrite = images.and_then(|images| images.get("rewrite")?.as_object());
         Self {

@@ -23,6 +23,7 @@ mod door;
 mod objects;
 mod other;
 mod process;
+mod terminal;
 mod through;
 
 pub use bed::{Bed, Later, Mark};
@@ -30,6 +31,7 @@ pub use door::ApiServer;
 pub use objects::{bare, config_map, deployment, merged, secret};
 pub use other::Other;
 pub use process::{ShadowProcess, on_a_terminal};
+pub use terminal::{OnTerminal, Terminal};
 pub use through::Through;
 pub use windlass_support_macros::on;
 

@@ -17,6 +17,8 @@ pub(crate) enum Subject {
     Shadow,
     /// A run's journal, as runs grow
     Journal,
+    /// What a person waits for at the REPL
+    Repl,
 }
 
 pub(crate) fn run(subject: Subject) -> Result<ExitCode, Error> {
@@ -25,6 +27,7 @@ pub(crate) fn run(subject: Subject) -> Result<ExitCode, Error> {
         Subject::Primitives => beside("primitives"),
         Subject::Shadow => alone("shadow"),
         Subject::Journal => alone("journal"),
+        Subject::Repl => beside("repl"),
     }
 }
 

@@ -32,14 +32,28 @@ pub(crate) fn run(docs: &Docs, ui: &Ui) -> Result<u8, Failed> {
         ui.out_json(&json!({ "entries": found }));
         return Ok(exit::OK);
     }
-    let (style, width) = (ui.out_style, width(ui));
-    let paint = |tone, text: &str| painted(style, tone, text);
-    match &found[..] {
-        [one] => ui.out(&one.page(width, &paint)),
-        _ if docs.words.is_empty() => by_module(&reference, width, ui),
-        _ => list(&found, width, ui),
-    }
+    ui.out(&match docs.words.is_empty() {
+        true => by_module(&reference, width(ui), ui),
+        false => shown(&found, ui),
+    });
     Ok(exit::OK)
+}
+
+/// The page of the function, value or option that these words find, or one line each where they find several.
+pub(crate) fn about(reference: &Reference, words: &[String], ui: &Ui) -> Option<String> {
+    match reference.search(words) {
+        Found::One(entry) => Some(shown(&[entry], ui)),
+        Found::Several(entries) => Some(shown(&entries, ui)),
+        Found::Nothing(_) => None,
+    }
+}
+
+fn shown(found: &[&Entry], ui: &Ui) -> String {
+    let (style, width) = (ui.out_style, width(ui));
+    match found {
+        [one] => one.page(width, &|tone, text: &str| painted(style, tone, text)),
+        _ => list(found, width, ui),
+    }
 }
 
 fn nothing(words: &str, near: Option<&str>) -> Failed {
@@ -52,20 +66,20 @@ fn nothing(words: &str, near: Option<&str>) -> Failed {
         .into()
 }
 
-fn by_module(reference: &Reference, width: usize, ui: &Ui) {
+fn by_module(reference: &Reference, width: usize, ui: &Ui) -> String {
+    let mut text = String::new();
     for (index, module) in reference.modules().into_iter().enumerate() {
         let gap = if index == 0 { "" } else { "\n" };
-        ui.out(&format!("{gap}{}\n", ui.out_style.bold(module.to_uppercase())));
-        list(&reference.of_module(module).collect::<Vec<_>>(), width, ui);
+        text.push_str(&format!("{gap}{}\n", ui.out_style.bold(module.to_uppercase())));
+        text.push_str(&list(&reference.of_module(module).collect::<Vec<_>>(), width, ui));
     }
+    text
 }
 
-fn list(entries: &[&Entry], width: usize, ui: &Ui) {
+fn list(entries: &[&Entry], width: usize, ui: &Ui) -> String {
     let longest = entries.iter().map(|e| e.id.chars().count()).max().unwrap_or_default();
     let paint = |tone, text: &str| painted(ui.out_style, tone, text);
-    for entry in entries {
-        ui.out(&entry.line(longest, width, &paint));
-    }
+    entries.iter().map(|entry| entry.line(longest, width, &paint)).collect()
 }
 
 fn painted(style: Style, tone: Tone, text: &str) -> String {
@@ -76,7 +90,8 @@ fn painted(style: Style, tone: Tone, text: &str) -> String {
     }
 }
 
-fn width(ui: &Ui) -> usize {
+/// How wide a text may be.
+pub(crate) fn width(ui: &Ui) -> usize {
     let columns = || rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| usize::from(size.ws_col));
     let columns = if ui.io.process && ui.io.out.is_terminal() { columns() } else { None };
     columns.filter(|columns| *columns >= 40).unwrap_or(WIDTH).min(WIDTH)

@@ -6,13 +6,14 @@ use serde_json::Value as Json;
 use windlass_runtime::access::Access;
 use windlass_runtime::lock::{LockOptions, Patience};
 use windlass_runtime::playbook::Playbook;
-use windlass_runtime::{Error, Kind, Value, yaml};
+use windlass_runtime::yaml;
 
 use crate::args::{Eval, EvalOutput};
 use crate::clean::clean;
 use crate::exit;
 use crate::failed::Failed;
 use crate::io::{Ui, json_escaped};
+use crate::plain::plain;
 use crate::progress::Progress;
 use crate::prompt::Terminal;
 use crate::render::Sources;
@@ -33,17 +34,18 @@ pub(crate) fn run(eval: &Eval, ui: &Ui) -> Result<u8, Failed> {
         .given_to(runtime.session(target))
         .vault(vault::of(&ui.machine, None))
         .lock(options)
-        .journal(journals::on_demand(&ui.machine));
+        .journal(journals::on_demand(&ui.machine, "eval"));
     let mut builder = builder.sink(progress.sink());
     if eval.read_only {
         builder = builder.access(Access::read_only());
     }
     let cancel = windlass_runtime::cancel::Cancel::root();
     builder = builder.cancel(cancel.clone());
+    let asked = cancel.clone();
     let listening = if ui.io.process {
         if Terminal::is_there() {
             builder = builder.prompter(Arc::new(Terminal {
-                cancel: cancel.clone(),
+                stopped: Box::new(move || asked.reason()),
                 progress: progress.clone(),
                 style: ui.err_style,
                 values: Vec::new(),
@@ -82,21 +84,4 @@ pub(crate) fn run(eval: &Eval, ui: &Ui) -> Result<u8, Failed> {
 
 fn pretty(json: &Json) -> String {
     format!("{}\n", json_escaped(&format!("{json:#}")))
-}
-
-/// A value as it is printed: secrets, closures and objects are named.
-fn plain(value: Value) -> Result<Json, Error> {
-    fn named(value: Value) -> Value {
-        match value {
-            Value::List(items) => Value::List(items.into_iter().map(named).collect()),
-            Value::Map(map) => Value::Map(map.into_iter().map(|(key, item)| (key, named(item))).collect()),
-            Value::Closure(_) | Value::Handle(_) => Value::Text(format!("[{}]", value.sort())),
-            other => other,
-        }
-    }
-    named(value).json_with(&mut |_, secret| match secret {
-        Value::Template(template) => Ok(Json::String(format!("[{template}]"))),
-        other => Err(Error::new(Kind::Secret, format!("the value holds {}", other.sort()))
-            .hint("a secret that was cut up or encoded is not shown")),
-    })
 }

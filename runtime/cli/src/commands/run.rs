@@ -73,7 +73,12 @@ pub(super) fn asking(
         return builder;
     }
     let (cancel, progress) = (launch.cancel.clone(), progress.clone());
-    builder.prompter(Arc::new(Terminal { cancel, progress, style: ui.err_style, values }))
+    builder.prompter(Arc::new(Terminal {
+        stopped: Box::new(move || cancel.reason()),
+        progress,
+        style: ui.err_style,
+        values,
+    }))
 }
 
 fn someone_is_there(ui: &Ui) -> bool {

@@ -62,7 +62,10 @@ fn attempt(options: &Undo, ui: &Ui) -> Result<u8, Failed> {
         Some(customer) => locks.as_said_by(customer),
         None => locks,
     };
-    let done = &journal.past().undone | &undone(&store, &id)?;
+    let mut done = &journal.past().undone | &undone(&store, &id)?;
+    if record.line.undoes.is_none() {
+        done.extend(undo::taken_back_within(&undoing.entries));
+    }
     let journal = ui.machine.watched(journal);
     let report = launch.session(
         target,
@@ -179,45 +182,52 @@ impl Undoing<'_> {
         if items.is_empty() {
             text.push_str("nothing is left to be taken back\n");
         }
-        let mut counted = false;
-        for of_step in items.chunk_by(|one, other| one.step == other.step) {
-            let _ = writeln!(text, "  {}", line(of_step.first().map(|item| item.step.as_str()).unwrap_or_default()));
-            let way = |item: &Item| std::mem::discriminant(&item.way);
-            for alike in of_step.chunk_by(|one, other| way(one) == way(other)) {
-                let by = |item: &Item| matches!(item.way, Way::By(_));
-                let acting = alike.iter().filter(|item| by(item));
-                let acting: Vec<_> = acting.map(|item| (taking_back(item.part.op), &item.part.resource)).collect();
-                let lines = grouped::lines(&acting, self.ui.verbose > 0);
-                counted |= lines.len() < acting.len();
-                lines.iter().for_each(|one| {
-                    let _ = writeln!(text, "    {one}");
-                });
-                for item in alike {
-                    let resource = line(&item.part.resource.to_string());
-                    let _ = match &item.way {
-                        Way::By(_) => Ok(()),
-                        Way::HadNoEffect => writeln!(text, "    {}", style.dim(format!("{resource} was not changed"))),
-                        Way::Cannot(why) => {
-                            writeln!(text, "    {}", style.yellow(format!("{resource} stays as it is: {}", line(why))))
-                        }
-                    };
-                }
-            }
-        }
-        if !claims.is_empty() {
-            text.push_str("  data that stays, with the namespaces that hold it\n");
-        }
-        for claim in claims {
-            let _ = writeln!(text, "    {}", style.yellow(line(claim)));
-        }
-        if !items.is_empty() {
-            let stays = items.iter().filter(|item| matches!(item.way, Way::Cannot(_))).count();
-            let stays = if stays > 0 { format!("; {stays} cannot be, and stay as they are") } else { String::new() };
-            let each = if counted { ", each of them with -v" } else { "" };
-            let _ = writeln!(text, "{} to take back{stays}{each}", changes(acting(items)));
-        }
+        text.push_str(&listed(items, claims, self.ui.verbose > 0, style));
         text
     }
+}
+
+/// What is taken back, a step after the other, each change of it where the `whole` is wanted; and what stays.
+pub(crate) fn listed(items: &[Item], claims: &[String], whole: bool, style: Style) -> String {
+    let mut text = String::new();
+    let mut counted = false;
+    for of_step in items.chunk_by(|one, other| one.step == other.step) {
+        let _ = writeln!(text, "  {}", line(of_step.first().map(|item| item.step.as_str()).unwrap_or_default()));
+        let way = |item: &Item| std::mem::discriminant(&item.way);
+        for alike in of_step.chunk_by(|one, other| way(one) == way(other)) {
+            let by = |item: &Item| matches!(item.way, Way::By(_));
+            let acting = alike.iter().filter(|item| by(item));
+            let acting: Vec<_> = acting.map(|item| (taking_back(item.part.op), &item.part.resource)).collect();
+            let lines = grouped::lines(&acting, whole);
+            counted |= lines.len() < acting.len();
+            lines.iter().for_each(|one| {
+                let _ = writeln!(text, "    {one}");
+            });
+            for item in alike {
+                let resource = line(&item.part.resource.to_string());
+                let _ = match &item.way {
+                    Way::By(_) => Ok(()),
+                    Way::HadNoEffect => writeln!(text, "    {}", style.dim(format!("{resource} was not changed"))),
+                    Way::Cannot(why) => {
+                        writeln!(text, "    {}", style.yellow(format!("{resource} stays as it is: {}", line(why))))
+                    }
+                };
+            }
+        }
+    }
+    if !claims.is_empty() {
+        text.push_str("  data that stays, with the namespaces that hold it\n");
+    }
+    for claim in claims {
+        let _ = writeln!(text, "    {}", style.yellow(line(claim)));
+    }
+    if !items.is_empty() {
+        let stays = items.iter().filter(|item| matches!(item.way, Way::Cannot(_))).count();
+        let stays = if stays > 0 { format!("; {stays} cannot be, and stay as they are") } else { String::new() };
+        let each = if counted { ", each of them with -v" } else { "" };
+        let _ = writeln!(text, "{} to take back{stays}{each}", changes(acting(items)));
+    }
+    text
 }
 
 /// How many changes are taken back.

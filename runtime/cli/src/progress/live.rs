@@ -78,23 +78,30 @@ impl Live {
             What::Outcome { outcome } => self.waits.retain(|w| w.subject != outcome.resource),
             What::RunEnded { .. } => {
                 self.step = None;
+                self.waits.clear();
                 self.pending.clear();
             }
             _ => {}
         }
     }
 
+    /// Forgets the waits.
+    pub(super) fn settled(&mut self) {
+        self.waits.clear();
+    }
+
     /// The lines, for now.
     pub(super) fn picture(&mut self) -> Vec<String> {
         let now = Instant::now();
-        let Some((step, title, since)) = &self.step else { return Vec::new() };
         self.waits.retain(|w| !w.is_over(now));
         let style = self.style;
-        let frame = usize::try_from((now - self.begun).as_millis() / 100).unwrap_or(0) % SPINNER.len();
-        let spinner = SPINNER.get(frame).copied().unwrap_or(" ");
-        let time = style.dim(display(whole(now - *since)));
-        let mut lines =
-            vec![format!("{} {}{}  {time}", style.cyan(spinner), style.bold(line(step)), titled(step, title))];
+        let mut lines = Vec::new();
+        if let Some((step, title, since)) = &self.step {
+            let frame = usize::try_from((now - self.begun).as_millis() / 100).unwrap_or(0) % SPINNER.len();
+            let spinner = SPINNER.get(frame).copied().unwrap_or(" ");
+            let time = style.dim(display(whole(now - *since)));
+            lines.push(format!("{} {}{}  {time}", style.cyan(spinner), style.bold(line(step)), titled(step, title)));
+        }
         for wait in self.waits.iter().rev().take(WAITS).rev() {
             let time = style.dim(display(whole(now - wait.since)));
             lines.push(format!("    {}: {}  {time}", line(&wait.subject), line(&wait.text)));
@@ -102,7 +109,7 @@ impl Live {
         if self.waits.len() > WAITS {
             lines.push(style.dim(format!("    and {} more", self.waits.len() - WAITS)));
         }
-        if let Some(next) = self.pending.first() {
+        if let Some(next) = self.pending.first().filter(|_| self.step.is_some()) {
             let done = self.total - self.pending.len() - 1;
             let rest = format!("{done} of {} steps done, next: {}", self.total, line(next));
             lines.push(style.dim(format!("  {rest}, {} since the start", display(whole(now - self.begun)))));

@@ -82,6 +82,11 @@ impl Progress {
         self.shared.screen.show(&heading, &[]);
     }
 
+    /// Forgets what was waited for: whoever waited has ended.
+    pub(crate) fn settled(&self) {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).live.settled();
+    }
+
     /// What the session tells its events to.
     pub(crate) fn sink(&self) -> impl Fn(&Event) + Send + Sync + 'static {
         let shared = self.shared.clone();

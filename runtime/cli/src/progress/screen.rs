@@ -13,6 +13,9 @@ use crate::signals::Told;
 /// How often the picture is drawn anew.
 const TICK: Duration = Duration::from_millis(100);
 
+/// Shows a text above the line that is edited.
+type Printer = Box<dyn Fn(&str) + Send>;
+
 /// Stderr.
 pub(crate) struct Screen {
     err: Output,
@@ -20,6 +23,8 @@ pub(crate) struct Screen {
     drawn: Mutex<Drawn>,
     over: Arc<(Mutex<bool>, Condvar)>,
     paused: AtomicBool,
+    /// Where everything goes while a line is edited.
+    editor: Mutex<Option<Printer>>,
     ticker: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
@@ -43,10 +48,27 @@ impl Drop for Paused<'_> {
     }
 }
 
+/// While it lives, an editor shows what is said.
+pub(crate) struct Lent<'a>(&'a Screen);
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        *self.0.editor() = None;
+    }
+}
+
 impl Screen {
     pub(super) fn new(err: Output, moving: bool) -> Self {
         let over = Arc::new((Mutex::new(false), Condvar::new()));
-        Self { err, moving, drawn: Mutex::default(), over, paused: AtomicBool::new(false), ticker: Mutex::default() }
+        Self {
+            err,
+            moving,
+            drawn: Mutex::default(),
+            over,
+            paused: AtomicBool::new(false),
+            editor: Mutex::default(),
+            ticker: Mutex::default(),
+        }
     }
 
     fn drawn(&self) -> MutexGuard<'_, Drawn> {
@@ -75,6 +97,9 @@ impl Screen {
     /// Writes lines that stay, and the picture below them.
     pub(super) fn show(&self, lines: &str, picture: &[String]) {
         let mut drawn = self.drawn();
+        if self.is_lent(lines) {
+            return;
+        }
         if self.paused.load(Ordering::Acquire) {
             drawn.held.push_str(lines);
             return;
@@ -108,14 +133,44 @@ impl Screen {
         Paused(self)
     }
 
+    /// Takes the picture away and gives what is said to an editor, until the answer is dropped.
+    pub(crate) fn lend(&self, printer: impl Fn(&str) + Send + 'static) -> Lent<'_> {
+        let mut drawn = self.drawn();
+        self.err.write(&erase(drawn.lines));
+        drawn.lines = 0;
+        *self.editor() = Some(Box::new(printer));
+        Lent(self)
+    }
+
+    fn editor(&self) -> MutexGuard<'_, Option<Printer>> {
+        self.editor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether an editor has shown the text, because a line is edited.
+    fn is_lent(&self, text: &str) -> bool {
+        let editor = self.editor();
+        if let Some(printer) = editor.as_ref().filter(|_| !text.is_empty()) {
+            printer(text);
+        }
+        editor.is_some()
+    }
+
     /// Writes as it is, now.
     pub(crate) fn raw(&self, text: &str) {
-        if !text.is_empty() {
+        if !self.is_lent(text) && !text.is_empty() {
             let mut drawn = self.drawn();
             let erased = erase(drawn.lines);
             drawn.lines = 0;
             self.err.write(&format!("{erased}{text}"));
         }
+    }
+
+    /// Writes a result in the place of the picture.
+    pub(crate) fn result(&self, out: &Output, text: &str) {
+        let mut drawn = self.drawn();
+        self.err.write(&erase(drawn.lines));
+        drawn.lines = 0;
+        out.write(text);
     }
 
     /// Takes the picture away for good.

@@ -35,7 +35,18 @@ impl Simulation {
     /// # Errors
     /// Where no thread can be started.
     pub fn start(origin: jiff::Timestamp) -> std::io::Result<Self> {
-        let clock = VirtualClock::new(origin);
+        Self::with_clock(VirtualClock::new(origin))
+    }
+
+    /// Another one, whose clock begins where this one's stands: what happens in one no longer moves the time of the other.
+    ///
+    /// # Errors
+    /// Where no thread can be started.
+    pub fn fork(&self) -> std::io::Result<Self> {
+        Self::with_clock(self.0.clock.fork())
+    }
+
+    fn with_clock(clock: VirtualClock) -> std::io::Result<Self> {
         let shared = Arc::downgrade(&clock.0);
         let parked = move || {
             if let Some(shared) = shared.upgrade() {

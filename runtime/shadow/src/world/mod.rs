@@ -151,13 +151,13 @@ impl World {
         }
     }
 
-    /// The same once more: what happens in one no longer shows in the other. The clock stays shared.
-    pub(crate) fn fork(&self) -> Self {
+    /// The same once more, by this clock: what happens in one no longer shows in the other.
+    pub(crate) fn fork(&self, clock: Arc<dyn Clock>) -> Self {
         Self {
             store: self.store.fork(),
             catalog: self.catalog.clone(),
             documents: self.documents.clone(),
-            clock: self.clock.clone(),
+            clock,
             seed: self.seed,
             graves: self.graves.clone(),
             dry_runs: self.dry_runs,

@@ -160,6 +160,22 @@ fn lists_go_page_by_page_and_start_over_when_history_expires() {
 }
 
 #[test]
+fn metadata_can_be_all_that_is_listed() {
+    run(async {
+        let mock = Mock::new(|seen, _| {
+            assert!(seen.accept.starts_with("application/json;as=PartialObjectMetadataList;"), "{}", seen.accept);
+            let item = |kind: &str| json!({"kind": kind, "apiVersion": "meta.k8s.io/v1", "metadata": {"name": "a"}});
+            let items = [item("PartialObjectMetadata"), json!({"metadata": {"name": "b"}})];
+            Answer::ok(json!({"kind": "PartialObjectMetadataList", "metadata": {}, "items": items}))
+        });
+        let options = ListOptions { metadata_only: true, ..ListOptions::default() };
+        let listing = mock.cluster.list(&config_map("x").collection(), &options).await.unwrap();
+        let typed = |name: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}});
+        assert_eq!(listing.items, [typed("a"), typed("b")]);
+    });
+}
+
+#[test]
 fn absent_is_no_error_where_the_object_is_what_is_missing() {
     run(async {
         let mock = Mock::new(|seen, _| {

@@ -9,7 +9,7 @@ use crate::call::Call;
 ///
 /// Without a terminal, and in a rehearsal, it says in the log that it was passed, and goes on: a playbook with a forgotten
 /// breakpoint does not hang at night. What needs a decision takes `confirm`. The step's deadline rests while the question is
-/// open. A stop cancels the run.
+/// open. A stop cancels the run. In `windlass repl`, it opens the prompt there, in a rehearsal too.
 ///
 /// # Errors
 /// `cancelled` if the person stops. It cannot be caught.
@@ -22,5 +22,5 @@ use crate::call::Call;
 /// ```
 #[primitive(module = "", effect = Wait)]
 pub fn breakpoint(call: &Call<'_>, text: Option<String>) -> Result<()> {
-    call.session().breakpoint(&call.scope, call.place(), text.as_deref())
+    call.session().breakpoint(&call.scope, call.place(), call.depth(), text.as_deref())
 }

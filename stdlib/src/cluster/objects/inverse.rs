@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use windlass_runtime::change::{Acted, Change, Inverse, Op, Part, PartImage, Plan};
 use windlass_runtime::cluster::diff::{self, Diff, HIDDEN, ListTypes};
 use windlass_runtime::cluster::{
-    Cluster, DeleteOptions, Deleted, Failure, FieldPath, Patch, PatchOptions, ResourceId, Segment, WriteOptions,
+    Cluster, DeleteOptions, Deleted, Failure, FieldPath, Patch, PatchOptions, ResourceId, WriteOptions,
 };
 use windlass_runtime::{Call, Error, Kind, Result};
 
@@ -82,12 +82,14 @@ fn conflict(clashes: &[Clash]) -> Option<Error> {
     for clash in clashes {
         lines.extend(clash.why.clone());
         for field in &clash.fields {
-            let value = |value: &Option<Json>| match public(&field.path, value.clone()) {
+            let Delta { path, before, after } = field.clone();
+            let told = diff::Change { path, before, after }.guarded();
+            let value = |value: &Option<Json>| match value {
                 None => "absent".to_owned(),
                 Some(value) if value == HIDDEN => HIDDEN.to_owned(),
                 Some(value) => value.to_string(),
             };
-            let (path, now, left) = (plain(&field.path), value(&field.after), value(&field.before));
+            let (path, now, left) = (plain(&told.path), value(&told.after), value(&told.before));
             lines.push(match (now.as_str(), left.as_str()) {
                 (HIDDEN, HIDDEN) => format!("{}: {path} is not as the run left it", clash.resource),
                 _ => format!("{}: {path} is {now}, and the run left it as {left}", clash.resource),
@@ -101,18 +103,6 @@ fn conflict(clashes: &[Clash]) -> Option<Error> {
             .details(json!({ "conflicts": details }))
             .resource(&first.resource),
     )
-}
-
-/// A value as it may be told. Who undoes has not read the secrets of the run, which can be in any text, and so cannot mask them.
-fn public(path: &FieldPath, value: Option<Json>) -> Option<Json> {
-    let is_replicas = *path == FieldPath::of(["spec", "replicas"]);
-    let is_image = match path.segments() {
-        [.., Segment::Field(list), Segment::Key(_), Segment::Field(field)] => {
-            matches!(list.as_str(), "containers" | "initContainers") && field == "image"
-        }
-        _ => false,
-    };
-    value.map(|value| if value.is_boolean() || is_replicas || is_image { value } else { HIDDEN.into() })
 }
 
 fn plan(call: &Call<'_>, intent: Option<&Intent>, image: &PartImage) -> Result<std::result::Result<Planned, Clash>> {
@@ -228,12 +218,8 @@ impl Looked<'_> {
         if changes.is_empty() && owners::same(&former, &owners::of(&live)) {
             return Ok(Ok(self.nothing("it is as it was before")));
         }
-        let told = |diff::Change { path, before, after }: &diff::Change| {
-            let (before, after) = (public(path, before.clone()), public(path, after.clone()));
-            diff::Change { path: path.clone(), before, after }.to_string()
-        };
         let diff = Diff::between(Some(&live), Some(&back.object), &*self.lists);
-        let mut lines: Vec<String> = diff.changes().iter().map(told).collect();
+        let mut lines: Vec<String> = diff.changes().iter().map(|change| change.guarded().to_string()).collect();
         if lines.is_empty() {
             lines.push("its fields go back to their former owners".to_owned());
         }

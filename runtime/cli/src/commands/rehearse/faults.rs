@@ -43,11 +43,11 @@ impl End {
 
 /// The faults of one rehearsal.
 #[derive(Clone)]
-pub(super) struct Faults(Arc<Vec<PlannedFault>>);
+pub(crate) struct Faults(Arc<Vec<PlannedFault>>);
 
 impl Faults {
     /// Reads them; `nodes` are those that there are.
-    pub(super) fn read(said: &[String], nodes: &[String]) -> Result<Self> {
+    pub(crate) fn read(said: &[String], nodes: &[String]) -> Result<Self> {
         let read = |text: &String| {
             let planned: PlannedFault = text.parse().map_err(|e| Error::usage(format!("--fail {text}: {e}")))?;
             if let Fault::Node { name } = &planned.fault
@@ -66,7 +66,7 @@ impl Faults {
     }
 
     /// Refuses a step that is not there.
-    pub(super) fn check(&self, steps: &[Step]) -> Result<()> {
+    pub(crate) fn check(&self, steps: &[Step]) -> Result<()> {
         let unknown = |planned: &&PlannedFault| {
             planned.step.as_ref().is_some_and(|key| !steps.iter().any(|step| step.key == *key))
         };
@@ -90,15 +90,21 @@ impl Faults {
         self.0.iter().map(|planned| End { planned: planned.clone(), met: met(planned) }).collect()
     }
 
+    /// Those that have happened and were in the way of nothing, as they were said, and why that may be.
+    pub(crate) fn idle(&self, target: &Shadow) -> Vec<String> {
+        let idle = self.ends(target).into_iter().filter(|end| end.met == Some(false));
+        idle.map(|end| format!("--fail {} {}", end.said(), end.without_effect().unwrap_or_default())).collect()
+    }
+
     /// Breaks what is broken from the start.
-    pub(super) fn begin(&self, target: &Shadow) {
+    pub(crate) fn begin(&self, target: &Shadow) {
         for planned in self.0.iter().filter(|planned| planned.step.is_none()) {
             target.inject(&planned.fault);
         }
     }
 
     /// Breaks the rest, each when its step begins.
-    pub(super) fn sink(&self, target: &Shadow, screen: Arc<Screen>) -> impl Fn(&Event) + Send + Sync + use<> {
+    pub(crate) fn sink(&self, target: &Shadow, screen: Arc<Screen>) -> impl Fn(&Event) + Send + Sync + use<> {
         let (faults, target) = (self.clone(), target.clone());
         move |event: &Event| {
             let What::StepStarted { step, attempt: 1, .. } = &event.what else { return };

@@ -26,7 +26,7 @@ use crate::launch::{Chosen, Launch, tell_failed};
 use crate::workspace::Workspace;
 
 use answers::Answers;
-use faults::Faults;
+pub(crate) use faults::Faults;
 use findings::{Findings, Setting};
 use notes::Notes;
 

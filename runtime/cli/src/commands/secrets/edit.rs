@@ -3,9 +3,9 @@
 use windlass_runtime::secret::{AgeVault, Opened};
 use windlass_runtime::{Error, Kind, Result};
 
-use super::editor::{self, Draft};
 use super::{Kept, tell, unchanged};
 use crate::asking::Asking;
+use crate::editor::{self, Draft};
 use crate::io::Ui;
 use crate::render::{Shown, Sources, diagnostic};
 
@@ -16,7 +16,7 @@ const START: &str =
 pub(super) fn run(kept: &Kept, ui: &Ui) -> Result<(), super::Failed> {
     let mut opened = kept.vault.open()?;
     let start = if opened.text.is_empty() { START } else { opened.text.as_str() };
-    let draft = Draft::new(start)?;
+    let draft = Draft::new("secrets.yaml", start)?;
     let start = draft.read()?;
     let place = draft.path();
     tell(ui, &format!("{} is open in {}", kept.place, place.display()));
@@ -27,11 +27,11 @@ pub(super) fn run(kept: &Kept, ui: &Ui) -> Result<(), super::Failed> {
         ));
     }
     loop {
-        let ended = editor::open(&place).map_err(unchanged)?;
+        let ended = editor::open(&place, None).map_err(unchanged)?;
         let text = draft.read();
         let same = text.as_ref().is_ok_and(|text| **text == *start);
         let wrong = match &text {
-            _ if !ended.success() => Some(failed(ended)),
+            _ if !ended.success() => Some(editor::failed(ended)),
             Ok(_) if same => None,
             Ok(text) => AgeVault::names_in(text, "the text").and_then(|_| kept.vault.put(&opened, text)).err(),
             Err(error) => Some(error.clone()),
@@ -74,9 +74,4 @@ fn go_on(person: &Asking, kept: &Kept, error: &Error, opened: &mut Opened) -> Re
         };
     }
     Ok(person.choice("[e]dit again, or [d]iscard what you typed?", &['e', 'd'], false)? == 'e')
-}
-
-fn failed(ended: std::process::ExitStatus) -> Error {
-    let how = ended.code().map_or_else(|| "was ended by a signal".to_owned(), |code| format!("ended with {code}"));
-    Error::new(Kind::System, format!("the editor {how}")).hint("is the editor that EDITOR or VISUAL names there?")
 }

@@ -3,7 +3,6 @@
 //! No value is ever printed or taken as an argument.
 
 mod edit;
-mod editor;
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

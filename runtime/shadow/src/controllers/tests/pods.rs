@@ -228,7 +228,7 @@ fn a_fork_goes_on_where_it_was() {
     test.create("deployments.apps", deployment("web", 4, "x"));
     test.pass(Duration::from_millis(500));
     let mut other = test.engine.fork();
-    let mut world = test.world.fork();
+    let mut world = test.world.fork(test.world.clock().clone());
     other.run(&mut world);
     test.engine = other;
     test.world = world;

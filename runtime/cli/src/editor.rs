@@ -1,4 +1,4 @@
-//! A person's editor, with a text that nobody else may read.
+//! A person's editor, on a file, or on a text that nobody else may read.
 
 use std::fs;
 use std::io::Write as _;
@@ -17,29 +17,31 @@ use windlass_runtime::{Error, Kind, Result};
 use zeroize::Zeroizing;
 
 /// How the folders are called in which texts are edited.
-const MARK: &str = "windlass-secrets-";
+const MARK: &str = "windlass-draft-";
 
 /// A text in a file of its own, in a private folder that goes with it. What a killed process left goes with the next one.
-pub(super) struct Draft {
+pub(crate) struct Draft {
     folder: TempDir,
+    name: &'static str,
     /// Whether it is in memory, and on no disk.
-    pub(super) in_memory: bool,
+    pub(crate) in_memory: bool,
 }
 
 impl Draft {
-    pub(super) fn new(text: &str) -> Result<Self> {
+    /// In a file of this name, by which editors know what sort of text it is.
+    pub(crate) fn new(name: &'static str, text: &str) -> Result<Self> {
         let (below, in_memory) = place()?;
-        let draft = Self { folder: own_folder(&below, MARK)?, in_memory };
+        let draft = Self { folder: own_folder(&below, MARK)?, name, in_memory };
         let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft.path());
         file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|e| draft.fault("cannot be written", e))?;
         Ok(draft)
     }
 
-    pub(super) fn path(&self) -> PathBuf {
-        self.folder.path().join("secrets.yaml")
+    pub(crate) fn path(&self) -> PathBuf {
+        self.folder.path().join(self.name)
     }
 
-    pub(super) fn read(&self) -> Result<Zeroizing<String>> {
+    pub(crate) fn read(&self) -> Result<Zeroizing<String>> {
         let bytes = Zeroizing::new(fs::read(self.path()).map_err(|e| self.fault("cannot be read", e))?);
         let text = std::str::from_utf8(&bytes);
         let text = text.map_err(|_| Error::new(Kind::Malformed, "the text is no UTF-8").hint("save it as UTF-8"))?;
@@ -67,8 +69,9 @@ fn place() -> Result<(PathBuf, bool)> {
     Ok((state, false))
 }
 
-/// Opens the file in `$VISUAL`, `$EDITOR` or vi, and waits until the editor has ended. Ctrl-C is the editor's.
-pub(super) fn open(file: &Path) -> Result<ExitStatus> {
+/// Opens the file in `$VISUAL`, `$EDITOR` or vi, at this line where the editor can, and waits until the editor has ended. Ctrl-C is
+/// the editor's.
+pub(crate) fn open(file: &Path, line: Option<usize>) -> Result<ExitStatus> {
     let bridge = Bridge::new()?;
     let child = Arc::new(AtomicI32::new(0));
     let ended_by = Arc::new(AtomicI32::new(0));
@@ -91,7 +94,7 @@ pub(super) fn open(file: &Path) -> Result<ExitStatus> {
             }
         }
     });
-    let ended = start(file).and_then(|mut started| {
+    let ended = start(file, line).and_then(|mut started| {
         child.store(i32::try_from(started.id()).unwrap_or_default(), Ordering::SeqCst);
         started.wait().map_err(|e| Error::new(Kind::System, "the editor cannot be waited for").source(e))
     });
@@ -102,14 +105,22 @@ pub(super) fn open(file: &Path) -> Result<ExitStatus> {
     ended
 }
 
+/// Why an editor that has ended so has not done its work.
+pub(crate) fn failed(ended: ExitStatus) -> Error {
+    let how = ended.code().map_or_else(|| "was ended by a signal".to_owned(), |code| format!("ended with {code}"));
+    Error::new(Kind::System, format!("the editor {how}")).hint("is the editor that EDITOR or VISUAL names there?")
+}
+
 #[expect(clippy::disallowed_methods, reason = "an editor has the terminal, so it stays in this process's group")]
-fn start(file: &Path) -> Result<std::process::Child> {
+fn start(file: &Path, line: Option<usize>) -> Result<std::process::Child> {
     use std::os::unix::process::CommandExt as _;
     let named = |name: &str| std::env::var(name).ok().filter(|text| !text.trim().is_empty());
     let editor = named("VISUAL").or_else(|| named("EDITOR")).unwrap_or_else(|| "vi".to_owned());
     // As git does it: `code --wait` is a command line and no program.
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", &format!("exec {editor} {} \"$@\"", quiet_options(&editor)), "sh"]).arg(file);
+    command.args(["-c", &format!("exec {editor} {} \"$@\"", quiet_options(&editor)), "sh"]);
+    let line = line.filter(|_| takes_line(&editor));
+    command.args(line.map(|line| format!("+{line}"))).arg(file);
     let parent = getpid();
     #[expect(unsafe_code, reason = "between fork and exec only two system calls are made, both safe there")]
     // SAFETY: prctl and getppid are async-signal-safe, and the closure allocates nothing.
@@ -120,6 +131,16 @@ fn start(file: &Path) -> Result<std::process::Child> {
         });
     }
     command.spawn().map_err(|e| Error::new(Kind::System, format!("the editor {editor} cannot be started")).source(e))
+}
+
+/// Whether `+7` before a file's name lets the editor begin at its line 7.
+fn takes_line(editor: &str) -> bool {
+    let known = ["vi", "vim", "nvim", "nano", "emacs", "emacsclient", "micro", "kak", "joe", "mcedit"];
+    editor
+        .split_whitespace()
+        .next()
+        .and_then(|program| program.rsplit('/').next())
+        .is_some_and(|name| known.contains(&name))
 }
 
 /// Vim keeps what was seen in places of its own (swap file, undo file, registers in .viminfo) unless it is told not to.
@@ -139,7 +160,7 @@ mod tests {
 
     #[test]
     fn a_draft_is_for_the_user_alone_and_goes_with_its_folder() {
-        let draft = Draft::new("a: canary\n").unwrap();
+        let draft = Draft::new("secrets.yaml", "a: canary\n").unwrap();
         let (file, folder) = (draft.path(), draft.folder.path().to_owned());
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
@@ -152,5 +173,6 @@ mod tests {
     fn vim_is_told_to_keep_nothing() {
         assert!(quiet_options("/usr/bin/vim -u x").contains("noundofile"));
         assert_eq!(quiet_options("code --wait"), "");
+        assert!(takes_line("/usr/bin/nano -w") && !takes_line("code --wait"));
     }
 }

@@ -1,0 +1,362 @@
+//! What is open: a playbook with its values and its steps, or nothing but a cluster.
+
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+use windlass_runtime::access::Access;
+use windlass_runtime::cancel::Cancel;
+use windlass_runtime::clock::next_hour;
+use windlass_runtime::hosts::{Host, Hosts};
+use windlass_runtime::journal::{Journal, MemoryJournal};
+use windlass_runtime::lock::LockOptions;
+use windlass_runtime::playbook::{Console, Walk};
+use windlass_runtime::report::StepStatus;
+use windlass_runtime::secret::MemoryVault;
+use windlass_runtime::session::HeldLock;
+use windlass_runtime::target;
+use windlass_runtime::{Error, Result as Tried, Session, SessionBuilder};
+use windlass_shadow::topology::Topology;
+
+use super::complete::Known;
+use super::desk::Desk;
+use super::prompt::{Mode, Standing};
+use super::within::Within;
+use crate::args;
+use crate::clean::line;
+use crate::commands::rehearse::Faults;
+use crate::failed::Failed;
+use crate::prompt::Terminal;
+use crate::style::Style;
+use crate::workspace::{self, Workspace};
+use crate::{journals, vault};
+
+/// What runs are called that have no playbook.
+const BY_HAND: &str = "windlass repl";
+
+/// What is open.
+pub(super) struct Book {
+    pub(super) workspace: Option<Workspace>,
+    pub(super) session: Session,
+    outside: Console,
+    /// Where the script of the last step stood, if that failed.
+    failed: Option<Console>,
+    /// The steps, where a playbook is open.
+    pub(super) walk: Option<Walk>,
+    /// Why a playbook that is open has no steps.
+    unready: Option<Error>,
+    /// What was named when it was opened.
+    pub(super) what: Option<String>,
+    rehearsal: bool,
+    /// What was to be broken, and where.
+    faults: Option<(Faults, target::Shadow)>,
+    /// The locks, from the first change on.
+    _held: HeldLock,
+}
+
+impl Book {
+    /// Opens what is named, the customer folder that one is in, or nothing but the cluster.
+    pub(super) fn open(desk: &Arc<Desk>, args: &args::Repl, what: Option<&str>) -> Result<Self, Failed> {
+        let values = &args.what.values;
+        let named = what.is_some() || values.customer.is_some() || workspace::in_customer_folder();
+        let workspace = if named { Some(Workspace::open(what, values)?) } else { None };
+        if let Some(workspace) = &workspace {
+            desk.add_sources(&workspace.sources);
+        }
+        let customer = workspace.as_ref().and_then(|workspace| workspace.customer.as_ref());
+        if args.rehearse {
+            let (target, faults) = simulated(workspace.as_ref(), &args.fail)?;
+            let broken = faults.sink(&target, desk.progress().screen());
+            let builder = desk.runtime().session(target.clone()).sink(broken);
+            let book = Self::on(desk, args, workspace, what, builder)?;
+            faults.check(book.walk.as_ref().map(Walk::steps).unwrap_or_default())?;
+            return Ok(Self { faults: Some((faults, target)), ..book });
+        }
+        let target = workspace::target(&args.cluster, customer)?;
+        Self::on(desk, args, workspace, what, desk.runtime().session(target))
+    }
+
+    fn on(
+        desk: &Arc<Desk>,
+        args: &args::Repl,
+        workspace: Option<Workspace>,
+        what: Option<&str>,
+        builder: SessionBuilder,
+    ) -> Result<Self, Failed> {
+        let access = if args.read_only { Access::read_only() } else { Access::full() };
+        let builder = desk.ui().machine.given_to(builder).cancel(Cancel::root()).access(access);
+        let builder = asking(builder.sink(desk.sink()), desk, workspace.as_ref());
+        let builder = recorded(builder, desk, args.rehearse, workspace.as_ref());
+        let within = Within(desk.clone());
+        let session = builder.follower(within.clone()).on_failure(within.clone()).change_gate(within).open();
+        let held = session.lock_with_first_change();
+        let mut book = Self {
+            outside: Console::new(&session),
+            failed: None,
+            workspace,
+            walk: None,
+            unready: None,
+            what: what.map(str::to_owned),
+            rehearsal: args.rehearse,
+            faults: None,
+            session,
+            _held: held,
+        };
+        desk.looks_after_nothing();
+        desk.looks_after(&book.session, None);
+        book.prepare(desk)?;
+        Ok(book)
+    }
+
+    /// Declares the steps. Where that fails, the rest is there all the same.
+    fn prepare(&mut self, desk: &Desk) -> Tried<()> {
+        let Some(workspace) = &self.workspace else { return self.session.begin_by_hand(BY_HAND) };
+        self.say_value_problems(desk);
+        match self.session.prepare(&workspace.playbook).and_then(windlass_runtime::playbook::Prepared::walk) {
+            Ok(walk) => {
+                self.walk = Some(walk);
+                Ok(())
+            }
+            Err(error) => {
+                desk.say_error(&error);
+                self.unready = Some(error);
+                self.session.begin_by_hand(BY_HAND)
+            }
+        }
+    }
+
+    /// Where lines are evaluated: where the last step has failed, or outside of steps.
+    pub(super) fn console(&self) -> &Console {
+        self.failed.as_ref().unwrap_or(&self.outside)
+    }
+
+    /// The same, to evaluate something.
+    pub(super) fn console_mut(&mut self) -> &mut Console {
+        self.failed.as_mut().unwrap_or(&mut self.outside)
+    }
+
+    /// Takes note of where the last step stands.
+    pub(super) fn step_ended(&mut self) {
+        self.failed = self.walk.as_ref().and_then(Walk::take_failed);
+    }
+
+    /// The steps.
+    ///
+    /// # Errors
+    /// Where no playbook is open, or what keeps it from having steps.
+    pub(super) fn walk(&mut self) -> Tried<&mut Walk> {
+        match (&mut self.walk, &self.unready) {
+            (_, Some(error)) => Err(error.clone()),
+            (Some(walk), None) => Ok(walk),
+            (None, None) => Err(Error::usage("no playbook is open").hint(":load NAME opens one, such as single-node")),
+        }
+    }
+
+    /// Reads the playbook and its values anew; what was done stays done.
+    pub(super) fn reload(&mut self, desk: &Desk, args: &args::Repl) -> Result<(), Failed> {
+        if self.workspace.is_none() {
+            return Err(Error::usage("no playbook is open").hint(":load NAME opens one, such as single-node").into());
+        }
+        match Workspace::open(self.what.as_deref(), &args.what.values) {
+            Ok(fresh) => self.take(desk, fresh),
+            Err(failed) => {
+                self.unready = Some(stale());
+                Err(failed)
+            }
+        }
+    }
+
+    /// Goes on with what was read anew.
+    fn take(&mut self, desk: &Desk, fresh: Workspace) -> Result<(), Failed> {
+        desk.add_sources(&fresh.sources);
+        let former = self.session.values();
+        let changed = self.session.replace_values(fresh.values_json());
+        let read = self.session.prepare(&fresh.playbook).and_then(|prepared| match &mut self.walk {
+            Some(walk) => walk.replace(prepared),
+            None => {
+                self.walk = Some(prepared.walk()?);
+                Ok(())
+            }
+        });
+        if let Err(error) = read {
+            self.session.replace_values(Json::clone(&former));
+            self.unready = Some(stale());
+            return Err(Failed::before(vec![error], desk.sources()));
+        }
+        (self.unready, self.workspace) = (None, Some(fresh));
+        if !changed.is_empty() {
+            desk.say(&format!("these values are new: {}\n", line(&changed.join(", "))));
+        }
+        let steps = self.walk.as_ref().map(|walk| walk.steps().len()).unwrap_or_default();
+        let name = self.workspace.as_ref().map(|workspace| line(&workspace.playbook.name)).unwrap_or_default();
+        desk.say(&format!("{name} was read anew: {steps} {}\n", if steps == 1 { "step" } else { "steps" }));
+        self.say_value_problems(desk);
+        desk.knows(self.known());
+        Ok(())
+    }
+
+    /// Whether what is open has no steps, because it could not be read.
+    pub(super) fn is_unready(&self) -> bool {
+        self.unready.is_some()
+    }
+
+    /// The same, but refuses values that are wrong and were not before.
+    pub(super) fn reload_checked(&mut self, desk: &Desk, args: &args::Repl) -> Result<(), Failed> {
+        if self.workspace.is_none() {
+            return self.reload(desk, args);
+        }
+        let fresh = Workspace::open(self.what.as_deref(), &args.what.values)?;
+        let problems: Vec<Error> = fresh.value_problems().into_iter().filter(|p| !desk.knows_problem(p)).collect();
+        if problems.is_empty() { self.take(desk, fresh) } else { Err(Failed::before(problems, fresh.sources.clone())) }
+    }
+
+    /// Says what is wrong with the values: it is wrong where they are read, too.
+    fn say_value_problems(&self, desk: &Desk) {
+        let problems = self.workspace.as_ref().map(Workspace::value_problems).unwrap_or_default();
+        for problem in problems.iter().filter(|problem| !desk.knows_problem(problem)) {
+            desk.say_prose(&format!("{} {}", desk.ui().err_style.yellow("value:"), line(problem.message())));
+        }
+        desk.knows_problems(problems);
+    }
+
+    pub(super) fn standing(&self, desk: &Desk) -> Standing {
+        let customer = self.workspace.as_ref().and_then(|w| w.customer.as_ref());
+        let using = self.console().using().clone();
+        let folder = customer.and_then(|customer| customer.folder.file_name());
+        Standing {
+            customer: folder.map(|name| name.to_string_lossy().into_owned()),
+            lost: desk.has_lost(using.cluster.as_deref()),
+            cluster: using.cluster.unwrap_or_else(|| self.session.target().name()),
+            namespace: using.namespace,
+            playbook: self.workspace.as_ref().map(|workspace| workspace.playbook.name.clone()),
+            step: self.failed.as_ref().and_then(Console::step).map(str::to_owned).or_else(|| self.next_step()),
+            mode: Mode::of(&self.session),
+            goes_on: false,
+            held: self.failed.as_ref().and_then(Console::step).map(|key| self.how_it_ended(key)),
+        }
+    }
+
+    fn how_it_ended(&self, key: &str) -> &'static str {
+        match self.walk.as_ref().and_then(|walk| walk.report(key)).map(|report| report.status) {
+            Some(StepStatus::Cancelled) => "stopped",
+            _ => "failed",
+        }
+    }
+
+    fn next_step(&self) -> Option<String> {
+        let walk = self.walk.as_ref()?;
+        walk.steps().get(walk.next()?).map(|step| step.key.clone())
+    }
+
+    /// What there is to be completed.
+    pub(super) fn known(&self) -> Known {
+        let steps = self.walk.iter().flat_map(Walk::steps);
+        let customer = self.workspace.as_ref().and_then(|workspace| workspace.customer.as_ref());
+        // What is wrong with the hosts is said where they are used.
+        let hosts = customer.and_then(|customer| Hosts::of_folder(&customer.folder).ok().flatten());
+        let about = |host: &Host| {
+            let parts = [host.address.as_deref(), host.site.as_deref()];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        };
+        let hosts = hosts.iter().flat_map(|hosts| &hosts.hosts);
+        Known {
+            steps: steps.map(|step| (step.key.clone(), step.title().to_owned())).collect(),
+            hosts: hosts.map(|host| (host.name.clone(), about(host))).collect(),
+            clusters: self.session.target().cluster_names(),
+            schema: self.workspace.as_ref().and_then(|workspace| workspace.schema.clone()),
+        }
+    }
+
+    pub(super) fn greeting(&self, style: Style) -> String {
+        let target = line(&self.session.target().name());
+        let real = if self.rehearsal { ", where nothing is for real" } else { "" };
+        let Some(walk) = &self.walk else {
+            let ways = style
+                .dim("type Rhai, such as cluster::list(\"Node\"); :load opens a playbook, :help says more, :quit ends");
+            return format!("on {target}{real}\n{ways}\n");
+        };
+        let count = if walk.steps().len() == 1 { "1 step".to_owned() } else { format!("{} steps", walk.steps().len()) };
+        let name = self.workspace.as_ref().map(|w| line(&w.playbook.name)).unwrap_or_default();
+        let next = self.next_step().map(|key| format!(":next runs {}, ", line(&key))).unwrap_or_default();
+        let ways = style.dim(format!("{next}:steps lists them all, :help says more, :quit ends"));
+        format!("{}: {count} on {target}{real}\n{ways}\n", style.bold(name))
+    }
+
+    /// Says what was opened, and what one can do.
+    pub(super) fn greet(&self, desk: &Desk) {
+        desk.knows(self.known());
+        if desk.is_terminal() {
+            desk.say(&self.greeting(desk.ui().err_style));
+        }
+    }
+
+    /// Where all steps have run, says what was to be in their way and was not.
+    pub(super) fn say_idle_faults(&self, desk: &Desk) {
+        let (Some((faults, target)), Some(walk)) = (&self.faults, &self.walk) else { return };
+        if walk.next().is_some() {
+            return;
+        }
+        for idle in &faults.idle(target) {
+            desk.say(&format!("{} {}\n", desk.ui().err_style.yellow("warning:"), line(idle)));
+        }
+    }
+
+    /// Ends the run, if there is one, and gives back what is held.
+    pub(super) fn end(self) {
+        match self.walk {
+            Some(walk) => drop(walk.end()),
+            // What keeps it from being recorded has been told with the last change.
+            None => drop(self.session.end_by_hand(BY_HAND)),
+        }
+    }
+}
+
+/// Nothing runs by scripts of which a person thinks that they are mended.
+fn stale() -> Error {
+    Error::usage("the playbook could not be read anew, and what was read before is not run")
+        .hint("mend it, and :reload")
+}
+
+fn simulated(workspace: Option<&Workspace>, fail: &[String]) -> Tried<(target::Shadow, Faults)> {
+    let customer = workspace.and_then(|workspace| workspace.customer.as_ref());
+    let hosts = customer.map(|customer| Hosts::of_folder(&customer.folder)).transpose()?.flatten();
+    let topology = hosts.map_or_else(|| Topology::of(3), |hosts| hosts.topology());
+    let nodes: Vec<String> = topology.nodes.iter().map(|node| node.name.clone()).collect();
+    let faults = Faults::read(fail, &nodes)?;
+    let mut builder = target::Shadow::builder().seed(1).begin_at(next_hour()).topology(topology);
+    let names = customer.iter().flat_map(|customer| customer.clusters.keys());
+    for name in names.filter(|name| *name != "default") {
+        builder = builder.cluster(name);
+    }
+    let target = builder.build()?;
+    faults.begin(&target);
+    Ok((target, faults))
+}
+
+fn asking(builder: SessionBuilder, desk: &Arc<Desk>, workspace: Option<&Workspace>) -> SessionBuilder {
+    if !desk.is_terminal() {
+        return builder;
+    }
+    let values = workspace.map(Workspace::shown_values).unwrap_or_default();
+    let (progress, style, interrupt) = (desk.progress().clone(), desk.ui().err_style, desk.interrupt().clone());
+    builder.prompter(Arc::new(Terminal { stopped: Box::new(move || interrupt.reason()), progress, style, values }))
+}
+
+fn recorded(builder: SessionBuilder, desk: &Desk, rehearsal: bool, workspace: Option<&Workspace>) -> SessionBuilder {
+    let machine = &desk.ui().machine;
+    let customer = workspace.and_then(|workspace| workspace.customer.as_ref());
+    let builder = match workspace {
+        Some(workspace) => builder
+            .values(workspace.values_json())
+            .conflicts(customer.map(|customer| customer.conflicts).unwrap_or_default()),
+        None => builder,
+    };
+    if rehearsal {
+        return builder.vault(Arc::new(MemoryVault::new())).journal(Arc::new(MemoryJournal::new()));
+    }
+    let lock = workspace.map_or_else(
+        || LockOptions { playbook: BY_HAND.to_owned(), ..LockOptions::default() },
+        |workspace| LockOptions::of(&workspace.playbook, customer),
+    );
+    let journal: Arc<dyn Journal> = journals::with_the_first_change(machine, workspace);
+    builder.vault(vault::of(machine, customer)).journal(journal).lock(lock)
+}

@@ -1,0 +1,130 @@
+//! Looking around.
+
+use std::fmt::Write as _;
+
+use serde_json::Value as Json;
+use windlass_runtime::change::{Op, OutcomeItem};
+use windlass_runtime::playbook::{Console, Using};
+use windlass_runtime::values::Path;
+use windlass_runtime::{Error, Result, Session, Value};
+
+use crate::clean::line;
+use crate::repl::command::{Changes, Chosen};
+use crate::repl::desk::Desk;
+use crate::repl::form::Form;
+use crate::repl::prompt::Mode;
+use crate::repl::show;
+use crate::style::Style;
+
+/// Lists the variables.
+pub(super) fn variables(desk: &Desk, console: &Console) -> Result<()> {
+    let style = desk.ui().out_style;
+    let mut text = String::new();
+    for variable in console.variables() {
+        let word = if variable.constant { "const" } else { "let" };
+        let shown = show::in_line(console.session(), &variable.value, 100);
+        let _ = writeln!(text, "{} {} = {shown}", style.dim(word), style.bold(line(&variable.name)));
+    }
+    if text.is_empty() {
+        text.push_str("no variables yet; `values` has the values\n");
+    }
+    show::paged(desk, &text)
+}
+
+/// Shows the values, or one of them.
+pub(super) fn values(desk: &Desk, session: &Session, path: Option<&str>) -> Result<()> {
+    let values = session.values();
+    let found = match path {
+        None => Json::clone(&values),
+        Some(path) => {
+            let path = Path::parse(path)?;
+            path.find(&values).cloned().ok_or_else(|| Error::usage(format!("there is no value {path}")))?
+        }
+    };
+    show::value(desk, session, Value::from(found), Form::Auto)
+}
+
+/// Shows what steps left.
+pub(super) fn state(desk: &Desk, session: &Session) -> Result<()> {
+    show::value(desk, session, Value::from(session.shown_state()), Form::Auto)
+}
+
+/// Shows what was changed.
+pub(super) fn diff(desk: &Desk) -> Result<()> {
+    match differences(&desk.outcomes(), desk.ui().out_style) {
+        Some(text) => show::paged(desk, &text),
+        None => show::paged(desk, "nothing was changed\n"),
+    }
+}
+
+/// What was changed, with the differences; nothing where nothing was.
+pub(super) fn differences(outcomes: &[OutcomeItem], style: Style) -> Option<String> {
+    let mut text = String::new();
+    for item in outcomes.iter().filter(|item| item.result.took_effect()) {
+        let (mark, done) = match item.op {
+            Some(Op::Create) => (style.green("+"), "created"),
+            Some(Op::Delete) => (style.red("-"), "deleted"),
+            Some(Op::Run) => (style.yellow("~"), "run"),
+            _ => (style.yellow("~"), "changed"),
+        };
+        let _ = writeln!(text, "{mark} {} {done}", style.bold(line(&item.resource)));
+        for change in item.diff.iter().flat_map(|text| text.lines()).filter(|text| !show::says_no_more(text)) {
+            let _ = writeln!(text, "    {}", show::difference(change, style));
+        }
+    }
+    (!text.is_empty()).then_some(text)
+}
+
+/// Lists what was typed.
+pub(super) fn history(desk: &Desk, last: usize) -> Result<()> {
+    let inputs = desk.inputs();
+    let style = desk.ui().out_style;
+    let first = inputs.len().saturating_sub(last);
+    let mut text = String::new();
+    for (index, input) in inputs.iter().enumerate().skip(first) {
+        let mark = if input.ok { " " } else { "!" };
+        let _ = writeln!(text, "{} {}", style.dim(format!("{mark}{:4}", index + 1)), line(&input.text));
+    }
+    show::paged(desk, &text)
+}
+
+/// Says what may be changed, or what may be from here on.
+pub(super) fn mode(desk: &Desk, session: &Session, mode: Option<Changes>) -> Result<()> {
+    if let Some(mode) = mode {
+        session.access().set_read_only(mode == Changes::ReadOnly);
+    }
+    let word = match Mode::of(session) {
+        Mode::Live => "live: what is changed is changed",
+        Mode::ReadOnly => "read-only: nothing may be changed",
+        Mode::Rehearsal => "rehearsal: nothing is for real",
+    };
+    desk.say(&format!("{word}\n"));
+    Ok(())
+}
+
+/// Says what is meant where a line names nothing, or chooses something else.
+pub(super) fn choose(desk: &Desk, console: &mut Console, what: Option<Chosen>, name: Option<&str>) -> Result<()> {
+    let name = name.map(str::to_owned);
+    match what {
+        None => {}
+        Some(Chosen::Cluster) => console.use_from_here(Using { cluster: name, ..console.using().clone() })?,
+        Some(Chosen::Namespace) => console.use_from_here(Using { namespace: name, ..console.using().clone() })?,
+    }
+    if let (Some(Chosen::Namespace), Some(name)) = (what, console.using().namespace.clone()) {
+        let there = format!("cluster::exists({:?})", format!("Namespace/{name}"));
+        // A cluster that does not answer says so with the next line.
+        if let Ok(Value::Bool(false)) = desk.value_of(console, &there) {
+            desk.say(&format!(
+                "{} there is no namespace {} (yet)\n",
+                desk.ui().err_style.yellow("warning:"),
+                line(&name)
+            ));
+        }
+    }
+    desk.looks_after(console.session(), console.using().cluster.as_deref());
+    let using = console.using();
+    let cluster = using.cluster.clone().unwrap_or_else(|| console.session().target().name());
+    let namespace = using.namespace.as_deref().unwrap_or("that of the context");
+    desk.say(&format!("cluster {}, namespace {}\n", line(&cluster), line(namespace)));
+    Ok(())
+}

@@ -1,0 +1,219 @@
+//! Going through the steps.
+
+use std::fmt::Write as _;
+
+use unicode_width::UnicodeWidthStr as _;
+use windlass_runtime::playbook::{OnError, Step, Walk};
+use windlass_runtime::report::{StepReport, StepStatus};
+use windlass_runtime::undo::{self, Way};
+use windlass_runtime::{Error, Kind, Result, Session};
+
+use crate::clean::line;
+use crate::commands::undo::listed;
+use crate::failed::Failed;
+use crate::render::Shown;
+use crate::repl::commands::breaks;
+use crate::repl::desk::Desk;
+use crate::repl::stops::Pace;
+
+/// The steps in their order, with what became of them.
+pub(super) fn list(desk: &Desk, walk: &Walk) -> String {
+    let style = desk.ui().out_style;
+    let width = walk.steps().iter().map(|step| line(&step.key).width()).max().unwrap_or_default();
+    let next = walk.next();
+    let mut text = String::new();
+    for (index, step) in walk.steps().iter().enumerate() {
+        let (mark, tail) = match (walk.report(&step.key), walk.left_out(&step.key)) {
+            (Some(report), _) => became(report, style),
+            (None, Some(reason)) => (style.dim("left out"), line(reason)),
+            (None, None) => (String::new(), String::new()),
+        };
+        let stops = if desk.stops().steps.contains(&step.key) { style.red("●") } else { " ".to_owned() };
+        let pointer = if next == Some(index) { style.bold("→") } else { " ".to_owned() };
+        let key = line(&step.key);
+        let gap = " ".repeat(width - key.width());
+        let title = if step.title() == step.key { String::new() } else { line(step.title()) };
+        let row =
+            format!("{pointer}{stops}{:3} {}{gap}  {mark} {tail} {}", index + 1, style.bold(&key), style.dim(title));
+        let _ = writeln!(text, "{}", row.trim_end());
+    }
+    text
+}
+
+fn became(report: &StepReport, style: crate::style::Style) -> (String, String) {
+    let counts = format!("{} changed, {} unchanged", report.changed, report.unchanged);
+    match report.status {
+        StepStatus::Ok => (style.green("ok"), counts),
+        StepStatus::Skipped => (style.dim("skipped"), report.reason.clone().unwrap_or_default()),
+        StepStatus::Failed => (style.bold_red("failed"), message(report)),
+        StepStatus::Cancelled => (style.yellow("stopped"), String::new()),
+        StepStatus::Undecided => (style.yellow("undecided"), message(report)),
+        StepStatus::Blocked | StepStatus::Pending => (String::new(), String::new()),
+    }
+}
+
+fn message(report: &StepReport) -> String {
+    let said = report.error.as_ref().and_then(|error| error["message"].as_str()).unwrap_or_default();
+    line(said.lines().next().unwrap_or_default())
+}
+
+pub(super) fn over() -> Error {
+    Error::usage("every step is done, or left out").hint(":redo STEP runs one again, :load starts anew")
+}
+
+/// Runs the next step.
+pub(super) fn next(desk: &Desk, walk: &mut Walk) -> std::result::Result<(), Failed> {
+    let index = walk.next().ok_or_else(over)?;
+    run(desk, walk, index)
+}
+
+/// Runs the next step, and stops at its first statement.
+pub(super) fn step(desk: &Desk, walk: &mut Walk) -> std::result::Result<(), Failed> {
+    let index = walk.next().ok_or_else(over)?;
+    desk.stops().pace = Pace::Into;
+    run(desk, walk, index)
+}
+
+/// Runs the steps up to this one, and this one too.
+pub(super) fn run_to(desk: &Desk, walk: &mut Walk, key: &str) -> std::result::Result<(), Failed> {
+    let last = find(walk, key)?;
+    let first = walk.next().ok_or_else(over)?;
+    if first > last {
+        return Err(Error::usage(format!("step \"{key}\" is done already"))
+            .hint(format!(":redo {key} runs it again"))
+            .into());
+    }
+    until(desk, walk, last)
+}
+
+/// Runs what is left.
+pub(super) fn go_on(desk: &Desk, walk: &mut Walk) -> std::result::Result<(), Failed> {
+    let last = walk.steps().len().saturating_sub(1);
+    walk.next().ok_or_else(over)?;
+    until(desk, walk, last)
+}
+
+/// Runs from the next step to this one, up to a failure that ends the run, or a step before which to stop.
+fn until(desk: &Desk, walk: &mut Walk, last: usize) -> std::result::Result<(), Failed> {
+    let (mut first, mut failed) = (true, None);
+    while let Some(index) = walk.next().filter(|index| *index <= last) {
+        let Some(step) = walk.steps().get(index) else { break };
+        if !first && desk.stops().steps.contains(&step.key) {
+            desk.say(&format!("stopped before step {}\n", desk.ui().err_style.bold(line(&step.key))));
+            break;
+        }
+        if let Some(need) = walk.missed_by(step) {
+            let text = format!("step \"{}\" needs \"{need}\", which is not done", step.key);
+            desk.say_error(&Error::usage(text).hint(":next runs it all the same, :skip leaves it out"));
+            return Err(failed.unwrap_or(Failed::told(crate::exit::FAILED)));
+        }
+        first = false;
+        if let Err(error) = run(desk, walk, index) {
+            if !walk.steps().get(index).is_some_and(|step| walk.is_over(step)) {
+                return Err(error);
+            }
+            failed.get_or_insert(error);
+        }
+    }
+    failed.map_or(Ok(()), Err)
+}
+
+/// Leaves out a step.
+pub(super) fn skip(desk: &Desk, walk: &mut Walk, key: Option<&str>) -> Result<()> {
+    let index = match key {
+        Some(key) => find(walk, key)?,
+        None => walk.next().ok_or_else(over)?,
+    };
+    walk.skip(index);
+    let key = walk.steps().get(index).map(|step| line(&step.key)).unwrap_or_default();
+    desk.say(&format!("{key} is left out\n"));
+    Ok(())
+}
+
+/// Runs a step again.
+pub(super) fn redo(desk: &Desk, walk: &mut Walk, key: Option<&str>) -> std::result::Result<(), Failed> {
+    let last = || walk.steps().iter().rposition(|step| walk.report(&step.key).is_some());
+    let index = match key {
+        Some(key) => find(walk, key)?,
+        None => last().ok_or_else(none_has_run)?,
+    };
+    run(desk, walk, index)
+}
+
+fn run(desk: &Desk, walk: &mut Walk, index: usize) -> std::result::Result<(), Failed> {
+    let session = walk.session().clone();
+    let cancel = session.cancel().child();
+    *desk.steps() = list(desk, walk);
+    let report = {
+        let _running = desk.interrupt().stops(&cancel);
+        walk.run(index, &cancel).cloned()
+    };
+    desk.stops().pace = Pace::Run;
+    let (Some(report), Some(step)) = (report, walk.steps().get(index)) else { return Ok(()) };
+    match ended(desk, &session, &report, walk.is_over(step)) {
+        Err(_) if report.status == StepStatus::Failed && step.options.on_error == OnError::Ignore => Ok(()),
+        ended => ended,
+    }
+}
+
+/// Says how a step has failed, if it has.
+fn ended(desk: &Desk, session: &Session, report: &StepReport, is_over: bool) -> std::result::Result<(), Failed> {
+    if !matches!(report.status, StepStatus::Failed | StepStatus::Undecided | StepStatus::Cancelled) {
+        return Ok(());
+    }
+    let is_locked = report.error.as_ref().is_some_and(|error| error["kind"] == Kind::Locked.as_str());
+    if is_locked {
+        desk.without_lock(session, Kind::Locked);
+    }
+    let error = report.error.as_ref().map(Shown::of_json);
+    let is_new = |error: &Shown| report.status != StepStatus::Cancelled && !desk.has_said(&error.message);
+    if let Some(error) = error.filter(is_new) {
+        desk.say_shown(error, &desk.sources());
+    }
+    if desk.is_terminal() && !desk.is_leaving() {
+        desk.say_ways_again(match is_over {
+            true => ":next goes on without it, :redo runs it again",
+            false => ":next runs it again, :skip leaves it out, :reload reads scripts that were mended",
+        });
+    }
+    Err(Failed::told(if report.status == StepStatus::Cancelled { crate::exit::CANCELLED } else { crate::exit::FAILED }))
+}
+
+/// Takes back what a step has changed, the last one that has run without a key.
+pub(super) fn back(
+    desk: &Desk,
+    walk: &mut Walk,
+    key: Option<&str>,
+    even_in_part: bool,
+) -> std::result::Result<(), Failed> {
+    let index = match key {
+        Some(key) => find(walk, key)?,
+        None => walk.steps().iter().rposition(|step| walk.has_run(&step.key)).ok_or_else(none_has_run)?,
+    };
+    let (session, style) = (walk.session().clone(), desk.ui().err_style);
+    let key = walk.steps().get(index).map(|step| line(&step.key)).unwrap_or_default();
+    let items = walk.plan_back(index)?;
+    let claims = undo::claims_left(&session, &items)?;
+    desk.say(&listed(&items, &claims, desk.ui().verbose > 0, style));
+    let cancel = session.cancel().child();
+    let _running = desk.interrupt().stops(&cancel);
+    if !even_in_part && items.iter().any(|item| matches!(item.way, Way::Cannot(_))) {
+        let question = format!("Take back of step {key} what can be taken back?");
+        let asked = session.confirm(&cancel, "back", &question);
+        asked.map_err(|error| error.hint(format!("if you have decided: :back {key} --even-in-part")))?;
+    }
+    let Some(report) = walk.take_back(index, &items, &cancel) else { return Ok(()) };
+    ended(desk, &session, &report, false)?;
+    desk.say(&format!("step {} counts as not run\n", style.bold(key)));
+    Ok(())
+}
+
+fn none_has_run() -> Error {
+    Error::usage("no step has run yet").hint(":next runs the first one")
+}
+
+pub(super) fn find(walk: &Walk, key: &str) -> Result<usize> {
+    let steps: &[Step] = walk.steps();
+    let found = steps.iter().position(|step| step.key == key);
+    found.ok_or_else(|| breaks::no_step(key, steps.iter().map(|step| step.key.as_str())))
+}
