@@ -78,6 +78,7 @@ pub fn follow_events(call: &Call<'_>, options: FollowEventsOptions, closure: Clo
             _ => continue,
         };
         for event in found {
+            patience.check(call, &shown)?;
             count += 1;
             if let Value::Bool(false) = call.run(&closure, vec![Value::from(event)])? {
                 return Ok(count);
@@ -127,6 +128,12 @@ mod tests {
         let error = follow("reason: \"Nothing\", timeout: \"2s\"", "x").error();
         assert_eq!(error["kind"], "timeout", "{error}");
         assert!(error["message"].as_str().unwrap().contains(&format!("in namespace {ns} of")), "{error}");
+        // What has happened already does not outlast it.
+        let slow = bed.run(&format!(
+            "cluster::follow_events(#{{ namespace: {ns:?}, timeout: \"1s\" }}, \
+             |event| {{ log::info(event.reason); sleep(2) }})"
+        ));
+        assert_eq!((&slow.error()["kind"], slow.logs()), (&json!("timeout"), vec!["First".to_owned()]));
         assert!(follow("all_namespaces: true", "x").error()["message"].as_str().unwrap().contains("not both"));
     }
 }

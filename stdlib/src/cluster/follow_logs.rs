@@ -52,6 +52,7 @@ pub fn follow_logs(call: &Call<'_>, target: Target, options: FollowLogsOptions, 
         log = rest;
         let Some(lines) = lines else { return Ok(count) };
         for line in lines {
+            patience.check(call, &shown)?;
             count += 1;
             if let Value::Bool(false) = call.run(&closure, vec![Value::Text(line)])? {
                 return Ok(count);
@@ -87,6 +88,9 @@ mod tests {
         let error = follow("timeout: \"2s\"", "()").error();
         assert_eq!(error["kind"], "timeout", "{error}");
         assert!(error["message"].as_str().unwrap().contains("was followed for 2s"), "{error}");
+        // Lines that are there already do not outlast it.
+        let slow = follow("timeout: \"1s\"", "{ log::info(line); sleep(2) }");
+        assert_eq!((&slow.error()["kind"], slow.logs()), (&json!("timeout"), vec!["started".to_owned()]));
         assert_eq!(follow("timeout: \"20s\"", "throw \"enough\"").error()["message"], "enough");
     }
 }

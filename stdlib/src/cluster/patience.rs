@@ -14,6 +14,14 @@ impl Patience {
         Self(timeout.map(|timeout| (call.clock().now() + timeout, timeout)))
     }
 
+    /// Fails once the time to follow `followed` is over. What is there already does not ask the clock, however much it is.
+    pub(super) fn check(&self, call: &Call<'_>, followed: &str) -> Result<()> {
+        match self.0 {
+            Some((end, timeout)) if call.clock().now() >= end => Err(over(followed, timeout)),
+            _ => Ok(()),
+        }
+    }
+
     /// What comes next of `followed`, which names it, unless the time is over before.
     pub(super) fn next<T: Send + 'static>(
         &self,
@@ -26,11 +34,13 @@ impl Patience {
         call.wait(async move {
             match select(std::pin::pin!(next), clock.sleep_until(end)).await {
                 Either::Left((next, _)) => next,
-                Either::Right(((), _)) => {
-                    let text = format!("{followed} was followed for {} and went on", duration::display(timeout));
-                    Err(Error::new(Kind::Timeout, text).hint("a closure that returns false ends it before"))
-                }
+                Either::Right(((), _)) => Err(over(&followed, timeout)),
             }
         })
     }
+}
+
+fn over(followed: &str, timeout: Duration) -> Error {
+    let text = format!("{followed} was followed for {} and went on", duration::display(timeout));
+    Error::new(Kind::Timeout, text).hint("a closure that returns false ends it before")
 }
