@@ -90,6 +90,7 @@ pub(crate) fn from_script(error: EvalAltResult, source: &str, scope: Option<&Sco
             Error::new(Kind::Script, format!("there is no variable `{name}` here"))
                 .hint("a function sees only its parameters, `values` and constants of its file"),
         ),
+        E::ErrorDotExpr(text, _) => located(no_field(&text)),
         E::ErrorParsing(kind, _) => located(Error::new(Kind::Script, kind.to_string())),
         E::ErrorModuleNotFound(name, _) => located(Error::new(Kind::Script, format!("there is no module `{name}`"))),
         E::ErrorDataRace(what, _) => located(
@@ -121,6 +122,21 @@ fn unknown_function(signature: &str, runtime: Option<&Runtime>) -> Error {
     match runtime.and_then(|runtime| how_to_call(runtime, module, name)) {
         Some(hint) => error.hint(hint),
         None => error,
+    }
+}
+
+/// The error for a field of what has none: of nothing, mostly.
+fn no_field(text: &str) -> Error {
+    let mut quoted = text.split('\'').skip(1).step_by(2);
+    match (quoted.next(), quoted.next()) {
+        (Some(name), Some("()")) => {
+            let text = format!("there is no `{name}` here: what stands before it is nothing");
+            Error::new(Kind::Script, text).hint(
+                "is it a value that nobody has given, or a field that is not there? `?.` reads nothing of nothing",
+            )
+        }
+        (Some(name), Some(of)) => Error::new(Kind::Script, format!("a {} has no `{name}`", in_script_words(of))),
+        _ => Error::new(Kind::Script, in_script_words(text)),
     }
 }
 

@@ -651,6 +651,25 @@ fn who_works_by_hand_and_loses_the_lock_is_stopped_and_may_take_it_again(bed: Be
     assert!(room.look().holder.is_none());
 }
 
+#[on(shadow, live)]
+fn who_works_by_hand_gives_the_lock_back_for_a_while(bed: Bed) {
+    let room = Room::new(&bed);
+    let (session, other) = (room.session(LONG), room.session(LONG));
+    let mut held = session.lock_with_first_change();
+    let put = |name: &str| format!("test::put(\"{}\", [\"{name}\"]);", room.namespace);
+    assert!(!held.give_back_until_next_change());
+    typed(&session, put("a")).join().unwrap().unwrap();
+    assert_eq!(taken(&other).unwrap_err().kind(), Kind::Locked);
+    assert!(held.give_back_until_next_change() && room.look().holder.is_none());
+    let others = taken(&other).unwrap();
+    assert_eq!(typed(&session, put("b")).join().unwrap().unwrap_err().kind(), Kind::Locked);
+    drop(others);
+    typed(&session, put("b")).join().unwrap().unwrap();
+    assert!(room.look().holder.unwrap().id.contains(session.id()));
+    drop(held);
+    assert!(room.look().holder.is_none());
+}
+
 #[test]
 fn what_begins_at_the_same_time_takes_the_first_lock_once() {
     windlass_support::shadow(|bed| {

@@ -58,6 +58,12 @@ impl Sources {
         located.read_text().ok().filter(|text| text.len() < 4 << 20)
     }
 
+    /// How many lines the script has whose name ends with these parts, if it was read.
+    pub(crate) fn length(&self, end: &str) -> Option<usize> {
+        let found = self.texts.iter().find(|(source, _)| ends_with_parts(source, end));
+        found.map(|(_, text)| text.lines().count())
+    }
+
     /// The text of a step's declaration; the whole script where that is the step.
     pub(crate) fn step(&self, step: &Step) -> String {
         if step.key == "main" && step.place.line <= 1 && step.place.column <= 1 {
@@ -83,6 +89,11 @@ impl Sources {
         let number = place.line.checked_sub(1)?;
         self.text(&place.source)?.lines().nth(number).map(str::to_owned)
     }
+}
+
+/// Whether the name of a script is this, or ends with it after a slash.
+pub(crate) fn ends_with_parts(source: &str, end: &str) -> bool {
+    source.strip_suffix(end).is_some_and(|before| before.is_empty() || before.ends_with(['/', ':']))
 }
 
 /// An error, from wherever it comes.

@@ -419,6 +419,21 @@ fn a_line_that_is_wrong_in_the_middle_is_an_error_and_the_next_one_runs() {
 }
 
 #[test]
+fn what_commands_find_is_shown_in_the_form_that_is_asked_for() {
+    let person = Person::new();
+    let names = |lines: &str| -> Vec<String> {
+        let found = person.types(&["--rehearse"], lines).ends(0);
+        let found: serde_json::Value = serde_json::from_str(&found.out).unwrap();
+        found.as_array().unwrap().iter().map(|one| one["metadata"]["name"].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(names(":get ns | json\n").contains(&"kube-system".to_owned()));
+    assert_eq!(names(":pods -n kube-public -o json\n"), [""; 0]);
+    let yaml = person.types(&["--rehearse"], ":get ns/default | yaml\n:state -o json\n").ends(0);
+    assert!(yaml.out.starts_with("apiVersion: v1\n") && yaml.out.ends_with("{}\n"), "{}", yaml.out);
+    person.types(&["--rehearse"], ":steps | json\n").ends(2).says(&[":steps is shown in one way only"]);
+}
+
+#[test]
 fn a_line_that_is_no_text_is_an_error_and_the_next_one_runs() {
     let person = Person::new();
     person.write("lines", "");
@@ -506,16 +521,18 @@ fn two_of_them_take_turns() {
         let out = std::io::BufReader::new(child.stdout.take().unwrap());
         (child.stdin.take().unwrap(), out, child)
     };
-    let (mut first, mut first_out, mut first_child) = open();
+    let (mut first, mut first_out, first_child) = open();
     let (mut second, mut second_out, second_child) = open();
     first.write_all(b"cluster::namespace(\"first\").changed\n").unwrap();
     waits(&mut first_out, "true");
     second.write_all(b"cluster::namespace(\"second\");\n:mode\ncluster::list(\"Node\").len()\n").unwrap();
     waits(&mut second_out, "3");
-    drop(first);
-    assert!(first_child.wait().unwrap().success());
+    first.write_all(b":mode read-only\n1 + 1\n").unwrap();
+    waits(&mut first_out, "2");
     second.write_all(b":mode live\ncluster::namespace(\"second\").changed\n").unwrap();
     waits(&mut second_out, "true");
+    drop(first);
+    said(first_child.wait_with_output().unwrap()).ends(0).says(&["the lock was given back"]);
     drop(second);
     said(second_child.wait_with_output().unwrap()).ends(4).says(&["read-only from here on", "read-only: nothing may"]);
 }

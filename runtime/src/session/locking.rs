@@ -111,6 +111,15 @@ impl HeldLock {
     pub fn previous(&self) -> &[Previous] {
         &self.previous
     }
+
+    /// Gives back now what was taken; the next change takes it again. Whether anything was taken.
+    pub fn give_back_until_next_change(&mut self) -> bool {
+        self.is_ours && {
+            let had = self.session.give_locks_back();
+            self.session.take_with_first_change();
+            had
+        }
+    }
 }
 
 impl Drop for HeldLock {
@@ -147,13 +156,17 @@ impl Session {
     /// Lets the session take its locks with its first change: for who looks around, and may change something. They are given back
     /// when the result is dropped.
     pub fn lock_with_first_change(&self) -> HeldLock {
-        let locks = self.0.locks.as_ref().filter(|_| self.target().is_live());
-        if let Some(locks) = locks {
-            let mut held = lock(&locks.held);
-            (held.active, held.by_hand) = (true, true);
-            *lock(&locks.with_first_change) = true;
-        }
-        HeldLock { session: self.clone(), previous: Vec::new(), is_ours: locks.is_some() }
+        let is_ours = self.take_with_first_change();
+        HeldLock { session: self.clone(), previous: Vec::new(), is_ours }
+    }
+
+    /// Whether there is anything to take.
+    fn take_with_first_change(&self) -> bool {
+        let Some(locks) = self.0.locks.as_ref().filter(|_| self.target().is_live()) else { return false };
+        let mut held = lock(&locks.held);
+        (held.active, held.by_hand) = (true, true);
+        *lock(&locks.with_first_change) = true;
+        true
     }
 
     fn take_file(&self, locks: &Locks, clusters: bool) -> Result<()> {
@@ -336,10 +349,12 @@ impl Session {
         self.bridge().wait(&scope.cancel, self.clock(), announcing)
     }
 
-    fn give_locks_back(&self) {
-        let Some(locks) = &self.0.locks else { return };
+    /// Gives back what was taken: whether anything was.
+    fn give_locks_back(&self) -> bool {
+        let Some(locks) = &self.0.locks else { return false };
         *lock(&locks.with_first_change) = false;
         let Held { file, alive, leases, mut doubt, .. } = std::mem::take(&mut *lock(&locks.held));
+        let any = file.is_some() || !leases.is_empty();
         for locked in leases {
             let (lease, clock) = (locked.lease, self.clock());
             let deadline = Deadline {
@@ -361,6 +376,7 @@ impl Session {
             other => drop(other),
         }
         drop(file);
+        any
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) struct Book {
     /// What was to be broken, and where.
     faults: Option<(Faults, target::Shadow)>,
     /// The locks, from the first change on.
-    _held: HeldLock,
+    held: HeldLock,
 }
 
 impl Book {
@@ -99,7 +99,7 @@ impl Book {
             rehearsal: args.rehearse,
             faults: None,
             session,
-            _held: held,
+            held,
         };
         desk.looks_after_nothing();
         desk.looks_after(&book.session, None);
@@ -297,6 +297,13 @@ impl Book {
         }
         for idle in &faults.idle(target) {
             desk.say(&format!("{} {}\n", desk.ui().err_style.yellow("warning:"), line(idle)));
+        }
+    }
+
+    /// Gives the locks back until the next change.
+    pub(super) fn gives_locks_back(&mut self, desk: &Desk) {
+        if self.held.give_back_until_next_change() {
+            desk.say("the lock was given back\n");
         }
     }
 

@@ -7,6 +7,8 @@ use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 use serde_json::{Value as Json, json};
 use windlass_runtime::{Error, Result};
 
+use super::form::Form;
+
 pub(super) use refused::{shape, unknown, usage};
 
 /// A line that begins with a colon.
@@ -116,6 +118,8 @@ pub(super) enum Command {
     Values {
         /// A path such as storage.engine
         path: Option<String>,
+        #[command(flatten)]
+        output: Output,
     },
     /// Give values, as --set does: a.b=1 c=x; a step that has run is not concerned
     Set {
@@ -124,7 +128,10 @@ pub(super) enum Command {
         values: Vec<String>,
     },
     /// Show ctx.state, what steps left for later ones
-    State,
+    State {
+        #[command(flatten)]
+        output: Output,
+    },
     /// Show what this session has changed
     Diff,
     /// List what this session has recorded in the journal
@@ -137,11 +144,15 @@ pub(super) enum Command {
         name: Option<String>,
         #[command(flatten)]
         which: Which,
+        #[command(flatten)]
+        output: Output,
     },
     /// List pods
     Pods {
         #[command(flatten)]
         which: Which,
+        #[command(flatten)]
+        output: Output,
     },
     /// Show the log of a pod, or of what has pods
     Logs {
@@ -185,8 +196,10 @@ pub(super) enum Command {
         #[arg(short = 'A', long)]
         all_namespaces: bool,
         /// And what happens from here on, until Ctrl-C
-        #[arg(short, long, visible_alias = "follow")]
+        #[arg(short, long, visible_alias = "follow", conflicts_with = "form")]
         watch: bool,
+        #[command(flatten)]
+        output: Output,
     },
     /// Write what was typed as a script, or as a step
     Save {
@@ -212,7 +225,7 @@ pub(super) enum Command {
         /// The cluster, by its name in customer.yaml, or the namespace; the usual one without it
         name: Option<String>,
     },
-    /// Say whether something may be changed, or say what may be from here on
+    /// Say whether something may be changed, or say what may be from here on; between steps, read-only gives the lock back
     Mode {
         /// What may be changed
         mode: Option<Changes>,
@@ -269,6 +282,21 @@ pub(super) struct Which {
     pub(super) selector: Option<String>,
 }
 
+/// How what is found is shown.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(super) struct Output {
+    /// How it is shown, as | FORM at the end chooses it
+    #[arg(short = 'o', long = "output", value_name = "FORM")]
+    form: Option<Form>,
+}
+
+impl Output {
+    /// The form that was chosen, or the usual one.
+    pub(super) fn or(self, usual: Form) -> Form {
+        self.form.unwrap_or(usual)
+    }
+}
+
 impl Place {
     pub(super) fn options(&self) -> Json {
         match &self.namespace {
@@ -293,14 +321,26 @@ impl Command {
             }
             _ => {}
         }
-        let words = shlex::split(line).ok_or_else(|| Error::usage("a quote is not closed"))?;
+        let (line, form) = Form::split(line);
+        let mut words = shlex::split(line).ok_or_else(|| Error::usage("a quote is not closed"))?;
         let Some(first) = words.first().cloned() else { return Ok(Self::Help { about: Vec::new() }) };
+        if let Some(form) = form.word() {
+            if !refused::meant(&all, &first).is_some_and(has_output) {
+                return Err(refused::without_output(&all, &first));
+            }
+            words.extend(["-o".to_owned(), form]);
+        }
         match Typed::try_parse_from(words) {
             Ok(typed) => Ok(typed.command),
             Err(error) if error.kind() == ErrorKind::DisplayHelp => Ok(Self::Help { about: vec![first] }),
             Err(error) => Err(refused::refused(&error, &first)),
         }
     }
+}
+
+/// Whether one can choose how a command shows what it finds.
+pub(super) fn has_output(command: &clap::Command) -> bool {
+    command.get_arguments().any(|arg| arg.get_long() == Some("output"))
 }
 
 /// Whether there is a command of this name.

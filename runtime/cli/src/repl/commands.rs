@@ -14,6 +14,7 @@ use windlass_runtime::playbook::Console;
 
 use super::command::Command;
 use super::desk::Desk;
+use super::form::Form;
 
 impl Command {
     /// Does what needs no steps: whether it was such a command.
@@ -21,8 +22,10 @@ impl Command {
         Some(match self {
             Self::Help { about } => help::help(desk, about),
             Self::Vars => look::variables(desk, console),
-            Self::Values { path } => look::values(desk, console.session(), path.as_deref()),
-            Self::State => look::state(desk, console.session()),
+            Self::Values { path, output } => {
+                look::values(desk, console.session(), path.as_deref(), output.or(Form::Auto))
+            }
+            Self::State { output } => look::state(desk, console.session(), output.or(Form::Auto)),
             Self::Diff => look::diff(desk),
             Self::Plan { expression, .. } if !expression.is_empty() => {
                 plan::expression(desk, console, &expression.join(" "))
@@ -32,8 +35,10 @@ impl Command {
                 Ok(())
             }
             Self::Journal => journal::list(desk, console.session()),
-            Self::Get { kind, name, which } => cluster::get(desk, console, &named(kind, name.as_deref()), which),
-            Self::Pods { which } => cluster::get(desk, console, "Pod", which),
+            Self::Get { kind, name, which, output } => {
+                cluster::get(desk, console, &named(kind, name.as_deref()), which, *output)
+            }
+            Self::Pods { which, output } => cluster::get(desk, console, "Pod", which, *output),
             Self::Logs { target, place, container, tail, follow } => {
                 cluster::logs(desk, console, target, place, container.as_deref(), *tail, *follow)
             }
@@ -41,9 +46,10 @@ impl Command {
                 cluster::describe(desk, console, &named(object, name.as_deref()), place)
             }
             Self::Why { object, name, place } => why::why(desk, console, &named(object, name.as_deref()), place),
-            Self::Events { place, all_namespaces, watch } => {
-                cluster::events(desk, console, place, *all_namespaces, *watch)
-            }
+            Self::Events { place, all_namespaces, watch, output } => match watch {
+                true => cluster::follow_events(desk, console, place, *all_namespaces),
+                false => cluster::events(desk, console, place, *all_namespaces, *output),
+            },
             Self::Save { file, step, force } => save::save(desk, console, file, step.as_deref(), *force),
             Self::History { last } => look::history(desk, *last),
             Self::Break { at, off } => breaks::breaks(desk, at.as_deref(), !off),

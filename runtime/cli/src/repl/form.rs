@@ -1,29 +1,37 @@
 //! How values are shown.
 
+use clap::ValueEnum;
+
 /// How a value is shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Form {
     /// As it reads best: lists of objects as tables, the rest as YAML.
+    #[default]
+    #[value(skip)]
     Auto,
-    /// JSON.
+    /// Shown as JSON
     Json,
-    /// YAML.
+    /// Shown as YAML
     Yaml,
-    /// A table.
+    /// Shown as a table
     Table,
 }
 
 impl Form {
     /// A line, and the form that its end asks for: `| json`, `| yaml`, `| table`.
     pub(super) fn split(line: &str) -> (&str, Self) {
-        let forms = [("json", Self::Json), ("yaml", Self::Yaml), ("table", Self::Table)];
         let trimmed = line.trim_end();
-        let found = forms.into_iter().find_map(|(word, form)| {
-            let rest = trimmed.strip_suffix(word)?.trim_end();
+        let found = Self::value_variants().iter().find_map(|form| {
+            let rest = trimmed.strip_suffix(form.word()?.as_str())?.trim_end();
             let rest = rest.strip_suffix('|').filter(|rest| !rest.ends_with('|'))?;
-            (!rest.trim().is_empty()).then_some((rest, form))
+            (!rest.trim().is_empty()).then_some((rest, *form))
         });
         found.unwrap_or((line, Self::Auto))
+    }
+
+    /// The word that chooses it; none for the one that is chosen by nobody.
+    pub(super) fn word(self) -> Option<String> {
+        Some(self.to_possible_value()?.get_name().to_owned())
     }
 }
 

@@ -8,7 +8,7 @@ use windlass_runtime::playbook::Walk;
 use windlass_runtime::{Error, Kind};
 
 use super::book::Book;
-use super::command::Command;
+use super::command::{Changes, Command};
 use super::desk::Desk;
 use super::evaluate::evaluate;
 use super::lines::Lines;
@@ -123,7 +123,11 @@ impl Repl {
 
     fn obey(&mut self, command: Command) -> Result<(), Failed> {
         if let Some(done) = command.look(&self.desk, self.book.console_mut()) {
-            return Ok(done?);
+            done?;
+            if let Command::Mode { mode: Some(Changes::ReadOnly) } = command {
+                self.book.gives_locks_back(&self.desk);
+            }
+            return Ok(());
         }
         match command {
             Command::Load { what } => {

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use windlass_runtime::session::Statement;
 
+use crate::render::ends_with_parts;
+
 /// Where a person wants to stop.
 #[derive(Debug, Default)]
 pub(super) struct Stops {
@@ -37,7 +39,7 @@ impl Stops {
     /// Whether it stops at this statement.
     pub(super) fn at(&self, statement: &Statement<'_>) -> bool {
         let is_wanted = |(source, line): &(String, usize)| {
-            *line == statement.place.line && statement.place.source.ends_with(source.as_str())
+            *line == statement.place.line && ends_with_parts(&statement.place.source, source)
         };
         let by_pace = match self.pace {
             Pace::Run => false,

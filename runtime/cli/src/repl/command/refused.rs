@@ -7,7 +7,7 @@ use clap::{Arg, Command};
 use windlass_runtime::Error;
 use windlass_runtime::suggest::nearest;
 
-use super::all;
+use super::{all, has_output};
 use crate::clean::line;
 
 /// An argument as it is typed; an option's names are parted by this.
@@ -51,6 +51,18 @@ pub(in crate::repl) fn refused(error: &clap::Error, name: &str) -> Error {
         _ => format!(":{} does not take {about}", command.get_name()),
     };
     Error::usage(line(&said)).hint(format!("it is typed so: {}", usage(command)))
+}
+
+/// What is said where a form is chosen for a command that shows nothing in it.
+pub(in crate::repl) fn without_output(commands: &Command, name: &str) -> Error {
+    let Some(command) = meant(commands, name) else { return unknown(name) };
+    let others: Vec<String> = commands
+        .get_subcommands()
+        .filter(|command| has_output(command))
+        .map(|c| format!(":{}", c.get_name()))
+        .collect();
+    Error::usage(format!(":{} is shown in one way only", command.get_name()))
+        .hint(format!("what a line of Rhai gives, and {}, can be shown as json, yaml or a table", others.join(", ")))
 }
 
 /// The command of this name, of this other name, or the only one that begins so.
@@ -110,6 +122,14 @@ mod tests {
     fn a_line_that_is_no_command_is_refused_in_plain_words() {
         assert_eq!(refusal("nxet"), "there is no command :nxet; did you mean :next?");
         assert!(refusal("re").starts_with("there is no command :re; it could be :reload, "));
+        assert_eq!(
+            refusal("steps | json"),
+            ":steps is shown in one way only; what a line of Rhai gives, and :values, :state, :get, :pods, :events, can be \
+             shown as json, yaml or a table"
+        );
+        assert!(
+            refusal("pods -o wide").starts_with(":pods: --output FORM cannot be \"wide\", but json or yaml or table")
+        );
         assert_eq!(refusal("qwertz"), "there is no command :qwertz; :help lists the commands");
         assert_eq!(refusal("run-to"), ":run-to needs STEP; it is typed so: :run-to STEP");
         assert_eq!(refusal("next now"), ":next does not take now; it is typed so: :next");

@@ -14,6 +14,13 @@ pub(super) fn breaks(desk: &Desk, at: Option<&str>, on: bool) -> Result<()> {
             Some("changes" | "change") => stops.at_changes = on,
             Some(at) => match at.rsplit_once(':').map(|(source, line)| (source, line.parse())) {
                 Some((source, Ok(line))) => {
+                    if let Some(length) =
+                        desk.sources().length(source).filter(|length| on && !(1..=*length).contains(&line))
+                    {
+                        let text =
+                            format!("{} has {length} lines, and none of number {line}", crate::clean::line(source));
+                        return Err(Error::usage(text).hint(":edit opens it"));
+                    }
                     let place = (source.to_owned(), line);
                     let _ = if on { stops.lines.insert(place) } else { stops.lines.remove(&place) };
                 }

@@ -6,7 +6,7 @@ use windlass_runtime::{Kind, Result, Value};
 
 use crate::clean::line;
 use crate::plain::plain;
-use crate::repl::command::{Place, Which};
+use crate::repl::command::{Output, Place, Which};
 use crate::repl::desk::Desk;
 use crate::repl::form::Form;
 use crate::repl::show;
@@ -42,10 +42,10 @@ fn show(desk: &Desk, console: &mut Console, text: &str, form: Form) -> Result<()
 }
 
 /// Lists the objects of a kind, or shows one.
-pub(super) fn get(desk: &Desk, console: &mut Console, what: &str, which: &Which) -> Result<()> {
+pub(super) fn get(desk: &Desk, console: &mut Console, what: &str, which: &Which, output: Output) -> Result<()> {
     let Which { place, all_namespaces, selector } = which;
     if what.contains('/') {
-        return show(desk, console, &call("cluster::get", &[json!(what)], &place.options()), Form::Auto);
+        return show(desk, console, &call("cluster::get", &[json!(what)], &place.options()), output.or(Form::Auto));
     }
     let mut options = place.options();
     if *all_namespaces {
@@ -55,7 +55,8 @@ pub(super) fn get(desk: &Desk, console: &mut Console, what: &str, which: &Which)
         options["labels"] = json!(labels);
     }
     let found = desk.value_of(console, &call("cluster::list", &[json!(what)], &options))?;
-    if matches!(&found, Value::List(found) if found.is_empty()) {
+    let form = output.or(Form::Table);
+    if form == Form::Table && matches!(&found, Value::List(found) if found.is_empty()) {
         let namespace = place.namespace.as_deref().or(console.using().namespace.as_deref());
         let of =
             namespace.map_or_else(|| "the context's namespace".to_owned(), |name| format!("namespace {}", line(name)));
@@ -66,7 +67,7 @@ pub(super) fn get(desk: &Desk, console: &mut Console, what: &str, which: &Which)
         desk.say(&text);
         return Ok(());
     }
-    show::value(desk, console.session(), found, Form::Table)
+    show::value(desk, console.session(), found, form)
 }
 
 /// Shows an object, and what has happened to it of late.
@@ -82,18 +83,25 @@ pub(super) fn describe(desk: &Desk, console: &mut Console, object: &str, place: 
     show::value(desk, console.session(), events, Form::Table)
 }
 
-/// Lists what has happened of late, and with `watch` what happens from here on.
-pub(super) fn events(desk: &Desk, console: &mut Console, place: &Place, all: bool, watch: bool) -> Result<()> {
+/// Lists what has happened of late.
+pub(super) fn events(desk: &Desk, console: &mut Console, place: &Place, all: bool, output: Output) -> Result<()> {
+    show(desk, console, &call("cluster::events", &[], &of_events(place, all)), output.or(Form::Table))
+}
+
+/// Tells what has happened of late, and what happens from here on.
+pub(super) fn follow_events(desk: &Desk, console: &mut Console, place: &Place, all: bool) -> Result<()> {
+    let mut options = of_events(place, all);
+    options["limit"] = json!(EVENTS_BEFORE);
+    let tell = "|e| print(`${e.time}  ${e.type}  ${e.object}  ${e.reason}: ${e.message}`)";
+    followed(desk, console, &call("cluster::follow_events", &[], &options), tell)
+}
+
+fn of_events(place: &Place, all: bool) -> Json {
     let mut options = place.options();
     if all {
         options["all_namespaces"] = json!(true);
     }
-    if watch {
-        options["limit"] = json!(EVENTS_BEFORE);
-        let tell = "|e| print(`${e.time}  ${e.type}  ${e.object}  ${e.reason}: ${e.message}`)";
-        return followed(desk, console, &call("cluster::follow_events", &[], &options), tell);
-    }
-    show(desk, console, &call("cluster::events", &[], &options), Form::Table)
+    options
 }
 
 /// Calls a function that follows something, and tells it each time, until Ctrl-C: this is how it ends.

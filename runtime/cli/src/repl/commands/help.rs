@@ -119,7 +119,7 @@ mod tests {
         let pods = page(commands.find_subcommand("pods").unwrap(), 80, Style::off());
         assert_eq!(
             pods,
-            ":pods [-n NAMESPACE] [-A] [-l SELECTOR]\nList pods\n\n  -n, --namespace NAMESPACE The namespace\n  -A, --all-namespaces      Those of all namespaces\n  -l, --selector SELECTOR   Those with these labels\n"
+            ":pods [-n NAMESPACE] [-A] [-l SELECTOR] [-o FORM]\nList pods\n\n  -n, --namespace NAMESPACE The namespace\n  -A, --all-namespaces      Those of all namespaces\n  -l, --selector SELECTOR   Those with these labels\n  -o, --output FORM         How it is shown, as | FORM at the end chooses it:\n                            json or yaml or table\n"
         );
     }
 }

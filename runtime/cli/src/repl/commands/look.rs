@@ -32,7 +32,7 @@ pub(super) fn variables(desk: &Desk, console: &Console) -> Result<()> {
 }
 
 /// Shows the values, or one of them.
-pub(super) fn values(desk: &Desk, session: &Session, path: Option<&str>) -> Result<()> {
+pub(super) fn values(desk: &Desk, session: &Session, path: Option<&str>, form: Form) -> Result<()> {
     let values = session.values();
     let found = match path {
         None => Json::clone(&values),
@@ -41,12 +41,12 @@ pub(super) fn values(desk: &Desk, session: &Session, path: Option<&str>) -> Resu
             path.find(&values).cloned().ok_or_else(|| Error::usage(format!("there is no value {path}")))?
         }
     };
-    show::value(desk, session, Value::from(found), Form::Auto)
+    show::value(desk, session, Value::from(found), form)
 }
 
 /// Shows what steps left.
-pub(super) fn state(desk: &Desk, session: &Session) -> Result<()> {
-    show::value(desk, session, Value::from(session.shown_state()), Form::Auto)
+pub(super) fn state(desk: &Desk, session: &Session, form: Form) -> Result<()> {
+    show::value(desk, session, Value::from(session.shown_state()), form)
 }
 
 /// Shows what was changed.

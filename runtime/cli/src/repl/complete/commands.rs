@@ -4,6 +4,7 @@ use clap::{Arg, ArgAction, Command};
 
 use super::Item;
 use super::beside::Beside;
+use crate::repl::command::has_output;
 
 /// Where the cursor is in the line of a command.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(super) enum Sort<'a> {
     Argument { arg: &'a Arg, before: Option<&'a str> },
     /// An expression.
     Expression,
+    /// The form in which what it finds is shown.
+    Form,
 }
 
 impl<'a> Typed<'a> {
@@ -45,6 +48,9 @@ impl<'a> Typed<'a> {
         let (mut pending, mut before, mut beside) = (None::<&Arg>, None, Beside::default());
         for given in words {
             match pending.take() {
+                None if given == "|" && has_output(command) => {
+                    return Some(Self { start, word, sort: Sort::Form, beside });
+                }
                 Some(flag) if flag.get_id() == "namespace" => beside.namespace = Some(given.to_owned()),
                 Some(_) => {}
                 None if given.starts_with('-') => pending = flag(command, given).filter(|arg| takes_value(arg)),
@@ -144,6 +150,7 @@ mod tests {
             Sort::Flag(command) => format!("flag of {}", command.get_name()),
             Sort::Argument { arg, before } => format!("{} after {before:?}", arg.get_id()),
             Sort::Expression => "expression".to_owned(),
+            Sort::Form => "form".to_owned(),
         };
         assert_eq!(&line[typed.start..], typed.word);
         format!("{:?} {sort} {}", typed.word, typed.beside.namespace.unwrap_or_default()).trim_end().to_owned()
@@ -161,6 +168,7 @@ mod tests {
         assert_eq!(said("desc Pod/"), "\"Pod/\" object after None");
         assert_eq!(said("take cluster::list(\"Pod\").le"), "\"cluster::list(\\\"Pod\\\").le\" expression");
         assert_eq!(said("take a + b"), "\"a + b\" expression");
+        assert_eq!(said("get deploy -A | j"), "\"j\" form");
         assert_eq!((said("nothing x"), said("vars x")), ("nothing".to_owned(), "nothing".to_owned()));
     }
 

@@ -163,6 +163,7 @@ impl Source {
                 }
                 None => Answer::default(),
             },
+            commands::Sort::Form => Answer::new(typed.start, forms::all()),
             commands::Sort::Argument { arg, before } => {
                 let meaning = Meaning::of_command(arg, before);
                 self.meant(meaning, typed.word, &typed.beside, picture).only(is_word).shifted(typed.start)
