@@ -41,6 +41,11 @@ impl Draft {
         self.folder.path().join(self.name)
     }
 
+    /// Opens it as [`open`] does; what editors keep of other files is not kept of this one.
+    pub(crate) fn open(&self) -> Result<ExitStatus> {
+        opened(&self.path(), None, quiet_options)
+    }
+
     pub(crate) fn read(&self) -> Result<Zeroizing<String>> {
         let bytes = Zeroizing::new(fs::read(self.path()).map_err(|e| self.fault("cannot be read", e))?);
         let text = std::str::from_utf8(&bytes);
@@ -72,6 +77,10 @@ fn place() -> Result<(PathBuf, bool)> {
 /// Opens the file in `$VISUAL`, `$EDITOR` or vi, at this line where the editor can, and waits until the editor has ended. Ctrl-C is
 /// the editor's.
 pub(crate) fn open(file: &Path, line: Option<usize>) -> Result<ExitStatus> {
+    opened(file, line, |_| "")
+}
+
+fn opened(file: &Path, line: Option<usize>, options: fn(&str) -> &'static str) -> Result<ExitStatus> {
     let bridge = Bridge::new()?;
     let child = Arc::new(AtomicI32::new(0));
     let ended_by = Arc::new(AtomicI32::new(0));
@@ -94,13 +103,13 @@ pub(crate) fn open(file: &Path, line: Option<usize>) -> Result<ExitStatus> {
             }
         }
     });
-    let ended = start(file, line).and_then(|mut started| {
+    let ended = start(file, line, options).and_then(|mut started| {
         child.store(i32::try_from(started.id()).unwrap_or_default(), Ordering::SeqCst);
         started.wait().map_err(|e| Error::new(Kind::System, "the editor cannot be waited for").source(e))
     });
     listening.abort();
     if ended_by.load(Ordering::SeqCst) != 0 {
-        return Err(Error::new(Kind::Cancelled, "stopped by a signal while the editor was open: nothing was changed"));
+        return Err(Error::new(Kind::Cancelled, "stopped by a signal while the editor was open"));
     }
     ended
 }
@@ -112,13 +121,13 @@ pub(crate) fn failed(ended: ExitStatus) -> Error {
 }
 
 #[expect(clippy::disallowed_methods, reason = "an editor has the terminal, so it stays in this process's group")]
-fn start(file: &Path, line: Option<usize>) -> Result<std::process::Child> {
+fn start(file: &Path, line: Option<usize>, options: fn(&str) -> &'static str) -> Result<std::process::Child> {
     use std::os::unix::process::CommandExt as _;
     let named = |name: &str| std::env::var(name).ok().filter(|text| !text.trim().is_empty());
     let editor = named("VISUAL").or_else(|| named("EDITOR")).unwrap_or_else(|| "vi".to_owned());
     // As git does it: `code --wait` is a command line and no program.
     let mut command = std::process::Command::new("sh");
-    command.args(["-c", &format!("exec {editor} {} \"$@\"", quiet_options(&editor)), "sh"]);
+    command.args(["-c", &format!("exec {editor} {} \"$@\"", options(&editor)), "sh"]);
     let line = line.filter(|_| takes_line(&editor));
     command.args(line.map(|line| format!("+{line}"))).arg(file);
     let parent = getpid();

@@ -35,6 +35,14 @@ impl Failed {
         Self { errors: vec![error], code, sources }
     }
 
+    /// What went wrong with a line that was typed.
+    pub(crate) fn of_line(error: Error, sources: Sources) -> Self {
+        match error.kind() {
+            Kind::Usage => Self::before(vec![error], sources),
+            _ => Self::while_running(error, sources),
+        }
+    }
+
     /// What was said already.
     pub(crate) fn told(code: u8) -> Self {
         Self { errors: Vec::new(), code, sources: Sources::default() }

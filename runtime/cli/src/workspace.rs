@@ -7,12 +7,15 @@ use serde_json::Value as Json;
 use windlass_runtime::customer::Customer;
 use windlass_runtime::playbook::{Chosen, Layers, Playbook, Setting, choose};
 use windlass_runtime::target::Live;
-use windlass_runtime::values::{Leaf, Path, Schema, Typing, Values};
+use windlass_runtime::values::{Leaf, Path, Schema, Segment, Typing, Values};
 use windlass_runtime::{Error, Kind, Result, Runtime, yaml};
 
 use crate::args::{Cluster, ValuesFrom};
 use crate::failed::Failed;
 use crate::render::Sources;
+
+/// What stands for a value that is not to be seen.
+pub(crate) const HIDDEN: &str = "(secret)";
 
 /// A runtime with all primitives and the stock playbooks.
 pub(crate) fn runtime() -> Result<Runtime> {
@@ -82,16 +85,36 @@ impl Workspace {
     /// The values as they may be shown, by their paths.
     pub(crate) fn shown_values(&self) -> Vec<(Path, String)> {
         let shown = |leaf: Leaf<'_>| {
-            let value = leaf.value.map_or_else(|| "(secret)".to_owned(), |v| yaml::write(v).unwrap_or_default());
+            let value = leaf.value.map_or_else(|| HIDDEN.to_owned(), |v| yaml::write(v).unwrap_or_default());
             (leaf.path, value.trim_end().to_owned())
         };
         self.values.explain(self.schema.as_deref()).into_iter().map(shown).collect()
+    }
+
+    /// The merged values, but those that are not to be seen.
+    pub(crate) fn seen(&self) -> Json {
+        let mut values = self.values_json();
+        for leaf in self.values.explain(self.schema.as_deref()) {
+            if leaf.value.is_none()
+                && let Some(place) = place(&mut values, &leaf.path)
+            {
+                *place = HIDDEN.into();
+            }
+        }
+        values
     }
 
     /// The values that scripts read.
     pub(crate) fn values_json(&self) -> Json {
         self.values.to_json()
     }
+}
+
+fn place<'v>(values: &'v mut Json, path: &Path) -> Option<&'v mut Json> {
+    path.segments().iter().try_fold(values, |value, segment| match segment {
+        Segment::Key(key) => value.get_mut(key),
+        Segment::Index(index) => value.get_mut(index),
+    })
 }
 
 fn before(error: Error, sources: &Sources) -> Failed {

@@ -20,6 +20,9 @@ pub(crate) struct Repl {
     /// Refuse every change, until `:mode live`
     #[arg(long)]
     pub(crate) read_only: bool,
+    /// Answer the question of this key with yes, beforehand
+    #[arg(long, value_name = "KEY", value_delimiter = ',')]
+    pub(crate) yes_to: Vec<String>,
     /// Evaluate this and end, instead of reading lines; may be given several times
     #[arg(short, long = "command", value_name = "LINE", allow_hyphen_values = true)]
     pub(crate) commands: Vec<String>,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value as Json, json};
 use unicode_width::UnicodeWidthStr as _;
 use windlass_runtime::suggest::did_you_mean;
-use windlass_runtime::values::{Former, Path, Segment};
+use windlass_runtime::values::{Former, Path};
 use windlass_runtime::{Error, Kind, yaml};
 
 use crate::args::{DataFormat, Values as Arguments};
@@ -13,10 +13,8 @@ use crate::clean::{clean, line};
 use crate::exit;
 use crate::failed::Failed;
 use crate::io::Ui;
-use crate::workspace::{Workspace, shown_here};
+use crate::workspace::{HIDDEN, Workspace, shown_here};
 
-/// What stands for a value that is not to be seen.
-const HIDDEN: &str = "(secret)";
 /// How far to the right the layers begin, at most.
 const COLUMN: usize = 60;
 
@@ -28,7 +26,7 @@ pub(crate) fn run(arguments: &Arguments, ui: &Ui) -> Result<u8, Failed> {
     };
     match (arguments.explain, arguments.output) {
         (false, output) => {
-            let values = seen(&workspace);
+            let values = workspace.seen();
             let chosen = if only.segments().is_empty() { Some(&values) } else { only.find(&values) };
             let chosen = chosen.cloned().unwrap_or_default();
             match output {
@@ -59,26 +57,6 @@ fn path(text: &str, workspace: &Workspace) -> Result<Path, Error> {
     let hint = did_you_mean(text, known.iter().map(String::as_str));
     let hint = hint.unwrap_or_else(|| "without --only, all values are shown".to_owned());
     Err(Error::new(Kind::NotFound, format!("--only {text}: nothing stands there in the values")).hint(hint))
-}
-
-/// The merged values, but those that are not to be seen.
-fn seen(workspace: &Workspace) -> Json {
-    let mut values = workspace.values_json();
-    for leaf in workspace.values.explain(workspace.schema.as_deref()) {
-        if leaf.value.is_none()
-            && let Some(place) = place(&mut values, &leaf.path)
-        {
-            *place = HIDDEN.into();
-        }
-    }
-    values
-}
-
-fn place<'v>(values: &'v mut Json, path: &Path) -> Option<&'v mut Json> {
-    path.segments().iter().try_fold(values, |value, segment| match segment {
-        Segment::Key(key) => value.get_mut(key),
-        Segment::Index(index) => value.get_mut(index),
-    })
 }
 
 /// Each value in a line, and the layer that set it, over which others.

@@ -165,6 +165,14 @@ impl Screen {
         }
     }
 
+    /// Writes lines that stay; while something else has the terminal, they wait.
+    pub(crate) fn tell(&self, lines: &str) {
+        match self.paused.load(Ordering::Acquire) {
+            true => self.drawn().held.push_str(lines),
+            false => self.raw(lines),
+        }
+    }
+
     /// Writes a result in the place of the picture.
     pub(crate) fn result(&self, out: &Output, text: &str) {
         let mut drawn = self.drawn();

@@ -14,7 +14,7 @@ use windlass_runtime::report::StepStatus;
 use windlass_runtime::secret::MemoryVault;
 use windlass_runtime::session::HeldLock;
 use windlass_runtime::target;
-use windlass_runtime::{Error, Result as Tried, Session, SessionBuilder};
+use windlass_runtime::{Error, Place, Result as Tried, Session, SessionBuilder};
 use windlass_shadow::topology::Topology;
 
 use super::complete::Known;
@@ -42,8 +42,10 @@ pub(super) struct Book {
     failed: Option<Console>,
     /// The steps, where a playbook is open.
     pub(super) walk: Option<Walk>,
-    /// Why a playbook that is open has no steps.
+    /// Why a playbook that is open has no steps, or none that run.
     unready: Option<Error>,
+    /// Where it could not be read.
+    pub(super) broken_at: Option<Place>,
     /// What was named when it was opened.
     pub(super) what: Option<String>,
     rehearsal: bool,
@@ -68,7 +70,6 @@ impl Book {
             let broken = faults.sink(&target, desk.progress().screen());
             let builder = desk.runtime().session(target.clone()).sink(broken);
             let book = Self::on(desk, args, workspace, what, builder)?;
-            faults.check(book.walk.as_ref().map(Walk::steps).unwrap_or_default())?;
             return Ok(Self { faults: Some((faults, target)), ..book });
         }
         let target = workspace::target(&args.cluster, customer)?;
@@ -84,6 +85,7 @@ impl Book {
     ) -> Result<Self, Failed> {
         let access = if args.read_only { Access::read_only() } else { Access::full() };
         let builder = desk.ui().machine.given_to(builder).cancel(Cancel::root()).access(access);
+        let builder = args.yes_to.iter().fold(builder, SessionBuilder::yes_to);
         let builder = asking(builder.sink(desk.sink()), desk, workspace.as_ref());
         let builder = recorded(builder, desk, args.rehearse, workspace.as_ref());
         let within = Within(desk.clone());
@@ -95,6 +97,7 @@ impl Book {
             workspace,
             walk: None,
             unready: None,
+            broken_at: None,
             what: what.map(str::to_owned),
             rehearsal: args.rehearse,
             faults: None,
@@ -107,6 +110,17 @@ impl Book {
         Ok(book)
     }
 
+    /// Whether there are the steps at which something is to break.
+    ///
+    /// # Errors
+    /// Which of them is not there.
+    pub(super) fn check_faults(&self) -> Tried<()> {
+        match (&self.faults, &self.walk) {
+            (Some((faults, _)), Some(walk)) => faults.check(walk.steps()),
+            _ => Ok(()),
+        }
+    }
+
     /// Declares the steps. Where that fails, the rest is there all the same.
     fn prepare(&mut self, desk: &Desk) -> Tried<()> {
         let Some(workspace) = &self.workspace else { return self.session.begin_by_hand(BY_HAND) };
@@ -117,8 +131,12 @@ impl Book {
                 Ok(())
             }
             Err(error) => {
-                desk.say_error(&error);
-                self.unready = Some(error);
+                self.broken_at = error.place().cloned();
+                desk.report(&Failed::before(vec![error], desk.sources()));
+                self.unready = Some(
+                    Error::usage("the playbook could not be read, and has no steps")
+                        .hint("mend it (:edit), and :reload"),
+                );
                 self.session.begin_by_hand(BY_HAND)
             }
         }
@@ -134,9 +152,13 @@ impl Book {
         self.failed.as_mut().unwrap_or(&mut self.outside)
     }
 
-    /// Takes note of where the last step stands.
+    /// Takes note of where the last step stands. What was chosen outside of steps is meant there too.
     pub(super) fn step_ended(&mut self) {
         self.failed = self.walk.as_ref().and_then(Walk::take_failed);
+        if let Some(failed) = &mut self.failed {
+            // It is open already.
+            let _ = failed.use_from_here(self.outside.using().clone());
+        }
     }
 
     /// The steps.
@@ -147,19 +169,31 @@ impl Book {
         match (&mut self.walk, &self.unready) {
             (_, Some(error)) => Err(error.clone()),
             (Some(walk), None) => Ok(walk),
-            (None, None) => Err(Error::usage("no playbook is open").hint(":load NAME opens one, such as single-node")),
+            (None, None) => Err(none_open()),
+        }
+    }
+
+    /// The steps, even if they are not to be run as they were read.
+    ///
+    /// # Errors
+    /// Where no playbook is open, or it has no steps.
+    pub(super) fn walk_as_read(&self) -> Tried<&Walk> {
+        match (&self.walk, &self.unready) {
+            (Some(walk), _) => Ok(walk),
+            (None, Some(error)) => Err(error.clone()),
+            (None, None) => Err(none_open()),
         }
     }
 
     /// Reads the playbook and its values anew; what was done stays done.
     pub(super) fn reload(&mut self, desk: &Desk, args: &args::Repl) -> Result<(), Failed> {
         if self.workspace.is_none() {
-            return Err(Error::usage("no playbook is open").hint(":load NAME opens one, such as single-node").into());
+            return Err(none_open().into());
         }
         match Workspace::open(self.what.as_deref(), &args.what.values) {
             Ok(fresh) => self.take(desk, fresh),
             Err(failed) => {
-                self.unready = Some(stale());
+                self.is_stale(failed.errors.first());
                 Err(failed)
             }
         }
@@ -179,10 +213,10 @@ impl Book {
         });
         if let Err(error) = read {
             self.session.replace_values(Json::clone(&former));
-            self.unready = Some(stale());
+            self.is_stale(Some(&error));
             return Err(Failed::before(vec![error], desk.sources()));
         }
-        (self.unready, self.workspace) = (None, Some(fresh));
+        (self.unready, self.broken_at, self.workspace) = (None, None, Some(fresh));
         if !changed.is_empty() {
             desk.say(&format!("these values are new: {}\n", line(&changed.join(", "))));
         }
@@ -192,6 +226,16 @@ impl Book {
         self.say_value_problems(desk);
         desk.knows(self.known());
         Ok(())
+    }
+
+    /// Takes note that what is open is not what is in the files: nothing runs by scripts of which a person thinks that they are
+    /// mended.
+    fn is_stale(&mut self, why: Option<&Error>) {
+        self.broken_at = why.and_then(Error::place).cloned();
+        self.unready = Some(
+            Error::usage("the playbook could not be read anew, and what was read before is not run")
+                .hint("mend it (:edit), and :reload"),
+        );
     }
 
     /// Whether what is open has no steps, because it could not be read.
@@ -207,6 +251,11 @@ impl Book {
         let fresh = Workspace::open(self.what.as_deref(), &args.what.values)?;
         let problems: Vec<Error> = fresh.value_problems().into_iter().filter(|p| !desk.knows_problem(p)).collect();
         if problems.is_empty() { self.take(desk, fresh) } else { Err(Failed::before(problems, fresh.sources.clone())) }
+    }
+
+    /// What was wrong with the values of what is open is known again.
+    pub(super) fn recalls_problems(&self, desk: &Desk) {
+        desk.knows_problems(self.workspace.as_ref().map(Workspace::value_problems).unwrap_or_default());
     }
 
     /// Says what is wrong with the values: it is wrong where they are read, too.
@@ -263,6 +312,7 @@ impl Book {
             hosts: hosts.map(|host| (host.name.clone(), about(host))).collect(),
             clusters: self.session.target().cluster_names(),
             schema: self.workspace.as_ref().and_then(|workspace| workspace.schema.clone()),
+            values: self.workspace.as_ref().map(Workspace::seen).unwrap_or_default(),
         }
     }
 
@@ -317,10 +367,8 @@ impl Book {
     }
 }
 
-/// Nothing runs by scripts of which a person thinks that they are mended.
-fn stale() -> Error {
-    Error::usage("the playbook could not be read anew, and what was read before is not run")
-        .hint("mend it, and :reload")
+fn none_open() -> Error {
+    Error::usage("no playbook is open").hint(":load NAME opens one, such as single-node")
 }
 
 fn simulated(workspace: Option<&Workspace>, fail: &[String]) -> Tried<(target::Shadow, Faults)> {

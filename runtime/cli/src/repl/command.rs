@@ -9,7 +9,7 @@ use windlass_runtime::{Error, Result};
 
 use super::form::Form;
 
-pub(super) use refused::{shape, unknown, usage};
+pub(super) use refused::{meant, shape, unknown, usage};
 
 /// A line that begins with a colon.
 #[derive(Debug, Parser)]
@@ -322,7 +322,7 @@ impl Command {
             _ => {}
         }
         let (line, form) = Form::split(line);
-        let mut words = shlex::split(line).ok_or_else(|| Error::usage("a quote is not closed"))?;
+        let mut words = words(line).ok_or_else(|| Error::usage("a quote is not closed"))?;
         let Some(first) = words.first().cloned() else { return Ok(Self::Help { about: Vec::new() }) };
         if let Some(form) = form.word() {
             if !refused::meant(&all, &first).is_some_and(has_output) {
@@ -341,6 +341,16 @@ impl Command {
 /// Whether one can choose how a command shows what it finds.
 pub(super) fn has_output(command: &clap::Command) -> bool {
     command.get_arguments().any(|arg| arg.get_long() == Some("output"))
+}
+
+/// Whether what was typed as a command's name means this one.
+pub(super) fn is(name: &str, typed: &str) -> bool {
+    refused::meant(&all(), typed).is_some_and(|command| command.get_name() == name)
+}
+
+/// The words of a line, as a shell parts them; nothing where a quote is not closed.
+pub(super) fn words(line: &str) -> Option<Vec<String>> {
+    shlex::split(line)
 }
 
 /// Whether there is a command of this name.

@@ -17,8 +17,10 @@ use super::interrupt::Interrupt;
 use super::lines::Lines;
 use super::presence::Presence;
 use super::prompt::Standing;
+use super::set;
 use super::stops::Stops;
 use crate::args;
+use crate::clean::line;
 use crate::io::Ui;
 use crate::progress::Progress;
 use crate::render::Sources;
@@ -55,10 +57,14 @@ pub(super) struct Desk {
     inputs: Mutex<Vec<Input>>,
     outcomes: Mutex<Vec<OutcomeItem>>,
     timing: AtomicBool,
+    /// Whether what lines print is their result.
+    follows: AtomicBool,
     /// The error that was said last.
     said: Mutex<Option<String>>,
     /// Where one stands outside of steps.
     standing: Mutex<Standing>,
+    /// What `:use` had chosen there.
+    using: Mutex<Using>,
     /// The steps, as they were when the one began in which one is.
     steps: Mutex<String>,
     /// What was said last of how one can go on.
@@ -102,8 +108,10 @@ impl Desk {
             inputs: Mutex::default(),
             outcomes: Mutex::default(),
             timing: AtomicBool::new(false),
+            follows: AtomicBool::new(false),
             said: Mutex::default(),
             standing: Mutex::default(),
+            using: Mutex::default(),
             steps: Mutex::default(),
             ways: Mutex::default(),
             leaving: AtomicBool::new(false),
@@ -161,6 +169,11 @@ impl Desk {
         lock(&self.standing).clone()
     }
 
+    /// What `:use` had chosen outside of steps.
+    pub(super) fn using(&self) -> Using {
+        lock(&self.using).clone()
+    }
+
     /// The steps, as they were when the one began in which one is.
     pub(super) fn steps(&self) -> MutexGuard<'_, String> {
         lock(&self.steps)
@@ -173,7 +186,7 @@ impl Desk {
 
     /// Whether no further line is read.
     pub(super) fn is_leaving(&self) -> bool {
-        self.leaving.load(Ordering::Acquire)
+        self.leaving.load(Ordering::Acquire) || self.interrupt.ended().is_some()
     }
 
     /// Whether a person types.
@@ -198,11 +211,19 @@ impl Desk {
             if let What::Outcome { outcome } = &event.what {
                 lock(&desk.outcomes).push(outcome.clone());
             }
+            if let (What::Log { text, .. }, true) = (&event.what, desk.follows.load(Ordering::Acquire)) {
+                return desk.out(&format!("{}\n", line(text)));
+            }
             // What failed is shown where one can do something about it, and not again at the end.
             if !matches!(event.what, What::RunStarted { .. } | What::RunEnded { .. }) {
                 show(event);
             }
         }
+    }
+
+    /// Lets what lines print be their result, or not any more: they follow something.
+    pub(super) fn follows(&self, follows: bool) {
+        self.follows.store(follows, Ordering::Release);
     }
 
     /// Lets nothing be changed any more where somebody else has the lock.
@@ -228,15 +249,12 @@ impl Desk {
     pub(super) fn done(&self, console: &Console, text: &str, ok: bool) {
         let (step, needs_step) = (console.step().map(str::to_owned), console.names_own(text));
         let masked = console.session().mask(text.trim());
+        let masked = set::without_secrets(&masked, self.known().schema.as_deref()).unwrap_or(masked);
         let is_secret = masked != text.trim();
         let using = console.using().clone();
         lock(&self.inputs).push(Input { text: masked, is_secret, ok, step, needs_step, using });
-        self.keep_in_history(console.session());
-    }
-
-    fn keep_in_history(&self, session: &Session) {
         if let Some(Lines::Terminal(editor)) = lock(&self.lines).first() {
-            editor.keep(session);
+            editor.keep(|line| !is_secret && console.session().mask(line) == line);
         }
     }
 

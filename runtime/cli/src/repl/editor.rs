@@ -10,7 +10,7 @@ use reedline::{
     ValidationResult, Validator, Vi, default_emacs_keybindings, default_vi_insert_keybindings,
     default_vi_normal_keybindings, default_vi_visual_keybindings,
 };
-use windlass_runtime::{Error, Kind, Result, Runtime, Session};
+use windlass_runtime::{Error, Kind, Result, Runtime};
 
 use super::complete::{Completion, Picture, Search, Seen};
 use super::highlight::Rhai;
@@ -58,13 +58,15 @@ impl Editor {
             .with_quick_completions(true)
             .with_partial_completions(true)
             .with_highlighter(Box::new(Rhai { runtime: runtime.clone(), coloured }))
-            .with_hinter(Box::new(DefaultHinter::default().with_style(nu_ansi_term::Color::DarkGray.normal())))
             .with_ansi_colors(coloured)
             .with_edit_mode(edit_mode(keys))
             .with_transient_prompt(Box::new(Shown::past()))
             .with_external_printer(printer)
             .with_break_signal(leave)
             .use_bracketed_paste(true);
+        // Without colours, a hint would look like what was typed.
+        let hinter = DefaultHinter::default().with_style(nu_ansi_term::Color::DarkGray.normal());
+        let reedline = if coloured { reedline.with_hinter(Box::new(hinter)) } else { reedline };
         Self { reedline, history, seen, printer: sender, style: ui.out_style }
     }
 
@@ -84,8 +86,8 @@ impl Editor {
     }
 
     /// Keeps the line that was read last in the history, if it may be kept.
-    pub(super) fn keep(&self, session: &Session) {
-        self.history.keep(session);
+    pub(super) fn keep(&self, may_be_kept: impl Fn(&str) -> bool) {
+        self.history.keep(may_be_kept);
     }
 
     /// Where others write while a line is edited.

@@ -10,7 +10,6 @@ use reedline::{
     FileBackedHistory, History, HistoryItem, HistoryItemId, HistorySessionId, Result, SearchDirection, SearchQuery,
     SqliteBackedHistory,
 };
-use windlass_runtime::Session;
 use windlass_runtime::state_folder::{UserFolders, create_private};
 
 /// A history that keeps a line when it is known to hold no secret: after it was evaluated. Clones are the same history.
@@ -68,10 +67,10 @@ impl Discreet {
         lines.filter(|line| seen.insert(line.clone())).collect()
     }
 
-    /// Keeps the line that was read last, if it holds nothing that the session knows to be secret.
-    pub(super) fn keep(&self, session: &Session) {
+    /// Keeps the line that was read last, if it may be kept.
+    pub(super) fn keep(&self, may_be_kept: impl Fn(&str) -> bool) {
         let Some(item) = lock(&self.pending).pop() else { return };
-        if !item.command_line.starts_with(' ') && session.mask(&item.command_line) == item.command_line {
+        if !item.command_line.starts_with(' ') && may_be_kept(&item.command_line) {
             // Without a history that can be written, one goes on without it.
             let _ = lock(&self.kept).save(item);
             *lock(&self.lines) = None;

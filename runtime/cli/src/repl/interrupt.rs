@@ -31,6 +31,10 @@ struct Inner {
     leave_editor: Arc<AtomicBool>,
 }
 
+fn by_ctrl_c() -> Error {
+    Error::new(Kind::Cancelled, "stopped by Ctrl-C")
+}
+
 /// While it lives, Ctrl-C stops this.
 pub(super) struct Running<'a>(&'a Interrupt);
 
@@ -54,9 +58,12 @@ impl Interrupt {
         self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets Ctrl-C stop this.
+    /// Lets Ctrl-C stop this, and has it stopped where Ctrl-C was pressed since a line was read.
     pub(super) fn stops(&self, cancel: &Cancel) -> Running<'_> {
         self.running().push(Some(cancel.clone()));
+        if self.0.pressed.load(Ordering::Acquire) {
+            cancel.stop(by_ctrl_c());
+        }
         Running(self)
     }
 
@@ -106,7 +113,7 @@ impl Interrupt {
         self.tell();
         let running = self.running();
         let Some(Some(cancel)) = running.last() else { return false };
-        cancel.stop(Error::new(Kind::Cancelled, "stopped by Ctrl-C"));
+        cancel.stop(by_ctrl_c());
         !self.0.quiet.load(Ordering::Acquire)
     }
 

@@ -15,6 +15,7 @@ mod lines;
 mod outside;
 mod presence;
 mod prompt;
+mod set;
 mod show;
 mod stops;
 mod typed;

@@ -38,6 +38,7 @@ impl Repl {
     pub(super) fn open(args: &args::Repl, ui: &Ui) -> Result<Self, Failed> {
         let desk = Desk::new(args, ui)?;
         let book = Book::open(&desk, args, args.what.what.as_deref())?;
+        book.check_faults()?;
         Ok(Self { args: args.clone(), desk, book })
     }
 
@@ -93,6 +94,9 @@ impl Repl {
             Ok(book) if !book.is_unready() => {
                 std::mem::replace(&mut self.book, book).end();
                 self.book.greet(&self.desk);
+                if let Err(error) = self.book.check_faults() {
+                    self.desk.say_prose(&format!("{} {error}", self.desk.ui().err_style.yellow("warning:")));
+                }
                 return Ok(());
             }
             Ok(book) => {
@@ -104,6 +108,7 @@ impl Repl {
         // What is open stays open.
         self.desk.looks_after_nothing();
         self.desk.looks_after(&self.book.session, None);
+        self.book.recalls_problems(&self.desk);
         Err(failed)
     }
 
@@ -123,7 +128,7 @@ impl Repl {
 
     fn obey(&mut self, command: Command) -> Result<(), Failed> {
         if let Some(done) = command.look(&self.desk, self.book.console_mut()) {
-            done?;
+            done.map_err(|error| Failed::of_line(error, self.desk.sources()))?;
             if let Command::Mode { mode: Some(Changes::ReadOnly) } = command {
                 self.book.gives_locks_back(&self.desk);
             }
@@ -177,7 +182,10 @@ impl Repl {
     /// Goes through steps, and takes note of where that ended.
     fn walking(&mut self, go: impl FnOnce(&Desk, &mut Walk) -> Result<(), Failed>) -> Result<(), Failed> {
         let result = go(&self.desk, self.book.walk()?);
-        self.book.step_ended();
+        // What was refused before anything ran has errors that are not told yet.
+        if !result.as_ref().is_err_and(|failed| !failed.errors.is_empty()) {
+            self.book.step_ended();
+        }
         result?;
         if self.desk.stops().says_next {
             upcoming::say(&self.desk, &mut self.book)?;

@@ -44,13 +44,13 @@ impl Presence {
                     WatchEvent::Disconnected(why) => {
                         if !lost.swap(true, Ordering::AcqRel) {
                             let said = format!("cluster {} is lost: {}", line(cluster.name()), line(&why));
-                            screen.raw(&format!("{}; it is looked for\n", style.bold_red(said)));
+                            screen.tell(&format!("{}; it is looked for\n", style.bold_red(said)));
                         }
                     }
                     _ => {
                         if lost.swap(false, Ordering::AcqRel) {
                             let said = format!("cluster {} is back", line(cluster.name()));
-                            screen.raw(&format!("{}\n", style.green(said)));
+                            screen.tell(&format!("{}\n", style.green(said)));
                         }
                     }
                 }

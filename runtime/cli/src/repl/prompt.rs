@@ -36,13 +36,16 @@ pub(super) enum Mode {
     ReadOnly,
     /// Nothing is for real.
     Rehearsal,
+    /// Nothing is for real, and nothing may be changed.
+    RehearsalReadOnly,
 }
 
 impl Mode {
     /// What may be changed in a session.
     pub(super) fn of(session: &Session) -> Self {
         match (session.target().simulation().is_some(), session.access().may_change()) {
-            (true, _) => Self::Rehearsal,
+            (true, true) => Self::Rehearsal,
+            (true, false) => Self::RehearsalReadOnly,
             (false, true) => Self::Live,
             (false, false) => Self::ReadOnly,
         }
@@ -64,6 +67,7 @@ impl Standing {
             Mode::Live => style.bold_red("live"),
             Mode::ReadOnly => style.green("read-only"),
             Mode::Rehearsal => style.cyan("rehearsal"),
+            Mode::RehearsalReadOnly => style.cyan("rehearsal read-only"),
         };
         let customer = self.customer.iter().map(|customer| style.bold(line(customer)));
         let cluster = match &self.namespace {

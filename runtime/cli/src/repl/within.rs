@@ -96,6 +96,7 @@ impl Within {
     fn until_answered(&self, held: Held, console: &mut Console) -> Result<Answer> {
         let desk = &self.0;
         let outside = desk.standing();
+        console.use_from_here(desk.using())?;
         // What Ctrl-C is pressed for at this prompt, in a pager for example, is not the step.
         let _resting = desk.interrupt().rests();
         desk.say_ways(held.ways());
@@ -111,13 +112,19 @@ impl Within {
                 goes_on: true,
                 ..outside.clone()
             };
-            let typed = match desk.read(&standing, console)? {
-                Line::Text(text) => text,
-                Line::Dropped => continue,
-                Line::End if desk.is_terminal() => return Ok(Answer::Stop),
+            let typed = match desk.read(&standing, console) {
+                Ok(Line::Text(text)) => text,
+                Ok(Line::Dropped) => continue,
+                // A person has gone, or what was to come is not wanted any more.
+                Ok(Line::End) if desk.is_terminal() || desk.is_leaving() => return Ok(Answer::Stop),
                 // Without anybody to ask, it goes on as without a prompt.
-                Line::End if held == Held::Failure => return Ok(Answer::Fail),
-                Line::End => return Ok(Answer::GoOn(Pace::Run)),
+                Ok(Line::End) if held == Held::Failure => return Ok(Answer::Fail),
+                Ok(Line::End) => return Ok(Answer::GoOn(Pace::Run)),
+                Err(error) if error.kind() == Kind::Malformed => {
+                    desk.report(&error.into());
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
             let typed = typed.trim();
             match typed.strip_prefix(':').map(Command::read) {
@@ -133,7 +140,7 @@ impl Within {
                     match answer {
                         Ok(Some(answer)) => return Ok(answer),
                         Ok(None) => {}
-                        Err(error) => desk.report(&Failed::while_running(error, desk.sources())),
+                        Err(error) => desk.report(&Failed::of_line(error, desk.sources())),
                     }
                 }
                 Some(Err(error)) => {

@@ -27,7 +27,7 @@ pub(super) fn run(kept: &Kept, ui: &Ui) -> Result<(), super::Failed> {
         ));
     }
     loop {
-        let ended = editor::open(&place, None).map_err(unchanged)?;
+        let ended = draft.open().map_err(unchanged)?;
         let text = draft.read();
         let same = text.as_ref().is_ok_and(|text| **text == *start);
         let wrong = match &text {

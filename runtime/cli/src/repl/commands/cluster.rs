@@ -107,10 +107,16 @@ fn of_events(place: &Place, all: bool) -> Json {
 /// Calls a function that follows something, and tells it each time, until Ctrl-C: this is how it ends.
 fn followed(desk: &Desk, console: &mut Console, call: &str, tell: &str) -> Result<()> {
     desk.interrupt().is_left_by_it(true);
+    desk.follows(true);
     let followed = desk.value_of(console, &format!("{}, {tell})", call.strip_suffix(')').unwrap_or(call)));
+    desk.follows(false);
     desk.interrupt().is_left_by_it(false);
     match followed {
-        Err(error) if error.kind() == Kind::Cancelled => Ok(()),
+        Err(error) if error.kind() == Kind::Cancelled => {
+            // Ctrl-C was for this, and not for the lines that come.
+            desk.interrupt().was_pressed();
+            Ok(())
+        }
         followed => followed.map(|_| ()),
     }
 }

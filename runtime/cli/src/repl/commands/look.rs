@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value as Json;
 use windlass_runtime::change::{Op, OutcomeItem};
 use windlass_runtime::playbook::{Console, Using};
 use windlass_runtime::values::Path;
@@ -31,14 +30,14 @@ pub(super) fn variables(desk: &Desk, console: &Console) -> Result<()> {
     show::paged(desk, &text)
 }
 
-/// Shows the values, or one of them.
+/// Shows the values, or one of them, but those that are not to be seen.
 pub(super) fn values(desk: &Desk, session: &Session, path: Option<&str>, form: Form) -> Result<()> {
-    let values = session.values();
+    let values = &desk.known().values;
     let found = match path {
-        None => Json::clone(&values),
+        None => values.clone(),
         Some(path) => {
             let path = Path::parse(path)?;
-            path.find(&values).cloned().ok_or_else(|| Error::usage(format!("there is no value {path}")))?
+            path.find(values).cloned().ok_or_else(|| Error::usage(format!("there is no value {path}")))?
         }
     };
     show::value(desk, session, Value::from(found), form)
@@ -97,6 +96,7 @@ pub(super) fn mode(desk: &Desk, session: &Session, mode: Option<Changes>) -> Res
         Mode::Live => "live: what is changed is changed",
         Mode::ReadOnly => "read-only: nothing may be changed",
         Mode::Rehearsal => "rehearsal: nothing is for real",
+        Mode::RehearsalReadOnly => "rehearsal, read-only: nothing is for real, and nothing may be changed",
     };
     desk.say(&format!("{word}\n"));
     Ok(())

@@ -4,7 +4,7 @@ use clap::{Arg, ArgAction, Command};
 
 use super::Item;
 use super::beside::Beside;
-use crate::repl::command::has_output;
+use crate::repl::command::{has_output, meant};
 
 /// Where the cursor is in the line of a command.
 #[derive(Debug)]
@@ -41,7 +41,7 @@ impl<'a> Typed<'a> {
         let Some(name) = words.next() else {
             return Some(Self { start, word, sort: Sort::Command, beside: Beside::default() });
         };
-        let command = find(all, name)?;
+        let command = meant(all, name)?;
         // The last one may be given several times.
         let last = command.get_positionals().last().filter(|arg| matches!(arg.get_action(), ArgAction::Append));
         let mut positionals = command.get_positionals().chain(last.into_iter().cycle());
@@ -85,15 +85,6 @@ fn expression<'a>(line: &'a str, name: &str) -> Option<Typed<'a>> {
 
 fn is_expression(arg: &Arg) -> bool {
     arg.get_id() == "expression"
-}
-
-/// The command that is meant, by a name of its own or its beginning.
-fn find<'a>(all: &'a Command, name: &str) -> Option<&'a Command> {
-    let is_it = |command: &&Command| command.get_name() == name || command.get_all_aliases().any(|alias| alias == name);
-    all.get_subcommands().find(is_it).or_else(|| {
-        let mut begin = all.get_subcommands().filter(|command| command.get_name().starts_with(name));
-        begin.next().filter(|_| begin.next().is_none())
-    })
 }
 
 fn flag<'a>(command: &'a Command, given: &str) -> Option<&'a Arg> {

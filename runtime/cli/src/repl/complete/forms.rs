@@ -20,7 +20,7 @@ pub(super) fn at_end(text: &str, place: &Place<'_>) -> Option<Answer> {
 
 /// The forms.
 pub(super) fn all() -> Vec<Item> {
-    let forms = Form::value_variants().iter().filter_map(|form| form.to_possible_value());
+    let forms = Form::value_variants().iter().filter_map(Form::to_possible_value);
     let about = |form: &PossibleValue| form.get_help().map(ToString::to_string).unwrap_or_default();
     forms.map(|form| Item::new(form.get_name().to_owned(), about(&form))).collect()
 }

@@ -332,6 +332,7 @@ mod testing {
             values: Shape::of(&json!({ "fqdn": "example.com", "storage": { "engine": "local" } })),
             state: Shape::of(&json!({ "nodes": 3 })),
             known: Arc::new(Known {
+                values: json!({}),
                 steps: steps.map(|(key, title)| (key.to_owned(), title.to_owned())).to_vec(),
                 hosts: vec![("worker-1".to_owned(), "agent".to_owned())],
                 clusters: vec!["dr".to_owned()],

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use serde_json::Value as Json;
 use windlass_runtime::Session;
 use windlass_runtime::playbook::{Console, Shape, Using};
 use windlass_runtime::values::Schema;
@@ -17,6 +18,8 @@ pub(in crate::repl) struct Known {
     pub(in crate::repl) clusters: Vec<String>,
     /// What the values are.
     pub(in crate::repl) schema: Option<Arc<Schema>>,
+    /// The values, but those that are not to be seen.
+    pub(in crate::repl) values: Json,
 }
 
 /// What there is when a line is begun.

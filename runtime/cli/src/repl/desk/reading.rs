@@ -32,6 +32,7 @@ impl Desk {
     /// The next line outside of steps.
     pub(in crate::repl) fn read_outside(&self, standing: &Standing, console: &Console) -> Result<Line> {
         lock(&self.standing).clone_from(standing);
+        lock(&self.using).clone_from(console.using());
         self.read(standing, console)
     }
 
@@ -49,18 +50,17 @@ impl Desk {
     pub(in crate::repl) fn read(&self, standing: &Standing, console: &Console) -> Result<Line> {
         let screen = self.progress.screen();
         let mut lines = lock(&self.lines);
-        let is_over = || self.interrupt.ended().is_some() || self.is_leaving();
         // Ctrl-C stops what was to come as well, but for what a person types.
         if self.interrupt.was_pressed() {
             if self.is_person {
                 lines.truncate(1);
             } else {
                 lock(&self.failed).get_or_insert(crate::exit::CANCELLED);
-                return Ok(Line::End);
+                self.leave();
             }
         }
         loop {
-            let Some(from) = lines.last_mut().filter(|_| !is_over()) else {
+            let Some(from) = lines.last_mut().filter(|_| !self.is_leaving()) else {
                 return Ok(Line::End);
             };
             let line = match from {
@@ -72,7 +72,7 @@ impl Desk {
                         let _ = printer.try_send(text.trim_end_matches('\n').to_owned());
                     });
                     match from.next(standing, &self.runtime) {
-                        Err(_) if is_over() => Line::End,
+                        Err(_) if self.is_leaving() => Line::End,
                         line => line?,
                     }
                 }

@@ -1,6 +1,7 @@
 //! Scripts and lines in a person's editor.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::process::ExitStatus;
 
 use windlass_runtime::playbook::Walk;
 use windlass_runtime::{Error, Kind, Result};
@@ -17,24 +18,28 @@ impl Repl {
     pub(super) fn edit(&mut self, step: Option<&str>) -> std::result::Result<(), Failed> {
         if self.book.workspace.is_none() && step.is_none() {
             let draft = Draft::new("line.rhai", "")?;
-            opened(&self.desk, &draft.path(), None)?;
+            opened(&self.desk, || draft.open())?;
             let text = draft.read()?;
             return match text.trim() {
                 "" => Ok(()),
                 text => evaluate(&self.desk, self.book.console_mut(), text),
             };
         }
-        let (file, line_number) = script_of(self.book.walk()?, step)?;
-        opened(&self.desk, &file, Some(line_number))?;
+        let (file, line_number) = match &self.book.broken_at {
+            // There it was not to be read.
+            Some(place) if step.is_none() => (file_of(&place.source, "the playbook")?, place.line),
+            _ => script_of(self.book.walk_as_read()?, step)?,
+        };
+        opened(&self.desk, || editor::open(&file, Some(line_number)))?;
         self.book.reload(&self.desk, &self.args)?;
         Ok(())
     }
 }
 
-fn opened(desk: &Desk, file: &Path, line: Option<usize>) -> Result<()> {
+fn opened(desk: &Desk, open: impl FnOnce() -> Result<ExitStatus>) -> Result<()> {
     let screen = desk.progress().screen();
     let _quiet = screen.pause();
-    let ended = editor::open(file, line)?;
+    let ended = open()?;
     if ended.success() { Ok(()) } else { Err(editor::failed(ended)) }
 }
 
@@ -47,18 +52,24 @@ fn script_of(walk: &Walk, key: Option<&str>) -> Result<(PathBuf, usize)> {
     };
     let step = walk.steps().get(index).ok_or_else(steps::over)?;
     let source = &step.place.source;
+    let file = file_of(source, &format!("step \"{}\"", step.key))?;
+    let failed = walk.report(&step.key).and_then(|report| report.error.as_ref()).map(Shown::of_json);
+    let failed = failed.and_then(|error| error.place).filter(|place| place.source == *source);
+    Ok((file, failed.map_or(step.place.line, |place| place.line)))
+}
+
+/// The file of a script, in which this stands.
+fn file_of(source: &str, what: &str) -> Result<PathBuf> {
     if source.starts_with("stock:") {
-        let text = format!("step \"{}\" stands in {source}, which is built into windlass", step.key);
+        let text = format!("{what} stands in {source}, which is built into windlass");
         return Err(Error::usage(text).hint(
             "`windlass new` makes a customer folder for it, whose hooks.rhai changes steps, puts others in their place or before and after them",
         ));
     }
     let file = PathBuf::from(source);
-    let failed = walk.report(&step.key).and_then(|report| report.error.as_ref()).map(Shown::of_json);
-    let failed = failed.and_then(|error| error.place).filter(|place| place.source == *source);
-    match file.is_file() {
-        true => Ok((file, failed.map_or(step.place.line, |place| place.line))),
-        false => Err(Error::new(Kind::NotFound, format!("step \"{}\" stands in {source}, which is no file", step.key))
-            .hint(":reload reads the playbook from where it is now")),
+    if file.is_file() {
+        return Ok(file);
     }
+    Err(Error::new(Kind::NotFound, format!("{what} stands in {source}, which is no file"))
+        .hint(":reload reads the playbook from where it is now"))
 }

@@ -166,7 +166,9 @@ fn ended(desk: &Desk, session: &Session, report: &StepReport, is_over: bool) -> 
         desk.without_lock(session, Kind::Locked);
     }
     let error = report.error.as_ref().map(Shown::of_json);
-    let is_new = |error: &Shown| report.status != StepStatus::Cancelled && !desk.has_said(&error.message);
+    // Who has stopped it knows why.
+    let is_known = |error: &Shown| report.status == StepStatus::Cancelled && error.hint.is_none();
+    let is_new = |error: &Shown| !is_known(error) && !desk.has_said(&error.message);
     if let Some(error) = error.filter(is_new) {
         desk.say_shown(error, &desk.sources());
     }
