@@ -7,7 +7,7 @@ use std::io::Read as _;
 use std::os::fd::AsFd as _;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcsetattr};
 use windlass_runtime::playbook::Upcoming;
 use windlass_runtime::secret::Prompter as SecretPrompter;
 use windlass_runtime::session::{AfterFailure, BeforeStep, Breakpoint, Prompter};
@@ -54,7 +54,8 @@ impl Terminal {
         let screen = self.progress.screen();
         let _quiet = screen.pause();
         let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty").map_err(unreadable)?;
-        // Before the question: hiding drops what was typed ahead, and an answer to the question is none of that.
+        // What was typed ahead is no answer to the question.
+        tcflush(&terminal, QueueSelector::IFlush).map_err(|error| unreadable(error.into()))?;
         let _hidden = if hidden { Some(Hidden::begin(&terminal).map_err(unreadable)?) } else { None };
         screen.raw(question);
         let answer = self.read(terminal);

@@ -189,7 +189,7 @@ fn a_plan_shows_what_would_change_and_changes_nothing() {
     let held = ":step\n:plan cluster::config_map(\"mid\", #{ namespace: \"default\", data: #{} })\n:plan\n:stop\ncluster::list(\"ConfigMap\", #{ namespace: \"default\" }).len()\n";
     let said = person.types(&["p.rhai", "--rehearse"], held);
     assert!(said.out.ends_with("\n1\n"), "{}{}", said.out, said.err);
-    said.says(&["it would change 1 of 1", ":plan cannot be had at a statement"]);
+    said.says(&["it would change 1 of 1", ":plan does not work at a statement"]);
 }
 
 #[test]
@@ -483,9 +483,9 @@ fn values_that_the_schema_refuses_are_not_taken() {
 #[test]
 fn who_knows_other_tools_is_understood() {
     let person = Person::new();
-    let lines = ":get no\n:get node node-1 -n default\n:get pods\n:ns x\n:use shop\nkubectl get pods\nsteps now\n:use namespace nowhere\n:pods\nls\n";
+    let lines = ":get no\n:get node node-1 -n default\n:get pods\n:ns x\n:use shop\nkubectl get pods\nsteps now\n:use namespace nowhere\n:pods\nls\nnothing\n";
     let said = person.types(&["--rehearse"], lines).ends(2);
-    assert!(said.out.starts_with("NAME    STATUS  VERSION\nnode-1"), "{}", said.out);
+    assert!(said.out.starts_with("NAME    STATUS  VERSION  AGE\nnode-1"), "{}", said.out);
     said.says(&[
         "nothing of the kind pods in the context's namespace; -A lists",
         ":use namespace NAME",

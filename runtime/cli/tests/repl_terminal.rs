@@ -533,9 +533,9 @@ fn long_output_goes_through_the_pager() {
     repl.line(":next");
     repl.line(":next");
     repl.begins("let many = []; for n in 0..50 { many.push(n); } many");
-    repl.until("the pager", |screen| last(screen) == ":");
+    repl.until("the pager", |screen| last(screen).starts_with("more below"));
     repl.resize(100, 20);
-    repl.until("the pager", |screen| last(screen) == ":" && screen.lines().count() == 20);
+    repl.until("the pager", |screen| last(screen).starts_with("more below") && screen.lines().count() == 20);
     std::thread::sleep(std::time::Duration::from_millis(500));
     assert!(!repl.screen().contains("Deploy the web server"), "{}", repl.screen());
     repl.key("q");
@@ -626,7 +626,7 @@ fn ctrl_c_ends_a_question_and_not_what_is_held_up() {
     assert!(last(&repl.screen()).ends_with("failed »"), "{}", repl.screen());
     // In a pager, Ctrl-C is for the pager.
     repl.begins("let many = []; for n in 0..100 { many.push(#{ n: n }); } many");
-    repl.until("the pager", |screen| last(screen) == ":");
+    repl.until("the pager", |screen| last(screen).starts_with("more below"));
     repl.key("C-c");
     repl.key("q");
     let screen = repl.asked();
@@ -746,5 +746,46 @@ fn a_lost_cluster_is_said_above_the_line_and_in_the_prompt_and_found_again() {
     repl.line("half");
     let screen = repl.screen();
     assert!(screen.contains("> half\n11\n") && !last(&screen).contains("lost"), "{screen}");
+    assert_eq!(repl.leaves(), 0);
+}
+
+#[test]
+fn what_is_typed_ahead_is_read_but_not_where_something_has_failed() {
+    let person = Person::on_a_cluster();
+    std::fs::write(person.path("p.rhai"), "step(\"a\", || { sleep(\"2s\"); cluster::get(\"Pod/none\"); });\n").unwrap();
+    let Some(repl) = person.sits(&["p.rhai"]) else { return };
+    repl.begins("sleep(\"2s\");");
+    for line in ["100 + 1", "100 +", "2", "let three = 103;", "three"] {
+        repl.text(line);
+        repl.key("Enter");
+    }
+    let screen = repl.sees("> three\n103\n");
+    assert!(screen.contains("> 100 + 1\n101\n") && screen.contains("> 100 +\n2\n102\n"), "{screen}");
+    repl.asked();
+    repl.begins(":next");
+    repl.text("200 + 1");
+    repl.key("Enter");
+    let screen = repl.sees("dropped: typed ahead, and not for here: 200 + 1");
+    assert!(!screen.contains("201"), "{screen}");
+    repl.asked();
+    repl.line(":fail");
+    assert!(repl.line("let n = 1; n + 300").contains("301"));
+    repl.key("Up");
+    repl.key("Up");
+    repl.key("Up");
+    repl.sees("> three");
+    repl.key("C-c");
+    assert_eq!(repl.leaves(), 0);
+}
+
+#[test]
+fn commands_that_are_pasted_are_read_one_after_the_other() {
+    let person = Person::new();
+    let Some(repl) = person.sits(&["shop", "--rehearse"]) else { return };
+    repl.paste(":mode\nlet n = 20;\nlet more = || {\n  n + 1\n};\nn + 2\n:vars");
+    repl.key("Enter");
+    let screen = repl.sees("> :vars\n");
+    assert!(screen.contains("> n + 2\n22\n") && screen.contains("rehearsal: nothing"), "{screen}");
+    repl.asked();
     assert_eq!(repl.leaves(), 0);
 }

@@ -9,7 +9,7 @@ use windlass_runtime::{Error, Result};
 
 use super::form::Form;
 
-pub(super) use refused::{meant, shape, unknown, usage};
+pub(super) use refused::{habit, meant, shape, unknown, usage};
 
 /// A line that begins with a colon.
 #[derive(Debug, Parser)]
@@ -67,7 +67,7 @@ pub(super) enum Command {
         #[arg(long)]
         off: bool,
     },
-    /// Leave out the next step, or this one
+    /// Leave out the next step, or the one of this key
     Skip {
         /// A step's key
         step: Option<String>,
@@ -94,7 +94,7 @@ pub(super) enum Command {
     Break {
         /// A step's key, FILE:LINE, `failure` or `changes`
         at: Option<String>,
-        /// Do not stop there any more
+        /// Do not stop there any more; without AT, nowhere
         #[arg(long)]
         off: bool,
     },
@@ -169,6 +169,9 @@ pub(super) enum Command {
         /// And those that are written from here on, until Ctrl-C
         #[arg(short, long)]
         follow: bool,
+        /// The log of the container that ran before this one: why it ended
+        #[arg(short, long, conflicts_with = "follow")]
+        previous: bool,
     },
     /// Show an object, and what has happened to it of late
     Describe {
@@ -322,6 +325,7 @@ impl Command {
             _ => {}
         }
         let (line, form) = Form::split(line);
+        let line = line.trim_end().trim_end_matches(';');
         let mut words = words(line).ok_or_else(|| Error::usage("a quote is not closed"))?;
         let Some(first) = words.first().cloned() else { return Ok(Self::Help { about: Vec::new() }) };
         if let Some(form) = form.word() {

@@ -39,8 +39,13 @@ impl Command {
                 cluster::get(desk, console, &named(kind, name.as_deref()), which, *output)
             }
             Self::Pods { which, output } => cluster::get(desk, console, "Pod", which, *output),
-            Self::Logs { target, place, container, tail, follow } => {
-                cluster::logs(desk, console, target, place, container.as_deref(), *tail, *follow)
+            Self::Logs { target, place, container, tail, follow, previous } => {
+                let which = match (follow, previous) {
+                    (true, _) => cluster::Log::Followed,
+                    (_, true) => cluster::Log::Previous,
+                    _ => cluster::Log::Current,
+                };
+                cluster::logs(desk, console, target, place, container.as_deref(), *tail, which)
             }
             Self::Describe { object, name, place } => {
                 cluster::describe(desk, console, &named(object, name.as_deref()), place)

@@ -6,6 +6,7 @@ mod saying;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use windlass_runtime::change::OutcomeItem;
 use windlass_runtime::event::{Event, What};
@@ -194,9 +195,12 @@ impl Desk {
         self.is_person
     }
 
-    /// Whether the time is said that each line takes.
-    pub(super) fn is_timing(&self) -> bool {
-        self.timing.load(Ordering::Acquire)
+    /// Says how long a line has taken, if that is to be said.
+    pub(super) fn timed(&self, begun: Instant) {
+        if self.timing.load(Ordering::Acquire) {
+            let took = windlass_runtime::duration::display(begun.elapsed());
+            self.say(&format!("{}\n", self.ui.err_style.dim(format!("took {took}"))));
+        }
     }
 
     /// Lets the time be said that each line takes, or not any more.

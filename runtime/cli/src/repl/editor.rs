@@ -5,13 +5,14 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::SyncSender;
 
 use reedline::{
-    DefaultHinter, DescriptionMode, EditCommand, EditMode, Emacs, ExternalPrinter, IdeMenu, InputMode, KeyCode,
-    KeyModifiers, Keybindings, ListMenu, MenuBuilder as _, Reedline, ReedlineEvent, ReedlineMenu, Signal,
-    ValidationResult, Validator, Vi, default_emacs_keybindings, default_vi_insert_keybindings,
+    DefaultHinter, DescriptionMode, EditCommand, EditMode, Emacs, ExternalPrinter, History as _, HistoryItem, IdeMenu,
+    InputMode, KeyCode, KeyModifiers, Keybindings, ListMenu, MenuBuilder as _, Reedline, ReedlineEvent, ReedlineMenu,
+    Signal, ValidationResult, Validator, Vi, default_emacs_keybindings, default_vi_insert_keybindings,
     default_vi_normal_keybindings, default_vi_visual_keybindings,
 };
 use windlass_runtime::{Error, Kind, Result, Runtime};
 
+use super::ahead::{self, Ahead};
 use super::complete::{Completion, Picture, Search, Seen};
 use super::highlight::Rhai;
 use super::history::Discreet;
@@ -70,6 +71,23 @@ impl Editor {
         Self { reedline, history, seen, printer: sender, style: ui.out_style }
     }
 
+    /// What was typed before it was asked for, if that is whole; the beginning of something is for the editor to go on with.
+    pub(super) fn typed_ahead(&mut self, runtime: &Runtime) -> Option<Line> {
+        let mut text = String::new();
+        while let Some(ahead) = ahead::next() {
+            let Ahead::Line(line) = ahead else { return Some(Line::End) };
+            text.push_str(&line);
+            if is_whole(runtime, &text) {
+                return Some(Line::Ahead(text));
+            }
+            text.push('\n');
+        }
+        if !text.is_empty() {
+            self.reedline.run_edit_commands(&[EditCommand::InsertString(text)]);
+        }
+        None
+    }
+
     /// Reads a line, or several that belong together.
     pub(super) fn read(&mut self, standing: &Standing) -> Result<Line> {
         match self.reedline.read_line(&Shown::of(standing, self.style)) {
@@ -83,6 +101,12 @@ impl Editor {
     /// Says what there is when the next line is begun.
     pub(super) fn sees(&self, picture: Picture) {
         self.seen.set(picture);
+    }
+
+    /// Takes a line for one that was read here.
+    pub(super) fn takes(&mut self, line: &str) {
+        // It is only remembered until it is done.
+        let _ = self.history.save(HistoryItem::from_command_line(line));
     }
 
     /// Keeps the line that was read last in the history, if it may be kept.

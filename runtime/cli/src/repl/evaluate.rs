@@ -17,10 +17,7 @@ pub(super) fn evaluate(desk: &Desk, console: &mut Console, line: &str) -> std::r
     let begun = Instant::now();
     let result = desk.value_of(console, text).and_then(|value| show::value(desk, console.session(), value, form));
     desk.done(console, line, result.is_ok());
-    if desk.is_timing() {
-        let took = windlass_runtime::duration::display(begun.elapsed());
-        desk.say(&format!("{}\n", desk.ui().err_style.dim(took)));
-    }
+    desk.timed(begun);
     result.map_err(|error| {
         let error = meant(error, text.trim());
         desk.without_lock(console.session(), error.kind());
@@ -35,6 +32,9 @@ fn meant(error: Error, text: &str) -> Error {
     if let Some(name) = error.message().strip_prefix("there is no variable `").and_then(|rest| rest.split('`').next()) {
         if name == text && command::has(text) {
             return Error::usage(format!("did you mean `:{text}`?"));
+        }
+        if let Some(habit) = command::habit(text) {
+            return Error::usage(format!("this is Rhai, and there is no variable `{name}`")).hint(habit);
         }
         if text.contains("fn ") || !error.trace().is_empty() {
             return error;

@@ -21,8 +21,8 @@ pub(super) enum Lines {
     Plain(Output, Stdin),
     /// Standard input, which is no terminal.
     Piped(Stdin),
-    /// What a file gave.
-    Given(VecDeque<String>),
+    /// What a file gave, or a person at once.
+    Given { lines: VecDeque<String>, by_hand: bool },
     /// What the command line gave: each is whole.
     Commands(VecDeque<String>),
 }
@@ -45,7 +45,12 @@ impl Lines {
 
     /// Those of a text, such as a file.
     pub(super) fn of_text(text: &str) -> Self {
-        Self::Given(text.lines().map(str::to_owned).collect())
+        Self::Given { lines: text.lines().map(str::to_owned).collect(), by_hand: false }
+    }
+
+    /// Those of a text that a person has given at once.
+    pub(super) fn pasted(text: &str) -> Self {
+        Self::Given { lines: text.lines().map(str::to_owned).collect(), by_hand: true }
     }
 
     pub(super) fn is_terminal(&self) -> bool {
@@ -55,7 +60,10 @@ impl Lines {
     /// The next line, with those that it goes on in.
     pub(super) fn next(&mut self, standing: &Standing, runtime: &Runtime) -> Result<Line> {
         if let Self::Terminal(editor) = self {
-            return editor.read(standing);
+            return match editor.typed_ahead(runtime) {
+                Some(line) => Ok(line),
+                None => editor.read(standing),
+            };
         }
         if let Self::Commands(commands) = self {
             return Ok(commands.pop_front().map_or(Line::End, Line::Text));
@@ -87,7 +95,7 @@ impl Lines {
 
     fn one(&mut self) -> Result<Heard> {
         match self {
-            Self::Given(lines) => Ok(lines.pop_front().map_or(Heard::End, Heard::Line)),
+            Self::Given { lines, .. } => Ok(lines.pop_front().map_or(Heard::End, Heard::Line)),
             Self::Piped(stdin) | Self::Plain(_, stdin) => stdin.next(),
             Self::Terminal(_) | Self::Commands(_) => Ok(Heard::End),
         }

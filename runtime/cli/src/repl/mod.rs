@@ -1,5 +1,6 @@
 //! `windlass repl`: lines of Rhai and commands, one after the other, outside of steps and in the middle of one.
 
+mod ahead;
 mod book;
 mod command;
 mod commands;

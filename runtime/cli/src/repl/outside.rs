@@ -4,6 +4,8 @@ mod edit;
 mod steps;
 mod upcoming;
 
+use std::time::Instant;
+
 use windlass_runtime::playbook::Walk;
 use windlass_runtime::{Error, Kind};
 
@@ -32,6 +34,8 @@ pub(super) struct Repl {
     args: args::Repl,
     desk: std::sync::Arc<Desk>,
     book: Book,
+    /// What was edited last and could not be evaluated.
+    draft: String,
 }
 
 impl Repl {
@@ -39,7 +43,7 @@ impl Repl {
         let desk = Desk::new(args, ui)?;
         let book = Book::open(&desk, args, args.what.what.as_deref())?;
         book.check_faults()?;
-        Ok(Self { args: args.clone(), desk, book })
+        Ok(Self { args: args.clone(), desk, book, draft: String::new() })
     }
 
     pub(super) fn all_lines(mut self) -> Result<u8, Failed> {
@@ -59,7 +63,7 @@ impl Repl {
     fn until_the_end(&mut self) -> Result<(), Failed> {
         loop {
             let line = match self.desk.read_outside(&self.book.standing(&self.desk), self.book.console()) {
-                Ok(Line::Text(text)) => text,
+                Ok(Line::Text(text) | Line::Ahead(text)) => text,
                 Ok(Line::Dropped) => continue,
                 Ok(Line::End) => return Ok(()),
                 Err(error) if error.kind() == Kind::Malformed => {
@@ -113,6 +117,7 @@ impl Repl {
     }
 
     fn command(&mut self, line: &str) -> Result<Flow, Failed> {
+        let begun = Instant::now();
         let read = Command::read(line);
         let result = match read {
             Ok(Command::Quit) => {
@@ -123,6 +128,7 @@ impl Repl {
             Err(error) => Err(error.into()),
         };
         self.desk.done(self.book.console(), &format!(":{line}"), result.is_ok());
+        self.desk.timed(begun);
         result.map(|()| Flow::Next)
     }
 
@@ -185,6 +191,9 @@ impl Repl {
         // What was refused before anything ran has errors that are not told yet.
         if !result.as_ref().is_err_and(|failed| !failed.errors.is_empty()) {
             self.book.step_ended();
+        }
+        if result.is_err() {
+            self.desk.drops_what_was_typed_ahead();
         }
         result?;
         if self.desk.stops().says_next {

@@ -20,17 +20,18 @@ pub(super) use pager::paged;
 pub(super) fn value(desk: &Desk, session: &Session, value: Value, form: Form) -> Result<()> {
     let json = plain(value)?;
     let style = desk.ui().out_style;
+    let now = session.clock().wall();
     let text = match form {
         Form::Json => format!("{}\n", json_escaped(&format!("{json:#}"))),
         Form::Yaml => coloured(&yaml::write(&json)?, style),
-        Form::Table => table::of(&json, style).unwrap_or_else(|| tree(&json, style)),
+        Form::Table => table::of(&json, now, style).unwrap_or_else(|| tree(&json, style)),
         Form::Auto => match &json {
             Json::Null => return Ok(()),
             // What was changed has been told.
             Json::Object(map) if is_outcome(map) => outcome(map, style),
             Json::String(text) => format!("{}\n", clean(text)),
             Json::Array(items) if items.iter().any(Json::is_object) => {
-                table::of(&json, style).unwrap_or_else(|| tree(&json, style))
+                table::of(&json, now, style).unwrap_or_else(|| tree(&json, style))
             }
             json => tree(json, style),
         },

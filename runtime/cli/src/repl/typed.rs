@@ -10,6 +10,8 @@ use super::form::Form;
 pub(super) enum Line {
     /// A line, or several that belong together.
     Text(String),
+    /// The same, but typed before it was asked for: nobody has seen it beside the prompt.
+    Ahead(String),
     /// What was typed is not to be evaluated.
     Dropped,
     /// There are no more lines.

@@ -1,6 +1,7 @@
 //! In the middle of a step: at a statement, before a change, where a primitive has failed.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use windlass_runtime::change::{Change, Plan};
 use windlass_runtime::playbook::Console;
@@ -99,6 +100,10 @@ impl Within {
         console.use_from_here(desk.using())?;
         // What Ctrl-C is pressed for at this prompt, in a pager for example, is not the step.
         let _resting = desk.interrupt().rests();
+        // Nobody consents to what they have not seen.
+        if !matches!(held, Held::Statement { .. }) {
+            desk.drops_what_was_typed_ahead();
+        }
         desk.say_ways(held.ways());
         loop {
             let using = console.using().clone();
@@ -113,7 +118,7 @@ impl Within {
                 ..outside.clone()
             };
             let typed = match desk.read(&standing, console) {
-                Ok(Line::Text(text)) => text,
+                Ok(Line::Text(text) | Line::Ahead(text)) => text,
                 Ok(Line::Dropped) => continue,
                 // A person has gone, or what was to come is not wanted any more.
                 Ok(Line::End) if desk.is_terminal() || desk.is_leaving() => return Ok(Answer::Stop),
@@ -135,11 +140,12 @@ impl Within {
                     }
                 }
                 Some(Ok(command)) => {
+                    let begun = Instant::now();
                     let answer = self.obey(held, typed, &command, console);
                     desk.done(console, typed, answer.is_ok());
                     match answer {
                         Ok(Some(answer)) => return Ok(answer),
-                        Ok(None) => {}
+                        Ok(None) => desk.timed(begun),
                         Err(error) => desk.report(&Failed::of_line(error, desk.sources())),
                     }
                 }
@@ -168,8 +174,8 @@ impl Within {
         match command.look(&self.0, console) {
             Some(done) => done.map(|()| None),
             None => {
-                let hint = format!(":stop ends the step, and then it can be had; or {}", held.ways());
-                Err(Error::usage(format!("{} cannot be had {}", line(typed), held.place())).hint(hint))
+                let hint = format!(":stop ends the step, and then it does; or {}", held.ways());
+                Err(Error::usage(format!("{} does not work {}", line(typed), held.place())).hint(hint))
             }
         }
     }

@@ -79,7 +79,7 @@ fn bare(name: &str) -> String {
 }
 
 /// What people type whose hands know other tools, and how it is said here.
-const HABITS: [(&str, &str); 12] = [
+const HABITS: [(&str, &str); 17] = [
     ("?", ":help lists the commands"),
     ("apply", "cluster::apply(manifest::load(\"FILE\")) applies manifests"),
     ("cluster", ":use cluster NAME"),
@@ -90,9 +90,19 @@ const HABITS: [(&str, &str); 12] = [
     ("namespace", ":use namespace NAME"),
     ("ns", ":use namespace NAME"),
     ("scale", "cluster::scale(\"Deployment/NAME\", 3)"),
+    ("clear", "Ctrl-L clears the screen"),
+    ("check", "`windlass check` checks a playbook; :plan says what a step would do"),
+    ("ls", ":steps lists the steps, :get KIND objects of the cluster, :vars the variables"),
+    ("status", ":steps says what became of the steps, :why OBJECT how an object is"),
+    ("top", "what pods use is not measured here; :why OBJECT says how one is"),
     ("undo", ":back takes back what a step has changed"),
     ("list", ":steps lists the steps, :get KIND objects of the cluster"),
 ];
+
+/// How that is said here which people type whose hands know other tools.
+pub(in crate::repl) fn habit(name: &str) -> Option<&'static str> {
+    HABITS.iter().find(|(habit, _)| *habit == name).map(|(_, hint)| *hint)
+}
 
 /// A command that is none, or that could be several.
 pub(in crate::repl) fn unknown(name: &str) -> Error {
@@ -101,8 +111,8 @@ pub(in crate::repl) fn unknown(name: &str) -> Error {
     let begun: Vec<String> =
         names.iter().filter(|known| known.starts_with(name)).map(|known| format!(":{known}")).collect();
     let error = Error::usage(format!("there is no command :{}", line(name)));
-    if let Some((_, hint)) = HABITS.iter().find(|(habit, _)| *habit == name) {
-        return error.hint(*hint);
+    if let Some(hint) = habit(name) {
+        return error.hint(hint);
     }
     match (begun.as_slice(), nearest(name, names.iter().copied())) {
         ([], Some(near)) => error.hint(format!("did you mean :{near}?")),

@@ -3,13 +3,15 @@
 use windlass_runtime::{Error, Result};
 
 use crate::repl::desk::Desk;
+use crate::repl::stops::Stops;
 
 /// Says where it stops, or changes that.
 pub(super) fn breaks(desk: &Desk, at: Option<&str>, on: bool) -> Result<()> {
     {
         let mut stops = desk.stops();
         match at {
-            None => {}
+            None if on => {}
+            None => *stops = Stops { says_next: stops.says_next, pace: stops.pace, ..Stops::default() },
             Some("failure" | "failures") => stops.at_failures = on,
             Some("changes" | "change") => stops.at_changes = on,
             Some(at) => match at.rsplit_once(':').map(|(source, line)| (source, line.parse())) {
@@ -20,6 +22,13 @@ pub(super) fn breaks(desk: &Desk, at: Option<&str>, on: bool) -> Result<()> {
                         let text =
                             format!("{} has {length} lines, and none of number {line}", crate::clean::line(source));
                         return Err(Error::usage(text).hint(":edit opens it"));
+                    }
+                    if on && desk.sources().length(source).is_none() {
+                        desk.say_prose(&format!(
+                            "{} no script that is named {} was read so far",
+                            desk.ui().err_style.yellow("warning:"),
+                            crate::clean::line(source)
+                        ));
                     }
                     let place = (source.to_owned(), line);
                     let _ = if on { stops.lines.insert(place) } else { stops.lines.remove(&place) };

@@ -76,16 +76,21 @@ pub(super) fn describe(desk: &Desk, console: &mut Console, object: &str, place: 
     let mut options = place.options();
     options["about"] = json!(object);
     let events = desk.value_of(console, &call("cluster::events", &[], &options))?;
-    if matches!(&events, Value::List(events) if events.is_empty()) {
+    show_events(desk, console, events, Form::Table)
+}
+
+fn show_events(desk: &Desk, console: &Console, events: Value, form: Form) -> Result<()> {
+    if form == Form::Table && matches!(&events, Value::List(events) if events.is_empty()) {
         desk.say("no events\n");
         return Ok(());
     }
-    show::value(desk, console.session(), events, Form::Table)
+    show::value(desk, console.session(), events, form)
 }
 
 /// Lists what has happened of late.
 pub(super) fn events(desk: &Desk, console: &mut Console, place: &Place, all: bool, output: Output) -> Result<()> {
-    show(desk, console, &call("cluster::events", &[], &of_events(place, all)), output.or(Form::Table))
+    let found = desk.value_of(console, &call("cluster::events", &[], &of_events(place, all)))?;
+    show_events(desk, console, found, output.or(Form::Table))
 }
 
 /// Tells what has happened of late, and what happens from here on.
@@ -121,6 +126,17 @@ fn followed(desk: &Desk, console: &mut Console, call: &str, tell: &str) -> Resul
     }
 }
 
+/// Which log of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Log {
+    /// That of the container that runs.
+    Current,
+    /// The same, as it is written.
+    Followed,
+    /// That of the one before.
+    Previous,
+}
+
 /// Shows the log of a container.
 pub(super) fn logs(
     desk: &Desk,
@@ -129,7 +145,7 @@ pub(super) fn logs(
     place: &Place,
     container: Option<&str>,
     tail: u32,
-    follow: bool,
+    which: Log,
 ) -> Result<()> {
     let mut options = place.options();
     options["tail"] = json!(tail);
@@ -138,7 +154,10 @@ pub(super) fn logs(
     if let Some(container) = container {
         options["container"] = json!(container);
     }
-    if follow {
+    if which == Log::Previous {
+        options["previous"] = json!(true);
+    }
+    if which == Log::Followed {
         let call = call("cluster::follow_logs", &[json!(target)], &options);
         return followed(desk, console, &call, "|line| print(line)");
     }

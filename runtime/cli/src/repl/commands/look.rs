@@ -2,10 +2,12 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value as Json;
 use windlass_runtime::change::{Op, OutcomeItem};
 use windlass_runtime::playbook::{Console, Using};
+use windlass_runtime::suggest::did_you_mean;
 use windlass_runtime::values::Path;
-use windlass_runtime::{Error, Result, Session, Value};
+use windlass_runtime::{Error, Kind, Result, Session, Value};
 
 use crate::clean::line;
 use crate::repl::command::{Changes, Chosen};
@@ -102,24 +104,41 @@ pub(super) fn mode(desk: &Desk, session: &Session, mode: Option<Changes>) -> Res
     Ok(())
 }
 
+/// A simulation has any cluster that is asked for: what nobody has named may be a mistake.
+fn warn_of_unknown(desk: &Desk, session: &Session, name: &str) {
+    let known = session.target().cluster_names();
+    if session.target().is_live() || session.target().knows(name) || known.iter().any(|known| known == name) {
+        return;
+    }
+    let hint = did_you_mean(name, known.iter().map(String::as_str)).map(|hint| format!(": {hint}")).unwrap_or_default();
+    let text = format!("customer.yaml names no cluster {}; it is empty{hint}", line(name));
+    desk.say_prose(&format!("{} {text}", desk.ui().err_style.yellow("warning:")));
+}
+
 /// Says what is meant where a line names nothing, or chooses something else.
 pub(super) fn choose(desk: &Desk, console: &mut Console, what: Option<Chosen>, name: Option<&str>) -> Result<()> {
+    match (what, name) {
+        (Some(Chosen::Cluster), Some(name)) => warn_of_unknown(desk, console.session(), name),
+        (Some(Chosen::Namespace), Some(name)) => {
+            let there = format!("cluster::exists({})", Json::from(format!("Namespace/{name}")));
+            match desk.value_of(console, &there) {
+                Ok(Value::Bool(false)) => {
+                    let text = format!("there is no namespace {} (yet)", line(name));
+                    desk.say_prose(&format!("{} {text}", desk.ui().err_style.yellow("warning:")));
+                }
+                // It can be the name of none.
+                Err(error) if error.kind() == Kind::Usage => return Err(error),
+                // A cluster that does not answer says so with the next line.
+                _ => {}
+            }
+        }
+        _ => {}
+    }
     let name = name.map(str::to_owned);
     match what {
         None => {}
         Some(Chosen::Cluster) => console.use_from_here(Using { cluster: name, ..console.using().clone() })?,
         Some(Chosen::Namespace) => console.use_from_here(Using { namespace: name, ..console.using().clone() })?,
-    }
-    if let (Some(Chosen::Namespace), Some(name)) = (what, console.using().namespace.clone()) {
-        let there = format!("cluster::exists({:?})", format!("Namespace/{name}"));
-        // A cluster that does not answer says so with the next line.
-        if let Ok(Value::Bool(false)) = desk.value_of(console, &there) {
-            desk.say(&format!(
-                "{} there is no namespace {} (yet)\n",
-                desk.ui().err_style.yellow("warning:"),
-                line(&name)
-            ));
-        }
     }
     desk.looks_after(console.session(), console.using().cluster.as_deref());
     let using = console.using();

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use jiff::Timestamp;
 use serde_json::{Value as Json, json};
 use windlass_runtime::playbook::Console;
 use windlass_runtime::{Error, Result};
@@ -26,7 +27,8 @@ pub(super) fn why(desk: &Desk, console: &mut Console, object: &str, place: &Plac
         Ok(_) => show::paged(desk, &format!("{} is ready\n", line(object))),
         Err(error) => match error.detail_value() {
             Some(details) => {
-                let text = diagnosis(&error, details, desk.ui().out_style);
+                let now = console.session().clock().wall();
+                let text = diagnosis(&error, details, now, desk.ui().out_style);
                 show::paged(desk, &console.session().mask(&text))
             }
             None => Err(error),
@@ -35,7 +37,7 @@ pub(super) fn why(desk: &Desk, console: &mut Console, object: &str, place: &Plac
 }
 
 /// What a wait has found out, for people.
-fn diagnosis(error: &Error, details: &Json, style: Style) -> String {
+fn diagnosis(error: &Error, details: &Json, now: Timestamp, style: Style) -> String {
     let message = error.message().replacen(&format!(" after {WAITS}"), "", 1);
     let mut text = format!("{}\n", style.bold(line(&message)));
     for (key, columns) in [
@@ -47,7 +49,7 @@ fn diagnosis(error: &Error, details: &Json, style: Style) -> String {
         let items = list(details, key);
         let picked = |item: &Json| columns.iter().map(|name| ((*name).to_owned(), item[*name].clone())).collect();
         let rows = Json::Array(items.iter().map(picked).map(Json::Object).collect());
-        let Some(rows) = table::of(&rows, style).filter(|_| !items.is_empty()) else { continue };
+        let Some(rows) = table::of(&rows, now, style).filter(|_| !items.is_empty()) else { continue };
         let _ = writeln!(text, "\n{}\n{}", style.blue(key), rows.trim_end());
         let mut messages: Vec<&str> = items.iter().filter_map(|item| item["message"].as_str()).collect();
         messages.retain(|message| !message.is_empty());
@@ -115,7 +117,7 @@ mod tests {
         let error = Error::new(Kind::Timeout, "Deployment/web in shop is not ready after 1ms: 0 of 2")
             .hint("the container ends by itself: its log says why (e.details)");
         assert_eq!(
-            diagnosis(&error, &details, Style::off()),
+            diagnosis(&error, &details, Timestamp::UNIX_EPOCH, Style::off()),
             "Deployment/web in shop is not ready: 0 of 2\n\npods\nNAME   REASON   RESTARTS  NODE        IMAGE\nweb-1  BackOff  0         n\\u{1b}[2J  a:1\nweb-2  BackOff  0         n\\u{1b}[2J  a:1\nno image\n\nevents\n    4× Failed  no image\n\nthe end of the log of web-1, container c\none\ntwo\n\nhint: the container ends by itself: its log says why\n"
         );
     }

@@ -169,7 +169,7 @@ mod tests {
         let help = names(&all).into_iter().find(|item| item.value == "run-to").unwrap();
         assert!(help.about.contains("up to this one"), "{help:?}");
         let Some(Typed { sort: Sort::Flag(logs), .. }) = Typed::at_end(&all, "logs -") else { panic!("no flag") };
-        assert_eq!(values(&flags(logs)), ["--namespace", "--container", "--tail", "--follow"]);
+        assert_eq!(values(&flags(logs)), ["--namespace", "--container", "--tail", "--follow", "--previous"]);
         let Some(Typed { sort: Sort::Argument { arg, .. }, .. }) = Typed::at_end(&all, "mode ") else { panic!() };
         assert_eq!(values(&words(arg)), ["live", "read-only"]);
     }

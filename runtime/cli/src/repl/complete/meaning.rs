@@ -13,7 +13,13 @@ use super::{Item, functions, options};
 pub(super) enum Meaning {
     /// `Kind/name`.
     Object,
+    /// The name of an object of this kind.
+    ObjectOf(String),
+    /// A pod's name, or `Kind/name` of what has pods.
+    WithPods,
     Kind,
+    /// A kind, or `kind/name`.
+    KindOrObject,
     Node,
     Namespace,
     Cluster,
@@ -104,10 +110,15 @@ impl Meaning {
             "values" => Self::Given,
             "container" => Self::Container,
             "selector" => Self::Labels(Some("Pod")),
-            "target" | "object" => Self::Object,
+            "target" => Self::WithPods,
+            "object" => Self::Object,
+            "kind" => Self::KindOrObject,
             "namespace" => Self::Namespace,
-            "name" if before == Some("cluster") => Self::Cluster,
-            "name" => Self::Namespace,
+            "name" => match before {
+                Some("cluster") => Self::Cluster,
+                Some("namespace" | "ns") | None => Self::Namespace,
+                Some(kind) => Self::ObjectOf(kind.to_owned()),
+            },
             "file" => Self::File,
             "about" => Self::Topic,
             "what" if arg.get_possible_values().is_empty() => Self::Playbook,
@@ -120,6 +131,21 @@ impl Meaning {
 mod tests {
     use super::*;
     use crate::repl::complete::testing::runtime;
+
+    #[test]
+    fn an_argument_of_a_command_stands_for_what_was_named_before_it() {
+        let commands = crate::repl::command::all();
+        let of = |command: &str, arg: &str, before| {
+            let command = commands.find_subcommand(command).unwrap();
+            Meaning::of_command(command.get_arguments().find(|one| one.get_id() == arg).unwrap(), before)
+        };
+        assert_eq!(of("get", "kind", None), Meaning::KindOrObject);
+        assert_eq!(of("get", "name", Some("deploy")), Meaning::ObjectOf("deploy".to_owned()));
+        assert_eq!(of("describe", "name", Some("deploy")), Meaning::ObjectOf("deploy".to_owned()));
+        assert_eq!(of("use", "name", Some("cluster")), Meaning::Cluster);
+        assert_eq!(of("use", "name", Some("ns")), Meaning::Namespace);
+        assert_eq!(of("logs", "target", None), Meaning::WithPods);
+    }
 
     #[test]
     fn a_text_stands_for_what_the_function_takes_there() {

@@ -238,6 +238,18 @@ impl Source {
                     Answer { items: kinds.items.into_iter().map(with_slash).collect(), ..kinds }
                 }
             },
+            Meaning::ObjectOf(kind) => objects(&kind),
+            Meaning::WithPods if !word.contains('/') => {
+                let mut pods = objects("Pod");
+                let kinds = names(Of::Kinds);
+                let has_pods = |item: &Item| WITH_PODS.contains(&item.value.as_str());
+                let with_slash = |item: Item| Item::new(format!("{}/", item.value), item.about);
+                pods.items.extend(kinds.items.into_iter().filter(has_pods).map(with_slash));
+                pods.is_partial |= kinds.is_partial;
+                pods
+            }
+            Meaning::KindOrObject if !word.contains('/') => names(Of::Kinds),
+            Meaning::WithPods | Meaning::KindOrObject => self.meant(Meaning::Object, word, beside, picture),
             Meaning::Kind => names(Of::Kinds),
             Meaning::Node => objects("Node"),
             Meaning::Namespace => objects("Namespace"),
@@ -290,6 +302,9 @@ impl Source {
         Answer { start: 0, items: looked.items.to_vec(), is_partial: !looked.fresh }
     }
 }
+
+/// The kinds that have pods.
+const WITH_PODS: [&str; 6] = ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "ReplicationController"];
 
 /// Whether a word can stand in the line of a command, which is read as a shell reads it.
 fn is_word(value: &str) -> bool {

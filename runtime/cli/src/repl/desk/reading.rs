@@ -2,14 +2,23 @@
 
 use std::sync::Arc;
 
-use windlass_runtime::playbook::Console;
-use windlass_runtime::{Error, Result};
+use windlass_runtime::playbook::{Console, parse_error};
+use windlass_runtime::{Error, Result, Runtime};
 
 use super::{Desk, lock};
+use crate::clean::{clean, line};
+use crate::repl::ahead;
 use crate::repl::complete::{Known, Picture};
 use crate::repl::lines::Lines;
 use crate::repl::prompt::Standing;
 use crate::repl::typed::Line;
+
+/// Whether a text is several lines that are read one after the other: there are commands among them.
+fn is_of_several(runtime: &Runtime, text: &str) -> bool {
+    let is_command = |line: &str| line.trim_start().starts_with(':') && !line.trim_start().starts_with("::");
+    let text = text.trim();
+    text.lines().count() > 1 && text.lines().any(is_command) && parse_error(runtime, text).is_some()
+}
 
 /// How many files can name each other by `:source`.
 const SOURCES: usize = 16;
@@ -46,6 +55,33 @@ impl Desk {
         lock(&self.known).clone()
     }
 
+    /// Takes a line that was not edited for one that was: it is shown, and kept in the history.
+    fn takes(&self, lines: &mut [Lines], text: String) -> Line {
+        self.say(&format!("> {}\n", clean(text.trim_end())));
+        if let Some(Lines::Terminal(editor)) = lines.first_mut() {
+            editor.takes(&text);
+        }
+        Line::Text(text)
+    }
+
+    fn forgets(&self, lines: &mut [Lines]) {
+        if let Some(Lines::Terminal(editor)) = lines.first_mut() {
+            editor.keep(|_| false);
+        }
+    }
+
+    /// What was typed ahead was not meant for here: it is dropped, and said.
+    pub(in crate::repl) fn drops_what_was_typed_ahead(&self) {
+        if !matches!(lock(&self.lines).first(), Some(Lines::Terminal(_))) {
+            return;
+        }
+        let dropped = ahead::drop_all();
+        if !dropped.is_empty() {
+            let text = format!("typed ahead, and not for here: {}", line(&dropped.join(", ")));
+            self.say_prose(&format!("{} {text}", self.ui.err_style.yellow("dropped:")));
+        }
+    }
+
     /// The next line, which is for this console. What is said meanwhile appears above it.
     pub(in crate::repl) fn read(&self, standing: &Standing, console: &Console) -> Result<Line> {
         let screen = self.progress.screen();
@@ -63,6 +99,8 @@ impl Desk {
             let Some(from) = lines.last_mut().filter(|_| !self.is_leaving()) else {
                 return Ok(Line::End);
             };
+            let (is_edited, is_by_hand) =
+                (matches!(from, Lines::Terminal(_)), matches!(from, Lines::Given { by_hand: true, .. }));
             let line = match from {
                 Lines::Terminal(editor) => {
                     editor.sees(Picture::of(console, self.known()));
@@ -78,10 +116,17 @@ impl Desk {
                 }
                 from => from.next(standing, &self.runtime)?,
             };
-            if line != Line::End || lines.len() == 1 {
-                return Ok(line);
+            match line {
+                Line::Text(text) if is_by_hand => return Ok(self.takes(&mut lines, text)),
+                Line::Ahead(text) => return Ok(self.takes(&mut lines, text)),
+                Line::Text(text) if is_edited && is_of_several(&self.runtime, &text) => {
+                    // Each of them is kept when it is done.
+                    self.forgets(&mut lines);
+                    lines.push(Lines::pasted(&text));
+                }
+                Line::End if lines.len() > 1 => drop(lines.pop()),
+                line => return Ok(line),
             }
-            lines.pop();
         }
     }
 }

@@ -58,7 +58,7 @@ impl Desk {
     /// Says how one can go on, unless that was said last.
     pub(in crate::repl) fn say_ways(&self, ways: &'static str) {
         if std::mem::replace(&mut *lock(&self.ways), ways) != ways {
-            self.say(&format!("{}\n", self.ui.err_style.dim(ways)));
+            self.say(&format!("{}\n", self.ui.err_style.dim(self.folded(ways, 0))));
         }
     }
 

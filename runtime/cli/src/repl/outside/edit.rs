@@ -17,13 +17,15 @@ impl Repl {
     /// Opens the script of a step and reads the playbook anew; without a playbook, a text, which is then evaluated.
     pub(super) fn edit(&mut self, step: Option<&str>) -> std::result::Result<(), Failed> {
         if self.book.workspace.is_none() && step.is_none() {
-            let draft = Draft::new("line.rhai", "")?;
+            let draft = Draft::new("line.rhai", &self.draft)?;
             opened(&self.desk, || draft.open())?;
             let text = draft.read()?;
-            return match text.trim() {
-                "" => Ok(()),
-                text => evaluate(&self.desk, self.book.console_mut(), text),
-            };
+            if text.trim().is_empty() {
+                return Ok(());
+            }
+            let evaluated = evaluate(&self.desk, self.book.console_mut(), text.trim());
+            self.draft = if evaluated.is_err() { text.to_string() } else { String::new() };
+            return evaluated;
         }
         let (file, line_number) = match &self.book.broken_at {
             // There it was not to be read.

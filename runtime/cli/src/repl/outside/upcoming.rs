@@ -37,13 +37,20 @@ pub(super) fn plan(desk: &Desk, book: &mut Book) -> Result<()> {
 pub(super) fn say(desk: &Desk, book: &mut Book) -> Result<()> {
     let style = desk.ui().err_style;
     let walk = book.walk()?;
-    let Some(step) = walk.next().and_then(|index| walk.steps().get(index)) else { return Ok(()) };
+    let Some(step) = walk.next().and_then(|index| walk.steps().get(index)) else {
+        desk.say("every step is done, or left out\n");
+        return Ok(());
+    };
     let title = if step.title() == step.key { String::new() } else { format!("  {}", style.dim(line(step.title()))) };
     desk.say(&format!("next: {}{title}\n", style.bold(line(&step.key))));
     if book.session.target().simulation().is_none() {
         return Ok(());
     }
     let (report, _) = on_a_fork(desk, book)?;
+    if report.status == StepStatus::Cancelled {
+        desk.say(&format!("  {}\n", style.dim("what it would do was not found out: :plan says it")));
+        return Ok(());
+    }
     let acting: Vec<&OutcomeItem> = report.outcome.iter().filter(|item| item.result.took_effect()).collect();
     for item in acting.iter().take(LINES_BEFORE) {
         let op = item.op.map_or("change", Op::as_str);

@@ -1,68 +1,98 @@
 //! The columns of a table of objects of a cluster, as kubectl's users know them.
 
+use jiff::Timestamp;
 use serde_json::Value as Json;
 
 /// A column.
 pub(super) struct Column {
     pub(super) head: &'static str,
-    pub(super) cell: fn(&Json) -> String,
+    pub(super) cell: fn(&Json, Timestamp) -> String,
 }
 
-const NAMESPACE: Column = Column { head: "NAMESPACE", cell: |object| word(object.pointer("/metadata/namespace")) };
-const NAME: Column = Column { head: "NAME", cell: |object| word(object.pointer("/metadata/name")) };
+const KIND: Column = Column { head: "KIND", cell: |object, _| word(object.get("kind")) };
+const NAMESPACE: Column = Column { head: "NAMESPACE", cell: |object, _| word(object.pointer("/metadata/namespace")) };
+const NAME: Column = Column { head: "NAME", cell: |object, _| word(object.pointer("/metadata/name")) };
+const AGE: Column = Column { head: "AGE", cell: age };
 
-/// The columns for objects of this kind.
-pub(super) fn columns(kind: &str, objects: &[&Json]) -> Vec<Column> {
+/// The columns for these objects: those of their kind, where it is one.
+pub(super) fn columns(objects: &[&Json]) -> Vec<Column> {
     let mut columns = Vec::new();
+    let kind = objects.first().and_then(|object| object["kind"].as_str()).unwrap_or_default();
+    let is_one = objects.iter().all(|object| object["kind"].as_str().unwrap_or_default() == kind);
+    if !is_one {
+        columns.push(KIND);
+    }
     if objects.iter().any(|object| object.pointer("/metadata/namespace").is_some()) {
         columns.push(NAMESPACE);
     }
     columns.push(NAME);
-    columns.extend(of_kind(kind));
+    if is_one {
+        columns.extend(of_kind(kind));
+    }
+    // What is in no cluster yet has none.
+    if objects.iter().any(|object| object.pointer("/metadata/creationTimestamp").is_some_and(Json::is_string)) {
+        columns.push(AGE);
+    }
     columns
+}
+
+/// How long it has been there, in one unit, as kubectl says it.
+fn age(object: &Json, now: Timestamp) -> String {
+    let made = object.pointer("/metadata/creationTimestamp").and_then(Json::as_str);
+    let Some(made) = made.and_then(|text| text.parse::<Timestamp>().ok()) else { return String::new() };
+    let seconds = now.duration_since(made).as_secs().max(0);
+    match seconds {
+        0..120 => format!("{seconds}s"),
+        120..7_200 => format!("{}m", seconds / 60),
+        7_200..172_800 => format!("{}h", seconds / 3_600),
+        _ => format!("{}d", seconds / 86_400),
+    }
 }
 
 fn of_kind(kind: &str) -> Vec<Column> {
     match kind {
         "Pod" => vec![
-            Column { head: "READY", cell: pod_ready },
-            Column { head: "STATUS", cell: pod_status },
-            Column { head: "RESTARTS", cell: pod_restarts },
-            Column { head: "NODE", cell: |pod| word(pod.pointer("/spec/nodeName")) },
+            Column { head: "READY", cell: |object, _| pod_ready(object) },
+            Column { head: "STATUS", cell: |object, _| pod_status(object) },
+            Column { head: "RESTARTS", cell: |object, _| pod_restarts(object) },
+            Column { head: "NODE", cell: |pod, _| word(pod.pointer("/spec/nodeName")) },
         ],
-        "Deployment" | "StatefulSet" | "ReplicaSet" => vec![
-            Column { head: "READY", cell: |object| of("/status/readyReplicas", "/spec/replicas", object) },
-            Column { head: "UPDATED", cell: |object| count(object.pointer("/status/updatedReplicas")) },
+        "ReplicaSet" => {
+            vec![Column { head: "READY", cell: |object, _| of("/status/readyReplicas", "/spec/replicas", object) }]
+        }
+        "Deployment" | "StatefulSet" => vec![
+            Column { head: "READY", cell: |object, _| of("/status/readyReplicas", "/spec/replicas", object) },
+            Column { head: "UPDATED", cell: |object, _| count(object.pointer("/status/updatedReplicas")) },
         ],
         "DaemonSet" => vec![Column {
             head: "READY",
-            cell: |object| of("/status/numberReady", "/status/desiredNumberScheduled", object),
+            cell: |object, _| of("/status/numberReady", "/status/desiredNumberScheduled", object),
         }],
-        "Job" => vec![Column { head: "COMPLETE", cell: |job| of("/status/succeeded", "/spec/completions", job) }],
+        "Job" => vec![Column { head: "COMPLETE", cell: |job, _| of("/status/succeeded", "/spec/completions", job) }],
         "Node" => vec![
-            Column { head: "STATUS", cell: node_status },
-            Column { head: "VERSION", cell: |node| word(node.pointer("/status/nodeInfo/kubeletVersion")) },
+            Column { head: "STATUS", cell: |object, _| node_status(object) },
+            Column { head: "VERSION", cell: |node, _| word(node.pointer("/status/nodeInfo/kubeletVersion")) },
         ],
         "Service" => vec![
-            Column { head: "TYPE", cell: |service| word(service.pointer("/spec/type")) },
-            Column { head: "CLUSTER-IP", cell: |service| word(service.pointer("/spec/clusterIP")) },
-            Column { head: "PORTS", cell: ports },
+            Column { head: "TYPE", cell: |service, _| word(service.pointer("/spec/type")) },
+            Column { head: "CLUSTER-IP", cell: |service, _| word(service.pointer("/spec/clusterIP")) },
+            Column { head: "PORTS", cell: |object, _| ports(object) },
         ],
         "PersistentVolumeClaim" => vec![
-            Column { head: "STATUS", cell: phase },
-            Column { head: "CAPACITY", cell: |claim| word(claim.pointer("/status/capacity/storage")) },
-            Column { head: "CLASS", cell: |claim| word(claim.pointer("/spec/storageClassName")) },
+            Column { head: "STATUS", cell: |object, _| phase(object) },
+            Column { head: "CAPACITY", cell: |claim, _| word(claim.pointer("/status/capacity/storage")) },
+            Column { head: "CLASS", cell: |claim, _| word(claim.pointer("/spec/storageClassName")) },
         ],
         "Event" => vec![
-            Column { head: "TYPE", cell: |event| word(event.get("type")) },
-            Column { head: "REASON", cell: |event| word(event.get("reason")) },
-            Column { head: "MESSAGE", cell: |event| word(event.get("message")) },
+            Column { head: "TYPE", cell: |event, _| word(event.get("type")) },
+            Column { head: "REASON", cell: |event, _| word(event.get("reason")) },
+            Column { head: "MESSAGE", cell: |event, _| word(event.get("message")) },
         ],
         "ConfigMap" | "Secret" => vec![Column {
             head: "KEYS",
-            cell: |object| object["data"].as_object().map_or(0, serde_json::Map::len).to_string(),
+            cell: |object, _| object["data"].as_object().map_or(0, serde_json::Map::len).to_string(),
         }],
-        _ => vec![Column { head: "STATUS", cell: phase }],
+        _ => vec![Column { head: "STATUS", cell: |object, _| phase(object) }],
     }
 }
 

@@ -8,7 +8,7 @@ use windlass_runtime::Result;
 use crate::repl::desk::Desk;
 
 /// How `less` shows it.
-const LESS: &str = "EFRX-Pmore below (space goes on, q goes back)$";
+const LESS: &str = "EFRX-Psmore below (space goes on, q goes back)$";
 
 /// Shows a text: through a pager, where it is longer than the terminal.
 pub(in crate::repl) fn paged(desk: &Desk, text: &str) -> Result<()> {

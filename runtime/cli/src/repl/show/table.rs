@@ -2,6 +2,7 @@
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
+use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use super::kinds;
@@ -12,17 +13,16 @@ use crate::style::Style;
 const COLUMNS: usize = 8;
 
 /// A list of maps, or one map, as a table; nothing for what is none.
-pub(in crate::repl) fn of(json: &Json, style: Style) -> Option<String> {
+pub(in crate::repl) fn of(json: &Json, now: Timestamp, style: Style) -> Option<String> {
     let rows: Vec<&Json> = match json {
         Json::Array(items) if !items.is_empty() && items.iter().all(Json::is_object) => items.iter().collect(),
         Json::Object(_) => vec![json],
         _ => return None,
     };
     let (heads, rows) = if rows.iter().all(|row| row.get("metadata").is_some()) {
-        let kind = rows.iter().find_map(|row| row["kind"].as_str()).unwrap_or_default();
-        let columns = kinds::columns(kind, &rows);
+        let columns = kinds::columns(&rows);
         let heads: Vec<String> = columns.iter().map(|column| column.head.to_owned()).collect();
-        let cells = |row: &&Json| columns.iter().map(|column| (column.cell)(row)).collect::<Vec<_>>();
+        let cells = |row: &&Json| columns.iter().map(|column| (column.cell)(row, now)).collect::<Vec<_>>();
         (heads, rows.iter().map(cells).collect::<Vec<_>>())
     } else {
         any(&rows)?
@@ -32,20 +32,47 @@ pub(in crate::repl) fn of(json: &Json, style: Style) -> Option<String> {
 
 /// Maps of any kind: their keys, in the order in which they come, as columns.
 fn any(rows: &[&Json]) -> Option<(Vec<String>, Vec<Vec<String>>)> {
-    let mut keys: Vec<&String> = Vec::new();
+    let mut keys: Vec<&str> = Vec::new();
     for row in rows.iter().filter_map(|row| row.as_object()) {
-        for (key, value) in row {
-            if !value.is_object() && !value.is_array() && !keys.contains(&key) {
+        for key in row.keys().filter(|key| !is_empty(row.get(*key))) {
+            if !keys.contains(&key.as_str()) {
                 keys.push(key);
             }
         }
+    }
+    // What has happened reads in this order.
+    if EVENT.iter().all(|key| rows.iter().all(|row| row.get(key).is_some())) {
+        keys = EVENT.to_vec();
     }
     keys.truncate(COLUMNS);
     if keys.is_empty() {
         return None;
     }
-    let cells = |row: &&Json| keys.iter().map(|key| kinds::word(row.get(*key))).collect();
+    let cells = |row: &&Json| keys.iter().map(|key| cell(row.get(key))).collect();
     Some((keys.iter().map(|key| key.to_uppercase()).collect(), rows.iter().map(cells).collect()))
+}
+
+/// The columns of what has happened, the longest last.
+const EVENT: [&str; 6] = ["time", "type", "count", "object", "reason", "message"];
+
+fn is_empty(value: Option<&Json>) -> bool {
+    match value {
+        Some(Json::Array(items)) => items.is_empty(),
+        Some(Json::Object(map)) => map.is_empty(),
+        _ => false,
+    }
+}
+
+/// A value in a cell; of what is nested, how much it is.
+fn cell(value: Option<&Json>) -> String {
+    match value {
+        Some(Json::Array(items)) if items.iter().any(|item| item.is_object() || item.is_array()) => {
+            format!("[{}]", items.len())
+        }
+        Some(Json::Array(items)) => items.iter().map(|item| kinds::word(Some(item))).collect::<Vec<_>>().join(","),
+        Some(Json::Object(map)) if !map.is_empty() => "{…}".to_owned(),
+        value => kinds::word(value),
+    }
 }
 
 pub(super) fn written(heads: &[String], rows: &[Vec<String>], style: Style) -> String {
@@ -73,11 +100,32 @@ mod tests {
 
     use super::*;
 
+    fn of(json: &Json) -> Option<String> {
+        super::of(json, "2026-07-01T11:30:00Z".parse().unwrap(), Style::off())
+    }
+
     #[test]
-    fn maps_become_rows_and_what_is_nested_is_left_out() {
-        let list = json!([{ "name": "a", "size": 1, "tags": ["x"] }, { "name": "longer", "ok": true }]);
-        assert_eq!(of(&list, Style::off()).unwrap(), "NAME    SIZE  OK\na       1\nlonger        true\n");
-        assert!(of(&json!([1, 2]), Style::off()).is_none() && of(&json!([]), Style::off()).is_none());
+    fn maps_become_rows_and_of_what_is_nested_one_sees_that_it_is_there() {
+        let list = json!([{ "name": "a", "tags": ["x", "y"], "of": { "z": 1 } }, { "name": "longer", "ok": true }]);
+        assert_eq!(of(&list).unwrap(), "NAME    TAGS  OF   OK\na       x,y   {…}\nlonger             true\n");
+        assert!(of(&json!([1, 2])).is_none() && of(&json!([])).is_none());
+    }
+
+    #[test]
+    fn what_has_happened_has_its_text_last() {
+        let event = json!({
+            "count": 2, "message": "Back-off pulling image", "namespace": "shop", "object": "Pod/web", "reason": "BackOff",
+            "source": "kubelet", "time": "2026-07-01T08:00:00Z", "type": "Warning",
+        });
+        let text = of(&json!([event])).unwrap();
+        assert_eq!(text.lines().next().unwrap(), "TIME                  TYPE     COUNT  OBJECT   REASON   MESSAGE");
+    }
+
+    #[test]
+    fn objects_of_several_kinds_have_their_kinds_beside_them() {
+        let object = |kind: &str| json!({ "kind": kind, "metadata": { "name": "web", "creationTimestamp": "2026-07-01T08:00:00Z" } });
+        let text = of(&json!([object("Service"), object("Deployment")])).unwrap();
+        assert_eq!(text, "KIND        NAME  AGE\nService     web   3h\nDeployment  web   3h\n");
     }
 
     #[test]
@@ -86,7 +134,7 @@ mod tests {
             "kind": "Pod", "metadata": { "name": "web-1", "namespace": "shop" },
             "status": { "phase": "Running", "containerStatuses": [{ "ready": true, "restartCount": 2 }, { "ready": false, "restartCount": 0 }] },
         });
-        let text = of(&json!([pod]), Style::off()).unwrap();
+        let text = of(&json!([pod])).unwrap();
         assert_eq!(text, "NAMESPACE  NAME   READY  STATUS   RESTARTS  NODE\nshop       web-1  1/2    Running  2\n");
     }
 }
