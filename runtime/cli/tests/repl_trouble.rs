@@ -194,3 +194,19 @@ fn what_was_to_break_at_a_step_keeps_no_other_playbook_closed() {
     person.types(&fail, ":load q.rhai\n:next\n").ends(0).says(&["there is no step \"make\"", "  went on"]);
     person.types(&["p.rhai", "--rehearse", "--fail", "image/web@maek"], "1\n").ends(2);
 }
+
+#[test]
+fn what_a_check_finds_is_said_when_a_playbook_is_opened() {
+    let person = Person::new();
+    person.write("p.rhai", "step(\"one\", || { confirm(\"really\"); });\n");
+    person.write("q.rhai", "step(\"one\", || { clster::get(values.what); });\n");
+    let said = person.types(&["p.rhai", "--rehearse"], ":reload\n:load q.rhai\n:set what=x\n").ends(0);
+    let count = |text: &str| said.err.matches(text).count();
+    assert_eq!(count("check: confirm takes other arguments than these 1 (p.rhai:1:18)"), 1, "{}", said.err);
+    assert_eq!(
+        (count("check: there is no module clster"), count("check: values.what is read")),
+        (1, 1),
+        "{}",
+        said.err
+    );
+}

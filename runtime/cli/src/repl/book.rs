@@ -1,5 +1,7 @@
 //! What is open: a playbook with its values and its steps, or nothing but a cluster.
 
+mod problems;
+
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -124,13 +126,14 @@ impl Book {
     /// Declares the steps. Where that fails, the rest is there all the same.
     fn prepare(&mut self, desk: &Desk) -> Tried<()> {
         let Some(workspace) = &self.workspace else { return self.session.begin_by_hand(BY_HAND) };
-        self.say_value_problems(desk);
         match self.session.prepare(&workspace.playbook).and_then(windlass_runtime::playbook::Prepared::walk) {
             Ok(walk) => {
                 self.walk = Some(walk);
+                self.say_problems(desk);
                 Ok(())
             }
             Err(error) => {
+                self.say_problems(desk);
                 self.broken_at = error.place().cloned();
                 desk.report(&Failed::before(vec![error], desk.sources()));
                 self.unready = Some(
@@ -217,13 +220,15 @@ impl Book {
             return Err(Failed::before(vec![error], desk.sources()));
         }
         (self.unready, self.broken_at, self.workspace) = (None, None, Some(fresh));
+        // Where there were none at all, all of them are new.
+        let changed: Vec<String> = changed.into_iter().filter(|path| !path.is_empty()).collect();
         if !changed.is_empty() {
             desk.say(&format!("these values are new: {}\n", line(&changed.join(", "))));
         }
         let steps = self.walk.as_ref().map(|walk| walk.steps().len()).unwrap_or_default();
         let name = self.workspace.as_ref().map(|workspace| line(&workspace.playbook.name)).unwrap_or_default();
         desk.say(&format!("{name} was read anew: {steps} {}\n", if steps == 1 { "step" } else { "steps" }));
-        self.say_value_problems(desk);
+        self.say_problems(desk);
         desk.knows(self.known());
         Ok(())
     }
@@ -251,20 +256,6 @@ impl Book {
         let fresh = Workspace::open(self.what.as_deref(), &args.what.values)?;
         let problems: Vec<Error> = fresh.value_problems().into_iter().filter(|p| !desk.knows_problem(p)).collect();
         if problems.is_empty() { self.take(desk, fresh) } else { Err(Failed::before(problems, fresh.sources.clone())) }
-    }
-
-    /// What was wrong with the values of what is open is known again.
-    pub(super) fn recalls_problems(&self, desk: &Desk) {
-        desk.knows_problems(self.workspace.as_ref().map(Workspace::value_problems).unwrap_or_default());
-    }
-
-    /// Says what is wrong with the values: it is wrong where they are read, too.
-    fn say_value_problems(&self, desk: &Desk) {
-        let problems = self.workspace.as_ref().map(Workspace::value_problems).unwrap_or_default();
-        for problem in problems.iter().filter(|problem| !desk.knows_problem(problem)) {
-            desk.say_prose(&format!("{} {}", desk.ui().err_style.yellow("value:"), line(problem.message())));
-        }
-        desk.knows_problems(problems);
     }
 
     pub(super) fn standing(&self, desk: &Desk) -> Standing {
