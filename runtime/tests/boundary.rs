@@ -289,6 +289,17 @@ fn access_is_checked_and_cannot_be_caught() {
 }
 
 #[test]
+fn sessions_with_the_same_limits_are_read_only_each_by_itself() {
+    let limits = windlass_runtime::access::Access::full().namespaces(["a"]);
+    let open = || runtime().session(NoTarget::new()).access(limits.clone()).open();
+    let (one, other) = (open(), open());
+    one.access().set_read_only(true);
+    assert_eq!((one.access().may_change(), other.access().may_change(), limits.may_change()), (false, true, true));
+    limits.set_read_only(true);
+    assert_eq!((other.access().may_change(), open().access().may_change()), (true, false));
+}
+
+#[test]
 fn a_journal_that_cannot_write_stops_the_change() {
     let full = Watched::new(Arc::new(MemoryJournal::new()), |point, _| match point {
         Point::Intent => Err(Error::new(Kind::System, "the disk is full")),
