@@ -145,6 +145,14 @@ fn on_demand(home: &std::path::Path) -> (Store, Session) {
     (store, session(Arc::new(OnDemand::new(open))))
 }
 
+/// A store in a folder, and a session of a run in it.
+fn recorded(home: &std::path::Path) -> (Store, Session) {
+    let folders = UserFolders { config: home.join("config"), state: home.join("state") };
+    let store = Store::open(&folders.state, Keys::of(&folders, Vec::new())).unwrap();
+    let journal = store.begin(About { what: "test".into(), ..About::default() }).unwrap();
+    (store, session(Arc::new(journal)))
+}
+
 fn resumed(store: &Store, id: &str, script: &str) -> Vec<StepStatus> {
     let resumed = session(Arc::new(store.resume(id).unwrap()));
     let prepared = resumed.prepare(&Playbook::text("test.rhai", script)).unwrap();
@@ -338,4 +346,38 @@ fn a_run_that_is_resumed_runs_again_what_was_taken_back_and_an_undo_leaves_it_ou
     let items = undo::plan(&resumed, &reversible, &done).unwrap();
     let of: Vec<_> = items.iter().map(|item| (item.step.as_str(), item.part.resource.name.as_str())).collect();
     assert_eq!(of, [("two", "c"), ("two", "b"), ("one", "b"), ("one", "a")]);
+}
+
+#[test]
+fn what_earlier_steps_have_left_in_the_state_is_there_again() {
+    let _alone = alone();
+    let home = tempfile::tempdir().unwrap();
+    let (store, session) = recorded(home.path());
+    let script = r#"
+        step("one", |ctx| { ctx.state.nodes = ["none"]; ctx.state.nodes = ["a"]; });
+        step("two", |ctx| { let nodes = ctx.state.nodes; nodes.push("b"); ctx.state.nodes = nodes; ctx.state.two = 2; });
+        step("three", |ctx| { let nodes = ctx.state.nodes; test::set("count", nodes.len()); });
+    "#;
+    walking(&session, script, |walk| {
+        let is = |state: serde_json::Value| {
+            assert_eq!(session.shown_state(), state);
+            let recorded = store.resume(session.id()).unwrap().past().state.clone();
+            assert_eq!(serde_json::json!(recorded), state, "a run that is resumed finds the same");
+        };
+        run(walk, 0);
+        run(walk, 1);
+        is(serde_json::json!({ "nodes": ["a", "b"], "two": 2 }));
+        back(walk, 1);
+        is(serde_json::json!({ "nodes": ["a"] }));
+        run(walk, 2);
+        assert_eq!(stored(), expected(&[("count", 1)]));
+        // A step that has set it before and after another one has left nothing there.
+        run(walk, 1);
+        run(walk, 0);
+        is(serde_json::json!({ "nodes": ["a"], "two": 2 }));
+        back(walk, 0);
+        is(serde_json::json!({ "nodes": ["a", "b"], "two": 2 }));
+        back(walk, 1);
+        is(serde_json::json!({}));
+    });
 }
