@@ -15,7 +15,7 @@ use common::{STORE, followed};
 use windlass_runtime::cancel::Cancel;
 use windlass_runtime::journal::{About, Journal, MemoryJournal, OnDemand, Store};
 use windlass_runtime::playbook::{Console, Playbook, Resume, Selection, Walk};
-use windlass_runtime::report::{RunStatus, StepStatus};
+use windlass_runtime::report::{Report, RunStatus, StepStatus};
 use windlass_runtime::secret::Keys;
 use windlass_runtime::state_folder::UserFolders;
 use windlass_runtime::target::Shadow;
@@ -154,10 +154,15 @@ fn recorded(home: &std::path::Path) -> (Store, Session) {
 }
 
 fn resumed(store: &Store, id: &str, script: &str) -> Vec<StepStatus> {
-    let resumed = session(Arc::new(store.resume(id).unwrap()));
-    let prepared = resumed.prepare(&Playbook::text("test.rhai", script)).unwrap();
-    let report = prepared.resume(&Selection::default(), &Resume::default()).unwrap().wait().unwrap();
+    let report = resumed_so(store, id, script, &Resume::default());
     report.steps.iter().map(|step| step.status).collect()
+}
+
+/// How a run ends that goes on.
+fn resumed_so(store: &Store, id: &str, script: &str, resume: &Resume) -> Report {
+    let session = session(Arc::new(store.resume(id).unwrap()));
+    let prepared = session.prepare(&Playbook::text("test.rhai", script)).unwrap();
+    prepared.resume(&Selection::default(), resume).unwrap().wait().unwrap()
 }
 
 #[test]
@@ -380,4 +385,27 @@ fn what_earlier_steps_have_left_in_the_state_is_there_again() {
         back(walk, 1);
         is(serde_json::json!({}));
     });
+}
+
+#[test]
+fn of_branches_that_were_taken_back_all_are_run_again() {
+    let _alone = alone();
+    let home = tempfile::tempdir().unwrap();
+    let (store, session) = recorded(home.path());
+    let script = r#"step("all", || {
+        test::set("seen", once("seen", || test::get("now")));
+        let ended = test::each(["a", "b"], |name| { test::set(name, 1); if name == "b" { test::get("mended") } "done" });
+        for one in ended { if one != "done" { throw one; } }
+    })"#;
+    STORE.lock().unwrap().insert("now".into(), 1);
+    walking(&session, script, |walk| {
+        assert_eq!(walk.run(0, &Cancel::root()).unwrap().status, StepStatus::Failed);
+        assert_eq!(stored(), expected(&[("a", 1), ("b", 1), ("now", 1), ("seen", 1)]));
+        assert_eq!(back(walk, 0), 3);
+    });
+    STORE.lock().unwrap().extend([("now".into(), 2), ("mended".into(), 1)]);
+    let failed_only = Resume { failed_only: true, ..Resume::default() };
+    let report = resumed_so(&store, session.id(), script, &failed_only);
+    assert_eq!(report.status, RunStatus::Ok, "{report:?}");
+    assert_eq!(stored(), expected(&[("a", 1), ("b", 1), ("mended", 1), ("now", 2), ("seen", 2)]));
 }

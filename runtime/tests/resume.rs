@@ -352,6 +352,49 @@ fn of_branches_only_those_are_run_again_that_are_not_done() {
 }
 
 #[test]
+fn of_a_step_that_starts_anew_all_branches_are_run_again() {
+    let script = r#"
+        step("one", || test::set("one", 1));
+        step("all", || {
+            test::set("seen", once("seen", || test::get("now")));
+            let ended = test::each(["a", "b"], |name| { test::set(name, 1); if name == "b" { test::get("mended") } "done" });
+            for one in ended { if one != "done" { throw one; } }
+        });
+    "#;
+    let failed_only = Resume { failed_only: true, ..Resume::default() };
+    for fails_again in [false, true] {
+        let user = User::new();
+        STORE.lock().unwrap().insert("now".into(), 1);
+        user.run(script, &How::default());
+        let run = user.last();
+        take_back_to(&user, "one").ok();
+        assert_eq!(stored().keys().collect::<Vec<_>>(), ["now", "one"]);
+        let resume = || Arc::new(user.store().resume(&run).unwrap());
+        if fails_again {
+            // Before it comes to its branches.
+            STORE.lock().unwrap().remove("now");
+            assert_eq!(
+                user.run_in(resume(), script, &How { resume: Some(failed_only.clone()), ..How::default() })
+                    .status("all"),
+                StepStatus::Failed
+            );
+        }
+        STORE.lock().unwrap().extend([("now".into(), 2), ("mended".into(), 1)]);
+        user.run_in(resume(), script, &How { resume: Some(failed_only.clone()), ..How::default() }).ok();
+        assert_eq!((stored().get("a"), stored()["b"], stored()["seen"]), (Some(&1), 1, 2), "{fails_again}");
+    }
+    // One that was done, and is to run again.
+    let user = User::new();
+    STORE.lock().unwrap().extend([("now".into(), 1), ("mended".into(), 1)]);
+    user.run(script, &How::default()).ok();
+    STORE.lock().unwrap().insert("now".into(), 2);
+    STORE.lock().unwrap().remove("a");
+    let redo = Resume { redo: vec!["all".into()], failed_only: true, ..Resume::default() };
+    user.run(script, &How { resume: Some(redo), ..How::default() }).ok();
+    assert_eq!((stored().get("a"), stored()["seen"]), (Some(&1), 2));
+}
+
+#[test]
 fn secrets_come_back_by_reference_and_stand_in_no_file() {
     let user = User::new();
     let script = r#"
