@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::{STORE, followed};
 use windlass_runtime::cancel::Cancel;
+use windlass_runtime::event::{Event, What};
 use windlass_runtime::journal::{About, Journal, MemoryJournal, OnDemand, Store};
 use windlass_runtime::playbook::{Console, Playbook, Resume, Selection, Walk};
 use windlass_runtime::report::{Report, RunStatus, StepStatus};
@@ -154,15 +155,25 @@ fn recorded(home: &std::path::Path) -> (Store, Session) {
 }
 
 fn resumed(store: &Store, id: &str, script: &str) -> Vec<StepStatus> {
-    let report = resumed_so(store, id, script, &Resume::default());
+    let (report, _) = resumed_so(store, id, script, &Resume::default());
     report.steps.iter().map(|step| step.status).collect()
 }
 
-/// How a run ends that goes on.
-fn resumed_so(store: &Store, id: &str, script: &str, resume: &Resume) -> Report {
-    let session = session(Arc::new(store.resume(id).unwrap()));
+/// How a run ends that goes on, and what is logged.
+fn resumed_so(store: &Store, id: &str, script: &str, resume: &Resume) -> (Report, Vec<String>) {
+    let logs: Arc<Mutex<Vec<String>>> = Arc::default();
+    let sink = logs.clone();
+    let tell = move |event: &Event| {
+        if let What::Log { text, .. } = &event.what {
+            sink.lock().unwrap().push(text.clone());
+        }
+    };
+    let builder = followed().session(Shadow::builder().build().unwrap());
+    let session = builder.journal(Arc::new(store.resume(id).unwrap())).sink(tell).open();
     let prepared = session.prepare(&Playbook::text("test.rhai", script)).unwrap();
-    prepared.resume(&Selection::default(), resume).unwrap().wait().unwrap()
+    let report = prepared.resume(&Selection::default(), resume).unwrap().wait().unwrap();
+    let logs = logs.lock().unwrap().clone();
+    (report, logs)
 }
 
 #[test]
@@ -230,7 +241,11 @@ fn a_playbook_that_is_mended_after_a_typed_change_is_the_runs() {
     let record = store.record(first.id()).unwrap();
     let planned: Vec<_> = record.planned.iter().map(|step| step.key.as_str()).collect();
     assert_eq!((record.line.playbook.as_str(), planned), ("test.rhai", vec!["one", "two"]));
-    assert_eq!(resumed(&store, first.id(), script), [StepStatus::Skipped, StepStatus::Ok]);
+    let (report, logs) = resumed_so(&store, first.id(), script, &Resume::default());
+    let statuses: Vec<_> = report.steps.iter().map(|step| step.status).collect();
+    assert_eq!(statuses, [StepStatus::Skipped, StepStatus::Ok]);
+    // What was typed is no step.
+    assert!(logs.iter().any(|log| log.ends_with("goes on (attempt 2): 1 of 2 steps is done")), "{logs:?}");
 }
 
 /// Puts a playbook that was mended in the place of the one that is gone through.
@@ -405,7 +420,7 @@ fn of_branches_that_were_taken_back_all_are_run_again() {
     });
     STORE.lock().unwrap().extend([("now".into(), 2), ("mended".into(), 1)]);
     let failed_only = Resume { failed_only: true, ..Resume::default() };
-    let report = resumed_so(&store, session.id(), script, &failed_only);
+    let (report, _) = resumed_so(&store, session.id(), script, &failed_only);
     assert_eq!(report.status, RunStatus::Ok, "{report:?}");
     assert_eq!(stored(), expected(&[("a", 1), ("b", 1), ("mended", 1), ("now", 2), ("seen", 2)]));
 }

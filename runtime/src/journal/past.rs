@@ -11,6 +11,7 @@ use super::seal::{DataKey, about_branch, about_once, about_step};
 use super::store::Store;
 use crate::Result;
 use crate::change::ResultWord;
+use crate::playbook::TYPED;
 use crate::report::{StepReport, StepStatus};
 
 /// A step as it stands in the file.
@@ -108,12 +109,14 @@ pub(super) fn takes_back(report: &StepReport) -> bool {
 fn read_steps(store: &Store, run: &str, key: &DataKey, past: &mut Past) -> Result<()> {
     let mut taken_back = taken_back(store, run)?;
     let rows: Vec<StepRow> = store.try_with(|connection| {
-        let mut statement = connection
-            .prepare("SELECT resumed, key, attempt, report, value, state FROM step WHERE run = ?1 ORDER BY rowid")?;
+        // What was typed outside of steps is none of them.
+        let query =
+            "SELECT resumed, key, attempt, report, value, state FROM step WHERE run = ?1 AND key <> ?2 ORDER BY rowid";
+        let mut statement = connection.prepare(query)?;
         let row = |row: &rusqlite::Row<'_>| {
             Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?, row.get(5)?))
         };
-        statement.query_map(params![run], row)?.collect()
+        statement.query_map(params![run, TYPED], row)?.collect()
     })?;
     let rows = rows.into_iter().map(|(at, report, value, state)| {
         let report: Option<StepReport> = report.and_then(|text| serde_json::from_str(&text).ok());
