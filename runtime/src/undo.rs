@@ -119,15 +119,15 @@ pub fn plan(session: &Session, entries: &[Entry], done: &HashSet<Undoes>) -> Res
     Ok(items)
 }
 
-/// What a run has taken back of its own changes, and the changes by which it did: neither is to be taken back.
+/// What a run has taken back of its own changes, and the changes by which it did, or tried to: neither is to be taken back.
 #[must_use]
 pub fn taken_back_within(entries: &[Entry]) -> HashSet<Undoes> {
     let mut all = HashSet::new();
     for (intent, result) in entries {
         let Some(undoes) = &intent.undoes else { continue };
+        let parts = 0..u32::try_from(intent.parts.len()).unwrap_or(u32::MAX);
+        all.extend(parts.map(|part| Undoes { id: intent.id.clone(), part }));
         if result.as_ref().is_some_and(|result| result.results.iter().all(|word| word.took_effect())) {
-            let parts = 0..u32::try_from(intent.parts.len()).unwrap_or(u32::MAX);
-            all.extend(parts.map(|part| Undoes { id: intent.id.clone(), part }));
             all.insert(undoes.clone());
         }
     }

@@ -403,6 +403,27 @@ fn what_earlier_steps_have_left_in_the_state_is_there_again() {
 }
 
 #[test]
+fn what_became_of_an_interrupted_take_back_is_no_change_of_the_step() {
+    let _alone = alone();
+    let home = tempfile::tempdir().unwrap();
+    let (store, session) = recorded(home.path());
+    walking(&session, "step(\"one\", || test::set(\"a\", 1));", |walk| {
+        run(walk, 0);
+        let items = walk.plan_back(0).unwrap();
+        common::lose_next_answer();
+        assert_eq!(walk.take_back(0, &items, &Cancel::root()).unwrap().status, StepStatus::Failed);
+        // It was taken back, and nobody knows.
+        assert_eq!(stored(), expected(&[]));
+        let entries = store.entries(session.id()).unwrap();
+        let planned = undo::plan(&session, &entries, &undo::taken_back_within(&entries)).unwrap();
+        assert_eq!(planned.len(), 1, "an undo of the run: {planned:?}");
+        assert_eq!(back(walk, 0), 1);
+        assert_eq!(stored(), expected(&[]));
+        assert_eq!(walk.plan_back(0).unwrap_err().kind(), Kind::Usage);
+    });
+}
+
+#[test]
 fn of_branches_that_were_taken_back_all_are_run_again() {
     let _alone = alone();
     let home = tempfile::tempdir().unwrap();

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -87,6 +88,14 @@ pub mod write {
     }
 }
 
+/// Whether the answer is lost to the next change by which something is taken back.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// What is taken back next is so, and nobody knows.
+pub fn lose_next_answer() {
+    LOST.store(true, Ordering::SeqCst);
+}
+
 /// Probes and takes back what `test::set` has set.
 pub struct StoreHandler;
 
@@ -123,6 +132,9 @@ impl Handler for StoreHandler {
                         Some(before) => store.insert(name, before),
                         None => store.remove(&name),
                     };
+                    if LOST.swap(false, Ordering::SeqCst) {
+                        return Ok(vec![Acted::Broken(Error::new(Kind::Unavailable, "the answer was lost"))]);
+                    }
                     Ok(vec![Acted::Done(before.map(Into::into))])
                 })
             }),
