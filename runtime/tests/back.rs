@@ -14,8 +14,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use common::{STORE, followed};
 use windlass_runtime::cancel::Cancel;
 use windlass_runtime::event::{Event, What};
+use windlass_runtime::files::Home;
 use windlass_runtime::journal::{About, Journal, MemoryJournal, OnDemand, Store};
-use windlass_runtime::playbook::{Console, Playbook, Resume, Selection, Walk};
+use windlass_runtime::playbook::{Console, HooksFile, Playbook, Resume, Selection, Walk};
 use windlass_runtime::report::{Report, RunStatus, StepStatus};
 use windlass_runtime::secret::Keys;
 use windlass_runtime::state_folder::UserFolders;
@@ -51,11 +52,16 @@ fn session(journal: Arc<dyn Journal>) -> Session {
 }
 
 fn walking<T: Send>(session: &Session, script: &str, work: impl FnOnce(&mut Walk) -> T + Send) -> T {
+    walking_through(session, &Playbook::text("test.rhai", script), work)
+}
+
+fn walking_through<T: Send>(session: &Session, playbook: &Playbook, work: impl FnOnce(&mut Walk) -> T + Send) -> T {
     let go = || {
-        let mut walk = session.prepare(&Playbook::text("test.rhai", script)).unwrap().walk().unwrap();
+        let mut walk = session.prepare(playbook).unwrap().walk().unwrap();
         let given = work(&mut walk);
+        let expected = if walk.next().is_none() { RunStatus::Ok } else { RunStatus::Cancelled };
         let report = walk.end();
-        assert_ne!(report.status, RunStatus::Failed, "{report:?}");
+        assert_eq!(report.status, expected, "{report:?}");
         given
     };
     std::thread::scope(|threads| {
@@ -366,6 +372,33 @@ fn a_run_that_is_resumed_runs_again_what_was_taken_back_and_an_undo_leaves_it_ou
     let items = undo::plan(&resumed, &reversible, &done).unwrap();
     let of: Vec<_> = items.iter().map(|item| (item.step.as_str(), item.part.resource.name.as_str())).collect();
     assert_eq!(of, [("two", "c"), ("two", "b"), ("one", "b"), ("one", "a")]);
+}
+
+#[test]
+fn hooks_that_are_mended_leave_out_other_steps_and_what_a_person_left_out_stays_so() {
+    let _alone = alone();
+    let home = tempfile::tempdir().unwrap();
+    let (store, session) = recorded(home.path());
+    let hooked = |text: &str| {
+        let hooks =
+            HooksFile { source: "hooks.rhai".into(), text: text.into(), home: Home::Disk(".".into()), strict: true };
+        let script = r#"step("one", || test::set("a", 1)); step("two", || test::get("none")); step("three", || 3);"#;
+        Playbook { hooks: Some(hooks), ..Playbook::text("test.rhai", script) }
+    };
+    walking_through(&session, &hooked(r#"skip("one", "not here");"#), |walk| {
+        assert_eq!((walk.next(), walk.left_out("one")), (Some(1), Some("not here")));
+        walk.skip(2);
+        assert_eq!(walk.run(1, &Cancel::root()).unwrap().status, StepStatus::Failed);
+        let prepared = walk.session().prepare(&hooked(r#"skip("two", "not now");"#)).unwrap();
+        walk.replace(prepared).unwrap();
+        assert_eq!((walk.next(), walk.left_out("one"), walk.left_out("two")), (Some(0), None, Some("not now")));
+        run(walk, 0);
+        assert_eq!(walk.report("three").unwrap().status, StepStatus::Skipped);
+        assert_eq!(walk.next(), None);
+    });
+    let planned = store.record(session.id()).unwrap().planned;
+    let left_out: Vec<_> = planned.iter().map(|step| step.left_out.as_deref()).collect();
+    assert_eq!(left_out, [None, Some("not now"), None]);
 }
 
 #[test]
