@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::{STORE, followed};
 use windlass_runtime::cancel::Cancel;
+use windlass_runtime::change::{Op, Resource};
 use windlass_runtime::event::{Event, What};
 use windlass_runtime::files::Home;
 use windlass_runtime::journal::{About, Journal, MemoryJournal, OnDemand, Store};
@@ -76,7 +77,7 @@ fn run(walk: &mut Walk, index: usize) {
 }
 
 fn back(walk: &mut Walk, index: usize) -> usize {
-    let items = walk.plan_back(index).unwrap();
+    let items = walk.plan_back(index, &Cancel::root()).unwrap();
     let report = walk.take_back(index, &items, &Cancel::root()).unwrap();
     assert_eq!(report.status, StepStatus::Pending, "{report:?}");
     items.len()
@@ -94,7 +95,7 @@ fn a_step_that_is_taken_back_counts_as_not_run_and_runs_again() {
         assert_eq!(stored(), expected(&[("a", 1), ("b", 2)]));
         assert_eq!((walk.next(), walk.report("two").is_none()), (Some(1), true));
         assert_eq!(session.shown_state(), serde_json::json!({ "sum": 3 }));
-        let again = walk.plan_back(1).unwrap_err();
+        let again = walk.plan_back(1, &Cancel::root()).unwrap_err();
         assert_eq!(again.kind(), Kind::Usage, "what was taken back is not taken back twice");
         run(walk, 1);
         assert_eq!(stored(), expected(&[("a", 1), ("b", 3), ("c", 7)]));
@@ -103,7 +104,7 @@ fn a_step_that_is_taken_back_counts_as_not_run_and_runs_again() {
         assert_eq!(back(walk, 0), 2);
         assert_eq!((stored(), walk.next()), (Vec::new(), Some(0)));
         run(walk, 2);
-        assert!(walk.plan_back(2).unwrap_err().message().contains("irreversible"));
+        assert!(walk.plan_back(2, &Cancel::root()).unwrap_err().message().contains("irreversible"));
     });
     let entries = journal.entries().unwrap();
     let ids: std::collections::HashSet<_> = entries.iter().map(|(intent, _)| intent.id.clone()).collect();
@@ -118,7 +119,7 @@ fn what_others_have_changed_since_is_refused_and_nothing_is_done() {
     walking(&session, TWO, |walk| {
         run(walk, 0);
         STORE.lock().unwrap().insert("a".to_owned(), 99);
-        assert_eq!(walk.plan_back(0).unwrap_err().kind(), Kind::Conflict);
+        assert_eq!(walk.plan_back(0, &Cancel::root()).unwrap_err().kind(), Kind::Conflict);
         assert_eq!((stored(), walk.next()), (expected(&[("a", 99), ("b", 2)]), Some(1)));
     });
 }
@@ -132,7 +133,7 @@ fn what_cannot_be_taken_back_is_known_before_and_stays() {
     walking(&session, script, |walk| {
         run(walk, 0);
         let ways: Vec<bool> =
-            walk.plan_back(0).unwrap().iter().map(|item| matches!(item.way, Way::Cannot(_))).collect();
+            walk.plan_back(0, &Cancel::root()).unwrap().iter().map(|item| matches!(item.way, Way::Cannot(_))).collect();
         assert_eq!(ways, [true, false]);
         assert_eq!(back(walk, 0), 2);
         assert_eq!(stored(), expected(&[("b", 2)]));
@@ -299,7 +300,7 @@ fn a_step_that_has_failed_and_was_left_out_can_be_taken_back() {
         assert_eq!((walk.next(), walk.has_run("one"), walk.has_run("two")), (Some(1), true, false));
         assert_eq!(back(walk, 0), 1);
         assert_eq!((stored(), walk.next(), walk.has_run("one")), (Vec::new(), Some(0), false));
-        assert_eq!(walk.plan_back(0).unwrap_err().kind(), Kind::Usage);
+        assert_eq!(walk.plan_back(0, &Cancel::root()).unwrap_err().kind(), Kind::Usage);
     });
 }
 
@@ -369,7 +370,7 @@ fn a_run_that_is_resumed_runs_again_what_was_taken_back_and_an_undo_leaves_it_ou
     let done = undo::taken_back_within(&entries);
     assert_eq!(done.len(), 4, "two changes, and the two that took them back");
     let reversible = entries.into_iter().filter(|(intent, _)| intent.step != "three").collect::<Vec<_>>();
-    let items = undo::plan(&resumed, &reversible, &done).unwrap();
+    let items = undo::plan(&resumed, &reversible, &done, &Cancel::root()).unwrap();
     let of: Vec<_> = items.iter().map(|item| (item.step.as_str(), item.part.resource.name.as_str())).collect();
     assert_eq!(of, [("two", "c"), ("two", "b"), ("one", "b"), ("one", "a")]);
 }
@@ -442,17 +443,17 @@ fn what_became_of_an_interrupted_take_back_is_no_change_of_the_step() {
     let (store, session) = recorded(home.path());
     walking(&session, "step(\"one\", || test::set(\"a\", 1));", |walk| {
         run(walk, 0);
-        let items = walk.plan_back(0).unwrap();
+        let items = walk.plan_back(0, &Cancel::root()).unwrap();
         common::lose_next_answer();
         assert_eq!(walk.take_back(0, &items, &Cancel::root()).unwrap().status, StepStatus::Failed);
         // It was taken back, and nobody knows.
         assert_eq!(stored(), expected(&[]));
         let entries = store.entries(session.id()).unwrap();
-        let planned = undo::plan(&session, &entries, &undo::taken_back_within(&entries)).unwrap();
+        let planned = undo::plan(&session, &entries, &undo::taken_back_within(&entries), &Cancel::root()).unwrap();
         assert_eq!(planned.len(), 1, "an undo of the run: {planned:?}");
         assert_eq!(back(walk, 0), 1);
         assert_eq!(stored(), expected(&[]));
-        assert_eq!(walk.plan_back(0).unwrap_err().kind(), Kind::Usage);
+        assert_eq!(walk.plan_back(0, &Cancel::root()).unwrap_err().kind(), Kind::Usage);
     });
 }
 
@@ -477,4 +478,51 @@ fn of_branches_that_were_taken_back_all_are_run_again() {
     let (report, _) = resumed_so(&store, session.id(), script, &failed_only);
     assert_eq!(report.status, RunStatus::Ok, "{report:?}");
     assert_eq!(stored(), expected(&[("a", 1), ("b", 1), ("mended", 1), ("now", 2), ("seen", 2)]));
+}
+
+#[test]
+fn what_there_is_to_take_back_is_looked_for_until_somebody_stops_it() {
+    let _alone = alone();
+    let session = session(Arc::new(MemoryJournal::new()));
+    walking(&session, TWO, |walk| {
+        run(walk, 0);
+        let cancel = Cancel::root();
+        common::stop_next_look(&cancel);
+        assert_eq!(walk.plan_back(0, &cancel).unwrap_err().kind(), Kind::Cancelled);
+        assert!(!session.cancel().is_stopped(), "what a person has begun, and not the session");
+        assert_eq!(back(walk, 0), 2);
+        // Nor are claims asked for.
+        run(walk, 0);
+        let mut items = walk.plan_back(0, &Cancel::root()).unwrap();
+        items.truncate(1);
+        items[0].part.op = Op::Create;
+        items[0].part.resource = Resource {
+            at: session.cluster(None, session.cancel()).unwrap().name().to_owned(),
+            api_version: Some("apps/v1".into()),
+            kind: "StatefulSet".into(),
+            namespace: Some("default".into()),
+            name: "db".into(),
+        };
+        assert_eq!(undo::claims_left(&session, &items, &Cancel::root()).unwrap(), Vec::<String>::new());
+        assert_eq!(undo::claims_left(&session, &items, &cancel).unwrap_err().kind(), Kind::Cancelled);
+    });
+}
+
+#[test]
+fn the_step_that_ran_last_is_so_by_time() {
+    let _alone = alone();
+    let session = session(Arc::new(MemoryJournal::new()));
+    let script = r#"step("one", || test::set("a", 1)); step("two", || test::set("b", 1)); step("three", || 1);"#;
+    walking(&session, script, |walk| {
+        walk.skip(2);
+        assert_eq!(walk.last_run(), None, "what is left out has not run");
+        run(walk, 0);
+        run(walk, 1);
+        assert_eq!(walk.last_run(), Some(1));
+        run(walk, 0);
+        assert_eq!(walk.last_run(), Some(0));
+        back(walk, 1);
+        back(walk, 0);
+        assert_eq!(walk.last_run(), None);
+    });
 }

@@ -529,7 +529,7 @@ fn take_back_by(user: &User, to: Option<&str>, dies_at: Option<usize>, goes_on: 
     });
     let session = runtime().session(NoTarget::new()).journal(Arc::new(watched)).open();
     let entries = undo::after(&store.record(&run).unwrap(), store.entries(&run).unwrap(), to).unwrap();
-    let items = undo::plan(&session, &entries, &session.journal().past().undone).unwrap();
+    let items = undo::plan(&session, &entries, &session.journal().past().undone, session.cancel()).unwrap();
     let prepared = undo::prepare(&session, &run, items);
     let report = undo::start(prepared).and_then(windlass_runtime::playbook::Run::wait);
     Came { report, logs: Vec::new(), points: points.load(Ordering::SeqCst) }
@@ -546,7 +546,7 @@ fn an_irreversible_step_stops_an_undo_and_to_takes_back_what_came_after_it() {
     assert!(error.message().contains("\"b\" is irreversible") && error.hint_text().unwrap().contains("--to b"));
     let later = undo::after(&record, entries.clone(), Some("b")).unwrap();
     let session = runtime().session(NoTarget::new()).open();
-    let plan = undo::plan(&session, &later, &Default::default()).unwrap();
+    let plan = undo::plan(&session, &later, &Default::default(), session.cancel()).unwrap();
     assert!(plan.len() == 1 && plan[0].part.resource.name == "c" && matches!(plan[0].way, Way::By(_)));
     let error = undo::after(&record, entries, Some("bb")).unwrap_err();
     assert_eq!((error.kind(), error.hint_text()), (Kind::NotFound, Some("it ran a, b, c")));

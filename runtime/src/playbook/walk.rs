@@ -43,6 +43,8 @@ pub struct Walk {
     attempts: BTreeMap<String, u32>,
     /// The attempt at each step by which it was taken back last, by its key.
     taken_back: BTreeMap<String, u32>,
+    /// The keys of the steps that have run, each once, the last one at the end.
+    ran: Vec<String>,
     begun: (Instant, Moment),
     /// Where the script of the step stood that failed last, in a runtime that is followed.
     failed: RefCell<Option<Console>>,
@@ -71,6 +73,7 @@ impl Walk {
             numbers: BTreeMap::new(),
             attempts,
             taken_back: BTreeMap::new(),
+            ran: Vec::new(),
             begun,
             failed: RefCell::default(),
         };
@@ -163,6 +166,13 @@ impl Walk {
         of(&self.attempts) > of(&self.taken_back)
     }
 
+    /// The number of the step, from 0, that was run last and not taken back since.
+    #[must_use]
+    pub fn last_run(&self) -> Option<usize> {
+        let number_of = |key: &String| self.prepared.steps.iter().position(|step| step.key == *key);
+        self.ran.iter().rev().filter(|key| self.has_run(key)).find_map(number_of)
+    }
+
     /// Goes on with the steps of this playbook, which was read anew in the same session: what was done stays done, and what was
     /// left out by hand stays so. Its hooks say anew what else is left out.
     ///
@@ -195,6 +205,8 @@ impl Walk {
         let (key, outer) = (step.key.clone(), std::mem::replace(&mut self.cancel, Cancel::clone(&running)));
         let report = self.run_step(step);
         self.cancel = outer;
+        self.ran.retain(|other| *other != key);
+        self.ran.push(key.clone());
         self.keep(index, report);
         self.reports.get(&key)
     }

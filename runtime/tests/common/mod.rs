@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use windlass_runtime::cancel::Cancel;
 use windlass_runtime::change::{
     Acted, Change, Handler, Inverse, Op, Outcome, Part, PartImage, Plan, Probed, Recipe, Resource,
 };
@@ -96,6 +97,14 @@ pub fn lose_next_answer() {
     LOST.store(true, Ordering::SeqCst);
 }
 
+/// What is stopped when a change is looked at next that is to be taken back.
+static STOPPED: Mutex<Option<Cancel>> = Mutex::new(None);
+
+/// Somebody stops this in the middle of planning to take something back.
+pub fn stop_next_look(cancel: &Cancel) {
+    STOPPED.lock().unwrap().replace(cancel.clone());
+}
+
 /// Probes and takes back what `test::set` has set.
 pub struct StoreHandler;
 
@@ -110,7 +119,11 @@ impl Handler for StoreHandler {
         Ok(parts.iter().map(|part| if is_set(part) { Probed::TookEffect } else { Probed::DidNot }).collect())
     }
 
-    fn inverse(&self, _: &Call<'_>, recipe: &Recipe, parts: &[PartImage]) -> Result<Change> {
+    fn inverse(&self, call: &Call<'_>, recipe: &Recipe, parts: &[PartImage]) -> Result<Change> {
+        if let Some(cancel) = STOPPED.lock().unwrap().take() {
+            cancel.stop(Error::new(Kind::Cancelled, "stopped by hand"));
+            call.wait(std::future::pending::<Result<()>>())?;
+        }
         let part = &parts[0];
         let (name, before) = (part.resource.name.clone(), part.before.as_ref().and_then(serde_json::Value::as_i64));
         let now = STORE.lock().unwrap().get(&name).copied();
