@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::change::Resource;
 use crate::{Error, Kind, Result};
 
-/// The limits of a session. The default has none.
+/// The limits of a session. The default has none. Clones share the switch of [`Access::set_read_only`]; a session that is opened
+/// with these limits has one of its own.
 #[derive(Debug, Clone, Default)]
 pub struct Access {
     read_only: Arc<AtomicBool>,
@@ -57,13 +58,21 @@ impl Access {
         Self { read_only: Arc::default(), ..self.clone() }
     }
 
+    /// The same limits, read-only or not as they are now, for another session.
+    pub(crate) fn apart(&self) -> Self {
+        let access = self.with_changes();
+        access.set_read_only(!self.may_change());
+        access
+    }
+
     /// Whether the session may change anything at all.
     #[must_use]
     pub fn may_change(&self) -> bool {
         !self.read_only.load(Ordering::Acquire)
     }
 
-    /// Lets the sessions that have it change nothing from here on, or what else it grants.
+    /// Lets the session whose [`Session::access`](crate::Session::access) it is change nothing from here on, or what else it
+    /// grants.
     pub fn set_read_only(&self, read_only: bool) {
         self.read_only.store(read_only, Ordering::Release);
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use crate::cancel::Cancel;
 use crate::change::{Inverse, Op, Outcome, PartImage, Probed, Recipe, Resource, ResultWord};
 use crate::cluster::diff::{Change, Diff, Guess};
 use crate::journal::{Entry, EntryId, Intent, Undoes};
@@ -80,10 +81,10 @@ pub enum Way {
 /// [`Kind::Conflict`] if others have changed something since, or a cluster is not the one that the run was made on:
 /// nothing is done then. What fails later is in the last item.
 pub fn undo(session: &Session, entries: &[Entry]) -> Result<Vec<Undone>> {
-    let items = plan(session, entries, &HashSet::new())?;
+    let items = plan(session, entries, &HashSet::new(), session.cancel())?;
     let mut told = Vec::new();
     for (index, item) in items.iter().enumerate() {
-        let call = call(session, u32::try_from(index).unwrap_or(u32::MAX));
+        let call = call(session, u32::try_from(index).unwrap_or(u32::MAX), session.cancel());
         let undone = item.take_back(&call);
         let failed = matches!(undone.result, Undoing::Failed(_));
         told.push(undone);
@@ -94,12 +95,13 @@ pub fn undo(session: &Session, entries: &[Entry]) -> Result<Vec<Undone>> {
     Ok(told)
 }
 
-/// What taking back these entries takes, the newest first, without doing anything; what is among `done` is left out.
+/// What taking back these entries takes, the newest first, without doing anything; what is among `done` is left out. It is
+/// given up when `cancel` is stopped.
 ///
 /// # Errors
 /// As [`undo()`].
-pub fn plan(session: &Session, entries: &[Entry], done: &HashSet<Undoes>) -> Result<Vec<Item>> {
-    let call = call(session, 0);
+pub fn plan(session: &Session, entries: &[Entry], done: &HashSet<Undoes>, cancel: &Cancel) -> Result<Vec<Item>> {
+    let call = call(session, 0, cancel);
     let mut items = Vec::new();
     for (intent, result) in entries.iter().rev() {
         recall(&call, intent)?;
@@ -119,15 +121,15 @@ pub fn plan(session: &Session, entries: &[Entry], done: &HashSet<Undoes>) -> Res
     Ok(items)
 }
 
-/// What a run has taken back of its own changes, and the changes by which it did: neither is to be taken back.
+/// What a run has taken back of its own changes, and the changes by which it did, or tried to: neither is to be taken back.
 #[must_use]
 pub fn taken_back_within(entries: &[Entry]) -> HashSet<Undoes> {
     let mut all = HashSet::new();
     for (intent, result) in entries {
         let Some(undoes) = &intent.undoes else { continue };
+        let parts = 0..u32::try_from(intent.parts.len()).unwrap_or(u32::MAX);
+        all.extend(parts.map(|part| Undoes { id: intent.id.clone(), part }));
         if result.as_ref().is_some_and(|result| result.results.iter().all(|word| word.took_effect())) {
-            let parts = 0..u32::try_from(intent.parts.len()).unwrap_or(u32::MAX);
-            all.extend(parts.map(|part| Undoes { id: intent.id.clone(), part }));
             all.insert(undoes.clone());
         }
     }
@@ -169,10 +171,10 @@ impl Item {
     }
 }
 
-/// A call outside a script.
-fn call(session: &Session, index: u32) -> Call<'static> {
+/// A call outside a script, until `cancel` is stopped.
+fn call(session: &Session, index: u32, cancel: &Cancel) -> Call<'static> {
     let step = StepAt { index, key: "undo".to_owned(), attempt: 1 };
-    let scope = Scope::new(session.clone(), Phase::Run, step, session.cancel().child());
+    let scope = Scope::new(session.clone(), Phase::Run, step, cancel.child());
     native(&scope)
 }
 
@@ -193,7 +195,7 @@ fn probe_part(call: &Call<'_>, intent: &Intent, part: &PartImage) -> Result<Prob
 /// # Errors
 /// [`Kind::Conflict`] on another cluster than the run's, and what keeps from looking.
 pub fn probe(session: &Session, intent: &Intent) -> Result<Vec<Probed>> {
-    let call = call(session, 0);
+    let call = call(session, 0, session.cancel());
     recall(&call, intent)?;
     intent.parts.iter().map(|part| probe_part(&call, intent, part)).collect()
 }
@@ -278,8 +280,7 @@ fn changed_between(older: &PartImage, newer: &PartImage) -> Option<Error> {
 fn recall(call: &Call<'_>, intent: &Intent) -> Result<()> {
     let recorded = intent.identity.as_object().into_iter().flatten();
     for (name, identity) in recorded.filter(|(name, _)| intent.parts.iter().any(|p| p.resource.at == **name)) {
-        let session = call.session();
-        session.recall(name, identity.as_str().unwrap_or("unknown"), session.cancel())?;
+        call.session().recall(name, identity.as_str().unwrap_or("unknown"), &call.scope.cancel)?;
     }
     Ok(())
 }

@@ -13,9 +13,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::{STORE, followed};
 use windlass_runtime::cancel::Cancel;
+use windlass_runtime::change::{Op, Resource};
+use windlass_runtime::event::{Event, What};
+use windlass_runtime::files::Home;
 use windlass_runtime::journal::{About, Journal, MemoryJournal, OnDemand, Store};
-use windlass_runtime::playbook::{Console, Playbook, Resume, Selection, Walk};
-use windlass_runtime::report::{RunStatus, StepStatus};
+use windlass_runtime::playbook::{Console, HooksFile, Playbook, Resume, Selection, Walk};
+use windlass_runtime::report::{Report, RunStatus, StepStatus};
 use windlass_runtime::secret::Keys;
 use windlass_runtime::state_folder::UserFolders;
 use windlass_runtime::target::Shadow;
@@ -50,11 +53,16 @@ fn session(journal: Arc<dyn Journal>) -> Session {
 }
 
 fn walking<T: Send>(session: &Session, script: &str, work: impl FnOnce(&mut Walk) -> T + Send) -> T {
+    walking_through(session, &Playbook::text("test.rhai", script), work)
+}
+
+fn walking_through<T: Send>(session: &Session, playbook: &Playbook, work: impl FnOnce(&mut Walk) -> T + Send) -> T {
     let go = || {
-        let mut walk = session.prepare(&Playbook::text("test.rhai", script)).unwrap().walk().unwrap();
+        let mut walk = session.prepare(playbook).unwrap().walk().unwrap();
         let given = work(&mut walk);
+        let expected = if walk.next().is_none() { RunStatus::Ok } else { RunStatus::Cancelled };
         let report = walk.end();
-        assert_ne!(report.status, RunStatus::Failed, "{report:?}");
+        assert_eq!(report.status, expected, "{report:?}");
         given
     };
     std::thread::scope(|threads| {
@@ -69,7 +77,7 @@ fn run(walk: &mut Walk, index: usize) {
 }
 
 fn back(walk: &mut Walk, index: usize) -> usize {
-    let items = walk.plan_back(index).unwrap();
+    let items = walk.plan_back(index, &Cancel::root()).unwrap();
     let report = walk.take_back(index, &items, &Cancel::root()).unwrap();
     assert_eq!(report.status, StepStatus::Pending, "{report:?}");
     items.len()
@@ -87,7 +95,7 @@ fn a_step_that_is_taken_back_counts_as_not_run_and_runs_again() {
         assert_eq!(stored(), expected(&[("a", 1), ("b", 2)]));
         assert_eq!((walk.next(), walk.report("two").is_none()), (Some(1), true));
         assert_eq!(session.shown_state(), serde_json::json!({ "sum": 3 }));
-        let again = walk.plan_back(1).unwrap_err();
+        let again = walk.plan_back(1, &Cancel::root()).unwrap_err();
         assert_eq!(again.kind(), Kind::Usage, "what was taken back is not taken back twice");
         run(walk, 1);
         assert_eq!(stored(), expected(&[("a", 1), ("b", 3), ("c", 7)]));
@@ -96,7 +104,7 @@ fn a_step_that_is_taken_back_counts_as_not_run_and_runs_again() {
         assert_eq!(back(walk, 0), 2);
         assert_eq!((stored(), walk.next()), (Vec::new(), Some(0)));
         run(walk, 2);
-        assert!(walk.plan_back(2).unwrap_err().message().contains("irreversible"));
+        assert!(walk.plan_back(2, &Cancel::root()).unwrap_err().message().contains("irreversible"));
     });
     let entries = journal.entries().unwrap();
     let ids: std::collections::HashSet<_> = entries.iter().map(|(intent, _)| intent.id.clone()).collect();
@@ -111,7 +119,7 @@ fn what_others_have_changed_since_is_refused_and_nothing_is_done() {
     walking(&session, TWO, |walk| {
         run(walk, 0);
         STORE.lock().unwrap().insert("a".to_owned(), 99);
-        assert_eq!(walk.plan_back(0).unwrap_err().kind(), Kind::Conflict);
+        assert_eq!(walk.plan_back(0, &Cancel::root()).unwrap_err().kind(), Kind::Conflict);
         assert_eq!((stored(), walk.next()), (expected(&[("a", 99), ("b", 2)]), Some(1)));
     });
 }
@@ -125,7 +133,7 @@ fn what_cannot_be_taken_back_is_known_before_and_stays() {
     walking(&session, script, |walk| {
         run(walk, 0);
         let ways: Vec<bool> =
-            walk.plan_back(0).unwrap().iter().map(|item| matches!(item.way, Way::Cannot(_))).collect();
+            walk.plan_back(0, &Cancel::root()).unwrap().iter().map(|item| matches!(item.way, Way::Cannot(_))).collect();
         assert_eq!(ways, [true, false]);
         assert_eq!(back(walk, 0), 2);
         assert_eq!(stored(), expected(&[("b", 2)]));
@@ -145,11 +153,34 @@ fn on_demand(home: &std::path::Path) -> (Store, Session) {
     (store, session(Arc::new(OnDemand::new(open))))
 }
 
+/// A store in a folder, and a session of a run in it.
+fn recorded(home: &std::path::Path) -> (Store, Session) {
+    let folders = UserFolders { config: home.join("config"), state: home.join("state") };
+    let store = Store::open(&folders.state, Keys::of(&folders, Vec::new())).unwrap();
+    let journal = store.begin(About { what: "test".into(), ..About::default() }).unwrap();
+    (store, session(Arc::new(journal)))
+}
+
 fn resumed(store: &Store, id: &str, script: &str) -> Vec<StepStatus> {
-    let resumed = session(Arc::new(store.resume(id).unwrap()));
-    let prepared = resumed.prepare(&Playbook::text("test.rhai", script)).unwrap();
-    let report = prepared.resume(&Selection::default(), &Resume::default()).unwrap().wait().unwrap();
+    let (report, _) = resumed_so(store, id, script, &Resume::default());
     report.steps.iter().map(|step| step.status).collect()
+}
+
+/// How a run ends that goes on, and what is logged.
+fn resumed_so(store: &Store, id: &str, script: &str, resume: &Resume) -> (Report, Vec<String>) {
+    let logs: Arc<Mutex<Vec<String>>> = Arc::default();
+    let sink = logs.clone();
+    let tell = move |event: &Event| {
+        if let What::Log { text, .. } = &event.what {
+            sink.lock().unwrap().push(text.clone());
+        }
+    };
+    let builder = followed().session(Shadow::builder().build().unwrap());
+    let session = builder.journal(Arc::new(store.resume(id).unwrap())).sink(tell).open();
+    let prepared = session.prepare(&Playbook::text("test.rhai", script)).unwrap();
+    let report = prepared.resume(&Selection::default(), resume).unwrap().wait().unwrap();
+    let logs = logs.lock().unwrap().clone();
+    (report, logs)
 }
 
 #[test]
@@ -217,7 +248,11 @@ fn a_playbook_that_is_mended_after_a_typed_change_is_the_runs() {
     let record = store.record(first.id()).unwrap();
     let planned: Vec<_> = record.planned.iter().map(|step| step.key.as_str()).collect();
     assert_eq!((record.line.playbook.as_str(), planned), ("test.rhai", vec!["one", "two"]));
-    assert_eq!(resumed(&store, first.id(), script), [StepStatus::Skipped, StepStatus::Ok]);
+    let (report, logs) = resumed_so(&store, first.id(), script, &Resume::default());
+    let statuses: Vec<_> = report.steps.iter().map(|step| step.status).collect();
+    assert_eq!(statuses, [StepStatus::Skipped, StepStatus::Ok]);
+    // What was typed is no step.
+    assert!(logs.iter().any(|log| log.ends_with("goes on (attempt 2): 1 of 2 steps is done")), "{logs:?}");
 }
 
 /// Puts a playbook that was mended in the place of the one that is gone through.
@@ -265,7 +300,7 @@ fn a_step_that_has_failed_and_was_left_out_can_be_taken_back() {
         assert_eq!((walk.next(), walk.has_run("one"), walk.has_run("two")), (Some(1), true, false));
         assert_eq!(back(walk, 0), 1);
         assert_eq!((stored(), walk.next(), walk.has_run("one")), (Vec::new(), Some(0), false));
-        assert_eq!(walk.plan_back(0).unwrap_err().kind(), Kind::Usage);
+        assert_eq!(walk.plan_back(0, &Cancel::root()).unwrap_err().kind(), Kind::Usage);
     });
 }
 
@@ -335,7 +370,159 @@ fn a_run_that_is_resumed_runs_again_what_was_taken_back_and_an_undo_leaves_it_ou
     let done = undo::taken_back_within(&entries);
     assert_eq!(done.len(), 4, "two changes, and the two that took them back");
     let reversible = entries.into_iter().filter(|(intent, _)| intent.step != "three").collect::<Vec<_>>();
-    let items = undo::plan(&resumed, &reversible, &done).unwrap();
+    let items = undo::plan(&resumed, &reversible, &done, &Cancel::root()).unwrap();
     let of: Vec<_> = items.iter().map(|item| (item.step.as_str(), item.part.resource.name.as_str())).collect();
     assert_eq!(of, [("two", "c"), ("two", "b"), ("one", "b"), ("one", "a")]);
+}
+
+#[test]
+fn hooks_that_are_mended_leave_out_other_steps_and_what_a_person_left_out_stays_so() {
+    let _alone = alone();
+    let home = tempfile::tempdir().unwrap();
+    let (store, session) = recorded(home.path());
+    let hooked = |text: &str| {
+        let hooks =
+            HooksFile { source: "hooks.rhai".into(), text: text.into(), home: Home::Disk(".".into()), strict: true };
+        let script = r#"step("one", || test::set("a", 1)); step("two", || test::get("none")); step("three", || 3);"#;
+        Playbook { hooks: Some(hooks), ..Playbook::text("test.rhai", script) }
+    };
+    walking_through(&session, &hooked(r#"skip("one", "not here");"#), |walk| {
+        assert_eq!((walk.next(), walk.left_out("one")), (Some(1), Some("not here")));
+        walk.skip(2);
+        assert_eq!(walk.run(1, &Cancel::root()).unwrap().status, StepStatus::Failed);
+        let prepared = walk.session().prepare(&hooked(r#"skip("two", "not now");"#)).unwrap();
+        walk.replace(prepared).unwrap();
+        assert_eq!((walk.next(), walk.left_out("one"), walk.left_out("two")), (Some(0), None, Some("not now")));
+        run(walk, 0);
+        assert_eq!(walk.report("three").unwrap().status, StepStatus::Skipped);
+        assert_eq!(walk.next(), None);
+    });
+    let planned = store.record(session.id()).unwrap().planned;
+    let left_out: Vec<_> = planned.iter().map(|step| step.left_out.as_deref()).collect();
+    assert_eq!(left_out, [None, Some("not now"), None]);
+}
+
+#[test]
+fn what_earlier_steps_have_left_in_the_state_is_there_again() {
+    let _alone = alone();
+    let home = tempfile::tempdir().unwrap();
+    let (store, session) = recorded(home.path());
+    let script = r#"
+        step("one", |ctx| { ctx.state.nodes = ["none"]; ctx.state.nodes = ["a"]; });
+        step("two", |ctx| { let nodes = ctx.state.nodes; nodes.push("b"); ctx.state.nodes = nodes; ctx.state.two = 2; });
+        step("three", |ctx| { let nodes = ctx.state.nodes; test::set("count", nodes.len()); });
+    "#;
+    walking(&session, script, |walk| {
+        let is = |state: serde_json::Value| {
+            assert_eq!(session.shown_state(), state);
+            let recorded = store.resume(session.id()).unwrap().past().state.clone();
+            assert_eq!(serde_json::json!(recorded), state, "a run that is resumed finds the same");
+        };
+        run(walk, 0);
+        run(walk, 1);
+        is(serde_json::json!({ "nodes": ["a", "b"], "two": 2 }));
+        back(walk, 1);
+        is(serde_json::json!({ "nodes": ["a"] }));
+        run(walk, 2);
+        assert_eq!(stored(), expected(&[("count", 1)]));
+        // A step that has set it before and after another one has left nothing there.
+        run(walk, 1);
+        run(walk, 0);
+        is(serde_json::json!({ "nodes": ["a"], "two": 2 }));
+        back(walk, 0);
+        is(serde_json::json!({ "nodes": ["a", "b"], "two": 2 }));
+        back(walk, 1);
+        is(serde_json::json!({}));
+    });
+}
+
+#[test]
+fn what_became_of_an_interrupted_take_back_is_no_change_of_the_step() {
+    let _alone = alone();
+    let home = tempfile::tempdir().unwrap();
+    let (store, session) = recorded(home.path());
+    walking(&session, "step(\"one\", || test::set(\"a\", 1));", |walk| {
+        run(walk, 0);
+        let items = walk.plan_back(0, &Cancel::root()).unwrap();
+        common::lose_next_answer();
+        assert_eq!(walk.take_back(0, &items, &Cancel::root()).unwrap().status, StepStatus::Failed);
+        // It was taken back, and nobody knows.
+        assert_eq!(stored(), expected(&[]));
+        let entries = store.entries(session.id()).unwrap();
+        let planned = undo::plan(&session, &entries, &undo::taken_back_within(&entries), &Cancel::root()).unwrap();
+        assert_eq!(planned.len(), 1, "an undo of the run: {planned:?}");
+        assert_eq!(back(walk, 0), 1);
+        assert_eq!(stored(), expected(&[]));
+        assert_eq!(walk.plan_back(0, &Cancel::root()).unwrap_err().kind(), Kind::Usage);
+    });
+}
+
+#[test]
+fn of_branches_that_were_taken_back_all_are_run_again() {
+    let _alone = alone();
+    let home = tempfile::tempdir().unwrap();
+    let (store, session) = recorded(home.path());
+    let script = r#"step("all", || {
+        test::set("seen", once("seen", || test::get("now")));
+        let ended = test::each(["a", "b"], |name| { test::set(name, 1); if name == "b" { test::get("mended") } "done" });
+        for one in ended { if one != "done" { throw one; } }
+    })"#;
+    STORE.lock().unwrap().insert("now".into(), 1);
+    walking(&session, script, |walk| {
+        assert_eq!(walk.run(0, &Cancel::root()).unwrap().status, StepStatus::Failed);
+        assert_eq!(stored(), expected(&[("a", 1), ("b", 1), ("now", 1), ("seen", 1)]));
+        assert_eq!(back(walk, 0), 3);
+    });
+    STORE.lock().unwrap().extend([("now".into(), 2), ("mended".into(), 1)]);
+    let failed_only = Resume { failed_only: true, ..Resume::default() };
+    let (report, _) = resumed_so(&store, session.id(), script, &failed_only);
+    assert_eq!(report.status, RunStatus::Ok, "{report:?}");
+    assert_eq!(stored(), expected(&[("a", 1), ("b", 1), ("mended", 1), ("now", 2), ("seen", 2)]));
+}
+
+#[test]
+fn what_there_is_to_take_back_is_looked_for_until_somebody_stops_it() {
+    let _alone = alone();
+    let session = session(Arc::new(MemoryJournal::new()));
+    walking(&session, TWO, |walk| {
+        run(walk, 0);
+        let cancel = Cancel::root();
+        common::stop_next_look(&cancel);
+        assert_eq!(walk.plan_back(0, &cancel).unwrap_err().kind(), Kind::Cancelled);
+        assert!(!session.cancel().is_stopped(), "what a person has begun, and not the session");
+        assert_eq!(back(walk, 0), 2);
+        // Nor are claims asked for.
+        run(walk, 0);
+        let mut items = walk.plan_back(0, &Cancel::root()).unwrap();
+        items.truncate(1);
+        items[0].part.op = Op::Create;
+        items[0].part.resource = Resource {
+            at: session.cluster(None, session.cancel()).unwrap().name().to_owned(),
+            api_version: Some("apps/v1".into()),
+            kind: "StatefulSet".into(),
+            namespace: Some("default".into()),
+            name: "db".into(),
+        };
+        assert_eq!(undo::claims_left(&session, &items, &Cancel::root()).unwrap(), Vec::<String>::new());
+        assert_eq!(undo::claims_left(&session, &items, &cancel).unwrap_err().kind(), Kind::Cancelled);
+    });
+}
+
+#[test]
+fn the_step_that_ran_last_is_so_by_time() {
+    let _alone = alone();
+    let session = session(Arc::new(MemoryJournal::new()));
+    let script = r#"step("one", || test::set("a", 1)); step("two", || test::set("b", 1)); step("three", || 1);"#;
+    walking(&session, script, |walk| {
+        walk.skip(2);
+        assert_eq!(walk.last_run(), None, "what is left out has not run");
+        run(walk, 0);
+        run(walk, 1);
+        assert_eq!(walk.last_run(), Some(1));
+        run(walk, 0);
+        assert_eq!(walk.last_run(), Some(0));
+        back(walk, 1);
+        back(walk, 0);
+        assert_eq!(walk.last_run(), None);
+    });
 }

@@ -256,6 +256,14 @@ fn retries_and_on_error_do_what_they_say() {
 }
 
 #[test]
+fn a_refusal_is_the_same_however_often_the_step_is_tried() {
+    for (kind, attempts) in [("denied", 1), ("locked", 1), ("budget", 1), ("deadline", 3), ("unavailable", 3)] {
+        let ran = run(&format!("step(\"a\", #{{ retries: 2, backoff: \"1ms\" }}, || test::fail(\"{kind}\"));"));
+        assert_eq!((ran.step("a").status, ran.step("a").attempts), (StepStatus::Failed, attempts), "{kind}");
+    }
+}
+
+#[test]
 fn the_failure_seam_sees_the_outermost_primitive_and_may_retry_or_take_a_value() {
     static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
     static TRIES: AtomicU32 = AtomicU32::new(0);
@@ -286,6 +294,17 @@ fn access_is_checked_and_cannot_be_caught() {
         .unwrap();
     assert_eq!(ran.step("main").error.as_ref().unwrap()["kind"], "denied");
     assert!(ran.logs().is_empty() && !STORE.lock().unwrap().contains_key("denied"));
+}
+
+#[test]
+fn sessions_with_the_same_limits_are_read_only_each_by_itself() {
+    let limits = windlass_runtime::access::Access::full().namespaces(["a"]);
+    let open = || runtime().session(NoTarget::new()).access(limits.clone()).open();
+    let (one, other) = (open(), open());
+    one.access().set_read_only(true);
+    assert_eq!((one.access().may_change(), other.access().may_change(), limits.may_change()), (false, true, true));
+    limits.set_read_only(true);
+    assert_eq!((other.access().may_change(), open().access().may_change()), (true, false));
 }
 
 #[test]

@@ -15,7 +15,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::{CANARY, Ran, STORE, followed, try_run_in};
-use windlass_runtime::access::Access;
 use windlass_runtime::cancel::Cancel;
 use windlass_runtime::change::Change;
 use windlass_runtime::journal::{Journal as _, MemoryJournal};
@@ -370,7 +369,6 @@ fn what_is_too_large_takes_no_room_from_others_and_the_newest_come_first() {
 /// Thinks about a change for a while, and then lets nothing more be changed.
 #[derive(Clone, Default)]
 struct Slow {
-    access: Access,
     open: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
 }
@@ -381,7 +379,8 @@ impl ChangeGate for Slow {
         self.most.fetch_max(open, Ordering::SeqCst);
         std::thread::sleep(Duration::from_millis(300));
         self.open.fetch_sub(1, Ordering::SeqCst);
-        self.access.set_read_only(change.parts[0].resource.name == "taken away");
+        let console = Console::here().unwrap();
+        console.session().access().set_read_only(change.parts[0].resource.name == "taken away");
         Ok(())
     }
 }
@@ -389,7 +388,7 @@ impl ChangeGate for Slow {
 #[test]
 fn deadlines_rest_while_a_change_is_thought_about_and_what_was_granted_meanwhile_counts() {
     let gate = Slow::default();
-    let with = |b: SessionBuilder| b.access(gate.access.clone()).change_gate(gate.clone());
+    let with = |b: SessionBuilder| b.change_gate(gate.clone());
     let script = "step(\"a\", #{ timeout: \"200ms\" }, || {
   test::each([1, 2, 3], |n| test::set(`gate ${n}`, n));
   test::set(\"taken away\", 1);

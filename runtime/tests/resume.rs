@@ -352,6 +352,49 @@ fn of_branches_only_those_are_run_again_that_are_not_done() {
 }
 
 #[test]
+fn of_a_step_that_starts_anew_all_branches_are_run_again() {
+    let script = r#"
+        step("one", || test::set("one", 1));
+        step("all", || {
+            test::set("seen", once("seen", || test::get("now")));
+            let ended = test::each(["a", "b"], |name| { test::set(name, 1); if name == "b" { test::get("mended") } "done" });
+            for one in ended { if one != "done" { throw one; } }
+        });
+    "#;
+    let failed_only = Resume { failed_only: true, ..Resume::default() };
+    for fails_again in [false, true] {
+        let user = User::new();
+        STORE.lock().unwrap().insert("now".into(), 1);
+        user.run(script, &How::default());
+        let run = user.last();
+        take_back_to(&user, "one").ok();
+        assert_eq!(stored().keys().collect::<Vec<_>>(), ["now", "one"]);
+        let resume = || Arc::new(user.store().resume(&run).unwrap());
+        if fails_again {
+            // Before it comes to its branches.
+            STORE.lock().unwrap().remove("now");
+            assert_eq!(
+                user.run_in(resume(), script, &How { resume: Some(failed_only.clone()), ..How::default() })
+                    .status("all"),
+                StepStatus::Failed
+            );
+        }
+        STORE.lock().unwrap().extend([("now".into(), 2), ("mended".into(), 1)]);
+        user.run_in(resume(), script, &How { resume: Some(failed_only.clone()), ..How::default() }).ok();
+        assert_eq!((stored().get("a"), stored()["b"], stored()["seen"]), (Some(&1), 1, 2), "{fails_again}");
+    }
+    // One that was done, and is to run again.
+    let user = User::new();
+    STORE.lock().unwrap().extend([("now".into(), 1), ("mended".into(), 1)]);
+    user.run(script, &How::default()).ok();
+    STORE.lock().unwrap().insert("now".into(), 2);
+    STORE.lock().unwrap().remove("a");
+    let redo = Resume { redo: vec!["all".into()], failed_only: true, ..Resume::default() };
+    user.run(script, &How { resume: Some(redo), ..How::default() }).ok();
+    assert_eq!((stored().get("a"), stored()["seen"]), (Some(&1), 2));
+}
+
+#[test]
 fn secrets_come_back_by_reference_and_stand_in_no_file() {
     let user = User::new();
     let script = r#"
@@ -486,7 +529,7 @@ fn take_back_by(user: &User, to: Option<&str>, dies_at: Option<usize>, goes_on: 
     });
     let session = runtime().session(NoTarget::new()).journal(Arc::new(watched)).open();
     let entries = undo::after(&store.record(&run).unwrap(), store.entries(&run).unwrap(), to).unwrap();
-    let items = undo::plan(&session, &entries, &session.journal().past().undone).unwrap();
+    let items = undo::plan(&session, &entries, &session.journal().past().undone, session.cancel()).unwrap();
     let prepared = undo::prepare(&session, &run, items);
     let report = undo::start(prepared).and_then(windlass_runtime::playbook::Run::wait);
     Came { report, logs: Vec::new(), points: points.load(Ordering::SeqCst) }
@@ -503,7 +546,7 @@ fn an_irreversible_step_stops_an_undo_and_to_takes_back_what_came_after_it() {
     assert!(error.message().contains("\"b\" is irreversible") && error.hint_text().unwrap().contains("--to b"));
     let later = undo::after(&record, entries.clone(), Some("b")).unwrap();
     let session = runtime().session(NoTarget::new()).open();
-    let plan = undo::plan(&session, &later, &Default::default()).unwrap();
+    let plan = undo::plan(&session, &later, &Default::default(), session.cancel()).unwrap();
     assert!(plan.len() == 1 && plan[0].part.resource.name == "c" && matches!(plan[0].way, Way::By(_)));
     let error = undo::after(&record, entries, Some("bb")).unwrap_err();
     assert_eq!((error.kind(), error.hint_text()), (Kind::NotFound, Some("it ran a, b, c")));

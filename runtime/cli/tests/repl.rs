@@ -223,6 +223,22 @@ fn a_step_is_taken_back_and_runs_again_when_the_run_is_resumed() {
 }
 
 #[test]
+fn the_last_step_is_the_one_that_ran_last_and_none_that_was_left_out() {
+    let person = Person::on_a_cluster();
+    let step = |name: &str| {
+        format!(
+            "step(\"{name}\", || cluster::config_map(\"{name}\", #{{ namespace: \"default\", data: #{{ x: \"1\" }} }}));\n"
+        )
+    };
+    person.write("p.rhai", &["one", "two", "three"].map(step).concat());
+    let lines = ":next\n:next\n:skip\n:redo one\n:back\n:redo\n:steps\ncluster::list(\"ConfigMap\", #{ namespace: \"default\" }).map(|one| one.metadata.name)\n";
+    let said = person.types(&["p.rhai"], lines).ends(0);
+    assert!(said.out.ends_with("\n- kube-root-ca.crt\n- two\n"), "{}", said.out);
+    assert!(said.out.contains("3 three  skipped skipped by hand\n"), "{}", said.out);
+    said.says(&["step one counts as not run"]);
+}
+
+#[test]
 fn a_run_whose_script_was_mended_at_the_prompt_goes_on_with_the_mended_one() {
     let person = Person::on_a_cluster();
     let steps = "step(\"one\", || cluster::config_map(\"one\", #{ namespace: \"default\", data: #{ x: \"1\" } }));\nstep(\"two\", || cluster::config_map(\"two\", #{ namespace: \"default\", data: #{ x: \"2\" } }));\n";

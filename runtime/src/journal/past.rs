@@ -11,6 +11,7 @@ use super::seal::{DataKey, about_branch, about_once, about_step};
 use super::store::Store;
 use crate::Result;
 use crate::change::ResultWord;
+use crate::playbook::TYPED;
 use crate::report::{StepReport, StepStatus};
 
 /// A step as it stands in the file.
@@ -31,11 +32,13 @@ pub(super) fn read(store: &Store, run: &str, key: &DataKey) -> Result<Past> {
         ..Past::default()
     };
     read_steps(store, run, key, &mut past)?;
+    // What was taken back since starts anew.
+    let is_there = |step: &String| !past.taken_back.contains(step);
     let once: Vec<(String, String, Vec<u8>)> = store.try_with(|connection| {
         let mut statement = connection.prepare("SELECT step, name, value FROM once WHERE run = ?1")?;
         statement.query_map(params![run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
     })?;
-    for (step, name, value) in once {
+    for (step, name, value) in once.into_iter().filter(|(step, ..)| is_there(step)) {
         let value = key.open(&about_once(run, &step, &name), &value)?;
         past.once.insert((step, name), value);
     }
@@ -44,7 +47,7 @@ pub(super) fn read(store: &Store, run: &str, key: &DataKey) -> Result<Past> {
         let mut statement = connection.prepare("SELECT step, path, value FROM branch WHERE run = ?1")?;
         statement.query_map(params![run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?.collect()
     })?;
-    for (step, path, value) in branches {
+    for (step, path, value) in branches.into_iter().filter(|(step, ..)| is_there(step)) {
         let (item, value): (String, Json) = key.open(&about_branch(run, &step, &path), &value)?;
         past.branches.entry(step).or_default().insert(BranchKey { path: path_of(&path), item }, value);
     }
@@ -99,19 +102,21 @@ fn taken_back(store: &Store, run: &str) -> Result<HashSet<Attempt>> {
 }
 
 /// Whether an attempt has taken back by hand what those before it at its step have done.
-fn takes_back(report: Option<&StepReport>) -> bool {
-    report.is_some_and(|report| report.status == StepStatus::Pending)
+pub(super) fn takes_back(report: &StepReport) -> bool {
+    report.status == StepStatus::Pending
 }
 
 fn read_steps(store: &Store, run: &str, key: &DataKey, past: &mut Past) -> Result<()> {
     let mut taken_back = taken_back(store, run)?;
     let rows: Vec<StepRow> = store.try_with(|connection| {
-        let mut statement = connection
-            .prepare("SELECT resumed, key, attempt, report, value, state FROM step WHERE run = ?1 ORDER BY rowid")?;
+        // What was typed outside of steps is none of them.
+        let query =
+            "SELECT resumed, key, attempt, report, value, state FROM step WHERE run = ?1 AND key <> ?2 ORDER BY rowid";
+        let mut statement = connection.prepare(query)?;
         let row = |row: &rusqlite::Row<'_>| {
             Ok(((row.get(0)?, row.get(1)?, row.get(2)?), row.get(3)?, row.get(4)?, row.get(5)?))
         };
-        statement.query_map(params![run], row)?.collect()
+        statement.query_map(params![run, TYPED], row)?.collect()
     })?;
     let rows = rows.into_iter().map(|(at, report, value, state)| {
         let report: Option<StepReport> = report.and_then(|text| serde_json::from_str(&text).ok());
@@ -119,7 +124,7 @@ fn read_steps(store: &Store, run: &str, key: &DataKey, past: &mut Past) -> Resul
     });
     let rows: Vec<_> = rows.collect();
     for (number, ((_, step, _), report, ..)) in rows.iter().enumerate() {
-        if takes_back(report.as_ref()) {
+        if report.as_ref().is_some_and(takes_back) {
             let so_far = rows.iter().take(number + 1).map(|(at, ..)| at);
             taken_back.extend(so_far.filter(|(_, other, _)| other == step).cloned());
         }

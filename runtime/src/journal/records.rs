@@ -179,6 +179,13 @@ pub enum Note {
     Identities(Json),
 }
 
+impl Note {
+    /// Whether only this step asks for it, where it goes on after it has failed.
+    pub(super) fn is_begun_by(&self, key: &str) -> bool {
+        matches!(self, Note::Once { step, .. } | Note::BranchEnded { step, .. } if step == key)
+    }
+}
+
 /// What sort of remark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

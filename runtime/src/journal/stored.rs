@@ -12,6 +12,7 @@ use super::Journal;
 use super::entries::{SealedIntent, entries, path_text};
 use super::hashes::Hashes;
 use super::listing::RunLine;
+use super::past::takes_back;
 use super::records::{
     EarlierRun, Entry, EntryId, Intent, Note, Past, ResultRecord, RunStart, StepRecord, StepStart, Undoes,
 };
@@ -146,6 +147,14 @@ fn write_note(transaction: &Transaction<'_>, run: &str, note: &Note, sealed: &[u
     .map(|_| ())
 }
 
+/// Removes what only a step asks for that goes on where it has failed.
+fn forget_begun(transaction: &Transaction<'_>, run: &str, step: &str) -> rusqlite::Result<()> {
+    ["branch", "once"].into_iter().try_for_each(|table| {
+        let delete = format!("DELETE FROM {table} WHERE run = ?1 AND step = ?2");
+        transaction.prepare_cached(&delete)?.execute(params![run, step]).map(|_| ())
+    })
+}
+
 fn json(content: &impl Serialize) -> Result<String> {
     serde_json::to_string(content).map_err(|e| Error::internal("what a journal keeps is no JSON").source(e))
 }
@@ -191,6 +200,7 @@ impl Journal for StoredRun {
                     "UPDATE run SET steps = ?2, identities = ?3, hashes = ?4, ended = NULL, status = NULL WHERE id = ?1",
                     params![run, steps, identities, hashes],
                 )?;
+                self.past.taken_back.iter().try_for_each(|step| forget_begun(transaction, run, step))?;
             }
             transaction.execute(
                 "INSERT INTO session VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, NULL, NULL)",
@@ -310,6 +320,10 @@ impl Journal for StoredRun {
     }
 
     fn step_ended(&self, record: &StepRecord) -> Result<()> {
+        let starts_anew = record.is_ok() || takes_back(&record.report);
+        if starts_anew {
+            lock(&self.notes).retain(|note| !note.is_begun_by(&record.key));
+        }
         let run = self.run();
         let value = self.key.seal(&about_step(&run, &record.key, "value"), &record.value)?;
         let state = match record.state.is_empty() {
@@ -346,12 +360,8 @@ impl Journal for StoredRun {
             for (resource, primitive) in &standing {
                 statement.execute(params![run, resource, primitive])?;
             }
-            if record.is_ok() {
-                // Only what starts over asks for these.
-                for table in ["branch", "once"] {
-                    let delete = format!("DELETE FROM {table} WHERE run = ?1 AND step = ?2");
-                    transaction.prepare_cached(&delete)?.execute(params![run, record.key])?;
-                }
+            if starts_anew {
+                forget_begun(transaction, run, &record.key)?;
             }
             Ok(())
         })

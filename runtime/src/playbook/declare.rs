@@ -46,7 +46,8 @@ pub struct StepOptions {
     pub tags: Vec<String>,
     /// How long one attempt may take.
     pub timeout: Option<Duration>,
-    /// How often the step is tried again after a failure.
+    /// How often the step is tried again after a failure. What is refused (`denied`, `locked`) and what computes too much
+    /// (`budget`) is not tried again.
     #[option(default = "0")]
     pub retries: u32,
     /// The time before the first new attempt; it doubles with each, up to five minutes.

@@ -92,7 +92,8 @@ pub struct ReplaceOptions {
     pub tags: Option<Vec<String>>,
     /// How long one attempt may take.
     pub timeout: Option<Duration>,
-    /// How often the step is tried again after a failure.
+    /// How often the step is tried again after a failure. What is refused (`denied`, `locked`) and what computes too much
+    /// (`budget`) is not tried again.
     pub retries: Option<u32>,
     /// The time before the first new attempt; it doubles with each, up to five minutes.
     pub backoff: Option<Duration>,

@@ -14,6 +14,7 @@ use super::context::keepable;
 use super::declare::{OnError, Step};
 use super::kept::journaled;
 use super::load::Prepared;
+use super::select::Selection;
 use super::upcoming::asked;
 use crate::Kind;
 use crate::cancel::Cancel;
@@ -42,6 +43,8 @@ pub struct Walk {
     attempts: BTreeMap<String, u32>,
     /// The attempt at each step by which it was taken back last, by its key.
     taken_back: BTreeMap<String, u32>,
+    /// The keys of the steps that have run, each once, the last one at the end.
+    ran: Vec<String>,
     begun: (Instant, Moment),
     /// Where the script of the step stood that failed last, in a runtime that is followed.
     failed: RefCell<Option<Console>>,
@@ -70,6 +73,7 @@ impl Walk {
             numbers: BTreeMap::new(),
             attempts,
             taken_back: BTreeMap::new(),
+            ran: Vec::new(),
             begun,
             failed: RefCell::default(),
         };
@@ -162,16 +166,28 @@ impl Walk {
         of(&self.attempts) > of(&self.taken_back)
     }
 
-    /// Goes on with the steps of this playbook, which was read anew in the same session: what was done stays done.
+    /// The number of the step, from 0, that was run last and not taken back since.
+    #[must_use]
+    pub fn last_run(&self) -> Option<usize> {
+        let number_of = |key: &String| self.prepared.steps.iter().position(|step| step.key == *key);
+        self.ran.iter().rev().filter(|key| self.has_run(key)).find_map(number_of)
+    }
+
+    /// Goes on with the steps of this playbook, which was read anew in the same session: what was done stays done, and what was
+    /// left out by hand stays so. Its hooks say anew what else is left out.
     ///
     /// # Errors
-    /// Where the journal cannot be written: nothing is replaced then.
+    /// [`Kind::Usage`] where its hooks leave out every step; where the journal cannot be written. Nothing is replaced then.
     pub fn replace(&mut self, prepared: Prepared) -> crate::Result<()> {
-        self.session.journal().run_started(&prepared.run_start(&self.left_out)?)?;
+        let left_out = Selection::default().left_out(&prepared.steps)?;
+        self.session.journal().run_started(&prepared.run_start(&left_out)?)?;
         self.session.remark("the playbook was read anew");
         let is_kept = |key: &str| prepared.steps.iter().any(|step| step.key == key);
         self.numbers.keys().filter(|key| !is_kept(key)).for_each(|key| self.session.forget_claims_of(key));
-        self.prepared = prepared;
+        (self.prepared, self.left_out) = (prepared, left_out);
+        // One that has failed, and that the hooks leave out now, is one that is left out.
+        let is_over = |status| matches!(status, StepStatus::Ok | StepStatus::Skipped);
+        self.reports.retain(|key, report| is_over(report.status) || !self.left_out.contains_key(key));
         self.number_steps();
         Ok(())
     }
@@ -189,6 +205,8 @@ impl Walk {
         let (key, outer) = (step.key.clone(), std::mem::replace(&mut self.cancel, Cancel::clone(&running)));
         let report = self.run_step(step);
         self.cancel = outer;
+        self.ran.retain(|other| *other != key);
+        self.ran.push(key.clone());
         self.keep(index, report);
         self.reports.get(&key)
     }
@@ -200,12 +218,13 @@ impl Walk {
         self.keep(index, report);
     }
 
-    /// Ends the run: what has not run is pending.
+    /// Ends the run: what has not run is pending, if it was not left out.
     #[must_use]
     pub fn end(self) -> Report {
-        let last = |step: &Step| {
-            let report = self.reports.get(&step.key).cloned();
-            report.unwrap_or_else(|| self.empty_report(step, StepStatus::Pending, None))
+        let last = |step: &Step| match (self.reports.get(&step.key), self.left_out(&step.key)) {
+            (Some(report), _) => report.clone(),
+            (None, Some(reason)) => self.empty_report(step, StepStatus::Skipped, Some(reason.to_owned())),
+            (None, None) => self.empty_report(step, StepStatus::Pending, None),
         };
         let steps: Vec<StepReport> = self.prepared.steps.iter().map(last).collect();
         let is_failure = |(report, step): (&StepReport, &Step)| match report.status {
@@ -265,8 +284,8 @@ impl Walk {
 
     /// Why a step does not run.
     fn hindrance(&self, step: &Step, over: bool) -> Option<(StepStatus, Option<String>)> {
-        if let Some(reason) = self.done.get(&step.key).or_else(|| self.left_out.get(&step.key)) {
-            return Some((StepStatus::Skipped, Some(reason.clone())));
+        if let Some(reason) = self.left_out(&step.key) {
+            return Some((StepStatus::Skipped, Some(reason.to_owned())));
         }
         if over || self.session.cancel().is_stopped() {
             return Some((StepStatus::Pending, None));

@@ -89,7 +89,7 @@ impl SessionBuilder {
         self
     }
 
-    /// Limits what the session may touch.
+    /// Limits what the session may touch. Whether it is read-only is its own from then on: [`Session::access`] has the switch.
     #[must_use]
     pub fn access(mut self, access: Access) -> Self {
         self.access = access;
@@ -210,7 +210,7 @@ impl SessionBuilder {
             values: Mutex::new(super::Values::new(self.values)),
             secrets: self.secrets,
             vault: self.vault,
-            access: self.access,
+            access: self.access.apart(),
             journal: self.journal,
             sinks: self.sinks,
             cancel: self.cancel,

@@ -15,10 +15,10 @@ use crate::{Error, Result};
 /// What steps left.
 #[derive(Default, Clone)]
 pub(super) struct Left {
-    state: BTreeMap<String, Value>,
+    /// What each step has set that has set this key of the state, the last one at the end: what a step has left is there again
+    /// when those after it are taken back.
+    state: BTreeMap<String, Vec<(Writer, Value)>>,
     results: BTreeMap<String, Value>,
-    /// Who set each key of the state.
-    writers: BTreeMap<String, Writer>,
     /// The keys of the state that were set since a step ended.
     written: BTreeSet<String>,
     earlier: Earlier,
@@ -34,6 +34,13 @@ pub(super) struct Left {
 pub(crate) struct Earlier {
     pub(crate) state: BTreeMap<String, Json>,
     pub(crate) results: BTreeMap<String, Json>,
+}
+
+impl Left {
+    /// What was set last of the state under this key.
+    fn newest(&self, key: &str) -> Option<&Value> {
+        self.state.get(key)?.last().map(|(_, value)| value)
+    }
 }
 
 impl Session {
@@ -71,30 +78,27 @@ impl Session {
 
     /// A piece of state, if there is one.
     pub(crate) fn state_of(&self, key: &str) -> Result<Option<Value>> {
-        self.value_of(key, |left| &mut left.state, |earlier| &mut earlier.state)
+        self.value_of(|left| left.newest(key), |earlier| earlier.state.get(key))
     }
 
     /// What a step returned, if it is done.
     pub(crate) fn result_of(&self, step: &str) -> Result<Option<Value>> {
-        self.value_of(step, |left| &mut left.results, |earlier| &mut earlier.results)
+        self.value_of(|left| left.results.get(step), |earlier| earlier.results.get(step))
     }
 
     fn value_of(
         &self,
-        key: &str,
-        known: fn(&mut Left) -> &mut BTreeMap<String, Value>,
-        earlier: fn(&mut Earlier) -> &mut BTreeMap<String, Json>,
+        known: impl Fn(&Left) -> Option<&Value>,
+        earlier: impl Fn(&Earlier) -> Option<&Json>,
     ) -> Result<Option<Value>> {
         let kept = {
-            let mut left = self.left();
-            if let Some(value) = known(&mut left).get(key) {
+            let left = self.left();
+            if let Some(value) = known(&left) {
                 return Ok(Some(value.clone()));
             }
-            earlier(&mut left.earlier).get(key).cloned()
+            earlier(&left.earlier).cloned()
         };
-        let Some(kept) = kept else { return Ok(None) };
-        let value = restored(self, kept)?;
-        Ok(Some(known(&mut self.left()).entry(key.to_owned()).or_insert(value).clone()))
+        kept.map(|kept| restored(self, kept)).transpose()
     }
 
     pub(crate) fn has_state(&self, key: &str) -> bool {
@@ -132,13 +136,14 @@ impl Session {
     pub(crate) fn write_state(&self, scope: &Scope, key: &str, value: Value) -> Result<()> {
         let writer = scope.writer();
         let mut left = self.left();
-        if left.writers.get(key).is_some_and(|before| before.beside(&writer)) {
+        let set = left.state.entry(key.to_owned()).or_default();
+        if set.last().is_some_and(|(before, _)| before.beside(&writer)) {
             return Err(Error::usage(format!("ctx.state.{key} is written by two branches that run side by side"))
                 .hint("give each branch a key of its own, ctx.state[name] = …, or return the value from the closure"));
         }
-        left.writers.insert(key.to_owned(), writer);
+        set.retain(|(before, _)| before.step != writer.step);
+        set.push((writer, value));
         left.written.insert(key.to_owned());
-        left.state.insert(key.to_owned(), value);
         Ok(())
     }
 
@@ -146,15 +151,17 @@ impl Session {
     pub(crate) fn take_written(&self) -> BTreeMap<String, Value> {
         let mut left = self.left();
         let written = std::mem::take(&mut left.written);
-        written.into_iter().filter_map(|key| left.state.get(&key).cloned().map(|value| (key, value))).collect()
+        written.into_iter().filter_map(|key| left.newest(&key).cloned().map(|value| (key, value))).collect()
     }
 
     /// A step counts as one that has not run: what it has left is not there any more.
     pub(crate) fn forget_step(&self, step: &str) {
         let mut left = self.left();
-        let Left { state, results, writers, earlier, once, .. } = &mut *left;
-        state.retain(|key, _| writers.get(key).is_none_or(|writer| writer.step != step));
-        writers.retain(|_, writer| writer.step != step);
+        let Left { state, results, earlier, once, .. } = &mut *left;
+        state.retain(|_, set| {
+            set.retain(|(writer, _)| writer.step != step);
+            !set.is_empty()
+        });
         once.retain(|(of, _), _| of != step);
         results.remove(step);
         earlier.results.remove(step);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::{Item, Undoing, Way};
+use crate::cancel::Cancel;
 use crate::change::{Op, Resource};
 use crate::cluster::{Collection, ListOptions};
 use crate::event::Level;
@@ -53,11 +54,11 @@ pub fn after(record: &RunRecord, entries: Vec<Entry>, step: Option<&str>) -> Res
 }
 
 /// The volume claims that are left when these items are taken back, with the data in them: what a StatefulSet or a release has
-/// claimed does not go with it.
+/// claimed does not go with it. It is given up when `cancel` is stopped.
 ///
 /// # Errors
 /// Where a cluster cannot be asked.
-pub fn claims_left(session: &Session, items: &[Item]) -> Result<Vec<String>> {
+pub fn claims_left(session: &Session, items: &[Item], cancel: &Cancel) -> Result<Vec<String>> {
     let goes = |item: &&Item| item.part.op == Op::Create && matches!(item.way, Way::By(_));
     let mut places: Vec<(String, String)> = items
         .iter()
@@ -72,7 +73,7 @@ pub fn claims_left(session: &Session, items: &[Item]) -> Result<Vec<String>> {
     places.dedup();
     let mut left = Vec::new();
     for (at, namespace) in places {
-        let cluster = session.cluster_called(&at, session.cancel())?;
+        let cluster = session.cluster_called(&at, cancel)?;
         let claims = Collection {
             cluster: at.clone(),
             api_version: "v1".to_owned(),
@@ -81,7 +82,7 @@ pub fn claims_left(session: &Session, items: &[Item]) -> Result<Vec<String>> {
             namespace: Some(namespace.clone()),
         };
         let listing = async move { cluster.list(&claims, &ListOptions::default()).await };
-        let listing = session.bridge().wait(session.cancel(), session.clock(), listing)?;
+        let listing = session.bridge().wait(cancel, session.clock(), listing)?;
         let name = |claim: &Json| claim.pointer("/metadata/name").and_then(Json::as_str).map(str::to_owned);
         let is_taken_back = |name: &String| {
             items.iter().any(|item| {

@@ -2,9 +2,11 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use windlass_runtime::cancel::Cancel;
 use windlass_runtime::change::{
     Acted, Change, Handler, Inverse, Op, Outcome, Part, PartImage, Plan, Probed, Recipe, Resource,
 };
@@ -87,6 +89,22 @@ pub mod write {
     }
 }
 
+/// Whether the answer is lost to the next change by which something is taken back.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// What is taken back next is so, and nobody knows.
+pub fn lose_next_answer() {
+    LOST.store(true, Ordering::SeqCst);
+}
+
+/// What is stopped when a change is looked at next that is to be taken back.
+static STOPPED: Mutex<Option<Cancel>> = Mutex::new(None);
+
+/// Somebody stops this in the middle of planning to take something back.
+pub fn stop_next_look(cancel: &Cancel) {
+    STOPPED.lock().unwrap().replace(cancel.clone());
+}
+
 /// Probes and takes back what `test::set` has set.
 pub struct StoreHandler;
 
@@ -101,7 +119,11 @@ impl Handler for StoreHandler {
         Ok(parts.iter().map(|part| if is_set(part) { Probed::TookEffect } else { Probed::DidNot }).collect())
     }
 
-    fn inverse(&self, _: &Call<'_>, recipe: &Recipe, parts: &[PartImage]) -> Result<Change> {
+    fn inverse(&self, call: &Call<'_>, recipe: &Recipe, parts: &[PartImage]) -> Result<Change> {
+        if let Some(cancel) = STOPPED.lock().unwrap().take() {
+            cancel.stop(Error::new(Kind::Cancelled, "stopped by hand"));
+            call.wait(std::future::pending::<Result<()>>())?;
+        }
         let part = &parts[0];
         let (name, before) = (part.resource.name.clone(), part.before.as_ref().and_then(serde_json::Value::as_i64));
         let now = STORE.lock().unwrap().get(&name).copied();
@@ -123,6 +145,9 @@ impl Handler for StoreHandler {
                         Some(before) => store.insert(name, before),
                         None => store.remove(&name),
                     };
+                    if LOST.swap(false, Ordering::SeqCst) {
+                        return Ok(vec![Acted::Broken(Error::new(Kind::Unavailable, "the answer was lost"))]);
+                    }
                     Ok(vec![Acted::Done(before.map(Into::into))])
                 })
             }),

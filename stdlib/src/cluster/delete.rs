@@ -274,7 +274,7 @@ mod tests {
         use windlass_runtime::journal::Journal;
         let entries = ran.journal.entries().unwrap();
         let session = crate::testing::runtime().session(bed.target()).open();
-        let plan = windlass_runtime::undo::plan(&session, &entries, &Default::default()).unwrap();
+        let plan = windlass_runtime::undo::plan(&session, &entries, &Default::default(), session.cancel()).unwrap();
         assert!(matches!(plan[0].way, windlass_runtime::undo::Way::Cannot(_)), "{plan:?}");
         let undone = bed.undo(&ran).unwrap();
         assert!(matches!(&undone[0].result, Undoing::Cannot(why) if why.contains("went with it")), "{undone:?}");

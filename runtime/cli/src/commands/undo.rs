@@ -138,8 +138,8 @@ impl Undoing<'_> {
             let error = Error::new(Kind::Conflict, format!("the run {} has gone on in the meantime", self.id));
             return Err(before(error.hint("look at it once more: windlass runs show; then take it back")));
         }
-        let items = undo::plan(session, &self.entries, done).map_err(before)?;
-        let claims = undo::claims_left(session, &items).map_err(before)?;
+        let items = undo::plan(session, &self.entries, done, session.cancel()).map_err(before)?;
+        let claims = undo::claims_left(session, &items, session.cancel()).map_err(before)?;
         if self.options.dry_run && self.options.telling.output == RunOutput::Json {
             let plan: Vec<_> = items.iter().map(plan_json).collect();
             self.ui.out_json(&json!({ "undoes": self.id, "plan": plan, "left": claims }));

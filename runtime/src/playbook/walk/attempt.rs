@@ -17,6 +17,11 @@ use crate::{Error, Kind};
 /// The longest time between two attempts at a step.
 const MAX_BACKOFF: Duration = Duration::from_secs(300);
 
+/// Whether an error of this kind comes again however often its step is tried: only a person can change what it comes from.
+fn comes_again(kind: Kind) -> bool {
+    matches!(kind, Kind::Denied | Kind::Locked | Kind::Budget)
+}
+
 enum Ended {
     Done(Value),
     Failed(Error),
@@ -83,7 +88,7 @@ impl Walk {
 
     /// Whether a failed step is tried again.
     fn again(&self, step: &Step, error: &Error, report: &mut StepReport, backoff: &mut Duration) -> bool {
-        if report.attempts <= step.options.retries {
+        if report.attempts <= step.options.retries && !comes_again(error.kind()) {
             let text = format!(
                 "attempt {} of {} failed: {error}; again in {}",
                 report.attempts,

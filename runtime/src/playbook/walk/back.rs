@@ -9,12 +9,13 @@ use crate::undo::{self, Item};
 use crate::{Error, Kind, Result};
 
 impl Walk {
-    /// What there is to take back of the step of this number, the newest change first. Nothing is done yet.
+    /// What there is to take back of the step of this number, the newest change first. Nothing is done yet, and it is given up
+    /// when `cancel` is stopped.
     ///
     /// # Errors
     /// [`Kind::Usage`] where it has not run, or was taken back already; [`Kind::Conflict`] where it is irreversible, or others
     /// have changed since what it has changed.
-    pub fn plan_back(&self, index: usize) -> Result<Vec<Item>> {
+    pub fn plan_back(&self, index: usize, cancel: &Cancel) -> Result<Vec<Item>> {
         let step = self.prepared.steps.get(index).ok_or_else(|| Error::internal("there is no such step"))?;
         let key = step.key.as_str();
         if !self.has_run(key) {
@@ -29,7 +30,8 @@ impl Walk {
         let done = undo::taken_back_within(&entries);
         let since = self.taken_back.get(key).copied().unwrap_or_default();
         let of_step = |(intent, _): &Entry| intent.step == key && intent.id.attempt > since;
-        undo::plan(&self.session, &entries.into_iter().filter(of_step).collect::<Vec<_>>(), &done)
+        let running = self.session.running(cancel);
+        undo::plan(&self.session, &entries.into_iter().filter(of_step).collect::<Vec<_>>(), &done, &running)
     }
 
     /// Takes these back, which [`Walk::plan_back`] has given, as an attempt of its own at the step. Where that succeeds, the step

@@ -143,7 +143,7 @@ fn an_undo_that_was_killed_in_a_rollback_goes_on(bed: Bed) {
             let done = journal.past().undone.clone();
             let session = runtime().session(bed.target()).program("helm", &with.path).state_folder(state());
             let session = session.journal(journal).open();
-            let items = undo::plan(&session, &entries, &done)?;
+            let items = undo::plan(&session, &entries, &done, session.cancel())?;
             undo::start(undo::prepare(&session, "a-run", items))?.wait()
         };
         let begun = store.begin(About { what: "all".to_owned(), ..About::default() }).unwrap();

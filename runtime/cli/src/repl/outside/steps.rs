@@ -132,10 +132,9 @@ pub(super) fn skip(desk: &Desk, walk: &mut Walk, key: Option<&str>) -> Result<()
 
 /// Runs a step again.
 pub(super) fn redo(desk: &Desk, walk: &mut Walk, key: Option<&str>) -> std::result::Result<(), Failed> {
-    let last = || walk.steps().iter().rposition(|step| walk.report(&step.key).is_some());
     let index = match key {
         Some(key) => find(walk, key)?,
-        None => last().ok_or_else(none_has_run)?,
+        None => walk.last_run().ok_or_else(none_has_run)?,
     };
     run(desk, walk, index)
 }
@@ -190,15 +189,15 @@ pub(super) fn back(
 ) -> std::result::Result<(), Failed> {
     let index = match key {
         Some(key) => find(walk, key)?,
-        None => walk.steps().iter().rposition(|step| walk.has_run(&step.key)).ok_or_else(none_has_run)?,
+        None => walk.last_run().ok_or_else(none_has_run)?,
     };
     let (session, style) = (walk.session().clone(), desk.ui().err_style);
     let key = walk.steps().get(index).map(|step| line(&step.key)).unwrap_or_default();
-    let items = walk.plan_back(index)?;
-    let claims = undo::claims_left(&session, &items)?;
-    desk.say(&listed(&items, &claims, desk.ui().verbose > 0, style));
     let cancel = session.cancel().child();
     let _running = desk.interrupt().stops(&cancel);
+    let items = walk.plan_back(index, &cancel)?;
+    let claims = undo::claims_left(&session, &items, &cancel)?;
+    desk.say(&listed(&items, &claims, desk.ui().verbose > 0, style));
     if !even_in_part && items.iter().any(|item| matches!(item.way, Way::Cannot(_))) {
         let question = format!("Take back of step {key} what can be taken back?");
         let asked = session.confirm(&cancel, "back", &question);
