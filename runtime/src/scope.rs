@@ -13,7 +13,7 @@ use rhai::{Dynamic, GlobalRuntimeState, NativeCallContext, Scope as Names};
 
 use crate::cancel::Cancel;
 use crate::journal::{BranchKey, EntryId, Note, RemarkSort, StepStart};
-use crate::playbook::{Collector, journaled};
+use crate::playbook::{Collector, TYPED, journaled};
 use crate::session::Session;
 use crate::sync::lock;
 use crate::value::Value;
@@ -226,6 +226,11 @@ impl Scope {
     /// Whether a person may stop at its statements, failures and changes.
     pub(crate) fn is_followed(&self) -> bool {
         self.followed
+    }
+
+    /// The key under which it applies objects: its step's, or that of lines.
+    pub(crate) fn claimant(&self) -> &str {
+        if self.followed { &self.step.key } else { TYPED }
     }
 
     /// The same scope inside a `try` of another unit.

@@ -308,7 +308,7 @@ impl Console {
 
     /// Where the changes of a line belong: to the step in the middle of which it is typed, or to an attempt of its own.
     fn scope_of_line(&self, title: &str, cancel: &Cancel) -> Arc<Scope> {
-        self.session.forget_claims();
+        self.session.forget_claims_of(TYPED);
         if self.scope.step.key != TYPED {
             return self.scope.typed(cancel.clone(), &self.using);
         }
