@@ -42,7 +42,8 @@ pub(super) fn cross(
     scope.set_place(&place);
     let declares = matches!(scope.phase, Phase::Declare(_));
     if scope.is_followed() && context.debugger().is_some() {
-        scope.keep_call(context.call_level(), context.global_runtime_state());
+        // The call itself counts in the level. What was called for its arguments has returned.
+        scope.has_returned(context.call_level().saturating_sub(1));
     }
     if primitive.effect.acts() {
         if declares {

@@ -117,7 +117,7 @@ impl Console {
 
     fn at(scope: &Scope, calls: Option<usize>) -> Option<Self> {
         let last = scope.last_statement(calls)?;
-        let global = scope.last_call().unwrap_or_else(|| scope.session.runtime().engine().new_global_runtime_state());
+        let global = GlobalRuntimeState::clone(&last.callable);
         let console = Self::within(scope.unfollowed(scope.cancel.clone()), last.names, global, Some(last.place));
         Some(Self { too_large: last.too_large, ..console })
     }
@@ -130,7 +130,7 @@ impl Console {
         for ((name, constant, _), value) in known.into_iter().zip(copies).rev() {
             let _ = if constant { names.push_constant_dynamic(name, value) } else { names.push_dynamic(name, value) };
         }
-        let (global, functions) = (self.scope.without_tag(&self.global), self.functions.clone());
+        let (global, functions) = (self.scope.callable(&self.global), self.functions.clone());
         let (too_large, using) = (self.too_large.clone(), self.using.clone());
         Self { names, global, functions, too_large, using, ..Self::new(session) }
     }
