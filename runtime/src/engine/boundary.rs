@@ -111,7 +111,7 @@ fn attempt(
         };
         let error = scope.session.mask_error(error);
         let failure = Failure { primitive: &primitive.id(), step: &scope.step.key, error: &error, attempt: tries };
-        match scope.session.resting(&scope.cancel, || seam.decide(&failure)) {
+        match scope.session.resting(&scope.cancel, || Ok(seam.decide(&failure)))? {
             Decision::Fail => return Err(error),
             Decision::Retry => {}
             Decision::Take(value) => {

@@ -187,6 +187,15 @@ pub mod each8 {
     }
 }
 
+pub mod beside {
+    use super::*;
+    /// Runs a closure for each item side by side, as the script's own: its failures are those of what stands in the closure.
+    #[primitive(module = "test", effect = Control)]
+    pub fn beside(call: &Call<'_>, items: Vec<Value>, body: Closure) -> Result<Vec<Value>> {
+        call.side_by_side(&body, items, 4)?.into_iter().collect()
+    }
+}
+
 pub mod claim {
     use super::*;
     /// Says what an object is to look like, as what applies it does.
@@ -270,6 +279,7 @@ fn builder() -> RuntimeBuilder {
         until::primitive(),
         each::primitive(),
         each8::primitive(),
+        beside::primitive(),
         claim::primitive(),
         secret::primitive(),
         text::primitive(),
