@@ -12,9 +12,12 @@ mod common;
 
 use common::{followed, typed, walking};
 use windlass_runtime::cancel::Cancel;
+use windlass_runtime::event::{Event, What};
 use windlass_runtime::playbook::{Console, Playbook, Walk};
 use windlass_runtime::report::StepStatus;
+use windlass_runtime::session::SessionBuilder;
 use windlass_runtime::target::NoTarget;
+use windlass_runtime::{Error, Kind, Session};
 
 #[test]
 fn steps_are_held_to_what_they_have_applied_and_a_person_may_change_it() {
@@ -54,4 +57,31 @@ fn steps_are_held_to_what_they_have_applied_and_a_person_may_change_it() {
 
 fn walk_status(walk: &mut Walk, index: usize) -> StepStatus {
     walk.run(index, &Cancel::root()).unwrap().status
+}
+
+/// A session that is stopped as soon as a script prints something.
+fn stopped_by_print(builder: SessionBuilder) -> Session {
+    let cancel = Cancel::root();
+    let stop = cancel.clone();
+    let sink = move |event: &Event| {
+        if let What::Log { .. } = &event.what {
+            stop.stop(Error::new(Kind::Cancelled, "all of it"));
+        }
+    };
+    builder.cancel(cancel).sink(sink).open()
+}
+
+#[test]
+fn who_stops_the_session_stops_what_has_a_token_of_its_own() {
+    let session = || stopped_by_print(followed().session(NoTarget::new()));
+    let playbook = Playbook::text("test.rhai", "step(\"a\", || { print(\"now\"); sleep(\"20s\"); });");
+    walking(&session(), &playbook, |walk| {
+        let report = walk.run(0, &Cancel::root()).unwrap();
+        assert_eq!(report.status, StepStatus::Cancelled, "{report:?}");
+    });
+    let session = session();
+    walking(&session, &Playbook::text("test.rhai", "1"), |_| {
+        let said = typed(&mut Console::new(&session), &["print(\"now\"); sleep(\"20s\")"]);
+        assert_eq!(said, ["cancelled: all of it"]);
+    });
 }
