@@ -75,13 +75,17 @@ fn the_copies_of_variables_are_no_computation_of_the_script_and_what_is_not_copi
   sum.b.c
 });";
     let lines = ["sum", "list.len()"];
-    let of = |rounds: &str, limit| {
-        let playbook = Playbook::text("test.rhai", &script.replace("ROUNDS", rounds));
+    let of = |rounds: &str, limit, ends: &str| {
+        let script = script.replace("ROUNDS", rounds).replace("sum.b.c", ends);
+        let playbook = Playbook::text("test.rhai", &script);
         after_failure(&playbook, limit, &lines)
     };
-    let said = of("200", USUAL);
+    let said = of("200", USUAL, "sum.b.c");
     assert_eq!(said[1..], ["9900", "300"], "{said:?}");
     // So many statements, each with all of its copies, would take longer than a person waits.
-    let said = of("12000", 500_000);
+    let said = of("12000", 500_000, "sum.b.c");
     assert_eq!(said[1..], ["35994000", "script: `list` is too large to be looked at after its statement"], "{said:?}");
+    // Where a primitive fails, all of it is there.
+    let said = of("12000", 500_000, "sum = test::get(\"missing\")");
+    assert_eq!(said[1..], ["35994000", "300"], "{said:?}");
 }

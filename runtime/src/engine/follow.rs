@@ -10,12 +10,12 @@ use rhai::{
 };
 
 use super::boundary::place_of;
-use crate::Place;
-use crate::analysis::visit;
+use crate::analysis::{call_in, visit};
 use crate::playbook::Console;
 use crate::scope::{self, Phase, Scope, Statement};
 use crate::script_error::raise;
 use crate::session;
+use crate::{Place, Runtime};
 
 /// How many values are copied at a statement: what is beyond it costs more than the statement.
 const COPIED: usize = 1000;
@@ -57,7 +57,9 @@ fn before(
     let place = place(source, begins);
     scope::aside(|so_far| {
         let callable = scope.kept_callable(context.global_runtime_state());
-        let (names, too_large) = copied(context.scope(), if so_far < LONG { COPIED } else { FEW });
+        // Where a primitive is called, somebody may stop.
+        let whole = so_far < LONG || calls_out(node, scope.session.runtime());
+        let (names, too_large) = copied(context.scope(), if whole { COPIED } else { FEW });
         let statement = Statement { place: place.clone(), names, too_large, callable };
         scope.keep_statement(context.call_level(), statement);
     });
@@ -85,6 +87,26 @@ fn before(
 
 fn place(source: &str, position: Position) -> Place {
     Place { source: source.to_owned(), line: position.line().unwrap_or(0), column: position.position().unwrap_or(0) }
+}
+
+/// Whether a statement itself, and not one in it, calls a primitive that does more than to compute.
+fn calls_out(node: &ASTNode<'_>, runtime: &Runtime) -> bool {
+    let mut found = false;
+    let mut look = |path: &[ASTNode<'_>]| {
+        if let Some((call, ..)) = path.last().and_then(call_in) {
+            let modules: Vec<&str> = call.namespace.path.iter().map(|module| module.name.as_str()).collect();
+            found = runtime.primitive(&modules.join("::"), &call.name).is_some_and(|called| called.effect.acts());
+        }
+        !found
+    };
+    match node {
+        ASTNode::Stmt(
+            stmt @ (Stmt::Var(..) | Stmt::Assignment(..) | Stmt::FnCall(..) | Stmt::Expr(..) | Stmt::Return(..)),
+        ) => stmt.walk(&mut Vec::new(), &mut look),
+        ASTNode::Expr(expression) => expression.walk(&mut Vec::new(), &mut look),
+        _ => return false,
+    };
+    found
 }
 
 /// Copies of the variables that can be seen, and the names of those that are too large.
