@@ -51,6 +51,19 @@ pub(crate) fn calls_and_imports(ast: &AST) -> Found {
     found
 }
 
+/// The functions that a script calls, by their names with those of their modules. Operators are none.
+pub(crate) fn called(ast: &AST) -> BTreeSet<String> {
+    let mut called = BTreeSet::new();
+    visit(ast, |path| {
+        let Some((call, ..)) = path.last().and_then(call_in) else { return };
+        if call.name.starts_with(|first: char| first.is_alphabetic()) && !call.name.contains('$') {
+            let modules = call.namespace.path.iter().map(|module| module.name.as_str());
+            called.insert(modules.chain([call.name.as_str()]).collect::<Vec<_>>().join("::"));
+        }
+    });
+    called
+}
+
 /// The keys of `ctx.state` that a piece of script reads, writes, and asks for (`"key" in ctx.state`).
 #[derive(Debug, Default, Clone)]
 pub(crate) struct StateUse {

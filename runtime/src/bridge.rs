@@ -133,6 +133,21 @@ impl Bridge {
         }
     }
 
+    /// Waits for what a person does whom somebody else asks. It watches the cancel token by itself. On a simulated target others go
+    /// on meanwhile; where nothing can happen any more in it, it goes on waiting, because the person can do something.
+    ///
+    /// # Errors
+    /// The future's own, or [`Kind::Internal`] for a panic inside.
+    pub(crate) fn wait_for_person<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        match &self.simulation {
+            None => wait_on(&self.handle, future),
+            Some(simulation) => turns::with_turn(simulation, |turn| simulation.wait(turn, guarded(future)))?,
+        }
+    }
+
     /// Waits for something that happens outside of any target, such as a child process. It watches the cancel token and
     /// the deadline by itself, because it must be able to end in order; it is given the clock for that, whose time goes on
     /// meanwhile as the machine's does.

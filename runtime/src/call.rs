@@ -312,7 +312,7 @@ impl<'a> Call<'a> {
     /// # Errors
     /// [`crate::Kind::Conflict`] if the same run has applied the same object with another intent: the second would undo the first.
     pub fn claim(&self, object: &str, intent: &str) -> Result<()> {
-        self.session().claim(self.step(), object, intent, &self.place)
+        self.session().claim(self.scope.claimant(), object, intent, &self.place)
     }
 }
 

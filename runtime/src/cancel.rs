@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
+use futures::future::select_all;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::{Clock, Moment};
@@ -16,6 +17,8 @@ use crate::{Error, Kind};
 
 struct Node {
     parent: Option<Cancel>,
+    /// Another token with which this one is stopped.
+    with: Option<Cancel>,
     stopped: AtomicBool,
     reason: OnceLock<Error>,
     token: CancellationToken,
@@ -68,30 +71,41 @@ impl Cancel {
     /// A root: of a session, or of a cleanup that must not be stopped with the work.
     #[must_use]
     pub fn root() -> Self {
-        Self::node(None, CancellationToken::new(), None)
+        Self::node(None, None, CancellationToken::new(), None)
     }
 
     /// A root with a deadline of its own.
     #[must_use]
     pub fn root_until(deadline: Deadline) -> Self {
-        Self::node(None, CancellationToken::new(), Some(deadline))
+        Self::node(None, None, CancellationToken::new(), Some(deadline))
     }
 
     /// A token below this one.
     #[must_use]
     pub fn child(&self) -> Self {
-        Self::node(Some(self.clone()), self.0.token.child_token(), None)
+        Self::node(Some(self.clone()), None, self.0.token.child_token(), None)
+    }
+
+    /// A token below this one that is also stopped with another, wherever that stands. The other's deadlines are not its.
+    pub(crate) fn child_stopped_with(&self, other: &Cancel) -> Self {
+        Self::node(Some(self.clone()), Some(other.clone()), self.0.token.child_token(), None)
     }
 
     /// A token below this one that is also stopped at a deadline.
     #[must_use]
     pub fn child_until(&self, deadline: Deadline) -> Self {
-        Self::node(Some(self.clone()), self.0.token.child_token(), Some(deadline))
+        Self::node(Some(self.clone()), None, self.0.token.child_token(), Some(deadline))
     }
 
-    fn node(parent: Option<Cancel>, token: CancellationToken, deadline: Option<Deadline>) -> Self {
+    fn node(
+        parent: Option<Cancel>,
+        with: Option<Cancel>,
+        token: CancellationToken,
+        deadline: Option<Deadline>,
+    ) -> Self {
         Self(Arc::new(Node {
             parent,
+            with,
             stopped: AtomicBool::new(false),
             reason: OnceLock::new(),
             token,
@@ -104,6 +118,18 @@ impl Cancel {
         std::iter::successors(Some(self), |c| c.0.parent.as_ref())
     }
 
+    /// The nearest stopped token upwards.
+    fn stop_above(&self) -> Option<&Cancel> {
+        let stopped = |c: &'_ Cancel| c.0.stopped.load(Ordering::Acquire);
+        self.up().find_map(|c| if stopped(c) { Some(c) } else { c.0.with.as_ref().and_then(Cancel::stop_above) })
+    }
+
+    /// The tokens that stop this one: its own, which is stopped with those above it, and those of others.
+    fn tokens(&self) -> Vec<&CancellationToken> {
+        let others = self.up().filter_map(|c| c.0.with.as_ref()).flat_map(Cancel::tokens);
+        std::iter::once(&self.0.token).chain(others).collect()
+    }
+
     /// Stops this token and all below it. The first reason stays.
     pub fn stop(&self, reason: Error) {
         let _ = self.0.reason.set(reason);
@@ -114,13 +140,13 @@ impl Cancel {
     /// Why it is stopped, if it is: the reason of the nearest stopped token upwards.
     #[must_use]
     pub fn reason(&self) -> Option<Error> {
-        self.up().find(|c| c.0.stopped.load(Ordering::Acquire)).and_then(|c| c.0.reason.get().cloned())
+        self.stop_above().and_then(|c| c.0.reason.get().cloned())
     }
 
     /// Whether it is stopped. Cheap enough for each operation of a script.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        self.up().any(|c| c.0.stopped.load(Ordering::Acquire))
+        self.stop_above().is_some()
     }
 
     /// Stops every token on the way up whose deadline has passed, and says so.
@@ -190,7 +216,7 @@ impl Cancel {
 
     /// Completes when this token is stopped, with the reason.
     pub async fn stopped(&self) -> Error {
-        self.0.token.cancelled().await;
+        select_all(self.tokens().into_iter().map(|token| Box::pin(token.cancelled()))).await;
         self.reason().unwrap_or_else(|| Error::new(Kind::Cancelled, "stopped"))
     }
 }
@@ -203,6 +229,8 @@ impl std::fmt::Debug for Cancel {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
+
     use super::*;
     use crate::RealClock;
 
@@ -215,6 +243,20 @@ mod tests {
         a.stop(Error::new(Kind::Cancelled, "second"));
         assert!(leaf.is_stopped() && !b.is_stopped() && !session.is_stopped());
         assert_eq!(leaf.reason().map(|e| e.to_string()).as_deref(), Some("first"));
+    }
+
+    #[test]
+    fn what_is_stopped_with_another_is_told_so_and_does_not_stop_it() {
+        let (session, other) = (Cancel::root(), Cancel::root());
+        let leaf = other.child_stopped_with(&session.child()).child();
+        let waits = std::pin::pin!(leaf.stopped());
+        session.stop(Error::new(Kind::Cancelled, "all of it"));
+        assert!(leaf.is_stopped() && !other.is_stopped());
+        assert_eq!(waits.now_or_never().map(|e| e.to_string()).as_deref(), Some("all of it"));
+        let (session, other) = (Cancel::root(), Cancel::root());
+        let leaf = other.child_stopped_with(&session).child();
+        leaf.stop(Error::new(Kind::Cancelled, "one"));
+        assert!(!session.is_stopped() && !other.is_stopped());
     }
 
     #[test]

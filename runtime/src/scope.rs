@@ -13,13 +13,13 @@ use rhai::{Dynamic, GlobalRuntimeState, NativeCallContext, Scope as Names};
 
 use crate::cancel::Cancel;
 use crate::journal::{BranchKey, EntryId, Note, RemarkSort, StepStart};
-use crate::playbook::{Collector, journaled};
+use crate::playbook::{Collector, TYPED, journaled};
 use crate::session::Session;
 use crate::sync::lock;
 use crate::value::Value;
 use crate::{Error, Kind, Place, Result};
 
-pub(crate) use current::{current, progress, reset_operations};
+pub(crate) use current::{aside, current, progress, reset_operations};
 
 /// Which part of a script's life a call belongs to.
 #[derive(Clone)]
@@ -76,6 +76,8 @@ pub(crate) struct Statement {
     pub(crate) names: Names<'static>,
     /// The names of those that are too large to be copied.
     pub(crate) too_large: Vec<String>,
+    /// What the script can call there.
+    pub(crate) callable: Arc<GlobalRuntimeState>,
 }
 
 /// What a person has chosen to look at.
@@ -92,7 +94,6 @@ pub struct Using {
 struct Last {
     /// The statements that are under way, each with the number of the calls that it is inside of: the outermost first.
     statements: Vec<(usize, Statement)>,
-    call: Option<GlobalRuntimeState>,
 }
 
 /// What belongs to a call.
@@ -228,6 +229,11 @@ impl Scope {
         self.followed
     }
 
+    /// The key under which it applies objects: its step's, or that of lines.
+    pub(crate) fn claimant(&self) -> &str {
+        if self.followed { &self.step.key } else { TYPED }
+    }
+
     /// The same scope inside a `try` of another unit.
     pub(crate) fn inside_try(&self) -> Arc<Self> {
         Arc::new(Self { tried: true, ..self.below(self.cancel.clone()) })
@@ -238,26 +244,36 @@ impl Scope {
         self.tried
     }
 
-    /// Keeps where the script stands, inside of so many calls, with its variables.
+    /// Keeps where the script stands, inside of so many calls.
     pub(crate) fn keep_statement(&self, depth: usize, statement: Statement) {
         let mut last = lock(&self.last);
         last.statements.retain(|(known, _)| *known < depth);
         last.statements.push((depth, statement));
     }
 
-    /// Keeps what the script can call where it calls a primitive, inside of so many calls, its own included. The functions that it
-    /// has called for the arguments have returned.
-    pub(crate) fn keep_call(&self, depth: usize, global: &GlobalRuntimeState) {
-        let mut last = lock(&self.last);
-        last.statements.retain(|(known, _)| *known < depth);
-        last.call = Some(self.without_tag(global));
+    /// The functions that were called from inside of so many calls have returned, or are about to be called.
+    pub(crate) fn has_returned(&self, depth: usize) {
+        lock(&self.last).statements.retain(|(known, _)| *known <= depth);
     }
 
-    /// What the script can call, without the tag, which holds this scope.
-    pub(crate) fn without_tag(&self, global: &GlobalRuntimeState) -> GlobalRuntimeState {
-        let mut global = global.clone();
-        global.tag = Dynamic::UNIT;
-        global
+    /// What the script can call with this state: as it is kept for an earlier statement, if that is the same.
+    pub(crate) fn kept_callable(&self, global: &GlobalRuntimeState) -> Arc<GlobalRuntimeState> {
+        let last = lock(&self.last);
+        let mut known = last.statements.iter().rev().map(|(_, statement)| &statement.callable);
+        let same = known.find(|known| calls_the_same(known, global)).cloned();
+        same.unwrap_or_else(|| self.callable(global).into())
+    }
+
+    /// What the script can call with this state: its functions, imports and constants. A copy of the whole would hold the arguments
+    /// of each call that is open, whatever their size, and the tag, which holds this scope.
+    pub(crate) fn callable(&self, global: &GlobalRuntimeState) -> GlobalRuntimeState {
+        let mut callable = self.session.runtime().engine().new_global_runtime_state();
+        global.scan_imports_raw().for_each(|(name, module)| callable.push_import(name.clone(), module.clone()));
+        (callable.lib, callable.constants) = (global.lib.clone(), global.constants.clone());
+        (callable.source, callable.level) = (global.source.clone(), global.level);
+        callable.num_modules_loaded = global.num_modules_loaded;
+        callable.tag = Dynamic::UNIT;
+        callable
     }
 
     /// Where the script stood last; inside of no more than so many calls, from its own first statement on.
@@ -266,11 +282,6 @@ impl Scope {
         let (first, _) = last.statements.first()?;
         let deepest = calls.map_or(usize::MAX, |calls| first + calls);
         last.statements.iter().rev().find(|(depth, _)| *depth <= deepest).map(|(_, statement)| statement.clone())
-    }
-
-    /// What the script could call there.
-    pub(crate) fn last_call(&self) -> Option<GlobalRuntimeState> {
-        lock(&self.last).call.clone()
     }
 
     /// Lets this be recorded only when something is about to be changed.
@@ -360,3 +371,17 @@ impl Scope {
 
 #[derive(Clone)]
 struct Tag(Arc<Scope>);
+
+/// Whether the same functions, imports and constants are there.
+fn calls_the_same(one: &GlobalRuntimeState, other: &GlobalRuntimeState) -> bool {
+    let constants = match (&one.constants, &other.constants) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (one, other) => one.is_none() && other.is_none(),
+    };
+    let imports = || one.scan_imports_raw().zip(other.scan_imports_raw());
+    constants
+        && one.lib.len() == other.lib.len()
+        && one.lib.iter().zip(&other.lib).all(|(one, other)| Arc::ptr_eq(one, other))
+        && one.num_imports() == other.num_imports()
+        && imports().all(|((name, one), (other_name, other))| name == other_name && Arc::ptr_eq(one, other))
+}

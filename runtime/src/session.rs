@@ -207,9 +207,9 @@ impl Session {
         &self.0.cancel
     }
 
-    /// A token below this one, for something that a person has begun: it is stopped with all that runs now.
+    /// A token below this one, for something that a person has begun: it is stopped with all that runs now, and with the session.
     pub(crate) fn running(&self, cancel: &Cancel) -> Arc<Cancel> {
-        let token = Arc::new(cancel.child());
+        let token = Arc::new(cancel.child_stopped_with(&self.0.cancel));
         let mut running = lock(&self.0.gathered.running);
         running.retain(|other| other.strong_count() > 0);
         running.push(Arc::downgrade(&token));

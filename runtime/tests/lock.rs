@@ -659,7 +659,7 @@ fn who_works_by_hand_gives_the_lock_back_for_a_while(bed: Bed) {
     let put = |name: &str| format!("test::put(\"{}\", [\"{name}\"]);", room.namespace);
     assert!(!held.give_back_until_next_change());
     typed(&session, put("a")).join().unwrap().unwrap();
-    assert_eq!(taken(&other).unwrap_err().kind(), Kind::Locked);
+    assert_eq!(taken(&other).err().unwrap().kind(), Kind::Locked);
     assert!(held.give_back_until_next_change() && room.look().holder.is_none());
     let others = taken(&other).unwrap();
     assert_eq!(typed(&session, put("b")).join().unwrap().unwrap_err().kind(), Kind::Locked);

@@ -42,7 +42,8 @@ pub(super) fn cross(
     scope.set_place(&place);
     let declares = matches!(scope.phase, Phase::Declare(_));
     if scope.is_followed() && context.debugger().is_some() {
-        scope.keep_call(context.call_level(), context.global_runtime_state());
+        // The call itself counts in the level. What was called for its arguments has returned.
+        scope.has_returned(context.call_level().saturating_sub(1));
     }
     if primitive.effect.acts() {
         if declares {
@@ -110,7 +111,7 @@ fn attempt(
         };
         let error = scope.session.mask_error(error);
         let failure = Failure { primitive: &primitive.id(), step: &scope.step.key, error: &error, attempt: tries };
-        match scope.session.resting(&scope.cancel, || seam.decide(&failure)) {
+        match scope.session.resting(&scope.cancel, || Ok(seam.decide(&failure)))? {
             Decision::Fail => return Err(error),
             Decision::Retry => {}
             Decision::Take(value) => {

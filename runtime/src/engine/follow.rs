@@ -1,6 +1,7 @@
 //! Following a script by Rhai's debugger interface: where it stands, what its variables are, whether it is inside a `try`.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use rhai::debugger::{DebuggerCommand, DebuggerEvent};
 use rhai::{
@@ -9,15 +10,20 @@ use rhai::{
 };
 
 use super::boundary::place_of;
-use crate::Place;
-use crate::analysis::visit;
+use crate::analysis::{call_in, visit};
 use crate::playbook::Console;
-use crate::scope::{Phase, Scope, Statement};
+use crate::scope::{self, Phase, Scope, Statement};
 use crate::script_error::raise;
 use crate::session;
+use crate::{Place, Runtime};
 
 /// How many values are copied at a statement: what is beyond it costs more than the statement.
 const COPIED: usize = 1000;
+/// How long a script may be held up by copies between two primitives. A loop that goes on is followed with fewer, so that it ends:
+/// what is not copied counts as too large, and is never shown as it was before.
+const LONG: Duration = Duration::from_secs(1);
+/// How many values are copied from then on.
+const FEW: usize = 32;
 
 type Names = rhai::Scope<'static>;
 
@@ -49,7 +55,14 @@ fn before(
     };
     let Some(begins) = begins.filter(|_| !matches!(scope.phase, Phase::Declare(_))) else { return Ok(()) };
     let place = place(source, begins);
-    scope.keep_statement(context.call_level(), copied(context.scope(), place.clone()));
+    scope::aside(|so_far| {
+        let callable = scope.kept_callable(context.global_runtime_state());
+        // Where a primitive is called, somebody may stop.
+        let whole = so_far < LONG || calls_out(node, scope.session.runtime());
+        let (names, too_large) = copied(context.scope(), if whole { COPIED } else { FEW });
+        let statement = Statement { place: place.clone(), names, too_large, callable };
+        scope.keep_statement(context.call_level(), statement);
+    });
     let Some(follower) = scope.session.follower() else { return Ok(()) };
     let at = session::Statement { step: &scope.step.key, place: &place, depth: context.call_level() };
     if !follower.stops_at(&at) {
@@ -60,7 +73,7 @@ fn before(
     for (name, constant, value) in oldest_first.into_iter().rev() {
         let _ = if constant { names.push_constant_dynamic(name, value) } else { names.push_dynamic(name, value) };
     }
-    let global = scope.without_tag(context.global_runtime_state());
+    let global = scope.callable(context.global_runtime_state());
     let cancel = scope.session.cancel().child();
     let mut console = Console::within(scope.unfollowed(cancel), names, global, Some(place.clone()));
     let answer = scope.session.resting(&scope.cancel, || follower.stop(&at, &mut console));
@@ -76,9 +89,29 @@ fn place(source: &str, position: Position) -> Place {
     Place { source: source.to_owned(), line: position.line().unwrap_or(0), column: position.position().unwrap_or(0) }
 }
 
-/// The variables that can be seen, but for those that are too large.
-fn copied(scope: &rhai::Scope<'_>, place: Place) -> Statement {
-    let (mut names, mut too_large, mut left) = (Names::new(), Vec::new(), COPIED);
+/// Whether a statement itself, and not one in it, calls a primitive that does more than to compute.
+fn calls_out(node: &ASTNode<'_>, runtime: &Runtime) -> bool {
+    let mut found = false;
+    let mut look = |path: &[ASTNode<'_>]| {
+        if let Some((call, ..)) = path.last().and_then(call_in) {
+            let modules: Vec<&str> = call.namespace.path.iter().map(|module| module.name.as_str()).collect();
+            found = runtime.primitive(&modules.join("::"), &call.name).is_some_and(|called| called.effect.acts());
+        }
+        !found
+    };
+    match node {
+        ASTNode::Stmt(
+            stmt @ (Stmt::Var(..) | Stmt::Assignment(..) | Stmt::FnCall(..) | Stmt::Expr(..) | Stmt::Return(..)),
+        ) => stmt.walk(&mut Vec::new(), &mut look),
+        ASTNode::Expr(expression) => expression.walk(&mut Vec::new(), &mut look),
+        _ => return false,
+    };
+    found
+}
+
+/// Copies of the variables that can be seen, and the names of those that are too large.
+fn copied(scope: &rhai::Scope<'_>, room: usize) -> (Names, Vec<String>) {
+    let (mut names, mut too_large, mut left) = (Names::new(), Vec::new(), room);
     let mut fits = |value: &Dynamic| {
         let mut rest = left;
         let fits = is_small(value, &mut rest);
@@ -95,7 +128,7 @@ fn copied(scope: &rhai::Scope<'_>, place: Place) -> Statement {
         let value = value.clone();
         let _ = if constant { names.push_constant_dynamic(name, value) } else { names.push_dynamic(name, value) };
     }
-    Statement { place, names, too_large }
+    (names, too_large)
 }
 
 /// Whether a value has no more parts than are left, which are then fewer.

@@ -84,6 +84,8 @@ impl Code {
         let context = NativeCallContext::new_with_all_fields(engine, "step", Some(&source), &global, Position::NONE);
         arguments.truncate(self.takes);
         let called = self.closure.for_call();
+        // What ran before it in the same step, such as a hook, is not where it stands.
+        scope.has_returned(level);
         let entered = scope.enter();
         let result = called.call_raw(&context, None, arguments);
         drop(entered);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rhai::{AST, Caches, Dynamic, EvalAltResult, GlobalRuntimeState, Scope as Names};
 
 use super::shape::Shape;
+use crate::analysis::called;
 use crate::cancel::Cancel;
 use crate::closure::copies;
 use crate::files::Home;
@@ -19,6 +20,8 @@ use crate::{Error, Kind, Place, Result, Runtime};
 
 /// The key under which the journal has what is typed outside of steps.
 pub const TYPED: &str = "(typed)";
+/// So many functions are named in the title of a line.
+const MOST_NAMED: usize = 5;
 
 /// Where lines are evaluated, with what earlier ones left: variables, functions, imports.
 ///
@@ -54,6 +57,19 @@ pub struct Variable {
 #[must_use]
 pub fn parse_error(runtime: &Runtime, text: &str) -> Option<Error> {
     runtime.engine().compile(text).err().map(|error| from_parse(&error, text, "<script>", &[]))
+}
+
+/// What the journal says of lines: the functions that they call. Their text can hold what nobody knows yet to be secret, and
+/// titles are not sealed.
+fn title_of(ast: &AST) -> String {
+    let mut called: Vec<String> = called(ast).into_iter().collect();
+    let more = called.len().saturating_sub(MOST_NAMED);
+    called.truncate(MOST_NAMED);
+    match (called.as_slice(), more) {
+        ([], _) => "a typed line".to_owned(),
+        (names, 0) => format!("a typed line: {}", names.join(", ")),
+        (names, more) => format!("a typed line: {} and {more} more", names.join(", ")),
+    }
 }
 
 impl Console {
@@ -101,7 +117,7 @@ impl Console {
 
     fn at(scope: &Scope, calls: Option<usize>) -> Option<Self> {
         let last = scope.last_statement(calls)?;
-        let global = scope.last_call().unwrap_or_else(|| scope.session.runtime().engine().new_global_runtime_state());
+        let global = GlobalRuntimeState::clone(&last.callable);
         let console = Self::within(scope.unfollowed(scope.cancel.clone()), last.names, global, Some(last.place));
         Some(Self { too_large: last.too_large, ..console })
     }
@@ -114,7 +130,7 @@ impl Console {
         for ((name, constant, _), value) in known.into_iter().zip(copies).rev() {
             let _ = if constant { names.push_constant_dynamic(name, value) } else { names.push_dynamic(name, value) };
         }
-        let (global, functions) = (self.scope.without_tag(&self.global), self.functions.clone());
+        let (global, functions) = (self.scope.callable(&self.global), self.functions.clone());
         let (too_large, using) = (self.too_large.clone(), self.using.clone());
         Self { names, global, functions, too_large, using, ..Self::new(session) }
     }
@@ -248,7 +264,8 @@ impl Console {
         let mut ast = engine.compile(text).map_err(|e| from_parse(&e, text, source, &[]))?;
         ast.set_source(source);
         let running = self.session.running(cancel);
-        let scope = self.scope_of_line(text, &running);
+        let title = title_of(&ast);
+        let scope = self.scope_of_line(&title, &running);
         self.functions = self.functions.merge(&ast.clone_functions_only());
         let mut global = self.global.clone();
         global.tag = scope.tag();
@@ -273,7 +290,7 @@ impl Console {
             Some(reason) => Err(reason),
         });
         let result = result.map_err(|error| self.session.mask_error(self.missed(error)));
-        self.end_line(&scope, text, result.as_ref().err())?;
+        self.end_line(&scope, &title, result.as_ref().err())?;
         result
     }
 
@@ -290,8 +307,8 @@ impl Console {
     }
 
     /// Where the changes of a line belong: to the step in the middle of which it is typed, or to an attempt of its own.
-    fn scope_of_line(&self, text: &str, cancel: &Cancel) -> Arc<Scope> {
-        self.session.forget_claims();
+    fn scope_of_line(&self, title: &str, cancel: &Cancel) -> Arc<Scope> {
+        self.session.forget_claims_of(TYPED);
         if self.scope.step.key != TYPED {
             return self.scope.typed(cancel.clone(), &self.using);
         }
@@ -299,13 +316,13 @@ impl Console {
         let (number, key, attempt) = (step.index, step.key.clone(), step.attempt);
         let scope =
             Scope::new(self.session.clone(), Phase::Run, step, cancel.clone()).typed(cancel.clone(), &self.using);
-        let (title, at) = (self.session.mask(text.trim()), self.session.clock().wall());
+        let (title, at) = (title.to_owned(), self.session.clock().wall());
         scope.record_first(StepStart { number, key, title, attempt, irreversible: false, at });
         scope
     }
 
     /// Records the end of a line that has changed something.
-    fn end_line(&self, scope: &Scope, text: &str, error: Option<&Error>) -> Result<()> {
+    fn end_line(&self, scope: &Scope, title: &str, error: Option<&Error>) -> Result<()> {
         if self.scope.step.key != TYPED && !self.over {
             return Ok(());
         }
@@ -319,7 +336,7 @@ impl Console {
             Some(Kind::Cancelled) => StepStatus::Cancelled,
             Some(_) => StepStatus::Failed,
         };
-        let mut report = StepReport::of(TYPED, &self.session.mask(text.trim()), status);
+        let mut report = StepReport::of(TYPED, title, status);
         (report.attempts, report.outcome, report.error) = (1, outcome, error.map(Error::to_json));
         report.count();
         self.session.journal().step_ended(&StepRecord {

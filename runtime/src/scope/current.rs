@@ -9,7 +9,9 @@ use crate::{Error, Kind};
 
 thread_local! {
     static CURRENT: RefCell<Vec<Arc<Scope>>> = const { RefCell::new(Vec::new()) };
-    static COMPUTED: Cell<Computed> = const { Cell::new(Computed { operations: 0, weight: 0, looked: None, used: None }) };
+    static COMPUTED: Cell<Computed> = const {
+        Cell::new(Computed { operations: 0, weight: 0, looked: None, used: None, aside: Duration::ZERO })
+    };
 }
 
 /// How often the engine asks what time it is: an operation on a large value takes milliseconds.
@@ -30,6 +32,8 @@ struct Computed {
     looked: Option<Instant>,
     /// What this thread had used of a processor, and had computed, when it was last asked.
     used: Option<(Duration, u64)>,
+    /// How long it took meanwhile to follow the script.
+    aside: Duration,
 }
 
 impl Computed {
@@ -47,6 +51,22 @@ impl Computed {
             self.weight = self.weight.saturating_add(took.saturating_sub(self.operations - operations));
         }
     }
+}
+
+/// Does what is no part of the script's own computation: its time does not count as the script's. It is told how long such things
+/// have taken since the last primitive.
+pub(crate) fn aside<T>(work: impl FnOnce(Duration) -> T) -> T {
+    let begun = Instant::now();
+    let result = work(COMPUTED.with(Cell::get).aside);
+    let took = begun.elapsed();
+    COMPUTED.with(|c| {
+        let mut computed = c.get();
+        computed.aside += took;
+        computed.looked = computed.looked.and_then(|at| at.checked_add(took));
+        computed.used = computed.used.map(|(used, operations)| (used + took, operations));
+        c.set(computed);
+    });
+    result
 }
 
 /// What this thread has used of a processor.

@@ -1,18 +1,19 @@
 //! Asking a person: one question at a time, while deadlines rest.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
+
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::{Breakpoint, Session, Statement};
 use crate::cancel::Cancel;
 use crate::event::Level;
 use crate::playbook::Console;
 use crate::scope::Scope;
-use crate::sync::lock;
 use crate::{Error, Kind, Place, Result};
 
-/// Whoever asks has it until there is an answer.
+/// Whoever asks has it until there is an answer. Whoever waits for it can be stopped.
 pub(crate) type Turn = Arc<Mutex<()>>;
 
 thread_local! {
@@ -65,7 +66,10 @@ impl Session {
     }
 
     /// Runs something that waits for a person; deadlines rest meanwhile. Branches that run side by side ask one after the other.
-    pub(crate) fn resting<T>(&self, cancel: &Cancel, ask: impl FnOnce() -> T) -> T {
+    ///
+    /// # Errors
+    /// What `ask` gives; why it was stopped before, as by a person who was asked first.
+    pub(crate) fn resting<T>(&self, cancel: &Cancel, ask: impl FnOnce() -> Result<T>) -> Result<T> {
         struct Open(Option<Turn>);
         impl Drop for Open {
             fn drop(&mut self) {
@@ -74,10 +78,31 @@ impl Session {
         }
         cancel.resting(&*self.0.clock, || {
             let turn = turn().unwrap_or_else(|| self.0.gathered.asking.clone());
-            let _turn = lock(&turn);
+            let _turn = self.take_turn(cancel, turn)?;
             let _open = Open(TURN.replace(Some(Turn::default())));
             ask()
         })
+    }
+
+    /// Waits until nobody else asks. Meanwhile, others go on: on a simulated target, what is typed at the prompt that is open.
+    fn take_turn(&self, cancel: &Cancel, turn: Turn) -> Result<OwnedMutexGuard<()>> {
+        let taken = match turn.clone().try_lock_owned() {
+            Ok(taken) => taken,
+            Err(_) => {
+                let stopped = cancel.clone();
+                self.bridge().wait_for_person(async move {
+                    tokio::select! {
+                        biased;
+                        reason = stopped.stopped() => Err(reason),
+                        taken = turn.lock_owned() => Ok(taken),
+                    }
+                })?
+            }
+        };
+        match cancel.reason() {
+            Some(reason) => Err(reason),
+            None => Ok(taken),
+        }
     }
 
     /// Whether a person is asked before each step.

@@ -13,12 +13,14 @@ use windlass_runtime::change::{
 use windlass_runtime::closure::Closure;
 use windlass_runtime::event::{Event, What};
 use windlass_runtime::journal::MemoryJournal;
-use windlass_runtime::playbook::{Playbook, Selection};
+use windlass_runtime::playbook::{Console, Playbook, Selection, Walk};
 use windlass_runtime::report::Report;
 use windlass_runtime::secret::{Origin, Secret};
 use windlass_runtime::session::SessionBuilder;
 use windlass_runtime::target::NoTarget;
-use windlass_runtime::{Call, Error, Kind, Options, Package, Result, Runtime, RuntimeBuilder, Value, primitive};
+use windlass_runtime::{
+    Call, Error, Kind, Options, Package, Result, Runtime, RuntimeBuilder, STACK, Session, Value, primitive,
+};
 
 pub static STORE: Mutex<BTreeMap<String, i64>> = Mutex::new(BTreeMap::new());
 
@@ -209,6 +211,24 @@ pub mod each8 {
     }
 }
 
+pub mod beside {
+    use super::*;
+    /// Runs a closure for each item side by side, as the script's own: its failures are those of what stands in the closure.
+    #[primitive(module = "test", effect = Control)]
+    pub fn beside(call: &Call<'_>, items: Vec<Value>, body: Closure) -> Result<Vec<Value>> {
+        call.side_by_side(&body, items, 4)?.into_iter().collect()
+    }
+}
+
+pub mod claim {
+    use super::*;
+    /// Says what an object is to look like, as what applies it does.
+    #[primitive(module = "test", effect = Read)]
+    pub fn claim(call: &Call<'_>, object: String, intent: String) -> Result<()> {
+        call.claim(&object, &intent)
+    }
+}
+
 pub mod secret {
     use super::*;
     /// Registers a secret.
@@ -283,6 +303,8 @@ fn builder() -> RuntimeBuilder {
         until::primitive(),
         each::primitive(),
         each8::primitive(),
+        beside::primitive(),
+        claim::primitive(),
         secret::primitive(),
         text::primitive(),
         final_error::primitive(),
@@ -341,4 +363,21 @@ pub fn run(script: &str) -> Ran {
 
 pub fn refused(script: &str) -> Error {
     try_run(script, &Selection::default(), |b| b).err().expect("refused")
+}
+
+/// What lines give that are typed one after the other, as JSON or as the kind and message of the error.
+pub fn typed(console: &mut Console, lines: &[&str]) -> Vec<String> {
+    let say = |line: &&str| match console.evaluate("<input>", line, &Cancel::root()) {
+        Ok(value) => value.into_json().map_or_else(|e| e.to_string(), |json| json.to_string()),
+        Err(error) => format!("{}: {}", error.kind(), error.message()),
+    };
+    lines.iter().map(say).collect()
+}
+
+/// Goes through a playbook on a thread whose stack is large enough for scripts.
+pub fn walking<T: Send>(session: &Session, playbook: &Playbook, work: impl FnOnce(&mut Walk) -> T + Send) -> T {
+    std::thread::scope(|threads| {
+        let go = || work(&mut session.prepare(playbook).unwrap().walk().unwrap());
+        std::thread::Builder::new().stack_size(STACK).spawn_scoped(threads, go).unwrap().join().unwrap()
+    })
 }

@@ -43,7 +43,7 @@ impl Walk {
         let at = StepAt { index: self.number_of(step), key: key.clone(), attempt: before + 1 };
         let start =
             StepStart { title: format!("Take back: {title}"), irreversible: false, ..self.step_start(step, &at) };
-        self.session.forget_claims();
+        self.session.forget_claims_of(&key);
         let running = self.session.running(cancel);
         let scope = Scope::new(self.session.clone(), Phase::Run, at.clone(), Cancel::clone(&running));
         let call = undo::native(&scope);

@@ -264,11 +264,11 @@ fn changes(count: usize) -> String {
     })
 }
 
+/// Statements beside a list that is copied for each of them.
 fn statements(count: usize) -> String {
-    format!(
-        "step(\"count\", || {{ let sum = 0; for n in 0..{} {{ let half = n / 2; sum += half; }} sum }});\n",
-        count / 2
-    )
+    let list = "let list = []; for n in 0..300 { list.push(#{ name: `n ${n}` }); }";
+    let sum = format!("let sum = 0; for n in 0..{} {{ let half = n / 2; sum += half; }}", count / 2);
+    format!("step(\"count\", || {{ {list} {sum} sum + list.len() }});\n")
 }
 
 fn row(what: &str, mut times: Vec<Duration>) {
