@@ -48,7 +48,7 @@ fn steps_are_held_to_what_they_have_applied_and_a_person_may_change_it() {
     let session = followed().session(NoTarget::new()).open();
     walking(&session, &playbook, |walk| {
         assert_eq!((walk_status(walk, 0), walk_status(walk, 1)), (StepStatus::Ok, StepStatus::Failed));
-        let items = walk.plan_back(0).unwrap();
+        let items = walk.plan_back(0, &Cancel::root()).unwrap();
         assert_eq!(walk.take_back(0, &items, &Cancel::root()).unwrap().status, StepStatus::Pending);
         assert_eq!(walk_status(walk, 1), StepStatus::Ok, "what was taken back is not there any more");
         assert_eq!(walk_status(walk, 0), StepStatus::Failed);

@@ -210,3 +210,23 @@ fn what_a_check_finds_is_said_when_a_playbook_is_opened() {
         said.err
     );
 }
+
+#[test]
+fn steps_that_build_on_others_say_what_is_missing_below_them() {
+    let person = Person::new();
+    person.write(
+        "p.rhai",
+        r#"step("ns", || { cluster::namespace("shop"); });
+step("map", #{ needs: ["ns"] }, || { cluster::config_map("x", #{ namespace: "shop", data: #{ a: "1" } }); });
+"#,
+    );
+    let said = person.types(&["p.rhai", "--rehearse"], ":redo map\n").ends(1);
+    said.says(&["warning: step map needs ns, which is not done"]);
+    let said = person.types(&["p.rhai", "--rehearse"], ":continue\n:skip ns\n:back ns\n:steps\n").ends(2);
+    said.says(&[
+        "step \"ns\" is done already, and cannot be left out any more",
+        "Namespace/shop stays",
+        "0 of 1 changes were taken back",
+        "warning: what needs it has run: map",
+    ]);
+}

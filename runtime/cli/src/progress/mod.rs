@@ -19,7 +19,7 @@ use live::Live;
 
 pub(crate) use lines::shortened;
 pub(crate) use log_file::LogFile;
-pub(crate) use screen::Screen;
+pub(crate) use screen::{Screen, cut};
 pub(crate) use summary::changes;
 
 /// Shows the events of a session. Clones are the same.

@@ -228,7 +228,7 @@ fn size() -> (usize, usize) {
 }
 
 /// A line with colours, cut to the terminal's width, so that it takes one row.
-fn cut(line: &str, columns: usize) -> String {
+pub(crate) fn cut(line: &str, columns: usize) -> String {
     let mut kept = String::with_capacity(line.len());
     let (mut used, mut escape) = (0, false);
     for c in line.chars() {

@@ -9,8 +9,10 @@ use windlass_runtime::undo::{self, Way};
 use windlass_runtime::{Error, Kind, Result, Session};
 
 use crate::clean::line;
+use crate::commands::docs;
 use crate::commands::undo::listed;
 use crate::failed::Failed;
+use crate::progress::cut;
 use crate::render::Shown;
 use crate::repl::commands::breaks;
 use crate::repl::desk::Desk;
@@ -21,34 +23,85 @@ pub(super) fn list(desk: &Desk, walk: &Walk) -> String {
     let style = desk.ui().out_style;
     let width = walk.steps().iter().map(|step| line(&step.key).width()).max().unwrap_or_default();
     let next = walk.next();
+    let states: Vec<State> = walk.steps().iter().map(|step| State::of(walk, step)).collect();
+    let longest = states.iter().map(State::width).max().unwrap_or_default();
+    // At a terminal, a step is a line.
+    let room = if desk.is_terminal() { docs::width(desk.ui()) } else { usize::MAX };
     let mut text = String::new();
-    for (index, step) in walk.steps().iter().enumerate() {
-        let (mark, tail) = match (walk.report(&step.key), walk.left_out(&step.key)) {
-            (Some(report), _) => became(report, style),
-            (None, Some(reason)) => (style.dim("left out"), line(reason)),
-            (None, None) => (String::new(), String::new()),
-        };
+    for (index, (step, state)) in walk.steps().iter().zip(&states).enumerate() {
         let stops = if desk.stops().steps.contains(&step.key) { style.red("●") } else { " ".to_owned() };
         let pointer = if next == Some(index) { style.bold("→") } else { " ".to_owned() };
         let key = line(&step.key);
         let gap = " ".repeat(width - key.width());
+        let room = room.saturating_sub(BEFORE_STATE + width);
+        let (state, state_width) = (state.shown(room, style), state.width().min(room));
         let title = if step.title() == step.key { String::new() } else { line(step.title()) };
+        let before_title = if longest == 0 { 0 } else { longest.min(STATE).max(state_width) + 2 };
+        let title = shortened(&title, room.saturating_sub(before_title));
+        let more = " ".repeat(before_title - state_width);
         let row =
-            format!("{pointer}{stops}{:3} {}{gap}  {mark} {tail} {}", index + 1, style.bold(&key), style.dim(title));
+            format!("{pointer}{stops}{:3} {}{gap}  {state}{more}{}", index + 1, style.bold(&key), style.dim(title));
         let _ = writeln!(text, "{}", row.trim_end());
     }
     text
 }
 
-fn became(report: &StepReport, style: crate::style::Style) -> (String, String) {
-    let counts = format!("{} changed, {} unchanged", report.changed, report.unchanged);
-    match report.status {
-        StepStatus::Ok => (style.green("ok"), counts),
-        StepStatus::Skipped => (style.dim("skipped"), report.reason.clone().unwrap_or_default()),
-        StepStatus::Failed => (style.bold_red("failed"), message(report)),
-        StepStatus::Cancelled => (style.yellow("stopped"), String::new()),
-        StepStatus::Undecided => (style.yellow("undecided"), message(report)),
-        StepStatus::Blocked | StepStatus::Pending => (String::new(), String::new()),
+/// The columns before a step's state, beside its key.
+const BEFORE_STATE: usize = 8;
+/// So many columns are kept free for states, as long as none takes more.
+const STATE: usize = 28;
+
+fn shortened(text: &str, columns: usize) -> String {
+    match text.width() > columns {
+        true if columns == 0 => String::new(),
+        true => format!("{}…", cut(text, columns - 1)),
+        false => text.to_owned(),
+    }
+}
+
+/// What became of a step.
+struct State {
+    word: &'static str,
+    paint: fn(crate::style::Style, &str) -> String,
+    more: String,
+}
+
+impl State {
+    fn of(walk: &Walk, step: &Step) -> Self {
+        let none = || Self { word: "", paint: |_, word| word.to_owned(), more: String::new() };
+        let Some(report) = walk.report(&step.key) else {
+            return match walk.left_out(&step.key) {
+                Some(reason) => Self { word: "left out", paint: |style, word| style.dim(word), more: line(reason) },
+                None => none(),
+            };
+        };
+        let counts = format!("{} changed, {} unchanged", report.changed, report.unchanged);
+        let reason = || line(report.reason.as_deref().unwrap_or_default());
+        match report.status {
+            StepStatus::Ok => Self { word: "ok", paint: |style, word| style.green(word), more: counts },
+            StepStatus::Skipped => Self { word: "skipped", paint: |style, word| style.dim(word), more: reason() },
+            StepStatus::Failed => {
+                Self { word: "failed", paint: |style, word| style.bold_red(word), more: message(report) }
+            }
+            StepStatus::Cancelled => {
+                Self { word: "stopped", paint: |style, word| style.yellow(word), more: String::new() }
+            }
+            StepStatus::Undecided => {
+                Self { word: "undecided", paint: |style, word| style.yellow(word), more: message(report) }
+            }
+            StepStatus::Blocked | StepStatus::Pending => none(),
+        }
+    }
+
+    fn width(&self) -> usize {
+        self.word.width() + usize::from(!self.more.is_empty()) + self.more.width()
+    }
+
+    /// In so many columns.
+    fn shown(&self, columns: usize, style: crate::style::Style) -> String {
+        let more = shortened(&self.more, columns.saturating_sub(self.word.width() + 1));
+        let gap = if more.is_empty() { "" } else { " " };
+        format!("{}{gap}{more}", (self.paint)(style, self.word))
     }
 }
 
@@ -124,6 +177,11 @@ pub(super) fn skip(desk: &Desk, walk: &mut Walk, key: Option<&str>) -> Result<()
         Some(key) => find(walk, key)?,
         None => walk.next().ok_or_else(over)?,
     };
+    let done = |step: &&Step| walk.report(&step.key).is_some_and(|report| report.status == StepStatus::Ok);
+    if let Some(step) = walk.steps().get(index).filter(done) {
+        let text = format!("step \"{}\" is done already, and cannot be left out any more", step.key);
+        return Err(Error::usage(text).hint(format!(":back {} takes back what it has changed", step.key)));
+    }
     walk.skip(index);
     let key = walk.steps().get(index).map(|step| line(&step.key)).unwrap_or_default();
     desk.say(&format!("{key} is left out\n"));
@@ -136,6 +194,15 @@ pub(super) fn redo(desk: &Desk, walk: &mut Walk, key: Option<&str>) -> std::resu
         Some(key) => find(walk, key)?,
         None => walk.last_run().ok_or_else(none_has_run)?,
     };
+    let is_done = |need: &String| {
+        let ended = walk.report(need).map(|report| report.status);
+        matches!(ended, Some(StepStatus::Ok | StepStatus::Skipped)) || walk.left_out(need).is_some()
+    };
+    let missed = |step: &Step| step.options.needs.iter().find(|need| !is_done(need)).cloned();
+    if let Some((step, need)) = walk.steps().get(index).and_then(|step| Some((step, missed(step)?))) {
+        let text = format!("step {} needs {}, which is not done", line(&step.key), line(&need));
+        desk.say_prose(&format!("{} {text}", desk.ui().err_style.yellow("warning:")));
+    }
     run(desk, walk, index)
 }
 
@@ -205,7 +272,17 @@ pub(super) fn back(
     }
     let Some(report) = walk.take_back(index, &items, &cancel) else { return Ok(()) };
     ended(desk, &session, &report, false)?;
-    desk.say(&format!("step {} counts as not run\n", style.bold(key)));
+    desk.say(&format!("step {} counts as not run\n", style.bold(&key)));
+    let taken = report.outcome.iter().filter(|item| item.result.took_effect()).count();
+    if taken < items.len() {
+        desk.say(&format!("{taken} of {} changes were taken back: the rest stays, or was gone already\n", items.len()));
+    }
+    let needs = |step: &&Step| step.options.needs.contains(&key) && walk.has_run(&step.key);
+    let built: Vec<String> = walk.steps().iter().filter(needs).map(|step| line(&step.key)).collect();
+    if !built.is_empty() {
+        let text = format!("what needs it has run: {}", built.join(", "));
+        desk.say_prose(&format!("{} {text}", style.yellow("warning:")));
+    }
     Ok(())
 }
 
