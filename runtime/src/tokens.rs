@@ -32,7 +32,7 @@ impl Runtime {
     pub fn tokens(&self, text: &str) -> Vec<(Range<usize>, TokenSort)> {
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         let (mut lexer, control) = self.engine().lex(lines.iter());
-        let ends: Vec<usize> = lines.iter().scan(0, |end, line| Some(*end += line.len()).map(|()| *end)).collect();
+        let ends: Vec<usize> = line_ends(text);
         // How many braces are open in each interpolation that is: its text goes on behind the last one.
         let mut braces: Vec<usize> = Vec::new();
         let mut found: Vec<(Range<usize>, Token)> = Vec::new();
@@ -41,6 +41,10 @@ impl Runtime {
             let start = if goes_on { end } else { end + before_token(text.get(end..).unwrap_or_default()) };
             end = taken(&lexer.stream, &ends);
             goes_on = false;
+            // That of a function's documentation.
+            if matches!(token, Token::Comment(_)) {
+                continue;
+            }
             match (&token, braces.last_mut()) {
                 (Token::InterpolatedString(_), _) => braces.push(0),
                 (Token::LeftBrace | Token::MapStart, Some(open)) => *open += 1,
@@ -76,6 +80,15 @@ impl Runtime {
         };
         tokens.iter().enumerate().filter(can_be).map(|(_, (range, _))| &text[range.clone()]).collect()
     }
+}
+
+fn line_ends(text: &str) -> Vec<usize> {
+    let mut end = 0;
+    let after = |line: &str| {
+        end += line.len();
+        end
+    };
+    text.split_inclusive('\n').map(after).collect()
 }
 
 /// How many bytes of the script are read. Positions of tokens do not say it: they miscount behind an escaped `${`.
@@ -162,6 +175,7 @@ mod tests {
                 ("1.5", Value),
             ])
         );
+        assert_eq!(said("1 /// doc\n/** too */ f"), of(&[("1", Value), ("f", Name)]));
         assert_eq!(
             said("f(\"x\" // y\n, /* /* */ */ 1)"),
             of(&[("f", Name), ("(", Sign), ("\"x\"", Text), (",", Sign), ("1", Value), (")", Sign)])

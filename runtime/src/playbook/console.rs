@@ -131,6 +131,13 @@ impl Console {
         &self.using
     }
 
+    /// What lines look at where they do not say: what was chosen, or what the script has chosen in the middle of which this is.
+    #[must_use]
+    pub fn looks_at(&self) -> Using {
+        let scope = self.scope.typed(self.scope.cancel.clone(), &self.using);
+        Using { cluster: scope.cluster.clone(), namespace: scope.namespace.clone() }
+    }
+
     /// Lets lines look at this where they do not say. Steps are not concerned.
     ///
     /// # Errors

@@ -36,7 +36,9 @@ pub(super) struct Input {
     pub(super) step: Option<String>,
     /// Whether it names variables of that step.
     pub(super) needs_step: bool,
-    /// What `:use` had chosen.
+    /// The functions of scripts that it could call, and may have called.
+    pub(super) functions: Vec<String>,
+    /// What it meant where it did not say: what `:use` had chosen, or the step.
     pub(super) using: Using,
 }
 
@@ -229,8 +231,11 @@ impl Desk {
         let (step, needs_step) = (console.step().map(str::to_owned), console.names_own(text));
         let masked = console.session().mask(text.trim());
         let is_secret = masked != text.trim();
-        let using = console.using().clone();
-        lock(&self.inputs).push(Input { text: masked, is_secret, ok, step, needs_step, using });
+        let signatures = console.signatures().into_iter();
+        let functions = signatures.filter_map(|signature| Some(signature.split('(').next()?.to_owned()));
+        let functions = functions.filter(|name| text.contains(name)).collect();
+        let using = console.looks_at();
+        lock(&self.inputs).push(Input { text: masked, is_secret, ok, step, needs_step, functions, using });
         self.keep_in_history(console.session());
     }
 
