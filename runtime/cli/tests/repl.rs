@@ -639,13 +639,14 @@ fn a_session_of_pastes_closures_and_imports_is_saved_as_it_went() {
     person.write("lib.rhai", "fn name(n) { `c-${n}` }\n");
     let paste = "fn made(n) {\n  cluster::config_map(lib::name(n), #{ namespace: \"default\", data: #{ url: `http://${n}/x` } })\n}\nlet one = \"one\"; // the first\nmade(one)";
     let lines = format!(
-        "import \"lib\" as lib\n{paste}\nlet each = |n| made(n)\n[\"two\", \"three\"].map(each).len() | json\nfn kind() {{ \"old\" }}\nlet k = kind()\nfn kind() {{ \"new\" }}\nmade(k)\nmade(kind())\n:save s.rhai\n:save t.rhai --step t\n"
+        "import \"lib\" as lib\n{paste}\nlet each = |n| made(n)\n[\"two\", \"three\"].map(each).len() | json\nfn unused() {{ nothere(1) }}\nfn kind() {{ \"old\" }}\nlet k = kind()\nfn kind() {{ \"new\" }}\nmade(k)\nmade(kind())\n:save s.rhai\n:save t.rhai --step t\n"
     );
-    person.types(&[], &lines).ends(0).says(&["2 lines are left out there"]);
+    person.types(&[], &lines).ends(0).says(&["3 lines are left out there"]);
     for file in ["s.rhai", "t.rhai"] {
         person.windlass(&["run", file]).ends(0).says(&["0 changed, 4 unchanged"]);
         let text = std::fs::read_to_string(person.path(file)).unwrap();
         assert!(text.starts_with("import \"lib\" as lib;\nfn made(n) {\n  cluster"), "{text}");
+        assert!(text.contains("// It would not run, since there is no function nothere:\n"), "{text}");
         assert!(text.contains("// It uses `kind` as it was before it was typed anew:\n"), "{text}");
     }
 }
@@ -667,4 +668,11 @@ fn what_is_typed_in_a_step_is_saved_so_that_it_stays_there() {
     person.windlass(&["run", "s.rhai"]).ends(0).says(&["0 changed, 3 unchanged"]);
     let text = std::fs::read_to_string(person.path("s.rhai")).unwrap();
     assert!(text.contains("    // It needs what only that step has:\n    // half(4)\n    // own\n"), "{text}");
+    // What the step looks at is not said in the line either.
+    person.write("u.rhai", "step(\"one\", || {\n  cluster::using(\"other\", || {\n    print(1);\n  });\n});\n");
+    let lines =
+        ":break u.rhai:3\n:continue\ncluster::list(\"Pod\").len()\nlet n = 1\n:continue\n:save u2.rhai --step u\n";
+    person.types(&["u.rhai", "--rehearse"], lines).ends(0).says(&["1 line is left out there"]);
+    let text = std::fs::read_to_string(person.path("u2.rhai")).unwrap();
+    assert!(text.contains("// It meant cluster other without saying so") && text.contains("let n = 1;"), "{text}");
 }

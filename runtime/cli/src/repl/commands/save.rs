@@ -7,11 +7,16 @@ mod writer;
 
 use std::path::Path;
 
-use windlass_runtime::playbook::{Console, parse_error};
+use windlass_runtime::files::Home;
+use windlass_runtime::playbook::{Console, Playbook, parse_error};
+use windlass_runtime::target::NoTarget;
 use windlass_runtime::{Error, Kind, Result};
 
 use crate::repl::desk::Desk;
 use writer::{Script, Writer};
+
+/// By what its errors call a script that is about to be saved.
+const SOURCE: &str = "<saved>";
 
 /// Writes what was typed and came to its end as a script; with `step`, as a step of that key.
 ///
@@ -20,7 +25,17 @@ use writer::{Script, Writer};
 /// done: what would do something else in it, or cannot be told for sure, stands there as a comment that says why.
 pub(super) fn save(desk: &Desk, console: &Console, file: &Path, step: Option<&str>, force: bool) -> Result<()> {
     let has_steps = step.is_some() || console.session().target().is_live();
-    let Script { text, left_out } = Writer { runtime: desk.runtime(), has_steps }.script(&desk.inputs(), step);
+    let values = console.session().values();
+    let check = |text: &str| {
+        let session = desk.runtime().session(NoTarget::new()).values((*values).clone()).open();
+        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let playbook = Playbook { home: Home::Disk(folder.to_owned()), ..Playbook::text(SOURCE, text) };
+        let mut wrong = session.check(&playbook, None);
+        wrong.retain(|error| error.place().is_some_and(|place| place.source == SOURCE));
+        wrong
+    };
+    let writer = Writer { runtime: desk.runtime(), has_steps, check: &check };
+    let Script { text, left_out, .. } = writer.script(&desk.inputs(), step);
     if text.is_empty() {
         return Err(Error::usage("there is nothing to save yet").hint("lines of Rhai are saved, and no commands"));
     }

@@ -36,6 +36,8 @@ pub(super) enum Reason {
     Lost(String),
     /// It uses a definition that has another in its place.
     Former(String),
+    /// No script with it would run.
+    Wrong(String),
 }
 
 /// What `:use` can choose.
@@ -48,8 +50,15 @@ struct Here<'a> {
     defined: BTreeMap<String, usize>,
     /// The variables and modules that are not what they were, because the line is left out that says it.
     lost: BTreeSet<&'a str>,
-    /// The variables that act, by what they do not say where they do.
-    acting: BTreeSet<(&'static str, &'a str)>,
+    /// The variables that hold what can be called: the part that has made them, and from where on in it.
+    held: BTreeMap<&'a str, Code>,
+}
+
+/// A part from one of its pieces on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Code {
+    part: usize,
+    from: usize,
 }
 
 /// Judges one part after the other.
@@ -58,6 +67,8 @@ pub(super) struct Judge<'a> {
     /// Whether there will be what steps have made.
     has_steps: bool,
     typed: &'a [Typed<'a>],
+    /// What is wrong with parts.
+    wrong: &'a BTreeMap<usize, String>,
     /// Why definitions are left out.
     out: HashMap<usize, Option<Reason>>,
     /// The definitions that the script has.
@@ -65,10 +76,15 @@ pub(super) struct Judge<'a> {
     here: HashMap<usize, Here<'a>>,
 }
 
-/// What becomes of each part.
-pub(super) fn judge<'a>(runtime: &'a Runtime, typed: &'a [Typed<'a>], has_steps: bool) -> Vec<Fate> {
+/// What becomes of each part, where this is wrong with some of them.
+pub(super) fn judge<'a>(
+    runtime: &'a Runtime,
+    typed: &'a [Typed<'a>],
+    has_steps: bool,
+    wrong: &'a BTreeMap<usize, String>,
+) -> Vec<Fate> {
     let (out, last, here) = Default::default();
-    let mut judge = Judge { runtime, has_steps, typed, out, last, here };
+    let mut judge = Judge { runtime, has_steps, typed, wrong, out, last, here };
     judge.define();
     (0..typed.len()).map(|index| judge.fate(index)).collect()
 }
@@ -137,7 +153,7 @@ impl<'a> Judge<'a> {
         {
             Some(Reason::OfStep)
         } else {
-            None
+            self.wrong.get(&index).cloned().map(Reason::Wrong)
         }
     }
 
@@ -163,12 +179,14 @@ impl<'a> Judge<'a> {
             }
             None if !input.ok => {
                 here.lost.extend(part.left_by_failure(|name| here.has(name)));
+                here.lost.extend(self.changed_by_calls(part, &here));
                 Fate::Forgotten
             }
             None => match self.reason(index, &here) {
                 Some(reason) => {
                     here.lost.extend(part.made());
                     here.lost.extend(part.changes(|name| here.has(name)));
+                    here.lost.extend(self.changed_by_calls(part, &here));
                     Fate::LeftOut(reason)
                 }
                 None => {
@@ -179,7 +197,7 @@ impl<'a> Judge<'a> {
             },
         };
         if part.sort == Sort::Statements {
-            self.note_acting(part, &mut here);
+            here.holds(index, part);
         }
         self.here.insert(*place, here);
         fate
@@ -188,13 +206,17 @@ impl<'a> Judge<'a> {
     /// Why statements cannot stand where they do.
     fn reason(&self, index: usize, here: &Here<'a>) -> Option<Reason> {
         let Typed { input, part, .. } = &self.typed[index];
-        let lost = || part.uses().into_iter().find(|name| here.lost.contains(name));
-        let reached = || self.reached(part, here);
-        let definition = || reached().into_iter().find_map(|(key, index)| self.not_there(&key, index));
+        let reached = || self.reached(part, here).into_iter();
+        let lost = || {
+            let constants = reached().flat_map(|(_, code)| self.typed[code.part].part.constants().collect::<Vec<_>>());
+            part.uses().into_iter().chain(part.constants()).chain(constants).find(|name| here.lost.contains(name))
+        };
+        let definition = || reached().find_map(|(key, code)| self.not_there(&key?, code.part));
         let chosen = || {
             let using = [&input.using.namespace, &input.using.cluster];
             let mut chosen = CHOICES.iter().zip(using).filter_map(|(what, name)| Some((*what, name.as_ref()?)));
-            chosen.find(|(what, _)| self.acts(part, 0, what, here)).map(|(what, name)| format!("{what} {name}"))
+            let chosen = chosen.find(|(what, _)| !part.only_names_a_closure() && self.acts(part, what, here));
+            chosen.map(|(what, name)| format!("{what} {name}"))
         };
         self.alone(index)
             .or_else(|| chosen().map(Reason::Chosen))
@@ -204,31 +226,41 @@ impl<'a> Judge<'a> {
             .or_else(|| (!part.fits_a_block(self.runtime)).then_some(Reason::Alone))
     }
 
-    /// The definitions that a part calls, and after them those that they call.
-    fn reached(&self, part: &Part<'_>, here: &Here<'_>) -> Vec<(String, usize)> {
-        let mut reached: Vec<(String, usize)> = Vec::new();
+    /// What a part can call, and after that what this calls: definitions, with their keys, and what variables hold.
+    fn reached(&self, part: &Part<'_>, here: &Here<'_>) -> Vec<(Option<String>, Code)> {
+        let mut reached: Vec<(Option<String>, Code)> = Vec::new();
         let mut next = 0;
-        let mut part = Some(part);
-        while let Some(calling) = part {
-            let called = here.defined.iter().filter(|(key, _)| calling.mentions(name_of(key)));
-            let new = called.filter(|(_, index)| reached.iter().all(|(_, known)| known != *index));
-            let new: Vec<(String, usize)> = new.map(|(key, index)| (key.clone(), *index)).collect();
+        let mut calling = Some(part.after(0));
+        while let Some(part) = calling {
+            let defined = here.defined.iter().filter(|(key, _)| part.mentions(name_of(key)));
+            let defined = defined.map(|(key, index)| (Some(key.clone()), Code { part: *index, from: 0 }));
+            let held = here.held.iter().filter(|(name, _)| part.mentions(name)).map(|(_, code)| (None, *code));
+            let new: Vec<_> =
+                defined.chain(held).filter(|(_, code)| reached.iter().all(|(_, known)| known != code)).collect();
             reached.extend(new);
-            part = reached.get(next).map(|(_, index)| &self.typed[*index].part);
+            calling = reached.get(next).map(|(_, code)| self.typed[code.part].part.after(code.from));
             next += 1;
         }
         reached
     }
 
-    /// Whether a part acts, from this piece on, where it does not say for itself in which namespace, or on which cluster.
-    fn acts(&self, part: &Part<'_>, from: usize, what: &str, here: &Here<'_>) -> bool {
-        let reached = self.reached(&part.after(from), here);
+    /// What closures change that a part may call.
+    fn changed_by_calls(&self, part: &Part<'_>, here: &Here<'a>) -> BTreeSet<&'a str> {
+        let closures = self.reached(part, here).into_iter().filter(|(key, _)| key.is_none());
+        let changes = |code: Code| {
+            let typed: &'a Typed<'a> = &self.typed[code.part];
+            typed.part.after(code.from).changes(|name| here.has(name))
+        };
+        closures.flat_map(|(_, code)| changes(code)).collect()
+    }
+
+    /// Whether a part acts where it does not say for itself in which namespace, or on which cluster.
+    fn acts(&self, part: &Part<'_>, what: &str, here: &Here<'_>) -> bool {
         let calls = |part: &Part<'_>, from: usize| {
             part.modules().any(|(at, module)| at >= from && self.is_concerned(part, at, module, what))
         };
-        calls(part, from)
-            || reached.iter().any(|(_, index)| calls(&self.typed[*index].part, 0))
-            || here.acting.iter().any(|(known, name)| *known == what && part.after(from).mentions(name))
+        let reached = self.reached(part, here);
+        calls(part, 0) || reached.iter().any(|(_, code)| calls(&self.typed[code.part].part, code.from))
     }
 
     /// Whether a call acts elsewhere with another namespace, or another cluster.
@@ -243,30 +275,23 @@ impl<'a> Judge<'a> {
             }
         }
     }
-
-    /// Takes note of the variables that act when they are called.
-    fn note_acting(&self, part: &Part<'a>, here: &mut Here<'a>) {
-        let made: Vec<&str> = part.made().into_iter().chain(part.changes(|name| here.has(name))).collect();
-        if made.is_empty() {
-            return;
-        }
-        let from = part.kept_for_later(|name| here.has(name) || here.acting.iter().any(|(_, known)| *known == name));
-        for what in CHOICES {
-            let acts = from.is_some_and(|from| self.acts(part, from, what, here));
-            for name in &made {
-                match acts {
-                    true => here.acting.insert((what, *name)),
-                    false if part.made().contains(name) => here.acting.remove(&(what, *name)),
-                    false => false,
-                };
-            }
-        }
-    }
 }
 
-impl Here<'_> {
+impl<'a> Here<'a> {
     fn has(&self, name: &str) -> bool {
         self.defined.keys().any(|key| name_of(key) == name)
+    }
+
+    /// Takes note of the variables that hold what can be called later.
+    fn holds(&mut self, index: usize, part: &Part<'a>) {
+        let made = part.made();
+        let changed = part.changes(|name| self.has(name));
+        let from = part.kept_for_later(|name| self.has(name) || self.held.contains_key(name));
+        if from.is_none() {
+            self.held.retain(|name, _| !made.contains(name));
+        }
+        let code = from.map(|from| Code { part: index, from });
+        self.held.extend(made.into_iter().chain(changed).filter_map(|name| Some((name, code?))));
     }
 }
 

@@ -58,8 +58,21 @@ impl Piece<'_> {
 }
 
 /// What reads a value and leaves it as it is.
-const READS: &[&str] =
-    &["len", "keys", "values", "contains", "is_empty", "to_string", "type_of", "print", "debug", "map", "filter"];
+const READS: &[&str] = &[
+    "len",
+    "keys",
+    "values",
+    "contains",
+    "is_empty",
+    "to_string",
+    "type_of",
+    "print",
+    "debug",
+    "map",
+    "filter",
+    "for_each",
+    "call",
+];
 
 const ASSIGNS: &[&str] = &["=", "+=", "-=", "*=", "/=", "%=", "**=", "<<=", ">>=", "|=", "&=", "^=", "??="];
 
@@ -202,6 +215,26 @@ impl<'a> Part<'a> {
         uses
     }
 
+    /// The constants of the whole script that it names as such.
+    pub(super) fn constants(&self) -> impl Iterator<Item = &'a str> {
+        self.modules().filter(|(_, module)| *module == "global").map(|(index, _)| self.at(index + 2))
+    }
+
+    fn is_one_statement(&self) -> bool {
+        let mut depth = 0;
+        let end = self.pieces.iter().position(|piece| {
+            depth += piece.depth();
+            depth == 0 && piece.is(";")
+        });
+        end.is_none_or(|end| end + 1 == self.pieces.len())
+    }
+
+    /// Whether it does no more than give a closure a name.
+    pub(super) fn only_names_a_closure(&self) -> bool {
+        let words: Vec<&str> = self.pieces.iter().take(4).map(|piece| piece.text).collect();
+        matches!(words[..], ["let" | "const", _, "=", "|" | "||"]) && self.is_one_statement()
+    }
+
     /// The variables that it may change. A function of a script has copies.
     pub(super) fn changes(&self, is_script: impl Fn(&str) -> bool) -> BTreeSet<&'a str> {
         let may_change = |(index, _): &(usize, &str)| {
@@ -229,12 +262,7 @@ impl<'a> Part<'a> {
     /// The variables that are not what they were, where it has failed: a single statement has made nothing before.
     pub(super) fn left_by_failure(&self, is_script: impl Fn(&str) -> bool) -> BTreeSet<&'a str> {
         let mut left = self.changes(is_script);
-        let mut depth = 0;
-        let mut ends = self.pieces.iter().enumerate().filter(|(_, piece)| {
-            depth += piece.depth();
-            depth == 0 && piece.is(";")
-        });
-        if ends.next().is_some_and(|(index, _)| index + 1 < self.pieces.len()) {
+        if !self.is_one_statement() {
             left.extend(self.made());
         } else if ASSIGNS.contains(&self.at(1)) {
             left.remove(self.at(0));

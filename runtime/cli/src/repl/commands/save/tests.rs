@@ -31,7 +31,7 @@ fn within(text: &str) -> Input {
 
 fn script(inputs: &[Input], has_steps: bool, step: Option<&str>) -> Script {
     let runtime = Runtime::builder().with(windlass_stdlib::all()).build().unwrap();
-    let script = Writer { runtime: &runtime, has_steps }.script(inputs, step);
+    let script = Writer { runtime: &runtime, has_steps, check: &|_| Vec::new() }.script(inputs, step);
     let wrong = windlass_runtime::playbook::parse_error(&runtime, &script.text);
     assert!(wrong.is_none(), "{}{}", script.text, wrong.unwrap());
     script
@@ -145,17 +145,22 @@ fn lines_with_a_chosen_namespace_must_name_it() {
     }
     // So is it with closures, whatever they are called by.
     let inputs = [
+        in_shop("let there = |d| { cluster::restart(d); 1 }"),
+        in_shop("there.call(1); let t = |d| d"),
+        typed("let early = Fn(\"late\")"),
+        typed("fn late(d) { cluster::restart(d) }"),
         typed("let act = |d| cluster::restart(d)"),
         typed("let named = |d| cluster::restart(d, #{ namespace: \"shop\" })"),
         typed("let pods = cluster::list(\"Pod\", #{ all_namespaces: true }).filter(|p| p.ready)"),
         in_shop("act.call(1)"),
         in_shop("[1].for_each(act)"),
+        in_shop("early.call(1)"),
         in_shop("named.call(1)"),
         in_shop("pods.len()"),
     ];
     let text = saved(&inputs);
-    let end = format!("{meant}// act.call(1)\n// [1].for_each(act)\nnamed.call(1);\npods.len();\n");
-    assert!(text.ends_with(&end), "{text}");
+    let end = format!("{meant}// act.call(1)\n// [1].for_each(act)\n// early.call(1)\nnamed.call(1);\npods.len();\n");
+    assert!(text.starts_with("fn late") && text.contains("\nlet there = ") && text.ends_with(&end), "{text}");
 }
 
 #[test]
@@ -252,6 +257,24 @@ fn what_is_left_out_is_missed_where_it_matters() {
     assert_eq!(saved(&inputs), format!("let n = 1;\n{lost}// n + 1\n"));
     let inputs = [typed("let n = 1"), failed("let n = nonsense"), failed("n = nonsense"), typed("n + 1")];
     assert_eq!(saved(&inputs), "let n = 1;\nn + 1;\n");
+    // Functions see the constants of the whole script.
+    let inputs = [typed("const K = 3"), typed("fn f() { global::K }"), typed("f()")];
+    assert_eq!(saved(&inputs), "fn f() { global::K }\nconst K = 3;\nf();\n");
+    let step = script(&inputs, true, Some("x")).text;
+    assert!(
+        step.contains("no constants of the whole script:\n    // fn f()") && step.contains("\n    // f()\n"),
+        "{step}"
+    );
+    let inputs = [secret("const K = \"[secret P]\""), typed("fn f() { global::K }"), typed("f()")];
+    assert!(saved(&inputs).ends_with("`K`, which comes from what is left out:\n// f()\n"), "{}", saved(&inputs));
+    // A closure may have changed what it sees.
+    let inputs = [
+        typed("let n = 1"),
+        typed("let c = || { n += 1; cluster::list(\"Pod\") }"),
+        in_shop("c.call()"),
+        typed("n + 1"),
+    ];
+    assert!(saved(&inputs).ends_with(&format!("{lost}// n + 1\n")), "{}", saved(&inputs));
     // The script goes on where the session went on.
     let inputs = [typed("if true { return 1 }"), typed("[1].map(|x| { return x })"), typed("exit(2)"), typed("3")];
     assert_eq!(
