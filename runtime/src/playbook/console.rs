@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rhai::{AST, Caches, Dynamic, EvalAltResult, GlobalRuntimeState, Scope as Names};
 
@@ -25,6 +26,7 @@ pub const TYPED: &str = "(typed)";
 /// It belongs to the thread of whoever types, whose stack must be of [`crate::STACK`]. What its lines change is recorded as
 /// what steps change. It never stops at its own statements, failures and changes.
 pub struct Console {
+    number: u64,
     session: Session,
     scope: Arc<Scope>,
     names: Names<'static>,
@@ -63,7 +65,9 @@ impl Console {
         global: GlobalRuntimeState,
         place: Option<Place>,
     ) -> Self {
+        static CONSOLES: AtomicU64 = AtomicU64::new(0);
         Self {
+            number: CONSOLES.fetch_add(1, Ordering::Relaxed),
             session: scope.session.clone(),
             own: names.iter_raw().map(|(name, ..)| name.to_owned()).collect(),
             scope,
@@ -117,6 +121,12 @@ impl Console {
         let (global, functions) = (self.scope.without_tag(&self.global), self.functions.clone());
         let (too_large, using) = (self.too_large.clone(), self.using.clone());
         Self { names, global, functions, too_large, using, ..Self::new(session) }
+    }
+
+    /// What tells it from all other consoles: what lines have left in one is not in another.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
     }
 
     /// The session in which its lines are evaluated.

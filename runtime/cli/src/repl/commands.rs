@@ -65,33 +65,6 @@ impl Command {
     }
 }
 
-impl Command {
-    /// Whether it goes nowhere: where one is in the middle of a step, one is there after it.
-    pub(in crate::repl) fn only_looks(&self) -> bool {
-        !matches!(
-            self,
-            Self::Load { .. }
-                | Self::Reload
-                | Self::Next
-                | Self::RunTo { .. }
-                | Self::Continue
-                | Self::Step
-                | Self::Into
-                | Self::Out
-                | Self::Skip { .. }
-                | Self::Redo { .. }
-                | Self::Back { .. }
-                | Self::Edit { .. }
-                | Self::Retry
-                | Self::Take { .. }
-                | Self::Fail
-                | Self::Refuse
-                | Self::Stop
-                | Self::Set { .. }
-        )
-    }
-}
-
 /// An object as functions take it: `Deployment/web`, of one or two words.
 fn named(object: &str, name: Option<&str>) -> String {
     name.map_or_else(|| object.to_owned(), |name| format!("{object}/{name}"))

@@ -32,6 +32,8 @@ pub(super) struct Input {
     pub(super) is_secret: bool,
     /// Whether it came to its end.
     pub(super) ok: bool,
+    /// The console in which it was typed.
+    pub(super) console: u64,
     /// The step in the middle of which it was typed.
     pub(super) step: Option<String>,
     /// Whether it names variables of that step.
@@ -235,7 +237,16 @@ impl Desk {
         let functions = signatures.filter_map(|signature| Some(signature.split('(').next()?.to_owned()));
         let functions = functions.filter(|name| text.contains(name)).collect();
         let using = console.looks_at();
-        lock(&self.inputs).push(Input { text: masked, is_secret, ok, step, needs_step, functions, using });
+        lock(&self.inputs).push(Input {
+            text: masked,
+            console: console.number(),
+            is_secret,
+            ok,
+            step,
+            needs_step,
+            functions,
+            using,
+        });
         self.keep_in_history(console.session());
     }
 

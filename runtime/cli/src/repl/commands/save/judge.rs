@@ -43,7 +43,7 @@ pub(super) enum Reason {
 /// What `:use` can choose.
 const CHOICES: [&str; 2] = ["namespace", "cluster"];
 
-/// What there is at a place, as the script goes on.
+/// What there is in a console, as it goes on.
 #[derive(Default)]
 struct Here<'a> {
     /// The definitions, by their keys.
@@ -73,7 +73,7 @@ pub(super) struct Judge<'a> {
     out: HashMap<usize, Option<Reason>>,
     /// The definitions that the script has.
     last: HashMap<String, usize>,
-    here: HashMap<usize, Here<'a>>,
+    here: HashMap<u64, Here<'a>>,
 }
 
 /// What becomes of each part, where this is wrong with some of them.
@@ -95,17 +95,17 @@ impl<'a> Judge<'a> {
         let keys: BTreeMap<usize, String> =
             self.typed.iter().enumerate().filter_map(|(index, typed)| Some((index, typed.part.key()?))).collect();
         // Of a function that was typed anew, the last one counts.
-        let mut here: HashMap<usize, BTreeMap<String, usize>> = HashMap::new();
+        let mut here: HashMap<u64, BTreeMap<String, usize>> = HashMap::new();
         for (index, key) in &keys {
             self.out.insert(*index, self.alone(*index));
-            here.entry(self.typed[*index].place).or_default().insert(key.clone(), *index);
+            here.entry(self.typed[*index].input.console).or_default().insert(key.clone(), *index);
         }
         loop {
             let kept = keys.iter().filter(|(index, _)| self.is_kept(**index));
             self.last = kept.map(|(index, key)| (key.clone(), *index)).collect();
             let without = |(index, key): (&usize, &String)| {
                 let typed = &self.typed[*index];
-                let others = here.get(&typed.place)?.iter().filter(|(other, _)| *other != key);
+                let others = here.get(&typed.input.console)?.iter().filter(|(other, _)| *other != key);
                 let reason = others.filter(|(other, _)| typed.part.mentions(name_of(other)));
                 reason.filter_map(|(other, now)| self.not_there(other, *now)).next().map(|reason| (*index, reason))
             };
@@ -134,9 +134,9 @@ impl<'a> Judge<'a> {
 
     /// Why a part cannot stand in a script, whatever stands in it besides.
     fn alone(&self, index: usize) -> Option<Reason> {
-        let Typed { input, part, place } = &self.typed[index];
+        let Typed { input, part } = &self.typed[index];
         let own = |name: &str| {
-            let here = self.typed.iter().filter(|typed| typed.place == *place);
+            let here = self.typed.iter().filter(|typed| typed.input.console == input.console);
             here.map(|typed| &typed.part).any(|part| match part.sort {
                 Sort::Function { name: known, .. } => known == name,
                 _ => part.made().contains(name),
@@ -164,8 +164,8 @@ impl<'a> Judge<'a> {
 
     fn fate(&mut self, index: usize) -> Fate {
         let typed: &'a Typed<'a> = &self.typed[index];
-        let Typed { input, part, place } = typed;
-        let mut here = self.here.remove(place).unwrap_or_default();
+        let Typed { input, part } = typed;
+        let mut here = self.here.remove(&input.console).unwrap_or_default();
         let fate = match part.key() {
             Some(key) => {
                 let fate = match self.out.get(&index) {
@@ -199,13 +199,13 @@ impl<'a> Judge<'a> {
         if part.sort == Sort::Statements {
             here.holds(index, part);
         }
-        self.here.insert(*place, here);
+        self.here.insert(input.console, here);
         fate
     }
 
     /// Why statements cannot stand where they do.
     fn reason(&self, index: usize, here: &Here<'a>) -> Option<Reason> {
-        let Typed { input, part, .. } = &self.typed[index];
+        let Typed { input, part } = &self.typed[index];
         let reached = || self.reached(part, here).into_iter();
         let lost = || {
             let constants = reached().flat_map(|(_, code)| self.typed[code.part].part.constants().collect::<Vec<_>>());

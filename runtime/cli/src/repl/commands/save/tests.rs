@@ -26,7 +26,7 @@ fn in_shop(text: &str) -> Input {
 }
 
 fn within(text: &str) -> Input {
-    Input { step: Some("storage".to_owned()), needs_step: text.contains("manifests"), ..typed(text) }
+    Input { console: 1, step: Some("storage".to_owned()), needs_step: text.contains("manifests"), ..typed(text) }
 }
 
 fn script(inputs: &[Input], has_steps: bool, step: Option<&str>) -> Script {
@@ -171,7 +171,7 @@ fn what_is_typed_in_the_middle_of_a_step_stays_there() {
         within(":vars"),
         within("show(ns)"),
         within(":retry"),
-        within("let t = `a\nb`"),
+        Input { console: 2, ..within("let t = `a\nb`") },
         within(":continue"),
         typed("cluster::scale(\"Deployment/web\", 5, #{ namespace: ns })"),
     ];

@@ -50,9 +50,9 @@ pub(super) struct Writer<'a> {
     pub(super) check: &'a dyn Fn(&str) -> Vec<Error>,
 }
 
-/// Lines that were typed at one place, one after the other.
+/// Lines that were typed in one console, one after the other.
 struct Run<'a> {
-    place: usize,
+    console: u64,
     step: Option<&'a str>,
     lines: Lines,
     /// Whether some of it is no comment.
@@ -104,7 +104,7 @@ impl Writer<'_> {
                 Fate::LeftOut(reason) => Some(reason),
             };
             left_out += usize::from(reason.is_some());
-            if runs.last().is_none_or(|run| run.place != typed.place) {
+            if runs.last().is_none_or(|run| run.console != typed.input.console) {
                 runs.push(Run::of(typed));
             }
             if let Some(run) = runs.last_mut() {
@@ -150,7 +150,7 @@ impl Writer<'_> {
 impl<'a> Run<'a> {
     fn of(typed: &Typed<'a>) -> Self {
         let step = typed.input.step.as_deref();
-        Self { place: typed.place, step, lines: Lines::default(), acts: false, left_out: None }
+        Self { console: typed.input.console, step, lines: Lines::default(), acts: false, left_out: None }
     }
 
     fn add(&mut self, index: usize, typed: &Typed<'_>, reason: Option<Reason>, runtime: &Runtime) {
