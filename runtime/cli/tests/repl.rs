@@ -530,8 +530,63 @@ fn each_command_of_the_command_line_is_whole() {
 fn lines_of_a_chosen_namespace_are_not_saved_as_if_they_were_of_another() {
     let person = Person::new();
     let lines = ":use namespace kube-system\ncluster::config_map(\"c\", #{ data: #{ a: \"1\" } });\nlet n = 1\n:save s.rhai\n:save none/s.rhai\n";
-    person.types(&["--rehearse"], lines).ends(1).says(&["s.rhai has 3 lines", "hint: is the folder there?"]);
+    person.types(&["--rehearse"], lines).ends(1).says(&[
+        "s.rhai has 3 lines\n1 line is left out there, as a comment that says why\n",
+        "hint: is the folder there?",
+    ]);
     let text = std::fs::read_to_string(person.path("s.rhai")).unwrap();
     assert!(text.contains("// cluster::config_map(") && text.contains("\nlet n = 1;\n"), "{text}");
     person.types(&["--rehearse"], ":next\n:save s.rhai\n").ends(2).says(&["there is nothing to save yet"]);
+    // Whatever the calls are made through, and wherever that was typed.
+    let lines = "fn before(d) { cluster::namespace(d); cluster::config_map(d, #{ data: #{ a: \"1\" } }) }\n:use namespace kube-system\nfn after(d) { before(d) }\nbefore(\"one\")\nafter(\"two\")\n:use namespace default\ncluster::config_map(\"three\", #{ namespace: \"default\", data: #{ a: `${n}://x` } }) // note\nlet n = 1\ncluster::config_map(\"three\", #{ namespace: \"default\", data: #{ a: `${n}://x` } }) // note\n:save t.rhai\n:save u.rhai --step u\n";
+    person.types(&["--rehearse"], lines).ends(1).says(&["2 lines are left out there, as comments that say why\n"]);
+    for file in ["t.rhai", "u.rhai"] {
+        let said = person.windlass(&["rehearse", file]).ends(0);
+        assert!(!said.err.contains("/one") && !said.out.contains("/one"), "{}{}", said.out, said.err);
+        said.says(&["ConfigMap/three in default created"]);
+    }
+}
+
+#[test]
+fn a_session_of_pastes_closures_and_imports_is_saved_as_it_went() {
+    let person = Person::on_a_cluster();
+    person.write("lib.rhai", "fn name(n) { `c-${n}` }\n");
+    let paste = "fn made(n) {\n  cluster::config_map(lib::name(n), #{ namespace: \"default\", data: #{ url: `http://${n}/x` } })\n}\nlet one = \"one\"; // the first\nmade(one)";
+    let lines = format!(
+        "import \"lib\" as lib\n{paste}\nlet each = |n| made(n)\n[\"two\", \"three\"].map(each).len() | json\nfn unused() {{ nothere(1) }}\nfn kind() {{ \"old\" }}\nlet k = kind()\nfn kind() {{ \"new\" }}\nmade(k)\nmade(kind())\n:save s.rhai\n:save t.rhai --step t\n"
+    );
+    person.types(&[], &lines).ends(0).says(&["3 lines are left out there"]);
+    for file in ["s.rhai", "t.rhai"] {
+        person.windlass(&["run", file]).ends(0).says(&["0 changed, 4 unchanged"]);
+        let text = std::fs::read_to_string(person.path(file)).unwrap();
+        assert!(text.starts_with("import \"lib\" as lib;\nfn made(n) {\n  cluster"), "{text}");
+        assert!(text.contains("// It would not run, since there is no function nothere:\n"), "{text}");
+        assert!(text.contains("// It uses `kind` as it was before it was typed anew:\n"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_typed_in_a_step_is_saved_so_that_it_stays_there() {
+    let person = Person::on_a_cluster();
+    let step = "step(\"one\", || {\n  let own = half(8);\n  print(\"x\");\n});\n";
+    person.write("p.rhai", &format!("fn half(n) {{ n / 2 }}\n{step}"));
+    let config =
+        |name: &str| format!("cluster::config_map(\"{name}\", #{{ namespace: \"default\", data: #{{ a: ns }} }});\n");
+    let lines = format!(
+        "let ns = \"shop\"\n:step\n:next\nlet ns = \"prod\"\n{}half(4)\nown\n:vars\nlet ns = `${{ns}}2`\n{}:continue\n{}:save s.rhai\n",
+        config("in"),
+        config("two"),
+        config("out")
+    );
+    person.types(&["p.rhai"], &lines).ends(0).says(&["2 lines are left out there"]);
+    person.windlass(&["run", "s.rhai"]).ends(0).says(&["0 changed, 3 unchanged"]);
+    let text = std::fs::read_to_string(person.path("s.rhai")).unwrap();
+    assert!(text.contains("    // It needs what only that step has:\n    // half(4)\n    // own\n"), "{text}");
+    // What the step looks at is not said in the line either.
+    person.write("u.rhai", "step(\"one\", || {\n  cluster::using(\"other\", || {\n    print(1);\n  });\n});\n");
+    let lines =
+        ":break u.rhai:3\n:continue\ncluster::list(\"Pod\").len()\nlet n = 1\n:continue\n:save u2.rhai --step u\n";
+    person.types(&["u.rhai", "--rehearse"], lines).ends(0).says(&["1 line is left out there"]);
+    let text = std::fs::read_to_string(person.path("u2.rhai")).unwrap();
+    assert!(text.contains("// It meant cluster other without saying so") && text.contains("let n = 1;"), "{text}");
 }

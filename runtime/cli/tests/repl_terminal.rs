@@ -351,7 +351,7 @@ fn single_node_is_gone_through_past_an_image_that_does_not_exist() {
     assert!(last(&repl.screen()).ends_with("single-node rehearsal >"), "{}", repl.screen());
     assert_eq!(repl.leaves(), 0);
     let step = std::fs::read_to_string(person.path("mend.rhai")).unwrap();
-    assert!(step.contains("\n    cluster::patch(\"StatefulSet/ef-amq\""), "{step}");
+    assert!(step.contains("\n        cluster::patch(\"StatefulSet/ef-amq\""), "{step}");
     let (code, text) = person.windlass(&["rehearse", "mended.rhai"]);
     assert!(code == Some(0) && text.contains("Namespace/after"), "{text}");
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rhai::{AST, Caches, Dynamic, EvalAltResult, GlobalRuntimeState, Scope as Names};
 
@@ -28,6 +29,7 @@ const MOST_NAMED: usize = 5;
 /// It belongs to the thread of whoever types, whose stack must be of [`crate::STACK`]. What its lines change is recorded as
 /// what steps change. It never stops at its own statements, failures and changes.
 pub struct Console {
+    number: u64,
     session: Session,
     scope: Arc<Scope>,
     names: Names<'static>,
@@ -79,7 +81,9 @@ impl Console {
         global: GlobalRuntimeState,
         place: Option<Place>,
     ) -> Self {
+        static CONSOLES: AtomicU64 = AtomicU64::new(0);
         Self {
+            number: CONSOLES.fetch_add(1, Ordering::Relaxed),
             session: scope.session.clone(),
             own: names.iter_raw().map(|(name, ..)| name.to_owned()).collect(),
             scope,
@@ -135,6 +139,12 @@ impl Console {
         Self { names, global, functions, too_large, using, ..Self::new(session) }
     }
 
+    /// What tells it from all other consoles: what lines have left in one is not in another.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The session in which its lines are evaluated.
     #[must_use]
     pub fn session(&self) -> &Session {
@@ -145,6 +155,13 @@ impl Console {
     #[must_use]
     pub fn using(&self) -> &Using {
         &self.using
+    }
+
+    /// What lines look at where they do not say: what was chosen, or what the script has chosen in the middle of which this is.
+    #[must_use]
+    pub fn looks_at(&self) -> Using {
+        let scope = self.scope.typed(self.scope.cancel.clone(), &self.using);
+        Using { cluster: scope.cluster.clone(), namespace: scope.namespace.clone() }
     }
 
     /// Lets lines look at this where they do not say. Steps are not concerned.

@@ -35,11 +35,15 @@ pub(super) struct Input {
     pub(super) is_secret: bool,
     /// Whether it came to its end.
     pub(super) ok: bool,
+    /// The console in which it was typed.
+    pub(super) console: u64,
     /// The step in the middle of which it was typed.
     pub(super) step: Option<String>,
     /// Whether it names variables of that step.
     pub(super) needs_step: bool,
-    /// What `:use` had chosen.
+    /// The functions of scripts that it could call, and may have called.
+    pub(super) functions: Vec<String>,
+    /// What it meant where it did not say: what `:use` had chosen, or the step.
     pub(super) using: Using,
 }
 
@@ -255,8 +259,20 @@ impl Desk {
         let masked = console.session().mask(text.trim());
         let masked = set::without_secrets(&masked, self.known().schema.as_deref()).unwrap_or(masked);
         let is_secret = masked != text.trim();
-        let using = console.using().clone();
-        lock(&self.inputs).push(Input { text: masked, is_secret, ok, step, needs_step, using });
+        let signatures = console.signatures().into_iter();
+        let functions = signatures.filter_map(|signature| Some(signature.split('(').next()?.to_owned()));
+        let functions = functions.filter(|name| text.contains(name)).collect();
+        let using = console.looks_at();
+        lock(&self.inputs).push(Input {
+            text: masked,
+            console: console.number(),
+            is_secret,
+            ok,
+            step,
+            needs_step,
+            functions,
+            using,
+        });
         if let Some(Lines::Terminal(editor)) = lock(&self.lines).first() {
             editor.keep(|line| !is_secret && console.session().mask(line) == line);
         }

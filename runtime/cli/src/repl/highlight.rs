@@ -49,9 +49,17 @@ mod tests {
     fn all_of_the_line_is_shown_whatever_is_typed() {
         let runtime = Runtime::builder().build().unwrap();
         let rhai = Rhai { runtime, coloured: true };
-        for line in
-            ["let x = \"a\" // c", ":next", "  ", "`${", "a::b(#{ c: 1 })", "é 漢 \u{1b}[2J", "fn f() {\n  1\n}"]
-        {
+        for line in [
+            "let x = \"a\" // c",
+            "`a${b}c` // d",
+            "`a${b}",
+            ":next",
+            "  ",
+            "`${",
+            "a::b(#{ c: 1 })",
+            "é 漢 \u{1b}[2J",
+            "fn f() {\n  1\n}",
+        ] {
             assert_eq!(rhai.highlight(line, 0).raw_string(), line);
         }
     }

@@ -76,9 +76,8 @@ impl<'a> Place<'a> {
         let of = |piece: &Piece| text.get(piece.0.clone()).unwrap_or_default();
         let last = pieces.last().cloned();
         let is_at_cursor = last.as_ref().is_some_and(|last| last.0.end == text.len());
-        if let Some(open) = last.as_ref().filter(|last| is_open_text(of(last), last.1)) {
+        if let Some(start) = open_text(text, &pieces) {
             pieces.pop();
-            let start = open.0.start + 1;
             let (open, word) = (brackets(text, &pieces), text.get(start..)?);
             return Some(Self { start, word, sort: Sort::Text, begins: false, open });
         }
@@ -139,8 +138,14 @@ fn is_of_name(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-fn is_open_text(piece: &str, sort: TokenSort) -> bool {
-    sort == TokenSort::Wrong && piece.starts_with(['"', '`'])
+/// Where the last piece begins behind its quote, if it is a text that is not closed: one in backticks can go on after a value.
+fn open_text(text: &str, pieces: &[Piece]) -> Option<usize> {
+    let ((range, _), before) = pieces.split_last().filter(|((_, sort), _)| *sort == TokenSort::Wrong)?;
+    if text.get(range.clone())?.starts_with(['"', '`']) {
+        return Some(range.start + 1);
+    }
+    let (value, _) = before.last()?;
+    (value.end == range.start && text.get(value.clone()) == Some("}")).then_some(range.start)
 }
 
 /// The brackets that are open after these pieces.
@@ -293,6 +298,9 @@ mod tests {
         assert_eq!(said("a(b(1, 2), "), "\"\" Name :a1");
         assert_eq!(said("step(\"x\", #{ needs: [\"a\", \"b"), "\"b\" Text :step1 Map0needs List1");
         assert_eq!(said("`one ${cluster::ge"), "\"ge\" InModule(\"cluster\") Other0");
+        assert_eq!(said("f(`one ${x} clu"), "\" clu\" Text :f0");
+        assert_eq!(said("f(`one ${x}"), "\"\" Text :f0");
+        assert_eq!(said("f(`one ${x}://${y}`, clu"), "\"clu\" Name :f1");
         assert_eq!(said("let f = |x| {\n  wait::ready(\"é\", #{"), "\"\" Key Other0 wait:ready1 Map0");
     }
 
