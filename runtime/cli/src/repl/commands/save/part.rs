@@ -259,12 +259,13 @@ impl<'a> Part<'a> {
         self.names().filter(|(index, _)| !is_new(*index)).filter(may_change).map(|(_, name)| name).collect()
     }
 
-    /// The variables that are not what they were, where it has failed: a single statement has made nothing before.
+    /// The variables that are not what they were, where it has failed: what a single statement begins with, it changes
+    /// last.
     pub(super) fn left_by_failure(&self, is_script: impl Fn(&str) -> bool) -> BTreeSet<&'a str> {
         let mut left = self.changes(is_script);
         if !self.is_one_statement() {
             left.extend(self.made());
-        } else if ASSIGNS.contains(&self.at(1)) {
+        } else if matches!(self.at(1), "[" | ".") || ASSIGNS.contains(&self.at(1)) {
             left.remove(self.at(0));
         }
         left

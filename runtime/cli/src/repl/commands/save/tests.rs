@@ -255,7 +255,13 @@ fn what_is_left_out_is_missed_where_it_matters() {
     // A line that has failed may have done a part of it.
     let inputs = [typed("let n = 1"), failed("n = 2; nonsense"), typed("n + 1")];
     assert_eq!(saved(&inputs), format!("let n = 1;\n{lost}// n + 1\n"));
-    let inputs = [typed("let n = 1"), failed("let n = nonsense"), failed("n = nonsense"), typed("n + 1")];
+    let inputs = [
+        typed("let n = 1"),
+        failed("let n = nonsense"),
+        failed("n = nonsense"),
+        failed("n.a[0].push(nonsense)"),
+        typed("n + 1"),
+    ];
     assert_eq!(saved(&inputs), "let n = 1;\nn + 1;\n");
     // Functions see the constants of the whole script.
     let inputs = [typed("const K = 3"), typed("fn f() { global::K }"), typed("f()")];

@@ -7,6 +7,7 @@ use windlass_runtime::{Error, Runtime};
 use super::judge::{Fate, Reason, judge};
 use super::part::Part;
 use super::typed::{Typed, typed};
+use crate::clean::line;
 use crate::repl::desk::Input;
 
 /// A script, and how much of what was typed is left out of it.
@@ -130,7 +131,7 @@ impl Writer<'_> {
         for run in runs {
             if run.step.is_some() || within.is_some() {
                 let gone = if self.has_steps { "" } else { ", whose objects were simulated" };
-                let said = run.step.map(|step| format!("// In the middle of step {step}{gone}:\n"));
+                let said = run.step.map(|step| format!("// In the middle of step {}{gone}:\n", line(step)));
                 inside.push(said.as_deref().unwrap_or("// After that:\n"), None);
             }
             within = run.step;
@@ -166,7 +167,7 @@ impl<'a> Run<'a> {
             Some(why) => {
                 // Of lines that are left out for one reason, the first says it.
                 if self.left_out.as_ref() != Some(why) {
-                    self.lines.push(&why.said().map(|said| format!("// {said}\n")).unwrap_or_default(), None);
+                    self.lines.push(&why.said().map(|said| format!("// {}\n", line(&said))).unwrap_or_default(), None);
                 }
                 let text: String = typed.part.text.lines().map(|line| format!("// {line}\n")).collect();
                 self.lines.push(&text, None);
