@@ -779,6 +779,33 @@ fn what_is_typed_ahead_is_read_but_not_where_something_has_failed() {
 }
 
 #[test]
+fn what_is_left_of_a_paste_consents_to_nothing() {
+    let person = Person::new();
+    std::fs::write(person.path("p.rhai"), "step(\"a\", || { cluster::namespace(\"shop\"); });\n").unwrap();
+    let Some(repl) = person.sits(&["p.rhai", "--rehearse"]) else { return };
+    repl.line(":use namespace kube-system");
+    repl.paste(":break changes\n:next\n:continue\n6 * 7");
+    repl.key("Enter");
+    let screen = repl.sees("dropped: typed ahead, and not for here: :continue, 6 * 7");
+    assert!(screen.contains("about to create Namespace/shop"), "{screen}");
+    repl.line(":refuse");
+    assert!(repl.line("cluster::exists(\"Namespace/shop\")").contains("\nfalse\n"));
+    // What is chosen where a step has failed is chosen afterwards too.
+    repl.line(":use namespace kube-public");
+    repl.line(":skip");
+    assert!(repl.line(":use").contains("namespace kube-public\n"));
+    repl.key("Up");
+    repl.key("Up");
+    repl.key("Up");
+    repl.key("Up");
+    repl.key("Up");
+    repl.key("Up");
+    repl.sees("> :next");
+    repl.key("C-c");
+    assert_eq!(repl.leaves(), 0);
+}
+
+#[test]
 fn commands_that_are_pasted_are_read_one_after_the_other() {
     let person = Person::new();
     let Some(repl) = person.sits(&["shop", "--rehearse"]) else { return };

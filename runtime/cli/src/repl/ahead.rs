@@ -1,38 +1,46 @@
-//! What a person has typed before they were asked: whole lines, which the terminal has kept.
+//! What a person has typed before they were asked.
+//!
+//! While something runs, the terminal keeps it, with line feeds at the ends of its lines. Once the editor has changed the
+//! terminal's mode, it would take those for Ctrl-J, of which it takes several at once and drops all but one: so what is there is
+//! taken before.
 
+use std::time::Duration;
+
+use crossterm::event::{self, Event, KeyCode, KeyEvent};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::stdio::stdin;
 
-/// The longest line that a terminal keeps.
-const LONGEST: usize = 4096;
-
-/// What was typed ahead.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Ahead {
-    Line(String),
-    /// Ctrl-D.
-    End,
-}
-
-/// The first that was typed ahead. Nobody edits a line meanwhile: a terminal gives whole lines then, one at a time.
-pub(super) fn next() -> Option<Ahead> {
+/// What the terminal has kept: whole lines, and the beginning of one that the editor had not read yet when it ended.
+pub(super) fn take() -> String {
+    let mut taken = Vec::new();
+    let mut piece = [0; 4096];
     let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    let ready = poll(&mut [PollFd::new(&stdin(), PollFlags::IN)], Some(&now)).is_ok_and(|count| count > 0);
-    if !ready {
-        return None;
+    // A Ctrl-D reads as nothing, and is not kept: it was for what ran.
+    while poll(&mut [PollFd::new(&stdin(), PollFlags::IN)], Some(&now)).is_ok_and(|count| count > 0) {
+        match rustix::io::read(stdin(), &mut piece) {
+            Ok(count) if count > 0 => taken.extend_from_slice(&piece[..count]),
+            _ => break,
+        }
     }
-    let mut line = vec![0; LONGEST];
-    let count = rustix::io::read(stdin(), &mut line[..]).ok()?;
-    line.truncate(count);
-    if line.is_empty() {
-        return Some(Ahead::End);
-    }
-    Some(Ahead::Line(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned()))
+    String::from_utf8_lossy(&taken).replace('\r', "\n")
 }
 
-/// Takes away what was typed ahead.
-pub(super) fn drop_all() -> Vec<String> {
-    let lines = std::iter::from_fn(next).take_while(|ahead| *ahead != Ahead::End);
-    let text = |ahead| if let Ahead::Line(line) = ahead { line } else { String::new() };
-    lines.map(text).filter(|line| !line.trim().is_empty()).collect()
+/// Whether the editor has keys of before, which come first.
+pub(super) fn is_with_editor() -> bool {
+    event::poll(Duration::ZERO).unwrap_or_default()
+}
+
+/// Takes away the keys that the editor has, and gives what they write.
+pub(super) fn take_from_editor() -> String {
+    let mut text = String::new();
+    while is_with_editor() {
+        match event::read() {
+            Ok(Event::Key(KeyEvent { code: KeyCode::Char(c), .. })) => text.push(c),
+            Ok(Event::Key(KeyEvent { code: KeyCode::Enter, .. })) => text.push('\n'),
+            Ok(Event::Paste(pasted)) => text.push_str(&pasted),
+            Ok(_) => {}
+            Err(_) => break,
+        }
+    }
+    text
 }

@@ -155,12 +155,13 @@ impl Book {
         self.failed.as_mut().unwrap_or(&mut self.outside)
     }
 
-    /// Takes note of where the last step stands. What was chosen outside of steps is meant there too.
+    /// Takes note of where the last step stands. What was chosen is meant there too.
     pub(super) fn step_ended(&mut self) {
+        let using = self.console().using().clone();
         self.failed = self.walk.as_ref().and_then(Walk::take_failed);
-        if let Some(failed) = &mut self.failed {
+        for console in self.failed.iter_mut().chain([&mut self.outside]) {
             // It is open already.
-            let _ = failed.use_from_here(self.outside.using().clone());
+            let _ = console.use_from_here(using.clone());
         }
     }
 

@@ -324,8 +324,12 @@ impl Command {
             }
             _ => {}
         }
-        let (line, form) = Form::split(line);
-        let line = line.trim_end().trim_end_matches(';');
+        let (line, form) = match Form::split(line) {
+            (before, form) if before.ends_with(char::is_whitespace) => (before, form),
+            _ => (line, Form::Auto),
+        };
+        let is_shown = refused::meant(&all, name).is_some_and(has_output);
+        let line = if is_shown { line.trim_end().trim_end_matches(';') } else { line };
         let mut words = words(line).ok_or_else(|| Error::usage("a quote is not closed"))?;
         let Some(first) = words.first().cloned() else { return Ok(Self::Help { about: Vec::new() }) };
         if let Some(form) = form.word() {

@@ -12,7 +12,7 @@ use reedline::{
 };
 use windlass_runtime::{Error, Kind, Result, Runtime};
 
-use super::ahead::{self, Ahead};
+use super::ahead;
 use super::complete::{Completion, Picture, Search, Seen};
 use super::highlight::Rhai;
 use super::history::Discreet;
@@ -36,6 +36,8 @@ pub(super) struct Editor {
     reedline: Reedline,
     history: Discreet,
     seen: Seen,
+    /// What was typed ahead, and not read yet.
+    ahead: String,
     printer: SyncSender<String>,
     style: Style,
 }
@@ -68,24 +70,34 @@ impl Editor {
         // Without colours, a hint would look like what was typed.
         let hinter = DefaultHinter::default().with_style(nu_ansi_term::Color::DarkGray.normal());
         let reedline = if coloured { reedline.with_hinter(Box::new(hinter)) } else { reedline };
-        Self { reedline, history, seen, printer: sender, style: ui.out_style }
+        Self { reedline, history, seen, ahead: String::new(), printer: sender, style: ui.out_style }
     }
 
     /// What was typed before it was asked for, if that is whole; the beginning of something is for the editor to go on with.
     pub(super) fn typed_ahead(&mut self, runtime: &Runtime) -> Option<Line> {
-        let mut text = String::new();
-        while let Some(ahead) = ahead::next() {
-            let Ahead::Line(line) = ahead else { return Some(Line::End) };
-            text.push_str(&line);
-            if is_whole(runtime, &text) {
+        self.ahead.push_str(&ahead::take());
+        if self.ahead.is_empty() || ahead::is_with_editor() {
+            return None;
+        }
+        let mut end = 0;
+        for line in self.ahead.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            end += line.len();
+            let text = self.ahead[..end].trim_end();
+            if is_whole(runtime, text) {
+                let text = text.to_owned();
+                self.ahead.drain(..end);
                 return Some(Line::Ahead(text));
             }
-            text.push('\n');
         }
-        if !text.is_empty() {
-            self.reedline.run_edit_commands(&[EditCommand::InsertString(text)]);
-        }
+        let begun = std::mem::take(&mut self.ahead);
+        self.reedline.run_edit_commands(&[EditCommand::InsertString(begun)]);
         None
+    }
+
+    /// Takes away what was typed before it was asked for, and gives it.
+    pub(super) fn drops_typed_ahead(&mut self) -> String {
+        self.ahead.push_str(&ahead::take());
+        [ahead::take_from_editor(), std::mem::take(&mut self.ahead)].concat()
     }
 
     /// Reads a line, or several that belong together.

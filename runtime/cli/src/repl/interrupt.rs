@@ -73,6 +73,14 @@ impl Interrupt {
         Running(self)
     }
 
+    /// Does this while somebody else has the terminal, whose Ctrl-C is.
+    pub(super) fn is_anothers<T>(&self, during: impl FnOnce() -> T) -> T {
+        let _resting = self.rests();
+        let done = during();
+        self.was_pressed();
+        done
+    }
+
     /// Why what runs was stopped, if it was.
     pub(super) fn reason(&self) -> Option<Error> {
         self.running().last().and_then(Option::as_ref)?.reason()

@@ -7,9 +7,11 @@ use crate::workspace::HIDDEN;
 
 /// The line without its secrets, where it gives values of which one is a secret by its path.
 pub(super) fn without_secrets(line: &str, schema: Option<&Schema>) -> Option<String> {
-    let command = line.trim().strip_prefix(':')?;
+    let command = line.trim().strip_prefix(':')?.trim_start();
     let (name, rest) = command.split_once(char::is_whitespace)?;
-    if !is("set", name) {
+    // As a shell reads it.
+    let name = name.replace(['"', '\'', '\\'], "");
+    if !is("set", &name) {
         return None;
     }
     let is_secret = |path: &Path| path.looks_secret() || schema.is_some_and(|schema| schema.is_secret(path));
@@ -46,6 +48,8 @@ mod tests {
         let said = |line: &str| without_secrets(line, None).unwrap_or_default();
         assert_eq!(said(":set a=1 db.password=canary"), ":set a=1 db.password=(secret)");
         assert_eq!(said(":se db.password='can ary',a=2"), ":se db.password=(secret),a=(secret)");
+        assert_eq!(said(": set db.password=canary"), ":set db.password=(secret)");
+        assert_eq!(said(":\"set\" db.password=canary"), ":set db.password=(secret)");
         assert_eq!(said(":set db.password=\"canary"), ":set db.password=(secret)");
         assert_eq!(said(":set db.password={canary"), ":set db.password=(secret)");
         for line in [":set a=1", ":values db.password", "let password = 1", ":setting db.password=1"] {

@@ -97,7 +97,9 @@ impl Within {
     fn until_answered(&self, held: Held, console: &mut Console) -> Result<Answer> {
         let desk = &self.0;
         let outside = desk.standing();
-        console.use_from_here(desk.using())?;
+        if let Err(error) = console.use_from_here(desk.using()) {
+            desk.report(&Failed::of_line(error, desk.sources()));
+        }
         // What Ctrl-C is pressed for at this prompt, in a pager for example, is not the step.
         let _resting = desk.interrupt().rests();
         // Nobody consents to what they have not seen.

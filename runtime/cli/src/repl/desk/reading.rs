@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use rustix::termios::QueueSelector;
 use windlass_runtime::playbook::{Console, parse_error};
 use windlass_runtime::{Error, Result, Runtime};
 
 use super::{Desk, lock};
 use crate::clean::{clean, line};
-use crate::repl::ahead;
 use crate::repl::complete::{Known, Picture};
 use crate::repl::lines::Lines;
 use crate::repl::prompt::Standing;
@@ -56,12 +56,13 @@ impl Desk {
     }
 
     /// Takes a line that was not edited for one that was: it is shown, and kept in the history.
-    fn takes(&self, lines: &mut [Lines], text: String) -> Line {
-        self.say(&format!("> {}\n", clean(text.trim_end())));
+    fn takes(&self, lines: &mut [Lines], text: &str) -> Line {
+        let text = text.trim_end();
+        self.say(&format!("> {}\n", clean(text)));
         if let Some(Lines::Terminal(editor)) = lines.first_mut() {
-            editor.takes(&text);
+            editor.takes(text);
         }
-        Line::Text(text)
+        Line::Text(text.to_owned())
     }
 
     fn forgets(&self, lines: &mut [Lines]) {
@@ -70,12 +71,22 @@ impl Desk {
         }
     }
 
-    /// What was typed ahead was not meant for here: it is dropped, and said.
+    /// What was typed ahead, or is left of what was pasted, was not meant for here: it is dropped, and said.
     pub(in crate::repl) fn drops_what_was_typed_ahead(&self) {
-        if !matches!(lock(&self.lines).first(), Some(Lines::Terminal(_))) {
-            return;
+        let mut lines = lock(&self.lines);
+        let mut dropped = Vec::new();
+        while let Some(Lines::Given { lines: rest, by_hand: true }) = lines.last_mut() {
+            dropped.extend(rest.drain(..));
+            lines.pop();
         }
-        let dropped = ahead::drop_all();
+        match lines.first_mut() {
+            Some(Lines::Terminal(editor)) => dropped.extend(editor.drops_typed_ahead().lines().map(str::to_owned)),
+            // Whatever it was, the terminal has it no more.
+            Some(Lines::Plain(..)) => drop(rustix::termios::tcflush(rustix::stdio::stdin(), QueueSelector::IFlush)),
+            _ => {}
+        }
+        drop(lines);
+        dropped.retain(|line| !line.trim().is_empty());
         if !dropped.is_empty() {
             let text = format!("typed ahead, and not for here: {}", line(&dropped.join(", ")));
             self.say_prose(&format!("{} {text}", self.ui.err_style.yellow("dropped:")));
@@ -117,8 +128,8 @@ impl Desk {
                 from => from.next(standing, &self.runtime)?,
             };
             match line {
-                Line::Text(text) if is_by_hand => return Ok(self.takes(&mut lines, text)),
-                Line::Ahead(text) => return Ok(self.takes(&mut lines, text)),
+                Line::Ahead(text) => return Ok(self.takes(&mut lines, &text)),
+                Line::Text(text) if is_by_hand => return Ok(self.takes(&mut lines, &text)),
                 Line::Text(text) if is_edited && is_of_several(&self.runtime, &text) => {
                     // Each of them is kept when it is done.
                     self.forgets(&mut lines);

@@ -41,7 +41,7 @@ impl Repl {
 fn opened(desk: &Desk, open: impl FnOnce() -> Result<ExitStatus>) -> Result<()> {
     let screen = desk.progress().screen();
     let _quiet = screen.pause();
-    let ended = open()?;
+    let ended = desk.interrupt().is_anothers(open)?;
     if ended.success() { Ok(()) } else { Err(editor::failed(ended)) }
 }
 

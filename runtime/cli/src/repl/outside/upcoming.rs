@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use windlass_runtime::change::{Op, OutcomeItem};
-use windlass_runtime::playbook::{Playbook, Prepared};
+use windlass_runtime::playbook::{Playbook, Prepared, Step};
 use windlass_runtime::report::{StepReport, StepStatus};
 use windlass_runtime::{Error, Result, Session};
 
@@ -38,7 +38,12 @@ pub(super) fn say(desk: &Desk, book: &mut Book) -> Result<()> {
     let style = desk.ui().err_style;
     let walk = book.walk()?;
     let Some(step) = walk.next().and_then(|index| walk.steps().get(index)) else {
-        desk.say("every step is done, or left out\n");
+        let is_failed = |step: &&Step| walk.report(&step.key).is_some_and(|report| report.status == StepStatus::Failed);
+        let failed: Vec<String> = walk.steps().iter().filter(is_failed).map(|step| line(&step.key)).collect();
+        match failed.is_empty() {
+            true => desk.say("every step is done, or left out\n"),
+            false => desk.say(&format!("no step is left; failed: {}\n", failed.join(", "))),
+        }
         return Ok(());
     };
     let title = if step.title() == step.key { String::new() } else { format!("  {}", style.dim(line(step.title()))) };

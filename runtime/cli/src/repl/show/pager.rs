@@ -17,7 +17,7 @@ pub(in crate::repl) fn paged(desk: &Desk, text: &str) -> Result<()> {
     let through_pager = || {
         let screen = desk.progress().screen();
         let _quiet = screen.pause();
-        through_pager(text)
+        desk.interrupt().is_anothers(|| through_pager(text))
     };
     if !(desk.is_terminal() && is_long && through_pager()) {
         desk.out(text);
