@@ -1,7 +1,6 @@
 //! Following a script by Rhai's debugger interface: where it stands, what its variables are, whether it is inside a `try`.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use rhai::debugger::{DebuggerCommand, DebuggerEvent};
 use rhai::{
@@ -19,9 +18,9 @@ use crate::{Place, Runtime};
 
 /// How many values are copied at a statement: what is beyond it costs more than the statement.
 const COPIED: usize = 1000;
-/// How long a script may be held up by copies between two primitives. A loop that goes on is followed with fewer, so that it ends:
-/// what is not copied counts as too large, and is never shown as it was before.
-const LONG: Duration = Duration::from_secs(1);
+/// How many are copied between two primitives, which takes some milliseconds. A loop that goes on is followed with fewer, and takes
+/// hardly longer than without: what is not copied counts as too large, and is never shown as it was before.
+const MANY: usize = 100_000;
 /// How many values are copied from then on.
 const FEW: usize = 32;
 
@@ -58,10 +57,11 @@ fn before(
     scope::aside(|so_far| {
         let callable = scope.kept_callable(context.global_runtime_state());
         // Where a primitive is called, somebody may stop.
-        let whole = so_far < LONG || calls_out(node, scope.session.runtime());
-        let (names, too_large) = copied(context.scope(), if whole { COPIED } else { FEW });
+        let whole = so_far < MANY || calls_out(node, scope.session.runtime());
+        let (names, too_large, count) = copied(context.scope(), if whole { COPIED } else { FEW });
         let statement = Statement { place: place.clone(), names, too_large, callable };
         scope.keep_statement(context.call_level(), statement);
+        count
     });
     let Some(follower) = scope.session.follower() else { return Ok(()) };
     let at = session::Statement { step: &scope.step.key, place: &place, depth: context.call_level() };
@@ -109,8 +109,8 @@ fn calls_out(node: &ASTNode<'_>, runtime: &Runtime) -> bool {
     found
 }
 
-/// Copies of the variables that can be seen, and the names of those that are too large.
-fn copied(scope: &rhai::Scope<'_>, room: usize) -> (Names, Vec<String>) {
+/// Copies of the variables that can be seen, the names of those that are too large, and how many values were copied.
+fn copied(scope: &rhai::Scope<'_>, room: usize) -> (Names, Vec<String>, usize) {
     let (mut names, mut too_large, mut left) = (Names::new(), Vec::new(), room);
     let mut fits = |value: &Dynamic| {
         let mut rest = left;
@@ -128,7 +128,7 @@ fn copied(scope: &rhai::Scope<'_>, room: usize) -> (Names, Vec<String>) {
         let value = value.clone();
         let _ = if constant { names.push_constant_dynamic(name, value) } else { names.push_dynamic(name, value) };
     }
-    (names, too_large)
+    (names, too_large, room - left)
 }
 
 /// Whether a value has no more parts than are left, which are then fewer.

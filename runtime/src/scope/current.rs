@@ -10,7 +10,7 @@ use crate::{Error, Kind};
 thread_local! {
     static CURRENT: RefCell<Vec<Arc<Scope>>> = const { RefCell::new(Vec::new()) };
     static COMPUTED: Cell<Computed> = const {
-        Cell::new(Computed { operations: 0, weight: 0, looked: None, used: None, aside: Duration::ZERO })
+        Cell::new(Computed { operations: 0, weight: 0, looked: None, used: None, copied: 0 })
     };
 }
 
@@ -32,8 +32,8 @@ struct Computed {
     looked: Option<Instant>,
     /// What this thread had used of a processor, and had computed, when it was last asked.
     used: Option<(Duration, u64)>,
-    /// How long it took meanwhile to follow the script.
-    aside: Duration,
+    /// How many values were copied meanwhile to follow the script.
+    copied: usize,
 }
 
 impl Computed {
@@ -53,20 +53,19 @@ impl Computed {
     }
 }
 
-/// Does what is no part of the script's own computation: its time does not count as the script's. It is told how long such things
-/// have taken since the last primitive.
-pub(crate) fn aside<T>(work: impl FnOnce(Duration) -> T) -> T {
+/// Does what is no part of the script's own computation: its time does not count as the script's. It is told how many values were
+/// copied so since the last primitive, and says how many it has copied itself.
+pub(crate) fn aside(work: impl FnOnce(usize) -> usize) {
     let begun = Instant::now();
-    let result = work(COMPUTED.with(Cell::get).aside);
+    let count = work(COMPUTED.with(Cell::get).copied);
     let took = begun.elapsed();
     COMPUTED.with(|c| {
         let mut computed = c.get();
-        computed.aside += took;
+        computed.copied = computed.copied.saturating_add(count);
         computed.looked = computed.looked.and_then(|at| at.checked_add(took));
         computed.used = computed.used.map(|(used, operations)| (used + took, operations));
         c.set(computed);
     });
-    result
 }
 
 /// What this thread has used of a processor.
