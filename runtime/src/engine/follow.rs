@@ -56,9 +56,11 @@ fn before(
     let place = place(source, begins);
     scope::aside(|so_far| {
         let callable = scope.kept_callable(context.global_runtime_state());
+        let (mut names, mut too_large, mut count) = copied(context.scope(), if so_far < MANY { COPIED } else { FEW });
         // Where a primitive is called, somebody may stop.
-        let whole = so_far < MANY || calls_out(node, scope.session.runtime());
-        let (names, too_large, count) = copied(context.scope(), if whole { COPIED } else { FEW });
+        if so_far >= MANY && !too_large.is_empty() && calls_out(node, scope.session.runtime()) {
+            (names, too_large, count) = copied(context.scope(), COPIED);
+        }
         let statement = Statement { place: place.clone(), names, too_large, callable };
         scope.keep_statement(context.call_level(), statement);
         count
@@ -68,11 +70,7 @@ fn before(
     if !follower.stops_at(&at) {
         return Ok(());
     }
-    let mut names = Names::new();
-    let oldest_first: Vec<_> = context.scope().iter_raw().map(|(n, c, v)| (n.to_owned(), c, v.clone())).collect();
-    for (name, constant, value) in oldest_first.into_iter().rev() {
-        let _ = if constant { names.push_constant_dynamic(name, value) } else { names.push_dynamic(name, value) };
-    }
+    let (names, ..) = copied(context.scope(), usize::MAX);
     let global = scope.callable(context.global_runtime_state());
     let cancel = scope.session.cancel().child();
     let mut console = Console::within(scope.unfollowed(cancel), names, global, Some(place.clone()));

@@ -14,7 +14,7 @@ use crate::clean::line;
 use crate::exit;
 use crate::failed::Failed;
 use crate::io::Ui;
-use crate::workspace::Workspace;
+use crate::workspace::{HIDDEN, Workspace};
 
 /// The version that the stock playbooks are of.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -72,14 +72,11 @@ struct Changed {
     customer: Option<Json>,
 }
 
-/// What is shown of a secret.
-const SECRET: &str = "(secret)";
-
 /// What the customer's values have otherwise, in the order of the text; what they do not have any more at the end.
 fn values(stock: &Values, workspace: &Workspace) -> Vec<Changed> {
     let schema = workspace.schema.as_deref();
     let (before, after) = (stock.explain(schema), workspace.values.explain(schema));
-    let shown = |leaf: &Leaf<'_>| leaf.value.cloned().unwrap_or_else(|| SECRET.into());
+    let shown = |leaf: &Leaf<'_>| leaf.value.cloned().unwrap_or_else(|| HIDDEN.into());
     let at = |leaves: &[Leaf<'_>], path: &values::Path| leaves.iter().find(|leaf| leaf.path == *path).map(shown);
     let is_other = |leaf: &&Leaf<'_>| stock.at(&leaf.path) != workspace.values.at(&leaf.path);
     let changed = |leaf: &Leaf<'_>| Changed {
@@ -148,7 +145,7 @@ impl Differences {
             let _ = writeln!(text, "\n{}\n", style.bold("VALUES"));
             for changed in &self.values {
                 let shown = |value: &Option<Json>| match value {
-                    Some(Json::String(text)) if text == SECRET => text.clone(),
+                    Some(Json::String(text)) if text == HIDDEN => text.clone(),
                     Some(value) => line(yaml::write(value).unwrap_or_default().trim_end()),
                     None => "(none)".to_owned(),
                 };

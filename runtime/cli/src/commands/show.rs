@@ -14,7 +14,7 @@ use crate::clean::{clean, line};
 use crate::exit;
 use crate::failed::Failed;
 use crate::io::Ui;
-use crate::workspace::{self, Workspace};
+use crate::workspace::{self, HIDDEN, Workspace};
 
 pub(crate) fn run(show: &Show, ui: &Ui) -> Result<u8, Failed> {
     if show.what.is_none() && show.values.customer.is_none() && !workspace::in_customer_folder() {
@@ -53,7 +53,7 @@ fn playbook(workspace: &Workspace, prepared: &Prepared, output: Format, ui: &Ui)
         for leaf in &leaves {
             let value = match leaf.value {
                 Some(value) => yaml::write(value).unwrap_or_default(),
-                None => "(secret)".to_owned(),
+                None => HIDDEN.to_owned(),
             };
             let from = style.dim(format!("# {}", line(leaf.layer)));
             let _ = writeln!(text, "  {}: {}  {from}", line(&leaf.path.to_string()), line(&value));

@@ -99,7 +99,7 @@ impl Repl {
                 std::mem::replace(&mut self.book, book).end();
                 self.book.greet(&self.desk);
                 if let Err(error) = self.book.check_faults() {
-                    self.desk.say_prose(&format!("{} {error}", self.desk.ui().err_style.yellow("warning:")));
+                    self.desk.warn(&error.to_string());
                 }
                 return Ok(());
             }

@@ -24,11 +24,7 @@ pub(super) fn breaks(desk: &Desk, at: Option<&str>, on: bool) -> Result<()> {
                         return Err(Error::usage(text).hint(":edit opens it"));
                     }
                     if on && desk.sources().length(source).is_none() {
-                        desk.say_prose(&format!(
-                            "{} no script that is named {} was read so far",
-                            desk.ui().err_style.yellow("warning:"),
-                            crate::clean::line(source)
-                        ));
+                        desk.warn(&format!("no script that is named {} was read so far", crate::clean::line(source)));
                     }
                     let place = (source.to_owned(), line);
                     let _ = if on { stops.lines.insert(place) } else { stops.lines.remove(&place) };

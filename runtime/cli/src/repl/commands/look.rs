@@ -112,7 +112,7 @@ fn warn_of_unknown(desk: &Desk, session: &Session, name: &str) {
     }
     let hint = did_you_mean(name, known.iter().map(String::as_str)).map(|hint| format!(": {hint}")).unwrap_or_default();
     let text = format!("customer.yaml names no cluster {}; it is empty{hint}", line(name));
-    desk.say_prose(&format!("{} {text}", desk.ui().err_style.yellow("warning:")));
+    desk.warn(&text);
 }
 
 /// Says what is meant where a line names nothing, or chooses something else.
@@ -124,7 +124,7 @@ pub(super) fn choose(desk: &Desk, console: &mut Console, what: Option<Chosen>, n
             match desk.value_of(console, &there) {
                 Ok(Value::Bool(false)) => {
                     let text = format!("there is no namespace {} (yet)", line(name));
-                    desk.say_prose(&format!("{} {text}", desk.ui().err_style.yellow("warning:")));
+                    desk.warn(&text);
                 }
                 // It can be the name of none.
                 Err(error) if error.kind() == Kind::Usage => return Err(error),

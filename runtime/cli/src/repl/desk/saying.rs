@@ -73,6 +73,11 @@ impl Desk {
         self.say(&format!("{}\n", self.folded(text, 0).replace('\n', "\n  ")));
     }
 
+    /// Says what may be a mistake.
+    pub(in crate::repl) fn warn(&self, text: &str) {
+        self.say_prose(&format!("{} {text}", self.ui.err_style.yellow("warning:")));
+    }
+
     /// A text whose lines fit the terminal, but for so many columns; as it is where there is none.
     fn folded(&self, text: &str, columns: usize) -> String {
         if !self.is_person {

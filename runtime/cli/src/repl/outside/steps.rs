@@ -201,7 +201,7 @@ pub(super) fn redo(desk: &Desk, walk: &mut Walk, key: Option<&str>) -> std::resu
     let missed = |step: &Step| step.options.needs.iter().find(|need| !is_done(need)).cloned();
     if let Some((step, need)) = walk.steps().get(index).and_then(|step| Some((step, missed(step)?))) {
         let text = format!("step {} needs {}, which is not done", line(&step.key), line(&need));
-        desk.say_prose(&format!("{} {text}", desk.ui().err_style.yellow("warning:")));
+        desk.warn(&text);
     }
     run(desk, walk, index)
 }
@@ -281,7 +281,7 @@ pub(super) fn back(
     let built: Vec<String> = walk.steps().iter().filter(needs).map(|step| line(&step.key)).collect();
     if !built.is_empty() {
         let text = format!("what needs it has run: {}", built.join(", "));
-        desk.say_prose(&format!("{} {text}", style.yellow("warning:")));
+        desk.warn(&text);
     }
     Ok(())
 }
