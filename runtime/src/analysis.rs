@@ -1,11 +1,15 @@
 //! What can be said of a script without running it.
 
+mod outline;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 use crate::playbook::{Body, Code, Step, Unit};
+
+pub(crate) use outline::{Known, Outline, Outlines};
 
 /// What a script calls and imports, by name.
 #[derive(Debug, Default)]

@@ -20,7 +20,7 @@ use crate::script_error::Uncatchable;
 
 pub(crate) use boundary::{impure, place_of};
 pub(crate) use builtin::{own_primitives, seal};
-pub(crate) use follow::{Outlines, is_tried};
+pub(crate) use follow::is_tried;
 pub(crate) use given::{Given, given};
 pub(crate) use modules::{check_import, find_module};
 

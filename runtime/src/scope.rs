@@ -4,6 +4,7 @@
 //! nothing else; the same guard sets both.
 
 mod current;
+mod stand;
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -19,7 +20,9 @@ use crate::sync::lock;
 use crate::value::Value;
 use crate::{Error, Kind, Place, Result};
 
-pub(crate) use current::{aside, current, progress, reset_operations};
+use stand::Stand;
+
+pub(crate) use current::{current, progress, reset_operations, statement};
 
 /// Which part of a script's life a call belongs to.
 #[derive(Clone)]
@@ -68,8 +71,7 @@ impl Writer {
     }
 }
 
-/// A statement that is about to be evaluated.
-#[derive(Clone)]
+/// A statement that was about to be evaluated.
 pub(crate) struct Statement {
     pub(crate) place: Place,
     /// Copies of the variables that can be seen there.
@@ -87,13 +89,6 @@ pub struct Using {
     pub cluster: Option<String>,
     /// The namespace of objects that name none; that of the cluster's context without it.
     pub namespace: Option<String>,
-}
-
-/// Where a script stood last.
-#[derive(Default)]
-struct Last {
-    /// The statements that are under way, each with the number of the calls that it is inside of: the outermost first.
-    statements: Vec<(usize, Statement)>,
 }
 
 /// What belongs to a call.
@@ -117,8 +112,8 @@ pub struct Scope {
     followed: bool,
     /// Whether it is inside a `try` of another unit.
     tried: bool,
-    /// Where the script stood last, in a runtime that is followed.
-    last: Arc<Mutex<Last>>,
+    /// Where the script stands, in a runtime that is followed.
+    stand: Arc<Mutex<Stand>>,
     /// What is recorded before the first change is, where looking around is not to be recorded.
     first: Arc<Mutex<Option<StepStart>>>,
     /// The imports whose modules are being evaluated: by whom, and which.
@@ -143,7 +138,7 @@ impl Scope {
             place: Mutex::default(),
             followed: true,
             tried: false,
-            last: Arc::default(),
+            stand: Arc::default(),
             first: Arc::default(),
             importing: Mutex::default(),
         })
@@ -166,7 +161,7 @@ impl Scope {
             place: Mutex::new(self.place()),
             followed: self.followed,
             tried: self.tried,
-            last: self.last.clone(),
+            stand: self.stand.clone(),
             first: self.first.clone(),
             importing: Mutex::default(),
         }
@@ -183,7 +178,7 @@ impl Scope {
         let branch = |number| {
             let mut scope = self.below(self.cancel.child());
             scope.lanes.push(Lane { group, nth, number });
-            (scope.ordinal, scope.groups, scope.last) = Default::default();
+            (scope.ordinal, scope.groups, scope.stand) = Default::default();
             Arc::new(scope)
         };
         (0..u32::try_from(count).unwrap_or(u32::MAX)).map(branch).collect()
@@ -244,24 +239,9 @@ impl Scope {
         self.tried
     }
 
-    /// Keeps where the script stands, inside of so many calls.
-    pub(crate) fn keep_statement(&self, depth: usize, statement: Statement) {
-        let mut last = lock(&self.last);
-        last.statements.retain(|(known, _)| *known < depth);
-        last.statements.push((depth, statement));
-    }
-
     /// The functions that were called from inside of so many calls have returned, or are about to be called.
     pub(crate) fn has_returned(&self, depth: usize) {
-        lock(&self.last).statements.retain(|(known, _)| *known <= depth);
-    }
-
-    /// What the script can call with this state: as it is kept for an earlier statement, if that is the same.
-    pub(crate) fn kept_callable(&self, global: &GlobalRuntimeState) -> Arc<GlobalRuntimeState> {
-        let last = lock(&self.last);
-        let mut known = last.statements.iter().rev().map(|(_, statement)| &statement.callable);
-        let same = known.find(|known| calls_the_same(known, global)).cloned();
-        same.unwrap_or_else(|| self.callable(global).into())
+        lock(&self.stand).has_returned(depth);
     }
 
     /// What the script can call with this state: its functions, imports and constants. A copy of the whole would hold the arguments
@@ -278,10 +258,7 @@ impl Scope {
 
     /// Where the script stood last; inside of no more than so many calls, from its own first statement on.
     pub(crate) fn last_statement(&self, calls: Option<usize>) -> Option<Statement> {
-        let last = lock(&self.last);
-        let (first, _) = last.statements.first()?;
-        let deepest = calls.map_or(usize::MAX, |calls| first + calls);
-        last.statements.iter().rev().find(|(depth, _)| *depth <= deepest).map(|(_, statement)| statement.clone())
+        lock(&self.stand).last(calls)
     }
 
     /// Lets this be recorded only when something is about to be changed.
@@ -371,17 +348,3 @@ impl Scope {
 
 #[derive(Clone)]
 struct Tag(Arc<Scope>);
-
-/// Whether the same functions, imports and constants are there.
-fn calls_the_same(one: &GlobalRuntimeState, other: &GlobalRuntimeState) -> bool {
-    let constants = match (&one.constants, &other.constants) {
-        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-        (one, other) => one.is_none() && other.is_none(),
-    };
-    let imports = || one.scan_imports_raw().zip(other.scan_imports_raw());
-    constants
-        && one.lib.len() == other.lib.len()
-        && one.lib.iter().zip(&other.lib).all(|(one, other)| Arc::ptr_eq(one, other))
-        && one.num_imports() == other.num_imports()
-        && imports().all(|((name, one), (other_name, other))| name == other_name && Arc::ptr_eq(one, other))
-}

@@ -14,19 +14,19 @@ mod warnings;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use rhai::{AST, Dynamic};
 use serde_json::Value as Json;
 
 use crate::access::Access;
+use crate::analysis::{Outline, Outlines};
 use crate::bridge::Bridge;
 use crate::cancel::Cancel;
 use crate::change::{Handler, OutcomeItem, Recipe};
 use crate::clock::Clock;
 use crate::cluster::Cluster;
 use crate::customer::Conflicts;
-use crate::engine::Outlines;
 use crate::event::{Event, Level, Sinks, What};
 use crate::files::{Files, Home};
 use crate::journal::{Journal, Note, RemarkSort, Standing, changed_values};
@@ -258,13 +258,13 @@ impl Session {
     /// Takes note of a script, where it can be followed.
     pub(crate) fn outline(&self, source: &str, ast: &AST) {
         if self.0.runtime.is_followed() {
-            self.outlines().add(source, ast);
+            lock(&self.0.gathered.outlines).add(source, ast, &self.0.runtime);
         }
     }
 
-    /// What is known of the scripts, where they are followed.
-    pub(crate) fn outlines(&self) -> MutexGuard<'_, Outlines> {
-        lock(&self.0.gathered.outlines)
+    /// What is known of a script, where it can be followed.
+    pub(crate) fn outline_of(&self, source: &str) -> Arc<Outline> {
+        lock(&self.0.gathered.outlines).of(source)
     }
 
     /// Tells the sinks, masked.

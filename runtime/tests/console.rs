@@ -201,11 +201,11 @@ impl Person {
 
 impl Follower for Person {
     fn stops_at(&self, statement: &Statement<'_>) -> bool {
-        self.at.contains(&statement.place.line)
+        self.at.contains(&statement.line)
     }
     fn stop(&self, statement: &Statement<'_>, console: &mut Console) -> Result<()> {
         let said = typed(console, &self.lines).join(" ");
-        let at = format!("{} {} {}", statement.step, statement.place, statement.depth);
+        let at = format!("{} {} {}", statement.step, statement.place(), statement.depth);
         self.said.lock().unwrap().push(format!("{at}: {said}"));
         Ok(())
     }
@@ -354,7 +354,7 @@ fn what_is_too_large_to_be_copied_at_each_statement_is_said() {
 fn what_is_too_large_takes_no_room_from_others_and_the_newest_come_first() {
     let script = "step(\"a\", || {
   let small = 7;
-  let older = []; older.pad(450, 0);
+  let older = []; older.pad(950, 0);
   let nested = [];
   for n in 0..30 { let inner = []; inner.pad(50, 0); nested.push(inner); }
   let newer = []; newer.pad(100, 0);
@@ -364,6 +364,40 @@ fn what_is_too_large_takes_no_room_from_others_and_the_newest_come_first() {
     run(script, |b| b.on_failure(person.clone()));
     let too_large = |name: &str| format!("script: `{name}` is too large to be looked at after its statement");
     assert_eq!(person.said(), [format!("test.rhai:7:3 107 {} {}", too_large("nested"), too_large("older"))]);
+}
+
+#[test]
+fn copies_follow_what_a_script_changes_in_lists_and_maps() {
+    let looks_of = |change: &str, look: &'static str| {
+        let list =
+            "let list = []; for n in 0..20 { list.push(#{ n: n, name: `n ${n}`, on: true, part: 0.5, of: [n] }); }";
+        let script = format!("step(\"a\", || {{\n  {list}\n  let n = 1;\n  {change};\n  test::get(\"missing\");\n}});");
+        let person = Person { lines: vec![look, "list.len()"], ..Person::default() };
+        run(&script, |b| b.on_failure(person.clone()));
+        person.said().join("\n").trim_start_matches("test.rhai:5:3 ").to_owned()
+    };
+    for (change, look, wanted) in [
+        ("n += 0", "list[3].n + list[3].of[0]", "6 20"),
+        ("list[3].n = 70", "list[3].n", "70 20"),
+        ("list[3].n = 3.5", "list[3].n", "3.5 20"),
+        ("list[3].part += 1.0", "list[3].part", "1.5 20"),
+        ("list[3].on = false", "list[3].on", "false 20"),
+        ("list[3].on = ()", "list[3].on == ()", "true 20"),
+        ("list[3].name += \"!\"", "list[3].name.len()", "4 20"),
+        ("list[3].of[0] = 'c'", "list[3].of[0] == 'c'", "true 20"),
+        ("list[3].of.push(1)", "list[3].of.len()", "2 20"),
+        ("list[3].more = 1", "list[3].len()", "6 20"),
+        ("list[3].remove(\"n\"); list[3].m = 3", "list[3].m", "3 20"),
+        ("list.pop()", "list[0].n", "0 19"),
+        ("list = [n]", "list[0]", "1 1"),
+        ("list = []", "n", "1 0"),
+        // In the place of a variable that is gone stands the next.
+        ("if true { let gone = [1, 2]; gone.push(3); } let empty = #{}", "empty.len() + n", "1 20"),
+        ("if true { let gone = [1, 2]; gone.push(3); }", "list[0].n", "0 20"),
+        ("let list = list; list[0].n = 9; let list = list; list.pop()", "list[0].n", "9 19"),
+    ] {
+        assert_eq!(looks_of(change, look), wanted, "{change}");
+    }
 }
 
 /// Thinks about a change for a while, and then lets nothing more be changed.
@@ -406,7 +440,7 @@ struct Stops;
 
 impl Follower for Stops {
     fn stops_at(&self, statement: &Statement<'_>) -> bool {
-        statement.place.line == 3
+        statement.line == 3
     }
     fn stop(&self, _: &Statement<'_>, console: &mut Console) -> Result<()> {
         console.stop_step("enough");

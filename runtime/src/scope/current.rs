@@ -4,11 +4,16 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::Scope;
+use rhai::Position;
+
+use super::{Phase, Scope};
+use crate::analysis::{Known, Outline};
 use crate::{Error, Kind};
 
 thread_local! {
     static CURRENT: RefCell<Vec<Arc<Scope>>> = const { RefCell::new(Vec::new()) };
+    /// The script that the current scope evaluates, by its name.
+    static SCRIPT: RefCell<Option<(String, Arc<Outline>)>> = const { RefCell::new(None) };
     static COMPUTED: Cell<Computed> = const {
         Cell::new(Computed { operations: 0, weight: 0, looked: None, used: None, copied: 0 })
     };
@@ -32,7 +37,7 @@ struct Computed {
     looked: Option<Instant>,
     /// What this thread had used of a processor, and had computed, when it was last asked.
     used: Option<(Duration, u64)>,
-    /// How many values were copied meanwhile to follow the script.
+    /// How many values were compared and copied meanwhile, to follow the script.
     copied: usize,
 }
 
@@ -53,11 +58,16 @@ impl Computed {
     }
 }
 
-/// Does what is no part of the script's own computation: its time does not count as the script's. It is told how many values were
-/// copied so since the last primitive, and says how many it has copied itself.
-pub(crate) fn aside(work: impl FnOnce(usize) -> usize) {
+/// How many values were compared and copied aside since the last primitive.
+pub(super) fn copied() -> usize {
+    COMPUTED.with(Cell::get).copied
+}
+
+/// Compares and copies values, as many as it says, which is no part of the script's own computation: its time does not count as
+/// the script's.
+pub(super) fn aside(copy: impl FnOnce() -> usize) {
     let begun = Instant::now();
-    let count = work(COMPUTED.with(Cell::get).copied);
+    let count = copy();
     let took = begun.elapsed();
     COMPUTED.with(|c| {
         let mut computed = c.get();
@@ -82,6 +92,7 @@ pub(crate) struct Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         CURRENT.with(|stack| stack.borrow_mut().pop());
+        SCRIPT.set(None);
         // The time inside was not this computation's.
         COMPUTED.with(|c| c.set(Computed { looked: None, used: None, ..self.computed }));
     }
@@ -115,6 +126,20 @@ pub(crate) fn progress() -> Option<Error> {
     })
 }
 
+/// The statement at this position of a script, and the scope of this thread which evaluates it, if that is followed.
+pub(crate) fn statement(source: &str, at: Position, expression: bool) -> Option<(Known, Arc<Scope>)> {
+    CURRENT.with_borrow(|stack| {
+        let scope = stack.last().filter(|scope| scope.followed && !matches!(scope.phase, Phase::Declare(_)))?;
+        SCRIPT.with_borrow_mut(|script| {
+            if script.as_ref().is_none_or(|(name, _)| name != source) {
+                *script = Some((source.to_owned(), scope.session.outline_of(source)));
+            }
+            let (_, outline) = script.as_ref()?;
+            outline.statement(at, expression).map(|known| (known, scope.clone()))
+        })
+    })
+}
+
 /// The scope that the thread is in.
 pub(crate) fn current() -> Option<Arc<Scope>> {
     CURRENT.with(|stack| stack.borrow().last().cloned())
@@ -124,6 +149,7 @@ impl Scope {
     /// Makes this the current scope of the thread until the guard is dropped.
     pub(crate) fn enter(self: &Arc<Self>) -> Entered {
         CURRENT.with(|stack| stack.borrow_mut().push(self.clone()));
+        SCRIPT.set(None);
         Entered { computed: COMPUTED.with(Cell::take) }
     }
 

@@ -124,7 +124,8 @@ impl Session {
             if let Some(text) = text {
                 self.log(Some(step), Level::Info, text);
             }
-            let at = Statement { step, place, depth };
+            let Place { ref source, line, column } = *place;
+            let at = Statement { step, source, line, column, depth };
             return self.resting(&scope.cancel, || follower.stop(&at, &mut console));
         }
         let (simulated, typed) = (self.target().simulation().is_some(), !scope.is_followed());

@@ -122,10 +122,22 @@ pub trait OnFailure: Send + Sync + 'static {
 pub struct Statement<'a> {
     /// The step.
     pub step: &'a str,
-    /// Where it stands.
-    pub place: &'a Place,
+    /// The script in which it stands.
+    pub source: &'a str,
+    /// Its line, from 1.
+    pub line: usize,
+    /// Its column, from 1.
+    pub column: usize,
     /// How many calls of functions it is inside of.
     pub depth: usize,
+}
+
+impl Statement<'_> {
+    /// Where it stands.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place { source: self.source.to_owned(), line: self.line, column: self.column }
+    }
 }
 
 /// Is asked before each statement of a step, in a runtime that is [followed](crate::RuntimeBuilder::followed).

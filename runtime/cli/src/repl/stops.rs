@@ -38,9 +38,8 @@ pub(super) enum Pace {
 impl Stops {
     /// Whether it stops at this statement.
     pub(super) fn at(&self, statement: &Statement<'_>) -> bool {
-        let is_wanted = |(source, line): &(String, usize)| {
-            *line == statement.place.line && ends_with_parts(&statement.place.source, source)
-        };
+        let is_wanted =
+            |(source, line): &(String, usize)| *line == statement.line && ends_with_parts(statement.source, source);
         let by_pace = match self.pace {
             Pace::Run => false,
             Pace::Into => true,

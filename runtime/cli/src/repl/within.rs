@@ -196,10 +196,11 @@ impl Follower for Within {
 
     fn stop(&self, statement: &Statement<'_>, console: &mut Console) -> Result<()> {
         let desk = &self.0;
-        let text = desk.sources().line_of(statement.place).unwrap_or_default();
+        let place = statement.place();
+        let text = desk.sources().line_of(&place).unwrap_or_default();
         let style = desk.ui().err_style;
-        let place = style.dim(line(&statement.place.to_string()));
-        desk.say(&format!("{place}\n{} {}\n", style.blue(statement.place.line), line(&text)));
+        let place = style.dim(line(&place.to_string()));
+        desk.say(&format!("{place}\n{} {}\n", style.blue(statement.line), line(&text)));
         match self.until_answered(Held::Statement { depth: statement.depth }, console)? {
             Answer::GoOn(pace) => {
                 desk.stops().pace = pace;

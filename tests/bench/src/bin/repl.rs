@@ -30,7 +30,10 @@ fn main() {
         bench.at_the_prompt(objects);
     }
     bench.step_mode("32 changes", &changes(32));
-    bench.step_mode("10,000 statements", &statements(10_000));
+    for count in [1000, 10_000, 100_000] {
+        bench.step_mode(&format!("{count} statements on numbers"), &statements(count, ""));
+        bench.step_mode(&format!("{count} statements beside a list of 300 maps"), &statements(count, LIST));
+    }
 }
 
 struct Bench {
@@ -264,11 +267,12 @@ fn changes(count: usize) -> String {
     })
 }
 
-/// Statements beside a list that is copied for each of them.
-fn statements(count: usize) -> String {
-    let list = "let list = []; for n in 0..300 { list.push(#{ name: `n ${n}` }); }";
+const LIST: &str = "let list = []; for n in 0..300 { list.push(#{ name: `n ${n}` }); }";
+
+/// Statements that compute, behind others.
+fn statements(count: usize, first: &str) -> String {
     let sum = format!("let sum = 0; for n in 0..{} {{ let half = n / 2; sum += half; }}", count / 2);
-    format!("step(\"count\", || {{ {list} {sum} sum + list.len() }});\n")
+    format!("step(\"count\", || {{ {first} {sum} sum }});\n")
 }
 
 fn row(what: &str, mut times: Vec<Duration>) {

@@ -1,0 +1,237 @@
+//! Where a script stands that is followed: the statements that are under way, with copies of their variables.
+
+use std::sync::Arc;
+
+use rhai::{Array, Blob, Dynamic, GlobalRuntimeState, ImmutableString, Map, Scope as Names};
+
+use super::{Scope, Statement, current};
+use crate::Place;
+use crate::session;
+use crate::sync::lock;
+
+/// How many values are copied at a statement: what is beyond it costs more than the statement.
+const COPIED: usize = 1000;
+/// How many are compared between two primitives by statements with more than a few, which takes some milliseconds. A loop that goes
+/// on is followed with a few, and takes hardly longer than without: what is not copied counts as too large, and is never shown as it
+/// was before.
+const MANY: usize = 100_000;
+/// How many comparisons take as long as a copy.
+const COPY: usize = 30;
+/// How many values are a few, whose copies take no longer than a statement does.
+const FEW: usize = 32;
+
+/// Where a script stands.
+#[derive(Default)]
+pub(super) struct Stand {
+    /// The statements that are under way, the outermost first.
+    frames: Vec<Frame>,
+}
+
+/// A statement that is under way. It is made once for each function that is open, and then follows from statement to statement.
+struct Frame {
+    /// The number of the calls that it is inside of.
+    depth: usize,
+    place: Place,
+    /// The variables that can be seen there, the oldest first, and behind them what is kept for more of them.
+    variables: Vec<Variable>,
+    /// How many of them there are.
+    seen: usize,
+    /// What the script can call there.
+    callable: Arc<GlobalRuntimeState>,
+}
+
+#[derive(Default)]
+struct Variable {
+    name: String,
+    constant: bool,
+    holds: Holds,
+    /// A copy of what it holds, unless that is too much.
+    value: Option<Dynamic>,
+}
+
+#[derive(Default)]
+enum Holds {
+    #[default]
+    One,
+    /// So many values, which fit.
+    Many(usize),
+    TooMany,
+}
+
+impl Stand {
+    /// The functions that were called from inside of so many calls have returned, or are about to be called.
+    pub(super) fn has_returned(&mut self, depth: usize) {
+        while self.frames.last().is_some_and(|frame| frame.depth > depth) {
+            self.frames.pop();
+        }
+    }
+
+    /// Where the script stood last; inside of no more than so many calls, from its own first statement on.
+    pub(super) fn last(&self, calls: Option<usize>) -> Option<Statement> {
+        let first = self.frames.first()?.depth;
+        let deepest = calls.map_or(usize::MAX, |calls| first + calls);
+        self.frames.iter().rev().find(|frame| frame.depth <= deepest).map(Frame::statement)
+    }
+
+    /// What the script can call with this state, as it is known of a statement that is under way, if that is the same.
+    fn callable(&self, global: &GlobalRuntimeState) -> Option<Arc<GlobalRuntimeState>> {
+        let mut known = self.frames.iter().rev().map(|frame| &frame.callable);
+        known.find(|known| calls_the_same(known, global)).cloned()
+    }
+}
+
+impl Scope {
+    /// The script is about to evaluate a statement, inside of so many calls. One that calls a primitive may be where somebody stops.
+    pub(crate) fn stands_at(
+        &self,
+        statement: &session::Statement<'_>,
+        names: &Names<'_>,
+        global: &GlobalRuntimeState,
+        calls_out: bool,
+    ) {
+        let (depth, mut stand) = (statement.depth, lock(&self.stand));
+        stand.has_returned(depth);
+        let known = stand.frames.last().filter(|frame| frame.depth == depth);
+        if known.is_none_or(|frame| !calls_the_same(&frame.callable, global)) {
+            let callable = stand.callable(global).unwrap_or_else(|| self.callable(global).into());
+            stand.frames.retain(|frame| frame.depth < depth);
+            stand.frames.push(Frame { depth, place: statement.place(), variables: Vec::new(), seen: 0, callable });
+        }
+        let Some(frame) = stand.frames.last_mut() else { return };
+        frame.stand_at(statement);
+        let room = if calls_out || current::copied() < MANY { COPIED } else { FEW };
+        match frame.look(names, room) {
+            0 => {}
+            1..=FEW => _ = frame.copy(names),
+            count => current::aside(|| count + COPY * frame.copy(names)),
+        }
+    }
+}
+
+impl Frame {
+    fn stand_at(&mut self, statement: &session::Statement<'_>) {
+        statement.source.clone_into(&mut self.place.source);
+        (self.place.line, self.place.column) = (statement.line, statement.column);
+    }
+
+    /// Sees which variables there are, copies those that are single values, and says how many values the lists and maps have which
+    /// fit in so much room.
+    fn look(&mut self, names: &Names<'_>, room: usize) -> usize {
+        let (count, mut left) = (names.len(), room);
+        if self.variables.len() < count {
+            self.variables.resize_with(count, Variable::default);
+        }
+        for (variable, (name, constant, value)) in self.variables[..count].iter_mut().rev().zip(names.iter_raw()) {
+            if variable.name != name {
+                name.clone_into(&mut variable.name);
+            }
+            variable.constant = constant;
+            variable.holds = Holds::One;
+            if is_single(value) {
+                variable.value = Some(value.clone());
+                continue;
+            }
+            let mut rest = left;
+            variable.holds = if is_small(value, &mut rest) { Holds::Many(left - rest) } else { Holds::TooMany };
+            // What does not fit takes nothing from the others.
+            if let Holds::Many(count) = variable.holds {
+                left -= count;
+            } else {
+                variable.value = None;
+            }
+        }
+        self.variables[count..self.seen.max(count)].iter_mut().for_each(|gone| gone.value = None);
+        self.seen = count;
+        room - left
+    }
+
+    /// Copies the lists and maps that fit, if they are no longer as they were at the statement before, and says how many values these
+    /// have.
+    fn copy(&mut self, names: &Names<'_>) -> usize {
+        let mut copied = 0;
+        for (variable, (.., value)) in self.variables[..self.seen].iter_mut().rev().zip(names.iter_raw()) {
+            let Holds::Many(count) = variable.holds else { continue };
+            if variable.value.as_ref().is_none_or(|kept| !is_same(kept, value)) {
+                variable.value = Some(value.clone());
+                copied += count;
+            }
+        }
+        copied
+    }
+
+    fn statement(&self) -> Statement {
+        let (mut names, mut too_large) = (Names::new(), Vec::new());
+        for Variable { name, constant, value, .. } in &self.variables[..self.seen] {
+            let Some(value) = value.clone() else {
+                too_large.push(name.clone());
+                continue;
+            };
+            let _ = if *constant { names.push_constant_dynamic(name, value) } else { names.push_dynamic(name, value) };
+        }
+        Statement { place: self.place.clone(), names, too_large, callable: self.callable.clone() }
+    }
+}
+
+/// Whether a value has no parts, or is the same in a copy: what is captured is the same cell.
+fn is_single(value: &Dynamic) -> bool {
+    value.is_shared() || !(value.is_array() || value.is_map() || value.is_blob())
+}
+
+/// Whether a value, itself and all of its parts, is no more values than are left, which are then fewer.
+fn is_small(value: &Dynamic, left: &mut usize) -> bool {
+    let Some(rest) = left.checked_sub(1) else { return false };
+    *left = rest;
+    if is_single(value) {
+        return true;
+    }
+    if let Some(array) = value.read_lock::<Array>() {
+        return array.len() <= *left && array.iter().all(|item| is_small(item, left));
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        return map.len() <= *left && map.values().all(|item| is_small(item, left));
+    }
+    let rest = left.checked_sub(value.read_lock::<Blob>().map_or(0, |blob| blob.len() / 64));
+    *left = rest.unwrap_or(*left);
+    rest.is_some()
+}
+
+/// Whether a copy is still what it is a copy of; of values that are neither data nor cheap to compare, it is not known.
+fn is_same(copy: &Dynamic, value: &Dynamic) -> bool {
+    if copy.is_shared() || value.is_shared() || copy.type_id() != value.type_id() {
+        return false;
+    }
+    if let (Some(one), Some(other)) = (copy.read_lock::<ImmutableString>(), value.read_lock::<ImmutableString>()) {
+        return std::ptr::eq(one.as_str(), other.as_str());
+    }
+    if let (Some(one), Some(other)) = (copy.read_lock::<Map>(), value.read_lock::<Map>()) {
+        let mut both = one.iter().zip(other.iter());
+        return one.len() == other.len() && both.all(|((a, x), (b, y))| a == b && is_same(x, y));
+    }
+    if let (Some(one), Some(other)) = (copy.read_lock::<Array>(), value.read_lock::<Array>()) {
+        return one.len() == other.len() && one.iter().zip(other.iter()).all(|(x, y)| is_same(x, y));
+    }
+    match (copy.as_int(), value.as_int()) {
+        (Ok(one), Ok(other)) => return one == other,
+        _ if copy.is_unit() => return true,
+        _ => {}
+    }
+    match (copy.as_bool(), copy.as_float()) {
+        (Ok(one), _) => value.as_bool() == Ok(one),
+        (_, Ok(one)) => value.as_float().is_ok_and(|other| one.to_bits() == other.to_bits()),
+        _ => false,
+    }
+}
+
+/// Whether the same functions, imports and constants are there.
+fn calls_the_same(one: &GlobalRuntimeState, other: &GlobalRuntimeState) -> bool {
+    let constants = match (&one.constants, &other.constants) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (one, other) => one.is_none() && other.is_none(),
+    };
+    let imports = || one.scan_imports_raw().zip(other.scan_imports_raw());
+    constants
+        && one.lib.len() == other.lib.len()
+        && one.lib.iter().zip(&other.lib).all(|(one, other)| Arc::ptr_eq(one, other))
+        && one.num_imports() == other.num_imports()
+        && imports().all(|((name, one), (other_name, other))| name == other_name && Arc::ptr_eq(one, other))
+}
