@@ -1,30 +1,26 @@
 //! The locks of a session: taken before its first step, or before the first change on a cluster that was found on the way;
 //! asked before each change; given back at its end.
 
+mod announce;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use futures::future::try_join_all;
-
 use super::Session;
 use crate::cancel::{Cancel, Deadline};
-use crate::change::{Change, Part};
 use crate::clock::BoxFuture;
 use crate::cluster::{Cluster, Failure, Fence};
 use crate::event::{Level, What};
 use crate::lock::file::FileLock;
-use crate::lock::lease::{Announced, Lease};
+use crate::lock::lease::Lease;
 use crate::lock::taking::{Taken, Wanted};
 use crate::lock::{Holder, LockOptions, Patience, Previous, RUNS};
-use crate::scope::Scope;
 use crate::sync::lock;
 use crate::{Error, Kind, Result};
 
 /// How long giving the lock back may take.
 const GIVE_BACK_WITHIN: Duration = Duration::from_secs(10);
-/// So many resources are named in an announcement.
-const MOST_NAMED: usize = 5;
 
 /// What a session locks, and what of it is locked.
 pub(super) struct Locks {
@@ -308,47 +304,6 @@ impl Session {
         }
     }
 
-    /// Says in the locks that this is about to be changed; it is in flight as long as the result lives. A cluster that is not
-    /// locked yet is locked first.
-    ///
-    /// # Errors
-    /// [`Kind::Locked`] where somebody else has a lock, or has it now.
-    pub(crate) fn announce(&self, primitive: &str, change: &Change, scope: &Scope) -> Result<Vec<Announced>> {
-        let Some(locks) = self.0.locks.as_ref().filter(|locks| lock(&locks.held).active) else { return Ok(Vec::new()) };
-        {
-            let mut first = lock(&locks.with_first_change);
-            if *first {
-                let is_of_cluster = |part: &Part| self.open_cluster_called(&part.resource.at).is_some();
-                self.take_file(locks, change.parts.iter().any(is_of_cluster))?;
-                *first = false;
-            }
-        }
-        let mut about: Vec<Arc<Lease>> = Vec::new();
-        for part in change.parts.iter().filter(|part| part.acts()) {
-            let lease = match (locks.held_of(&part.resource.at), self.open_cluster_called(&part.resource.at)) {
-                (Some(lease), _) => Some(lease),
-                (None, Some(cluster)) => {
-                    let identity = self.identity_of(&cluster, &scope.cancel)?;
-                    self.take_lease(locks, &identity, &cluster, Patience::None, &scope.cancel)?;
-                    locks.held_of(cluster.name())
-                }
-                (None, None) => None,
-            };
-            about.extend(lease.filter(|lease| about.iter().all(|other| !Arc::ptr_eq(other, lease))));
-        }
-        // What is done beside the clusters is done under their locks too.
-        if about.is_empty() {
-            let held = lock(&locks.held);
-            about = held.leases.iter().filter(|one| !one.given_up).map(|one| one.lease.clone()).collect();
-        }
-        if about.is_empty() {
-            return Ok(Vec::new());
-        }
-        let text = self.mask(&announcement(primitive, change, &scope.step.key));
-        let announcing = async move { try_join_all(about.iter().map(|lease| lease.announce(&text))).await };
-        self.bridge().wait(&scope.cancel, self.clock(), announcing)
-    }
-
     /// Gives back what was taken: whether anything was.
     fn give_locks_back(&self) -> bool {
         let Some(locks) = &self.0.locks else { return false };
@@ -388,15 +343,4 @@ fn tag() -> String {
         bytes = (std::process::id().rotate_left(16) ^ now).to_le_bytes();
     }
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// What is about to be done, in one line.
-fn announcement(primitive: &str, change: &Change, step: &str) -> String {
-    let acting: Vec<&Part> = change.parts.iter().filter(|part| part.acts()).collect();
-    let names: Vec<String> = acting.iter().take(MOST_NAMED).map(|part| part.resource.to_string()).collect();
-    let more = match acting.len().saturating_sub(MOST_NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("step {step}: {primitive}: {}{more}", names.join(", "))
 }
