@@ -562,6 +562,13 @@ fn branches_that_write_one_piece_of_state_are_refused() {
         "step(\"a\", |ctx| { test::each([1, 2], |n| { ctx.state[`k${n}`] = n; }); test::each([1, 2], |n| { ctx.state[`k${n}`] = n + 1; }); print(ctx.state.k1 + ctx.state.k2) });",
     );
     assert_eq!(ran.logs(), ["5"], "{:?}", ran.report);
+    // Methods that only look set a piece of state to what it is, which is no writing.
+    let ran = run(
+        "step(\"a\", |ctx| { ctx.state.l = [1, #{ a: 2.5 }]; print(test::each8([1, 2], |n| ctx.state.l.len() + ctx.state.l[1].len())); });",
+    );
+    assert_eq!(ran.logs(), ["[3, 3]"], "{:?}", ran.report);
+    let ran = run("step(\"a\", |ctx| { ctx.state.l = [1]; test::each8([1, 2], |n| ctx.state.l.push(n)); });");
+    assert!(ran.error("a").contains("ctx.state.l is written by two branches"), "{}", ran.error("a"));
 }
 
 // ---- values, state, steps
