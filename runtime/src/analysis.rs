@@ -9,7 +9,7 @@ use rhai::{AST, ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 use crate::playbook::{Body, Code, Step, Unit};
 
-pub(crate) use outline::{Known, Outline, Outlines};
+pub(crate) use outline::{Outline, Outlined, Outlines};
 
 /// What a script calls and imports, by name.
 #[derive(Debug, Default)]

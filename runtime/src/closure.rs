@@ -148,36 +148,35 @@ fn same(a: &Dynamic, b: &Dynamic, seen: &mut Seen, depth: usize) -> bool {
             && a.curry().len() == b.curry().len()
             && a.curry().iter().zip(b.curry()).all(|(a, b)| same(a, b, seen, depth + 1));
     }
-    if a.type_id() != b.type_id() {
-        return false;
-    }
-    plain_equal(a, b)
+    // Handles of Rust's have no content that a script could change unseen.
+    equal(a, b).unwrap_or(a.type_id() == b.type_id())
 }
 
-fn plain_equal(a: &Dynamic, b: &Dynamic) -> bool {
-    if a.is_unit() {
-        return true;
+/// Whether two values without parts are equal, as far as they are data.
+pub(crate) fn equal(a: &Dynamic, b: &Dynamic) -> Option<bool> {
+    if a.type_id() != b.type_id() {
+        return Some(false);
     }
-    if let (Ok(a), Ok(b)) = (a.as_bool(), b.as_bool()) {
-        return a == b;
+    if a.is_unit() {
+        return Some(true);
     }
     if let (Ok(a), Ok(b)) = (a.as_int(), b.as_int()) {
-        return a == b;
-    }
-    if let (Ok(a), Ok(b)) = (a.as_float(), b.as_float()) {
-        return a.to_bits() == b.to_bits();
-    }
-    if let (Ok(a), Ok(b)) = (a.as_char(), b.as_char()) {
-        return a == b;
+        return Some(a == b);
     }
     if let (Ok(a), Ok(b)) = (a.as_immutable_string_ref(), b.as_immutable_string_ref()) {
-        return *a == *b;
+        return Some(std::ptr::eq(a.as_str(), b.as_str()) || *a == *b);
     }
-    if let (Some(a), Some(b)) = (a.read_lock::<rhai::Blob>(), b.read_lock::<rhai::Blob>()) {
-        return *a == *b;
+    if let (Ok(a), Ok(b)) = (a.as_bool(), b.as_bool()) {
+        return Some(a == b);
     }
-    // Handles of Rust's have no content that a script could change unseen.
-    true
+    if let (Ok(a), Ok(b)) = (a.as_float(), b.as_float()) {
+        return Some(a.to_bits() == b.to_bits());
+    }
+    if let (Ok(a), Ok(b)) = (a.as_char(), b.as_char()) {
+        return Some(a == b);
+    }
+    let (a, b) = (a.read_lock::<rhai::Blob>()?, b.read_lock::<rhai::Blob>()?);
+    Some(*a == *b)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What belongs to a call: session, step, attempt, branch, cluster, cancel token.
 //!
 //! It travels in Rhai's tag. Only the current one is thread-local besides, because the engine's progress callback is told
-//! nothing else; the same guard sets both.
+//! nothing else, and for what is asked at each node of a script that is followed; the same guard sets both.
 
 mod current;
 mod stand;
@@ -71,8 +71,8 @@ impl Writer {
     }
 }
 
-/// A statement that was about to be evaluated.
-pub(crate) struct Statement {
+/// The last statement that was about to be evaluated.
+pub(crate) struct LastStatement {
     pub(crate) place: Place,
     /// Copies of the variables that can be seen there.
     pub(crate) names: Names<'static>,
@@ -257,7 +257,7 @@ impl Scope {
     }
 
     /// Where the script stood last; inside of no more than so many calls, from its own first statement on.
-    pub(crate) fn last_statement(&self, calls: Option<usize>) -> Option<Statement> {
+    pub(crate) fn last_statement(&self, calls: Option<usize>) -> Option<LastStatement> {
         lock(&self.stand).last(calls)
     }
 
@@ -348,3 +348,12 @@ impl Scope {
 
 #[derive(Clone)]
 struct Tag(Arc<Scope>);
+
+/// Variables with these names, constant or not, and values, the oldest first.
+pub(crate) fn names<'a>(variables: impl Iterator<Item = (&'a str, bool, Dynamic)>) -> Names<'static> {
+    let mut names = Names::new();
+    for (name, constant, value) in variables {
+        let _ = if constant { names.push_constant_dynamic(name, value) } else { names.push_dynamic(name, value) };
+    }
+    names
+}

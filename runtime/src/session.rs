@@ -258,7 +258,8 @@ impl Session {
     /// Takes note of a script, where it can be followed.
     pub(crate) fn outline(&self, source: &str, ast: &AST) {
         if self.0.runtime.is_followed() {
-            lock(&self.0.gathered.outlines).add(source, ast, &self.0.runtime);
+            let outline = Outline::new(ast, &self.0.runtime);
+            lock(&self.0.gathered.outlines).add(source, outline);
         }
     }
 

@@ -274,6 +274,38 @@ fn a_person_stops_at_statements_of_steps_and_what_is_assigned_there_counts() {
 }
 
 #[test]
+fn what_is_assigned_at_a_stop_is_there_where_its_statement_fails() {
+    let script = "step(\"a\", || {\n  let n = [1];\n  test::get(\"missing\");\n});";
+    let person = Person { lines: vec!["n.len()", "n = [1, 2]"], at: vec![3], ..Person::default() };
+    run(script, |b| b.follower(person.clone()).on_failure(person.clone()));
+    assert_eq!(person.said(), ["a test.rhai:3:3 1: 1 null", "test.rhai:3:3 2 null"]);
+}
+
+#[test]
+fn a_closure_that_has_returned_is_not_where_the_script_stands() {
+    let until = "let mine = 3;\n  test::until(#{ timeout: \"1s\" }, || {\n    let own = 1;\n    BODY\n  });";
+    let at = |body: &str| {
+        let script = format!("step(\"a\", || {{\n  {}\n}});", until.replace("BODY", body));
+        let person = Person { lines: vec!["mine", "own"], ..Person::default() };
+        run(&script, |b| b.on_failure(person.clone()));
+        person.said()
+    };
+    assert_eq!(at("false"), ["test.rhai:3:3 3 script: there is no variable `own` here"]);
+    // What fails in it is looked at there.
+    assert_eq!(at("own.b.c")[..1], ["test.rhai:5:5 script: there is no variable `mine` here 1"]);
+}
+
+#[test]
+fn a_statement_of_whatever_sort_of_expression_is_one_with_its_variables() {
+    for statement in ["list[5]", "list[0].fails()", "list[0][1]", "values[list[0]]", "own(list)[0]"] {
+        let script = format!("fn own(l) {{\n l\n}}\nstep(\"a\", || {{\n let list = [1];\n {statement}\n}});");
+        let person = Person { lines: vec!["list.len()"], at: vec![6], ..Person::default() };
+        run(&script, |b| b.follower(person.clone()));
+        assert_eq!(person.said(), ["a test.rhai:6:2 1: 1"], "{statement}");
+    }
+}
+
+#[test]
 fn a_failed_primitive_is_looked_at_with_the_steps_variables() {
     let script = "const K = \"missing\";\nstep(\"a\", |ctx| {\n  let mine = [1, 2];\n  for n in 0..1 {\n    print(test::get(K));\n  }\n});\n";
     let person = Person { lines: vec!["mine.len() + n", "mine = 5", "nobody"], ..Person::default() };
@@ -388,6 +420,7 @@ fn copies_follow_what_a_script_changes_in_lists_and_maps() {
         ("list[3].of.push(1)", "list[3].of.len()", "2 20"),
         ("list[3].more = 1", "list[3].len()", "6 20"),
         ("list[3].remove(\"n\"); list[3].m = 3", "list[3].m", "3 20"),
+        ("list[3].of.tag = 7", "list[3].of.tag", "7 20"),
         ("list.pop()", "list[0].n", "0 19"),
         ("list = [n]", "list[0]", "1 1"),
         ("list = []", "n", "1 0"),

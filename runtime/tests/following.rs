@@ -88,4 +88,9 @@ fn the_copies_of_variables_are_no_computation_of_the_script_and_what_is_not_copi
     // Where a primitive fails, all of it is there.
     let said = of("12000", 500_000, "sum = test::get(\"missing\")");
     assert_eq!(said[1..], ["35994000", "300"], "{said:?}");
+    // Nor is it to find that lists are too large.
+    let lists = (0..5).map(|n| format!("let l{n} = []; l{n}.pad(600, #{{ name: `n`, of: 1 }});")).collect::<String>();
+    let script = script.replace("let list = []; list.pad(300, #{ name: `n` });", &lists);
+    let said = after_failure(&Playbook::text("test.rhai", &script.replace("ROUNDS", "12000")), 500_000, &["sum"]);
+    assert_eq!(said[1..], ["35994000"], "{said:?}");
 }

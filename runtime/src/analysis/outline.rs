@@ -1,6 +1,7 @@
 //! What Rhai's debugger interface does not tell of a script that it follows.
 
 use std::collections::HashMap;
+use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 
 use rhai::{AST, ASTNode, Expr, Position, Stmt};
@@ -15,28 +16,28 @@ pub(crate) struct Outlines(HashMap<String, Arc<Outline>>);
 /// Where a script has its statements and its `try` blocks.
 #[derive(Default)]
 pub(crate) struct Outline {
-    /// The statements, by the lines in which the interface tells of them.
-    lines: Vec<Vec<Known>>,
+    /// The statements, by the lines in which the interface tells of them, in the order of their positions there.
+    lines: Vec<Vec<Outlined>>,
     /// From where to where the `try` blocks go.
     tries: Vec<(Position, Position)>,
 }
 
-/// A statement.
+/// A statement, as its script has it.
 #[derive(Clone, Copy)]
-pub(crate) struct Known {
+pub(crate) struct Outlined {
     /// Where the interface says that it stands.
     at: Position,
-    /// Whether the interface tells of it as an expression.
-    expression: bool,
+    /// As which sort of expression the interface tells of it, if it tells of one.
+    expression: Option<Discriminant<Expr>>,
     pub(crate) begins: Position,
-    /// Whether it calls, itself, a primitive that does more than to compute.
+    /// Whether it calls, itself or in a condition at its head, a primitive that does more than to compute.
     pub(crate) calls_out: bool,
 }
 
 impl Outlines {
     /// Takes note of a script, in the place of what was known under its name.
-    pub(crate) fn add(&mut self, source: &str, ast: &AST, runtime: &Runtime) {
-        self.0.insert(source.to_owned(), Arc::new(Outline::new(ast, runtime)));
+    pub(crate) fn add(&mut self, source: &str, outline: Outline) {
+        self.0.insert(source.to_owned(), Arc::new(outline));
     }
 
     /// That of a script; an empty one of a script that nobody has taken note of.
@@ -46,7 +47,8 @@ impl Outlines {
 }
 
 impl Outline {
-    fn new(ast: &AST, runtime: &Runtime) -> Self {
+    /// That of this script.
+    pub(crate) fn new(ast: &AST, runtime: &Runtime) -> Self {
         let mut outline = Self::default();
         visit(ast, |path| {
             let Some(ASTNode::Stmt(stmt)) = path.last() else { return };
@@ -54,24 +56,34 @@ impl Outline {
                 let span = parts.body.span();
                 outline.tries.push((span.start(), span.end()));
             }
-            let (at, begins) = match stmt {
-                Stmt::Expr(expression) => (expression.position(), beginning(expression)),
-                _ => (stmt.position(), stmt.position()),
+            let (at, expression, begins) = match stmt {
+                Stmt::Expr(expression) => {
+                    (expression.position(), Some(discriminant(&**expression)), beginning(expression))
+                }
+                _ => (stmt.position(), None, stmt.position()),
             };
             let line = at.line().unwrap_or(0);
             outline.lines.resize_with(outline.lines.len().max(line + 1), Vec::new);
-            let (expression, calls_out) = (matches!(stmt, Stmt::Expr(_)), calls_out(stmt, runtime));
-            outline.lines[line].push(Known { at, expression, begins, calls_out });
+            outline.lines[line].push(Outlined { at, expression, begins, calls_out: calls_out(stmt, runtime) });
         });
+        outline.lines.iter_mut().for_each(|line| line.sort_by_key(|outlined| outlined.at));
         outline
     }
 
-    /// The statement at this position, if it is one.
-    pub(crate) fn statement(&self, at: Position, expression: bool) -> Option<Known> {
-        let mut line = self.lines.get(at.line().unwrap_or(0)).into_iter().flatten();
-        let known = line.find(|known| known.at == at && known.expression == expression).copied();
+    /// The statement that this node is, if it is one.
+    pub(crate) fn statement(&self, node: &ASTNode<'_>, at: Position) -> Option<Outlined> {
+        let expression = match node {
+            ASTNode::Stmt(Stmt::Block(..) | Stmt::Noop(..)) => return None,
+            ASTNode::Stmt(_) => None,
+            ASTNode::Expr(expression) => Some(discriminant(*expression)),
+            _ => return None,
+        };
+        let line = self.lines.get(at.line().unwrap_or(0)).map_or(&[][..], Vec::as_slice);
+        let mut here = line[line.partition_point(|other| other.at < at)..].iter().take_while(|other| other.at == at);
+        let outlined = here.find(|other| other.expression == expression).copied();
         // What is no expression is a statement, even in a script that nobody has taken note of.
-        known.or_else(|| (!expression).then_some(Known { at, expression, begins: at, calls_out: true }))
+        let unknown = Outlined { at, expression, begins: at, calls_out: true };
+        outlined.or_else(|| expression.is_none().then_some(unknown))
     }
 
     /// Whether this position is in a `try` block.
@@ -80,19 +92,26 @@ impl Outline {
     }
 }
 
-/// Whether a statement itself, and not one in it, calls a primitive that does more than to compute.
+/// Whether a statement calls a primitive that does more than to compute: itself, or in an expression at its head.
 fn calls_out(stmt: &Stmt, runtime: &Runtime) -> bool {
-    use Stmt::{Assignment, Expr, FnCall, Return, Var};
     let mut found = false;
-    if matches!(stmt, Var(..) | Assignment(..) | FnCall(..) | Expr(..) | Return(..)) {
-        stmt.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
-            if let Some((call, ..)) = path.last().and_then(call_in) {
-                let modules: Vec<&str> = call.namespace.path.iter().map(|module| module.name.as_str()).collect();
-                found = runtime.primitive(&modules.join("::"), &call.name).is_some_and(|called| called.effect.acts());
-            }
-            !found
-        });
-    }
+    let mut look = |path: &[ASTNode<'_>]| {
+        if let Some((call, ..)) = path.last().and_then(call_in) {
+            let modules: Vec<&str> = call.namespace.path.iter().map(|module| module.name.as_str()).collect();
+            found = runtime.primitive(&modules.join("::"), &call.name).is_some_and(|called| called.effect.acts());
+        }
+        !found
+    };
+    let path = &mut Vec::new();
+    match stmt {
+        Stmt::Var(..) | Stmt::Assignment(..) | Stmt::FnCall(..) | Stmt::Expr(..) | Stmt::Return(..) => {
+            stmt.walk(path, &mut look)
+        }
+        Stmt::If(flow, ..) | Stmt::While(flow, ..) | Stmt::Do(flow, ..) => flow.expr.walk(path, &mut look),
+        Stmt::For(parts, ..) => parts.2.expr.walk(path, &mut look),
+        Stmt::Switch(parts, ..) => parts.0.walk(path, &mut look),
+        _ => true,
+    };
     found
 }
 

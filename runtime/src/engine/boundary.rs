@@ -41,10 +41,8 @@ pub(super) fn cross(
     let place = place_of(context);
     scope.set_place(&place);
     let declares = matches!(scope.phase, Phase::Declare(_));
-    if scope.is_followed() && context.debugger().is_some() {
-        // The call itself counts in the level. What was called for its arguments has returned.
-        scope.has_returned(context.call_level().saturating_sub(1));
-    }
+    // What was called for its arguments has returned.
+    returned(context, &scope);
     if primitive.effect.acts() {
         if declares {
             return Err(terminate(&scope, impure(primitive).at(place)));
@@ -77,6 +75,14 @@ impl Drop for Inside<'_> {
     }
 }
 
+/// What a call has called has returned.
+fn returned(context: &NativeCallContext<'_>, scope: &Scope) {
+    if scope.is_followed() && context.debugger().is_some() {
+        // The call itself counts in the level.
+        scope.has_returned(context.call_level().saturating_sub(1));
+    }
+}
+
 fn attempt(
     primitive: &Primitive,
     context: &NativeCallContext<'_>,
@@ -104,7 +110,13 @@ fn attempt(
         let error = match result {
             Ok(value) => return Ok(value),
             Err(error) if error.kind().is_final() || !outermost => return Err(error),
-            Err(error) => error.at(place.clone()),
+            Err(error) => {
+                if error.place().is_none() {
+                    // It is the primitive's own: its closures have returned.
+                    returned(context, scope);
+                }
+                error.at(place.clone())
+            }
         };
         let Some(seam) = scope.session.on_failure().filter(|_| scope.is_followed() && !is_tried(context, scope)) else {
             return Err(error);

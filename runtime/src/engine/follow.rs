@@ -1,15 +1,13 @@
 //! Following a script by Rhai's debugger interface: where it stands, what its variables are, whether it is inside a `try`.
 
 use rhai::debugger::{DebuggerCommand, DebuggerEvent};
-use rhai::{ASTNode, Engine, EvalAltResult, EvalContext, NativeCallContext, Position, Stmt};
+use rhai::{ASTNode, Engine, EvalAltResult, EvalContext, Expr, NativeCallContext, Position};
 
 use super::boundary::place_of;
 use crate::playbook::Console;
-use crate::scope::{self, Scope};
+use crate::scope::{self, Scope, names};
 use crate::script_error::raise;
 use crate::session;
-
-type Names = rhai::Scope<'static>;
 
 pub(super) fn register(engine: &mut Engine) {
     #[allow(deprecated)] // marked as subject to change, not as going away
@@ -30,21 +28,20 @@ fn before(
     source: &str,
     position: Position,
 ) -> Result<(), Box<EvalAltResult>> {
-    let expression = match node {
-        ASTNode::Stmt(Stmt::Block(..) | Stmt::Noop(..)) => return Ok(()),
-        ASTNode::Stmt(_) => false,
-        ASTNode::Expr(_) => true,
-        _ => return Ok(()),
-    };
-    let Some((known, scope)) = scope::statement(source, position, expression) else { return Ok(()) };
-    let (line, column) = (known.begins.line().unwrap_or(0), known.begins.position().unwrap_or(0));
+    // Rhai tells of an index on a variable twice, the second time without any variables.
+    if matches!(node, ASTNode::Expr(Expr::Index(..))) && context.scope().is_empty() {
+        return Ok(());
+    }
+    let Some((outlined, scope)) = scope::statement(source, node, position) else { return Ok(()) };
+    let (line, column) = (outlined.begins.line().unwrap_or(0), outlined.begins.position().unwrap_or(0));
     let at = session::Statement { step: &scope.step.key, source, line, column, depth: context.call_level() };
-    scope.stands_at(&at, context.scope(), context.global_runtime_state(), known.calls_out);
+    scope.stands_at(&at, context.scope(), context.global_runtime_state(), outlined.calls_out);
     let Some(follower) = scope.session.follower() else { return Ok(()) };
     if !follower.stops_at(&at) {
         return Ok(());
     }
-    let names = whole(context.scope());
+    let newest_first: Vec<_> = context.scope().iter_raw().collect();
+    let names = names(newest_first.into_iter().rev().map(|(name, constant, value)| (name, constant, value.clone())));
     let global = scope.callable(context.global_runtime_state());
     let cancel = scope.session.cancel().child();
     let mut console = Console::within(scope.unfollowed(cancel), names, global, Some(at.place()));
@@ -54,18 +51,8 @@ fn before(
             *slot = value.clone();
         }
     }
+    scope.stands_at(&at, context.scope(), context.global_runtime_state(), outlined.calls_out);
     answer.map_err(|error| raise(&scope, scope.session.mask_error(error).at(at.place())))
-}
-
-/// Copies of all variables that can be seen, whatever their size.
-fn whole(scope: &rhai::Scope<'_>) -> Names {
-    let mut names = Names::new();
-    let newest_first: Vec<_> = scope.iter_raw().collect();
-    for (name, constant, value) in newest_first.into_iter().rev() {
-        let value = value.clone();
-        let _ = if constant { names.push_constant_dynamic(name, value) } else { names.push_dynamic(name, value) };
-    }
-    names
 }
 
 /// Whether the error of a call would be caught by the script: it stands, or something on the way to it does, in a `try`.

@@ -13,7 +13,7 @@ use crate::closure::copies;
 use crate::files::Home;
 use crate::journal::{StepRecord, StepStart};
 use crate::report::{StepReport, StepStatus};
-use crate::scope::{self, Phase, Scope, StepAt, Using};
+use crate::scope::{self, Phase, Scope, StepAt, Using, names};
 use crate::script_error::{from_parse, from_script};
 use crate::session::Session;
 use crate::value::Value;
@@ -129,11 +129,10 @@ impl Console {
     /// One outside of steps in another session, whose lines see copies of the variables.
     #[must_use]
     pub fn fork(&self, session: &Session) -> Self {
-        let (mut names, known) = (Names::new(), self.names.iter_raw().collect::<Vec<_>>());
+        let known: Vec<_> = self.names.iter_raw().collect();
         let copies = copies(known.iter().map(|(.., value)| *value));
-        for ((name, constant, _), value) in known.into_iter().zip(copies).rev() {
-            let _ = if constant { names.push_constant_dynamic(name, value) } else { names.push_dynamic(name, value) };
-        }
+        let copied = known.into_iter().zip(copies).map(|((name, constant, _), value)| (name, constant, value));
+        let names = names(copied.rev());
         let (global, functions) = (self.scope.callable(&self.global), self.functions.clone());
         let (too_large, using) = (self.too_large.clone(), self.using.clone());
         Self { names, global, functions, too_large, using, ..Self::new(session) }

@@ -4,10 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rhai::Position;
+use rhai::{ASTNode, Position};
 
 use super::{Phase, Scope};
-use crate::analysis::{Known, Outline};
+use crate::analysis::{Outline, Outlined};
 use crate::{Error, Kind};
 
 thread_local! {
@@ -15,7 +15,7 @@ thread_local! {
     /// The script that the current scope evaluates, by its name.
     static SCRIPT: RefCell<Option<(String, Arc<Outline>)>> = const { RefCell::new(None) };
     static COMPUTED: Cell<Computed> = const {
-        Cell::new(Computed { operations: 0, weight: 0, looked: None, used: None, copied: 0 })
+        Cell::new(Computed { operations: 0, weight: 0, looked: None, used: None, aside: 0 })
     };
 }
 
@@ -37,8 +37,8 @@ struct Computed {
     looked: Option<Instant>,
     /// What this thread had used of a processor, and had computed, when it was last asked.
     used: Option<(Duration, u64)>,
-    /// How many values were compared and copied meanwhile, to follow the script.
-    copied: usize,
+    /// How many values were looked at meanwhile, to follow the script.
+    aside: usize,
 }
 
 impl Computed {
@@ -58,20 +58,19 @@ impl Computed {
     }
 }
 
-/// How many values were compared and copied aside since the last primitive.
-pub(super) fn copied() -> usize {
-    COMPUTED.with(Cell::get).copied
+/// How many values were looked at aside since the last primitive.
+pub(super) fn looked_at() -> usize {
+    COMPUTED.with(Cell::get).aside
 }
 
-/// Compares and copies values, as many as it says, which is no part of the script's own computation: its time does not count as
-/// the script's.
-pub(super) fn aside(copy: impl FnOnce() -> usize) {
+/// Looks at values, as many as it says, which is no part of the script's own computation: its time does not count as the script's.
+pub(super) fn aside(look: impl FnOnce() -> usize) {
     let begun = Instant::now();
-    let count = copy();
+    let count = look();
     let took = begun.elapsed();
     COMPUTED.with(|c| {
         let mut computed = c.get();
-        computed.copied = computed.copied.saturating_add(count);
+        computed.aside = computed.aside.saturating_add(count);
         computed.looked = computed.looked.and_then(|at| at.checked_add(took));
         computed.used = computed.used.map(|(used, operations)| (used + took, operations));
         c.set(computed);
@@ -126,8 +125,9 @@ pub(crate) fn progress() -> Option<Error> {
     })
 }
 
-/// The statement at this position of a script, and the scope of this thread which evaluates it, if that is followed.
-pub(crate) fn statement(source: &str, at: Position, expression: bool) -> Option<(Known, Arc<Scope>)> {
+/// The statement that a node of a script is, and the scope of this thread which evaluates it, if that is followed. The engine asks
+/// it of each node, so it goes by the thread, which takes a part of the time of going by the tag.
+pub(crate) fn statement(source: &str, node: &ASTNode<'_>, at: Position) -> Option<(Outlined, Arc<Scope>)> {
     CURRENT.with_borrow(|stack| {
         let scope = stack.last().filter(|scope| scope.followed && !matches!(scope.phase, Phase::Declare(_)))?;
         SCRIPT.with_borrow_mut(|script| {
@@ -135,7 +135,7 @@ pub(crate) fn statement(source: &str, at: Position, expression: bool) -> Option<
                 *script = Some((source.to_owned(), scope.session.outline_of(source)));
             }
             let (_, outline) = script.as_ref()?;
-            outline.statement(at, expression).map(|known| (known, scope.clone()))
+            outline.statement(node, at).map(|outlined| (outlined, scope.clone()))
         })
     })
 }

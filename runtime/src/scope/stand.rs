@@ -2,21 +2,21 @@
 
 use std::sync::Arc;
 
-use rhai::{Array, Blob, Dynamic, GlobalRuntimeState, ImmutableString, Map, Scope as Names};
+use rhai::{Array, Blob, Dynamic, GlobalRuntimeState, Map, Scope as Names};
 
-use super::{Scope, Statement, current};
+use super::{LastStatement, Scope, current};
 use crate::Place;
+use crate::closure::equal;
 use crate::session;
 use crate::sync::lock;
 
-/// How many values are copied at a statement: what is beyond it costs more than the statement.
+/// How many values of lists and maps are copied at a statement: what is beyond it costs more than the statement.
 const COPIED: usize = 1000;
-/// How many are compared between two primitives by statements with more than a few, which takes some milliseconds. A loop that goes
-/// on is followed with a few, and takes hardly longer than without: what is not copied counts as too large, and is never shown as it
-/// was before.
+/// How many of them are looked at between two primitives, which takes some milliseconds. A loop that goes on is followed with a few,
+/// and takes hardly longer than without: what is not copied counts as too large, and is never shown as it was before.
 const MANY: usize = 100_000;
-/// How many comparisons take as long as a copy.
-const COPY: usize = 30;
+/// How many looks take as long as a copy.
+const COPY: usize = 20;
 /// How many values are a few, whose copies take no longer than a statement does.
 const FEW: usize = 32;
 
@@ -44,18 +44,8 @@ struct Frame {
 struct Variable {
     name: String,
     constant: bool,
-    holds: Holds,
-    /// A copy of what it holds, unless that is too much.
+    /// A copy of what it holds, unless that is too large.
     value: Option<Dynamic>,
-}
-
-#[derive(Default)]
-enum Holds {
-    #[default]
-    One,
-    /// So many values, which fit.
-    Many(usize),
-    TooMany,
 }
 
 impl Stand {
@@ -67,7 +57,7 @@ impl Stand {
     }
 
     /// Where the script stood last; inside of no more than so many calls, from its own first statement on.
-    pub(super) fn last(&self, calls: Option<usize>) -> Option<Statement> {
+    pub(super) fn last(&self, calls: Option<usize>) -> Option<LastStatement> {
         let first = self.frames.first()?.depth;
         let deepest = calls.map_or(usize::MAX, |calls| first + calls);
         self.frames.iter().rev().find(|frame| frame.depth <= deepest).map(Frame::statement)
@@ -99,11 +89,11 @@ impl Scope {
         }
         let Some(frame) = stand.frames.last_mut() else { return };
         frame.stand_at(statement);
-        let room = if calls_out || current::copied() < MANY { COPIED } else { FEW };
-        match frame.look(names, room) {
-            0 => {}
-            1..=FEW => _ = frame.copy(names),
-            count => current::aside(|| count + COPY * frame.copy(names)),
+        let lists_or_maps = frame.see(names);
+        if lists_or_maps && (calls_out || current::looked_at() < MANY) {
+            current::aside(|| frame.copy(names, COPIED));
+        } else if lists_or_maps {
+            frame.copy(names, FEW);
         }
     }
 }
@@ -114,10 +104,9 @@ impl Frame {
         (self.place.line, self.place.column) = (statement.line, statement.column);
     }
 
-    /// Sees which variables there are, copies those that are single values, and says how many values the lists and maps have which
-    /// fit in so much room.
-    fn look(&mut self, names: &Names<'_>, room: usize) -> usize {
-        let (count, mut left) = (names.len(), room);
+    /// Sees which variables there are, copies those that are single values, and says whether there are others.
+    fn see(&mut self, names: &Names<'_>) -> bool {
+        let (count, mut others) = (names.len(), false);
         if self.variables.len() < count {
             self.variables.resize_with(count, Variable::default);
         }
@@ -126,49 +115,54 @@ impl Frame {
                 name.clone_into(&mut variable.name);
             }
             variable.constant = constant;
-            variable.holds = Holds::One;
             if is_single(value) {
                 variable.value = Some(value.clone());
-                continue;
-            }
-            let mut rest = left;
-            variable.holds = if is_small(value, &mut rest) { Holds::Many(left - rest) } else { Holds::TooMany };
-            // What does not fit takes nothing from the others.
-            if let Holds::Many(count) = variable.holds {
-                left -= count;
             } else {
-                variable.value = None;
+                others = true;
             }
         }
         self.variables[count..self.seen.max(count)].iter_mut().for_each(|gone| gone.value = None);
         self.seen = count;
-        room - left
+        others
     }
 
-    /// Copies the lists and maps that fit, if they are no longer as they were at the statement before, and says how many values these
-    /// have.
-    fn copy(&mut self, names: &Names<'_>) -> usize {
-        let mut copied = 0;
+    /// Copies the lists and maps of which there is room for all values, if they are no longer as they were at the statement before.
+    /// It says how many values it has looked at, or what was as much work.
+    fn copy(&mut self, names: &Names<'_>, room: usize) -> usize {
+        let (mut left, mut looked_at) = (room, 0);
         for (variable, (.., value)) in self.variables[..self.seen].iter_mut().rev().zip(names.iter_raw()) {
-            let Holds::Many(count) = variable.holds else { continue };
+            if is_single(value) {
+                continue;
+            }
+            let mut rest = left;
+            let fits = is_small(value, &mut rest);
+            let count = left - rest;
+            looked_at += count;
+            if !fits {
+                variable.value = None;
+                continue;
+            }
+            // What does not fit takes nothing from the others.
+            left = rest;
             if variable.value.as_ref().is_none_or(|kept| !is_same(kept, value)) {
                 variable.value = Some(value.clone());
-                copied += count;
+                looked_at += COPY * count;
             }
         }
-        copied
+        looked_at
     }
 
-    fn statement(&self) -> Statement {
-        let (mut names, mut too_large) = (Names::new(), Vec::new());
-        for Variable { name, constant, value, .. } in &self.variables[..self.seen] {
-            let Some(value) = value.clone() else {
-                too_large.push(name.clone());
-                continue;
-            };
-            let _ = if *constant { names.push_constant_dynamic(name, value) } else { names.push_dynamic(name, value) };
+    fn statement(&self) -> LastStatement {
+        let (kept, too_large): (Vec<_>, Vec<_>) =
+            self.variables[..self.seen].iter().partition(|variable| variable.value.is_some());
+        let kept =
+            kept.into_iter().map(|kept| (kept.name.as_str(), kept.constant, kept.value.clone().unwrap_or_default()));
+        LastStatement {
+            place: self.place.clone(),
+            names: super::names(kept),
+            too_large: too_large.into_iter().map(|variable| variable.name.clone()).collect(),
+            callable: self.callable.clone(),
         }
-        Statement { place: self.place.clone(), names, too_large, callable: self.callable.clone() }
     }
 }
 
@@ -195,13 +189,10 @@ fn is_small(value: &Dynamic, left: &mut usize) -> bool {
     rest.is_some()
 }
 
-/// Whether a copy is still what it is a copy of; of values that are neither data nor cheap to compare, it is not known.
+/// Whether a copy is surely still what it is a copy of.
 fn is_same(copy: &Dynamic, value: &Dynamic) -> bool {
-    if copy.is_shared() || value.is_shared() || copy.type_id() != value.type_id() {
+    if copy.is_shared() || value.is_shared() || copy.tag() != value.tag() {
         return false;
-    }
-    if let (Some(one), Some(other)) = (copy.read_lock::<ImmutableString>(), value.read_lock::<ImmutableString>()) {
-        return std::ptr::eq(one.as_str(), other.as_str());
     }
     if let (Some(one), Some(other)) = (copy.read_lock::<Map>(), value.read_lock::<Map>()) {
         let mut both = one.iter().zip(other.iter());
@@ -210,16 +201,7 @@ fn is_same(copy: &Dynamic, value: &Dynamic) -> bool {
     if let (Some(one), Some(other)) = (copy.read_lock::<Array>(), value.read_lock::<Array>()) {
         return one.len() == other.len() && one.iter().zip(other.iter()).all(|(x, y)| is_same(x, y));
     }
-    match (copy.as_int(), value.as_int()) {
-        (Ok(one), Ok(other)) => return one == other,
-        _ if copy.is_unit() => return true,
-        _ => {}
-    }
-    match (copy.as_bool(), copy.as_float()) {
-        (Ok(one), _) => value.as_bool() == Ok(one),
-        (_, Ok(one)) => value.as_float().is_ok_and(|other| one.to_bits() == other.to_bits()),
-        _ => false,
-    }
+    equal(copy, value).unwrap_or(false)
 }
 
 /// Whether the same functions, imports and constants are there.
