@@ -126,7 +126,7 @@ impl Frame {
         others
     }
 
-    /// Copies the lists and maps of which there is room for all values, if they are no longer as they were at the statement before.
+    /// Copies the lists and maps of which there is room for all values, where they are no longer as they were at the statement before.
     /// It says how many values it has looked at, or what was as much work.
     fn copy(&mut self, names: &Names<'_>, room: usize) -> usize {
         let (mut left, mut looked_at) = (room, 0);
@@ -144,10 +144,7 @@ impl Frame {
             }
             // What does not fit takes nothing from the others.
             left = rest;
-            if variable.value.as_ref().is_none_or(|kept| !is_same(kept, value)) {
-                variable.value = Some(value.clone());
-                looked_at += COPY * count;
-            }
+            looked_at += COPY * renew(variable.value.get_or_insert(Dynamic::UNIT), value);
         }
         looked_at
     }
@@ -189,19 +186,35 @@ fn is_small(value: &Dynamic, left: &mut usize) -> bool {
     rest.is_some()
 }
 
-/// Whether a copy is surely still what it is a copy of.
-fn is_same(copy: &Dynamic, value: &Dynamic) -> bool {
+/// Makes a copy the same as its value again, and says how many values were copied for it: those that have changed.
+fn renew(copy: &mut Dynamic, value: &Dynamic) -> usize {
     if copy.is_shared() || value.is_shared() || copy.tag() != value.tag() {
-        return false;
+        return copy_whole(copy, value);
     }
-    if let (Some(one), Some(other)) = (copy.read_lock::<Map>(), value.read_lock::<Map>()) {
-        let mut both = one.iter().zip(other.iter());
-        return one.len() == other.len() && both.all(|((a, x), (b, y))| a == b && is_same(x, y));
+    if let (Some(mut kept), Some(items)) = (copy.write_lock::<Array>(), value.read_lock::<Array>()) {
+        kept.truncate(items.len());
+        let changed: usize = kept.iter_mut().zip(items.iter()).map(|(copy, item)| renew(copy, item)).sum();
+        let mut added = 0;
+        for item in &items[kept.len()..] {
+            let mut copy = Dynamic::UNIT;
+            added += copy_whole(&mut copy, item);
+            kept.push(copy);
+        }
+        return changed + added;
     }
-    if let (Some(one), Some(other)) = (copy.read_lock::<Array>(), value.read_lock::<Array>()) {
-        return one.len() == other.len() && one.iter().zip(other.iter()).all(|(x, y)| is_same(x, y));
+    if let (Some(mut kept), Some(entries)) = (copy.write_lock::<Map>(), value.read_lock::<Map>())
+        && kept.keys().eq(entries.keys())
+    {
+        return kept.values_mut().zip(entries.values()).map(|(copy, entry)| renew(copy, entry)).sum();
     }
-    equal(copy, value).unwrap_or(false)
+    if equal(copy, value) == Some(true) { 0 } else { copy_whole(copy, value) }
+}
+
+fn copy_whole(copy: &mut Dynamic, value: &Dynamic) -> usize {
+    *copy = value.clone();
+    let mut left = usize::MAX;
+    is_small(value, &mut left);
+    usize::MAX - left
 }
 
 /// Whether the same functions, imports and constants are there.
