@@ -160,11 +160,12 @@ pub(crate) fn equal(a: &Dynamic, b: &Dynamic) -> Option<bool> {
     if a.is_unit() {
         return Some(true);
     }
+    if a.is_string() {
+        let (a, b) = (a.as_immutable_string_ref().ok()?, b.as_immutable_string_ref().ok()?);
+        return Some(std::ptr::eq(a.as_str(), b.as_str()) || *a == *b);
+    }
     if let (Ok(a), Ok(b)) = (a.as_int(), b.as_int()) {
         return Some(a == b);
-    }
-    if let (Ok(a), Ok(b)) = (a.as_immutable_string_ref(), b.as_immutable_string_ref()) {
-        return Some(std::ptr::eq(a.as_str(), b.as_str()) || *a == *b);
     }
     if let (Ok(a), Ok(b)) = (a.as_bool(), b.as_bool()) {
         return Some(a == b);

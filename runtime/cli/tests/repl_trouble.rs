@@ -56,6 +56,16 @@ fn ctrl_c_before_a_change_is_no_consent() {
 }
 
 #[test]
+fn lines_that_end_before_a_change_are_no_consent() {
+    let person = Person::on_a_cluster();
+    person.write("p.rhai", MAKES);
+    for lines in [":break changes\n:next\n", ":step\n", ":step\n:next\n"] {
+        person.types(&["p.rhai"], lines).ends(3).says(&["the lines have ended where the step is held up"]);
+        person.windlass(&["eval", "cluster::exists(\"ConfigMap/one\", #{ namespace: \"default\" })"]).says(&["false"]);
+    }
+}
+
+#[test]
 fn values_that_are_secrets_are_neither_shown_nor_kept() {
     let person = Person::new();
     person.write("p.rhai", "step(\"one\", || print(`${values.db.user}`));\n");

@@ -15,7 +15,7 @@ thread_local! {
     /// The script that the current scope evaluates, by its name.
     static SCRIPT: RefCell<Option<(String, Arc<Outline>)>> = const { RefCell::new(None) };
     static COMPUTED: Cell<Computed> = const {
-        Cell::new(Computed { operations: 0, weight: 0, looked: None, used: None, aside: 0 })
+        Cell::new(Computed { operations: 0, weight: 0, looked: None, used: None, looked_at: 0 })
     };
 }
 
@@ -38,7 +38,7 @@ struct Computed {
     /// What this thread had used of a processor, and had computed, when it was last asked.
     used: Option<(Duration, u64)>,
     /// How many values were looked at meanwhile, to follow the script.
-    aside: usize,
+    looked_at: usize,
 }
 
 impl Computed {
@@ -58,21 +58,16 @@ impl Computed {
     }
 }
 
-/// How many values were looked at aside since the last primitive.
+/// How many values were looked at to follow the script since its last primitive.
 pub(super) fn looked_at() -> usize {
-    COMPUTED.with(Cell::get).aside
+    COMPUTED.with(Cell::get).looked_at
 }
 
-/// Looks at values, as many as it says, which is no part of the script's own computation: its time does not count as the script's.
-pub(super) fn aside(look: impl FnOnce() -> usize) {
-    let begun = Instant::now();
-    let count = look();
-    let took = begun.elapsed();
+/// So many values were looked at to follow the script.
+pub(super) fn add_looked_at(count: usize) {
     COMPUTED.with(|c| {
         let mut computed = c.get();
-        computed.aside = computed.aside.saturating_add(count);
-        computed.looked = computed.looked.and_then(|at| at.checked_add(took));
-        computed.used = computed.used.map(|(used, operations)| (used + took, operations));
+        computed.looked_at = computed.looked_at.saturating_add(count);
         c.set(computed);
     });
 }
@@ -113,7 +108,8 @@ pub(crate) fn progress() -> Option<Error> {
         let mut computed = COMPUTED.with(Cell::get);
         computed.operations += 1;
         let look = computed.operations.is_multiple_of(OPERATIONS_BETWEEN_LOOKS);
-        if look {
+        // Where a script is followed, time says little of what it computes: the engine copies what each call is given.
+        if look && !scope.session.runtime().is_followed() {
             computed.look();
         }
         COMPUTED.with(|c| c.set(computed));

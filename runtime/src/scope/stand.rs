@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rhai::{Array, Blob, Dynamic, GlobalRuntimeState, Map, Scope as Names};
+use rhai::{Dynamic, GlobalRuntimeState, Scope as Names};
 
 use super::{LastStatement, Scope, current};
 use crate::Place;
@@ -14,9 +14,9 @@ use crate::sync::lock;
 const COPIED: usize = 1000;
 /// How many of them are looked at between two primitives, which takes some milliseconds. A loop that goes on is followed with a few,
 /// and takes hardly longer than without: what is not copied counts as too large, and is never shown as it was before.
-const MANY: usize = 100_000;
+const MANY: usize = 40_000;
 /// How many looks take as long as a copy.
-const COPY: usize = 20;
+const COPY: usize = 5;
 /// How many values are a few, whose copies take no longer than a statement does.
 const FEW: usize = 32;
 
@@ -90,10 +90,9 @@ impl Scope {
         let Some(frame) = stand.frames.last_mut() else { return };
         frame.stand_at(statement);
         let lists_or_maps = frame.see(names);
-        if lists_or_maps && (calls_out || current::looked_at() < MANY) {
-            current::aside(|| frame.copy(names, COPIED));
-        } else if lists_or_maps {
-            frame.copy(names, FEW);
+        if lists_or_maps {
+            let room = if calls_out || current::looked_at() < MANY { COPIED } else { FEW };
+            current::add_looked_at(frame.copy(names, room));
         }
     }
 }
@@ -135,16 +134,13 @@ impl Frame {
                 continue;
             }
             let mut rest = left;
-            let fits = is_small(value, &mut rest);
-            let count = left - rest;
-            looked_at += count;
-            if !fits {
-                variable.value = None;
-                continue;
+            let copied = renew(variable.value.get_or_insert(Dynamic::UNIT), value, &mut rest);
+            looked_at += left - rest + COPY * copied.unwrap_or(0);
+            match copied {
+                Some(_) => left = rest,
+                // What does not fit takes nothing from the others.
+                None => variable.value = None,
             }
-            // What does not fit takes nothing from the others.
-            left = rest;
-            looked_at += COPY * renew(variable.value.get_or_insert(Dynamic::UNIT), value);
         }
         looked_at
     }
@@ -168,53 +164,73 @@ fn is_single(value: &Dynamic) -> bool {
     value.is_shared() || !(value.is_array() || value.is_map() || value.is_blob())
 }
 
-/// Whether a value, itself and all of its parts, is no more values than are left, which are then fewer.
-fn is_small(value: &Dynamic, left: &mut usize) -> bool {
-    let Some(rest) = left.checked_sub(1) else { return false };
-    *left = rest;
-    if is_single(value) {
-        return true;
-    }
-    if let Some(array) = value.read_lock::<Array>() {
-        return array.len() <= *left && array.iter().all(|item| is_small(item, left));
-    }
-    if let Some(map) = value.read_lock::<Map>() {
-        return map.len() <= *left && map.values().all(|item| is_small(item, left));
-    }
-    let rest = left.checked_sub(value.read_lock::<Blob>().map_or(0, |blob| blob.len() / 64));
-    *left = rest.unwrap_or(*left);
-    rest.is_some()
-}
-
-/// Makes a copy the same as its value again, and says how many values were copied for it: those that have changed.
-fn renew(copy: &mut Dynamic, value: &Dynamic) -> usize {
+/// Makes a copy the same as its value again, and says how many values were copied for it: those that have changed. A value that is,
+/// with all of its parts, more values than are left is not copied; what was looked at is no longer left.
+fn renew(copy: &mut Dynamic, value: &Dynamic, left: &mut usize) -> Option<usize> {
     if copy.is_shared() || value.is_shared() || copy.tag() != value.tag() {
-        return copy_whole(copy, value);
+        return copy_whole(copy, value, left);
     }
-    if let (Some(mut kept), Some(items)) = (copy.write_lock::<Array>(), value.read_lock::<Array>()) {
+    if value.is_array()
+        && let (Ok(mut kept), Ok(items)) = (copy.as_array_mut(), value.as_array_ref())
+    {
+        take(1, left)?;
+        if items.len() > *left {
+            return None;
+        }
         kept.truncate(items.len());
-        let changed: usize = kept.iter_mut().zip(items.iter()).map(|(copy, item)| renew(copy, item)).sum();
-        let mut added = 0;
+        let mut copied = 0;
+        for (copy, item) in kept.iter_mut().zip(items.iter()) {
+            copied += renew(copy, item, left)?;
+        }
         for item in &items[kept.len()..] {
             let mut copy = Dynamic::UNIT;
-            added += copy_whole(&mut copy, item);
+            copied += copy_whole(&mut copy, item, left)?;
             kept.push(copy);
         }
-        return changed + added;
+        return Some(copied);
     }
-    if let (Some(mut kept), Some(entries)) = (copy.write_lock::<Map>(), value.read_lock::<Map>())
+    if value.is_map()
+        && let (Ok(mut kept), Ok(entries)) = (copy.as_map_mut(), value.as_map_ref())
         && kept.keys().eq(entries.keys())
     {
-        return kept.values_mut().zip(entries.values()).map(|(copy, entry)| renew(copy, entry)).sum();
+        take(1, left)?;
+        let mut copied = 0;
+        for (copy, entry) in kept.values_mut().zip(entries.values()) {
+            copied += renew(copy, entry, left)?;
+        }
+        return Some(copied);
     }
-    if equal(copy, value) == Some(true) { 0 } else { copy_whole(copy, value) }
+    if is_single(value) && equal(copy, value) == Some(true) {
+        take(1, left)?;
+        return Some(0);
+    }
+    copy_whole(copy, value, left)
 }
 
-fn copy_whole(copy: &mut Dynamic, value: &Dynamic) -> usize {
+fn copy_whole(copy: &mut Dynamic, value: &Dynamic, left: &mut usize) -> Option<usize> {
+    let before = *left;
+    count(value, left)?;
     *copy = value.clone();
-    let mut left = usize::MAX;
-    is_small(value, &mut left);
-    usize::MAX - left
+    Some(before - *left)
+}
+
+/// Takes from what is left as many values as a value is with all of its parts.
+fn count(value: &Dynamic, left: &mut usize) -> Option<()> {
+    take(1, left)?;
+    if is_single(value) {
+        return Some(());
+    }
+    if let Ok(items) = value.as_array_ref() {
+        return if items.len() <= *left { items.iter().try_for_each(|item| count(item, left)) } else { None };
+    }
+    if let Ok(entries) = value.as_map_ref() {
+        return if entries.len() <= *left { entries.values().try_for_each(|item| count(item, left)) } else { None };
+    }
+    take(value.as_blob_ref().map_or(0, |blob| blob.len() / 64), left)
+}
+
+fn take(count: usize, left: &mut usize) -> Option<()> {
+    left.checked_sub(count).map(|rest| *left = rest)
 }
 
 /// Whether the same functions, imports and constants are there.

@@ -124,9 +124,13 @@ impl Within {
                 Ok(Line::Dropped) => continue,
                 // A person has gone, or what was to come is not wanted any more.
                 Ok(Line::End) if desk.is_terminal() || desk.is_leaving() => return Ok(Answer::Stop),
-                // Without anybody to ask, it goes on as without a prompt.
+                // Without anybody to ask, it fails as without a prompt.
                 Ok(Line::End) if held == Held::Failure => return Ok(Answer::Fail),
-                Ok(Line::End) => return Ok(Answer::GoOn(Pace::Run)),
+                // Nobody has consented to what comes next.
+                Ok(Line::End) => {
+                    desk.say("the lines have ended where the step is held up: it is stopped (:continue goes on)\n");
+                    return Ok(Answer::Stop);
+                }
                 Err(error) if error.kind() == Kind::Malformed => {
                     desk.report(&error.into());
                     continue;
