@@ -34,6 +34,9 @@ fn main() {
         bench.step_mode(&format!("{count} statements on numbers"), &statements(count, ""));
         bench.step_mode(&format!("{count} statements beside a list of 300 maps"), &statements(count, LIST));
     }
+    for count in [30, 300, 3000] {
+        bench.step_mode(&format!("{count} maps pushed to a list"), &pushes(count));
+    }
 }
 
 struct Bench {
@@ -267,7 +270,14 @@ fn changes(count: usize) -> String {
     })
 }
 
-const LIST: &str = "let list = []; for n in 0..300 { list.push(#{ name: `n ${n}` }); }";
+const LIST: &str = "let list = []; list.pad(300, #{ name: \"n\" });";
+
+/// A list that grows: the debugger of the script engine copies what each call is given, the list too.
+fn pushes(count: usize) -> String {
+    format!(
+        "step(\"push\", || {{ let list = []; for n in 0..{count} {{ list.push(#{{ name: \"n\" }}); }} list.len() }});\n"
+    )
+}
 
 /// Statements that compute, behind others.
 fn statements(count: usize, first: &str) -> String {
