@@ -134,14 +134,14 @@ impl Session {
 
     /// Sets a piece of state. What two branches write that run side by side would depend on chance.
     pub(crate) fn write_state(&self, scope: &Scope, key: &str, value: Value) -> Result<()> {
-        // A script that calls a method of a piece of state, such as `len`, sets it to what it is.
-        if self.state_of(key).is_ok_and(|kept| kept.is_some_and(|kept| journaled(&kept) == journaled(&value))) {
-            return Ok(());
-        }
         let writer = scope.writer();
         let mut left = self.left();
         let set = left.state.entry(key.to_owned()).or_default();
-        if set.last().is_some_and(|(before, _)| before.beside(&writer)) {
+        if let Some((_, kept)) = set.last().filter(|(before, _)| before.beside(&writer)) {
+            // A script that calls a method of a piece of state, such as `len`, sets it to what it is.
+            if journaled(kept) == journaled(&value) {
+                return Ok(());
+            }
             return Err(Error::usage(format!("ctx.state.{key} is written by two branches that run side by side"))
                 .hint("give each branch a key of its own, ctx.state[name] = …, or return the value from the closure"));
         }
